@@ -1,0 +1,251 @@
+//! The agent's protocol: versioned JSON lines on standard input and output, so that a transport is only how
+//! the agent is spawned. Bulk data follows the line that announces its length and BLAKE3.
+//! It must not know what the lines to and from applications mean.
+//!
+//! Requests are answered in order, each with one [`Reply`] of its `id`; [`Event`]s come in between.
+//! End of input is the clean way out: the agent takes everything down and exits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Facts;
+use crate::scene::Scene;
+
+/// Version of the protocol. An agent refuses another version with both numbers.
+pub const PROTOCOL: u32 = 1;
+
+/// A line to the agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the client, repeated in the reply.
+    pub id: u64,
+    /// What to do.
+    #[serde(flatten)]
+    pub op: Op,
+}
+
+/// What a client may ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Op {
+    /// Always first. Answered by [`Answer::Hello`].
+    Hello {
+        /// [`PROTOCOL`] of the client.
+        protocol: u32,
+    },
+    /// What the host is. Needs no lease and changes nothing. Answered by [`Answer::Facts`].
+    Facts {
+        /// Fingerprint components again instead of trusting the digest cache.
+        refresh: bool,
+    },
+    /// Exclusive use of the host, and its preparation. Waits for another holder up to `wait_ms`; while it
+    /// waits, says so by [`Event::Waiting`]. Answered by [`Answer::Leased`].
+    Lease {
+        /// How long to wait for the holder, milliseconds.
+        wait_ms: u64,
+        /// What the host must be while the lease lasts.
+        setup: Setup,
+    },
+    /// Builds switch, containers and links of one measurement. Answered by [`Answer::Done`].
+    Build {
+        /// What to build.
+        scene: Scene,
+    },
+    /// Starts the application of a container of the scene and hands it its first line.
+    /// What it prints comes as [`Event::Line`], its end as [`Event::Exit`]. Answered by [`Answer::Done`].
+    Start {
+        /// Name of the container.
+        container: String,
+        /// Passed to the application's standard input, with a newline, unread.
+        line: String,
+    },
+    /// One more line for an application's standard input. Answered by [`Answer::Done`].
+    Send {
+        /// Name of the container.
+        container: String,
+        /// Passed with a newline, unread.
+        line: String,
+    },
+    /// The host's monotonic clock. Answered by [`Answer::Clock`].
+    Clock,
+    /// Counters of what disturbs a measurement; cheap. Taken before and after a window. Answered by
+    /// [`Answer::Snapshot`].
+    Snapshot,
+    /// The files an application left in its output folder, each as one [`Bulk`] line with its bytes behind
+    /// it, then [`Answer::Done`].
+    Collect {
+        /// Name of the container.
+        container: String,
+    },
+    /// Ends applications, containers, switch and links of the scene. Answered by [`Answer::Done`].
+    Teardown,
+    /// Takes the scene down if there is one, restores every setting, gives the host back. Answered by
+    /// [`Answer::Done`].
+    Release,
+    /// The clean end; the agent answers [`Answer::Done`] and exits with 0. A transport's exit code alone
+    /// proves nothing.
+    Bye,
+}
+
+/// A line from the agent. One of the three, told apart by their first key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Message {
+    /// Answer to a request.
+    Reply(Reply),
+    /// Something happened.
+    Event(Event),
+    /// Bytes follow.
+    Bulk(Bulk),
+}
+
+/// Answer to a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Of the request.
+    pub id: u64,
+    /// How it went.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// How a request went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As asked.
+    Ok(Answer),
+    /// Not done, and nothing half done is left.
+    Error(Failure),
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who can do something about it.
+    pub kind: FailureKind,
+    /// Completes "failed to ...", with its causes.
+    pub message: String,
+    /// What to do, if anything is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The last lines of a program that died.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
+}
+
+/// Who can do something about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The request makes no sense here (a bug of the client, or another version).
+    Request,
+    /// The host cannot be prepared for it.
+    Host,
+    /// Another measurement holds the host.
+    Busy,
+    /// This scene failed; another may work.
+    Scene,
+}
+
+/// What comes back when all went well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// To [`Op::Hello`].
+    Hello {
+        /// [`PROTOCOL`] of the agent.
+        protocol: u32,
+        /// Version of the program, for people.
+        version: String,
+    },
+    /// To [`Op::Facts`].
+    Facts(Box<Facts>),
+    /// To [`Op::Lease`].
+    Leased {
+        /// What the host is now, read back.
+        achieved: Achieved,
+    },
+    /// To [`Op::Clock`].
+    Clock {
+        /// `CLOCK_MONOTONIC`, ns.
+        mono_ns: u64,
+    },
+    /// To [`Op::Snapshot`].
+    Snapshot(Snapshot),
+    /// Nothing more to say.
+    Done {},
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// An application wrote a line to its standard output.
+    Line {
+        /// Its container.
+        container: String,
+        /// Without the newline; at most 64 KiB, the rest is cut.
+        line: String,
+    },
+    /// An application ended.
+    Exit {
+        /// Its container.
+        container: String,
+        /// Exit code, or 128 plus the signal's number.
+        status: i32,
+        /// Last lines of its standard error, at most 20.
+        last_lines: Vec<String>,
+    },
+    /// The host is held by another; sent once, and again every few seconds.
+    Waiting {
+        /// What is known of the holder.
+        holder: String,
+    },
+    /// The agent lives. Sent every [`HEARTBEAT_MS`] while nothing else is.
+    Heartbeat,
+}
+
+/// Silence of the agent after which a client may give it up is a multiple of this, milliseconds.
+pub const HEARTBEAT_MS: u64 = 1000;
+
+/// Announces bytes: exactly `len` of them follow the line's newline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bulk {
+    /// File name, without folders.
+    pub bulk: String,
+    /// Number of bytes.
+    pub len: u64,
+    /// BLAKE3 of them, hex.
+    pub blake3: String,
+}
+
+/// What the host must be while a lease lasts. Absent parts are left alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// Number of 2 MiB hugepages a NUMA node, as `(node, pages)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hugepages_2m: Vec<(u32, u64)>,
+}
+
+/// What the host is, read back after preparation. Only what was asked for, or is known, is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Achieved {
+    /// Number of 2 MiB hugepages a NUMA node, as `(node, pages)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hugepages_2m: Vec<(u32, u64)>,
+}
+
+/// Counters of what disturbs a measurement, since boot; the difference of two is what counts.
+/// A counter that the host does not have is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// `CLOCK_MONOTONIC` when it was taken, ns.
+    pub mono_ns: u64,
+    /// Time stolen by the hypervisor, a core, as `(cpu, ns)`.
+    pub steal_ns: Vec<(u32, u64)>,
+    /// Time that a core was busy (user, nice, system, irq, softirq), as `(cpu, ns)`.
+    pub busy_ns: Vec<(u32, u64)>,
+    /// Context switches of the whole host.
+    pub context_switches: Option<u64>,
+}

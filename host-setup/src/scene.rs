@@ -1,0 +1,86 @@
+//! A scene: the switch, the containers and their links that one measurement needs, by names only.
+//! It must not name programs or paths; what a name means is the agent's to look up.
+
+use serde::{Deserialize, Serialize};
+
+/// One measurement's surroundings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scene {
+    /// How containers are made.
+    pub runtime: Runtime,
+    /// What joins them.
+    pub switch: Switch,
+    /// In the order of building.
+    pub containers: Vec<Container>,
+}
+
+/// How containers are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// Namespaces made by the agent itself.
+    Netns,
+    /// LXC, inside the agent's namespaces.
+    Lxc,
+}
+
+impl Runtime {
+    /// The name in experiments, keys and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Runtime::Netns => "netns",
+            Runtime::Lxc => "lxc",
+        }
+    }
+}
+
+/// The switch of a scene.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Name of the kind: `linux-bridge`, later `ovs`, `vpp`, ...
+    pub kind: String,
+    /// Stack that its components come from.
+    pub stack: String,
+    /// CPUs given to it; empty for a switch that runs in the kernel on its callers' CPUs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
+    /// Its rendered configuration, as [`crate::switch::render`] made it; the agent renders again and
+    /// refuses a difference, since this text is in the key.
+    pub configuration: String,
+}
+
+/// A container and its one link to the switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Container {
+    /// Unique in the scene, `[a-z0-9-]{1,12}`: `send-0`, `receive-0`.
+    pub name: String,
+    /// Name of the application that runs in it: `septet-gen`.
+    pub application: String,
+    /// CPUs that the application may use; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
+    /// Size of its output folder in memory, bytes at most.
+    pub output_bytes_max: u64,
+    /// Its link.
+    pub link: Link,
+}
+
+/// One end of a link, inside the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Name of the interface, `eth0`.
+    pub interface: String,
+    /// Its address, `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+    /// IPv4 address and prefix length, `10.0.0.1/16`; absent for raw techniques, whose frames the
+    /// container's own IP stack must not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<String>,
+    /// Permanent neighbours, `(ipv4, mac)`, so that no ARP is among the measured packets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<(String, String)>,
+}

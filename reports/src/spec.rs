@@ -1,0 +1,142 @@
+//! What an experiment file declares of figures, tables and claims. Types only; parsed by whoever reads the
+//! file, built into drawables by `build`. They must not know places in files or measured values.
+
+use results::axes::Axis;
+use results::metric::Metric;
+use results::tuple::{Tuple, Value};
+use serde::{Deserialize, Serialize};
+
+/// An identifier of a group, figure, table or claim: `[A-Za-z0-9._-]+`, not `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(String);
+
+impl Id {
+    /// Longest identifier, characters.
+    pub const LEN_MAX: usize = 100;
+
+    /// `text` as an identifier, if it is one.
+    pub fn new(text: &str) -> Option<Id> {
+        let fits = !text.is_empty()
+            && text.len() <= Id::LEN_MAX
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            && !text.bytes().all(|byte| byte == b'.');
+        fits.then(|| Id(text.to_string()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A selection of tests: each axis named must have one of the values listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection(pub Vec<(Axis, Vec<Value>)>);
+
+impl Selection {
+    /// Whether a test is in it. An empty selection takes every test.
+    pub fn takes(&self, tuple: &Tuple) -> bool {
+        self.0.iter().all(|(axis, values)| values.contains(&tuple.value(*axis)))
+    }
+}
+
+/// How a numeric axis of a plot is scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// In proportion.
+    Linear,
+    /// Logarithmic, ticks at powers of 2 or at the values themselves.
+    Log2,
+    /// Logarithmic, ticks at powers of 10.
+    Log10,
+}
+
+/// What becomes of tests that differ only on one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fold {
+    /// The largest mean counts, and is shown with the value of the axis that gave it.
+    Max,
+    /// The smallest mean counts.
+    Min,
+}
+
+/// A figure: one plot, or one panel of a plate when several share `plate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureSpec {
+    /// Unique among figures, tables and claims.
+    pub id: Id,
+    /// Groups of tests that it is made of.
+    pub from: Vec<Id>,
+    /// Which of their tests.
+    pub selection: Selection,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Its scale; for an axis of names it is not looked at.
+    pub x_scale: Scale,
+    /// Vertical axis.
+    pub y: Metric,
+    /// Its scale.
+    pub y_scale: Scale,
+    /// One line or set of bars for each value of this axis.
+    pub series: Option<Axis>,
+    /// Folded axis.
+    pub over: Option<(Axis, Fold)>,
+    /// Heading above the plot; absent for none.
+    pub title: Option<String>,
+    /// Text below it.
+    pub caption: Option<String>,
+}
+
+/// A table: rows by an axis, columns by an axis or only one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSpec {
+    /// Unique among figures, tables and claims.
+    pub id: Id,
+    /// Groups of tests that it is made of.
+    pub from: Vec<Id>,
+    /// Which of their tests.
+    pub selection: Selection,
+    /// A row for each value of this axis.
+    pub rows: Axis,
+    /// A column for each value of this axis; absent for one column a metric.
+    pub columns: Option<Axis>,
+    /// What the cells show; several only without `columns`.
+    pub values: Vec<Metric>,
+    /// Folded axis.
+    pub over: Option<(Axis, Fold)>,
+    /// Text above it.
+    pub caption: Option<String>,
+}
+
+/// A claim: a statement that a program can test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimSpec {
+    /// Unique among figures, tables and claims.
+    pub id: Id,
+    /// Groups of tests that it is about.
+    pub from: Vec<Id>,
+    /// The statement in words.
+    pub text: String,
+    /// The statement as an expression, as written.
+    pub test: String,
+}
+
+/// Figures, tables and claims of one experiment, each in order of declaration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportSpec {
+    /// In order of declaration.
+    pub figures: Vec<FigureSpec>,
+    /// In order of declaration.
+    pub tables: Vec<TableSpec>,
+    /// In order of declaration.
+    pub claims: Vec<ClaimSpec>,
+}

@@ -1,0 +1,134 @@
+//! Doubts about a measurement, each with what it means and what to do. It must not know how they are found
+//! out (the run does that) or drawn (reports do that).
+
+use serde::{Deserialize, Serialize};
+
+/// A doubt about one repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// Sent is not received + lost + corrupt by two independent counts.
+    AccountingMismatch,
+    /// No end marker arrived: what was lost at the very end is unknown.
+    EndMarkerLost,
+    /// A record covers less than the window.
+    SampleShortfall,
+    /// A setting or a component differs after the test from what it was before.
+    Drift,
+    /// The offered rate was not reached, and rejected packets and missed deadlines do not explain it.
+    RateUnexplained,
+    /// More than the host's cores were asked for: processes shared them.
+    Oversubscribed,
+    /// The hypervisor took more than [`STEAL_RATIO_MAX`] of a measuring core.
+    StealTime,
+    /// A generator was switched out more often than [`INVOLUNTARY_SWITCHES_PER_S_MAX`].
+    InvoluntarySwitches,
+    /// More than [`MISSED_RATIO_MAX`] of the deadlines were missed.
+    MissedDeadlines,
+    /// The sender had no idle time left: it, not the switch, may be what was measured.
+    GeneratorBound,
+    /// The hardware's clock frequency could not be held still (no cpufreq here).
+    FrequencyUncontrolled,
+    /// The machine is virtual: what else runs on its host is unknown.
+    Virtualised,
+}
+
+/// Steal time above this part of the window is flagged.
+pub const STEAL_RATIO_MAX: f64 = 0.01;
+/// Involuntary context switches of a generator above this rate are flagged, per second.
+pub const INVOLUNTARY_SWITCHES_PER_S_MAX: f64 = 10.0;
+/// Missed deadlines above this part of the intended packets are flagged.
+pub const MISSED_RATIO_MAX: f64 = 0.001;
+/// A sender that was idle for less than this part of the window, and missed deadlines, bounds the result.
+pub const IDLE_RATIO_MIN: f64 = 0.01;
+
+impl Flag {
+    /// Every flag, in order of harm.
+    pub const ALL: [Flag; 12] = [
+        Flag::AccountingMismatch,
+        Flag::EndMarkerLost,
+        Flag::SampleShortfall,
+        Flag::Drift,
+        Flag::RateUnexplained,
+        Flag::Oversubscribed,
+        Flag::StealTime,
+        Flag::InvoluntarySwitches,
+        Flag::MissedDeadlines,
+        Flag::GeneratorBound,
+        Flag::FrequencyUncontrolled,
+        Flag::Virtualised,
+    ];
+
+    /// Whether a repetition with it is suspect: kept, marked, and left out of averages.
+    pub fn suspect(self) -> bool {
+        matches!(
+            self,
+            Flag::AccountingMismatch
+                | Flag::EndMarkerLost
+                | Flag::SampleShortfall
+                | Flag::Drift
+                | Flag::RateUnexplained
+        )
+    }
+
+    /// Whether results with it are `indicative` instead of `paper-grade`.
+    pub fn indicative(self) -> bool {
+        matches!(self, Flag::Oversubscribed | Flag::StealTime | Flag::FrequencyUncontrolled | Flag::Virtualised)
+    }
+
+    /// The name in records, JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flag::AccountingMismatch => "accounting-mismatch",
+            Flag::EndMarkerLost => "end-marker-lost",
+            Flag::SampleShortfall => "sample-shortfall",
+            Flag::Drift => "drift",
+            Flag::RateUnexplained => "rate-unexplained",
+            Flag::Oversubscribed => "oversubscribed",
+            Flag::StealTime => "steal-time",
+            Flag::InvoluntarySwitches => "involuntary-switches",
+            Flag::MissedDeadlines => "missed-deadlines",
+            Flag::GeneratorBound => "generator-bound",
+            Flag::FrequencyUncontrolled => "frequency-uncontrolled",
+            Flag::Virtualised => "virtualised",
+        }
+    }
+
+    /// What it means, in a sentence for a report.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Flag::AccountingMismatch => "The sender's count and the receiver's own count of packets do not agree.",
+            Flag::EndMarkerLost => "No end marker arrived, so packets lost at the very end are not known.",
+            Flag::SampleShortfall => "The record covers less than the declared window.",
+            Flag::Drift => "A setting or a component changed while the test ran.",
+            Flag::RateUnexplained => {
+                "The offered rate was not reached, and rejected packets and missed deadlines do not explain it."
+            }
+            Flag::Oversubscribed => "There were fewer cores than processes that poll; they took turns.",
+            Flag::StealTime => "The hypervisor gave more than 1 % of a measuring core to somebody else.",
+            Flag::InvoluntarySwitches => "A generator was switched out more than 10 times a second.",
+            Flag::MissedDeadlines => "More than 0.1 % of the packets were not offered at their time.",
+            Flag::GeneratorBound => "The sender had no time left: its speed, not the switch's, may be what is shown.",
+            Flag::FrequencyUncontrolled => "The processor's frequency could not be fixed on this host.",
+            Flag::Virtualised => "The host is a virtual machine; what else its hardware does is unknown.",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Flag::AccountingMismatch => "Look at the test's log; a link that other programs use is the usual cause.",
+            Flag::EndMarkerLost => "Lower the rate, or look for a receiver that stopped early in the log.",
+            Flag::SampleShortfall => "Run the test again; if it stays, look at the generators' log.",
+            Flag::Drift => "Find what changes settings on this host and stop it while measuring.",
+            Flag::RateUnexplained => "Look at the sender's log.",
+            Flag::Oversubscribed => "Use a host with more cores, fewer pairs, or read it as an indication only.",
+            Flag::StealTime => "Measure on hardware of your own, or while the hypervisor's host is idle.",
+            Flag::InvoluntarySwitches => "Isolate the measuring cores (isolcpus, nohz_full), or stop other load.",
+            Flag::MissedDeadlines => "Expected when the offered rate is above what the sender can do; else lower R.",
+            Flag::GeneratorBound => "Compare with V=direct, or raise B; do not read it as the switch's limit.",
+            Flag::FrequencyUncontrolled => "Measure on bare metal with cpufreq, governor performance, turbo off.",
+            Flag::Virtualised => "Measure on bare metal for numbers that others can hold you to.",
+        }
+    }
+}
