@@ -1,6 +1,47 @@
-//! What a host is. Types only; they must not know how facts are read, or what is made of them.
+//! What a host is: the types, and below them the readers, each over an injected root. The types must not know
+//! how facts are read, or what is made of them.
 
+mod kernel;
+mod machine;
+mod offers;
+mod surroundings;
+mod tree;
+
+use std::path::Path;
+
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
+
+use self::tree::Tree;
+use crate::affinity::own_cpus;
+use crate::component::DigestCache;
+use crate::failure::During;
+use crate::protocol::Failure;
+use crate::{privilege, sys};
+
+/// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted.
+pub(crate) fn read(refresh: bool) -> Result<Facts, Failure> {
+    let allowed = own_cpus().host(|| "read which CPUs may be used".into())?;
+    let tree = Tree::at(Path::new("/"));
+    let privilege = privilege::probe();
+    let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
+    let offers = offers::read(privilege, &mut digests);
+    digests.save();
+    Ok(Facts {
+        kernel: kernel::read(&tree),
+        cpu: machine::cpu(&tree),
+        topology: machine::topology(&tree, &allowed),
+        memory: machine::memory(&tree),
+        virtualisation: surroundings::virtualisation(&tree, sys::hypervisor_signature().as_deref()),
+        privilege,
+        runtimes: offers.runtimes,
+        switches: offers.switches,
+        applications: offers.applications,
+        components: offers.components,
+        tuning: surroundings::tuning(&tree),
+        aside: surroundings::aside(&tree),
+    })
+}
 
 /// Everything known of a host without changing it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,7 +170,7 @@ pub struct Component {
     /// Version as the provider knows it; absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// BLAKE3 over the content of every file of its closure, in order of their neutral names, hex.
+    /// BLAKE3 over the neutral name and the content's BLAKE3 of every file of its closure, in order of name, hex.
     pub digest: String,
     /// The files, `(neutral name, BLAKE3 hex)`: the program first, then what it loads.
     pub files: Vec<(String, String)>,

@@ -1,8 +1,24 @@
 //! The agent's types and its pure decisions, for whoever talks to it: the protocol, the facts of a host,
-//! scenes and rendered switch configurations. It must not know experiments, traffic, stores or reports;
-//! what a generator is asked passes through as opaque JSON.
+//! scenes, core plans and rendered switch configurations; and behind [`program`], and nowhere else, the
+//! agent itself. It must not know experiments, traffic, stores or reports; what a generator is asked passes
+//! through as opaque JSON.
 
 pub mod cores;
 pub mod facts;
+pub mod program;
 pub mod protocol;
 pub mod scene;
+pub mod switch;
+
+mod affinity;
+mod applications;
+mod component;
+mod failure;
+mod lease;
+mod lines;
+mod netlink;
+mod privilege;
+mod snapshot;
+mod supervisor;
+mod sys;
+mod worker;

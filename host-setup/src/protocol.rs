@@ -234,6 +234,10 @@ pub struct Achieved {
     /// Number of 2 MiB hugepages a NUMA node, as `(node, pages)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_2m: Vec<(u32, u64)>,
+    /// Files that the agent copied for the containers of this lease, as `(name, BLAKE3 hex)`: what runs is
+    /// what they were at the lease, whatever happens to the originals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staged: Vec<(String, String)>,
 }
 
 /// Counters of what disturbs a measurement, since boot; the difference of two is what counts.
@@ -248,4 +252,23 @@ pub struct Snapshot {
     pub busy_ns: Vec<(u32, u64)>,
     /// Context switches of the whole host.
     pub context_switches: Option<u64>,
+    /// What the ports of the scene's switch counted, in the order of its containers; empty without a scene,
+    /// or for a switch that does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortCounters>,
+}
+
+/// Counts of one port of the switch since it was built, in packets, as the switch sees them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortCounters {
+    /// The container at the other end.
+    pub container: String,
+    /// Taken from the container.
+    pub received: u64,
+    /// Given to the container.
+    pub sent: u64,
+    /// Taken from the container and dropped.
+    pub received_dropped: u64,
+    /// Meant for the container and dropped.
+    pub sent_dropped: u64,
 }

@@ -1,7 +1,12 @@
 //! A scene: the switch, the containers and their links that one measurement needs, by names only.
 //! It must not name programs or paths; what a name means is the agent's to look up.
 
+pub mod checked;
+
 use serde::{Deserialize, Serialize};
+
+/// Where a container's application finds its output folder: writable, in memory, the only such place.
+pub const OUTPUT_FOLDER: &str = "/out";
 
 /// One measurement's surroundings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +18,9 @@ pub struct Scene {
     pub switch: Switch,
     /// In the order of building.
     pub containers: Vec<Container>,
+    /// CPU that the agent itself keeps to while the scene stands; absent for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub housekeeping: Option<u32>,
 }
 
 /// How containers are made.

@@ -1,1 +1,23 @@
-//! x
+//! Septet's command line as a library: from an experiment file over a plan to results and a report.
+//! `main.rs` prints and exits; everything else is here. It must not know how packets are sent, how a host is
+//! changed, how samples are reduced or how a figure is drawn: four other crates do.
+
+pub mod agent;
+pub mod cli;
+pub mod clock;
+pub mod conditions;
+pub mod exit;
+pub mod experiment;
+pub mod judge;
+pub mod key;
+pub mod manifest;
+pub mod measure;
+pub mod plan;
+pub mod planned;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod signals;
+pub mod store;
+pub mod traffic;
+pub mod workspace;

@@ -2,4 +2,21 @@
 //! summaries to bytes; the only crate that knows tera. It must not know files, clocks, stores or hosts:
 //! the same inputs give the same bytes.
 
+pub mod claim;
+pub mod csv;
+pub mod figure;
+pub mod html;
+pub mod json;
+pub mod latex;
+pub mod model;
+pub mod number;
+pub mod numbering;
+pub mod plot;
+pub mod render;
+pub mod select;
 pub mod spec;
+pub mod style;
+pub mod svg;
+pub mod table;
+pub mod templates;
+pub mod text;

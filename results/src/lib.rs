@@ -2,6 +2,7 @@
 //! that reports may see. Pure functions of their arguments; the only crate that knows polars.
 //! It must not know files of a store, keys, hosts or pages.
 
+pub mod accounting;
 pub mod axes;
 pub mod dataset;
 pub mod flags;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::flags::Flag;
 use crate::metric::Quantity;
+use crate::statistics::mean::mean;
+use crate::statistics::sequential::{self, Precision};
+use crate::statistics::{SampleError, student};
 
 /// Version of the reduction. Summaries of another version are recomputed from the raw samples.
 pub const REDUCTION_VERSION: u32 = 1;
@@ -29,7 +32,8 @@ pub struct Estimate {
     pub n: u32,
     /// Mean over them.
     pub mean: f64,
-    /// Half width of the 95 % interval (Student's t); absent with fewer than two repetitions.
+    /// Half width of the 95 % interval (Student's t; wider where the number of repetitions was not fixed
+    /// beforehand, see [`summarise_adaptive`]); absent with fewer than two repetitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_width: Option<f64>,
 }
@@ -39,6 +43,30 @@ impl Estimate {
     pub fn interval(&self) -> (f64, f64) {
         let half = self.half_width.unwrap_or(0.0);
         (self.mean - half, self.mean + half)
+    }
+}
+
+/// One repetition as a summary sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Repetition {
+    /// What its samples say.
+    pub reduction: Reduction,
+    /// What the run adds: flags of the host, and of the totals.
+    pub flags: Vec<Flag>,
+}
+
+impl Repetition {
+    /// Every flag once, in order of harm.
+    pub fn all_flags(&self) -> Vec<Flag> {
+        let mut flags = [self.reduction.flags.as_slice(), self.flags.as_slice()].concat();
+        flags.sort_unstable();
+        flags.dedup();
+        flags
+    }
+
+    /// Whether it is kept but left out of averages.
+    pub fn is_suspect(&self) -> bool {
+        self.all_flags().into_iter().any(Flag::suspect)
     }
 }
 
@@ -74,4 +102,63 @@ impl Summary {
     pub fn get(&self, quantity: Quantity) -> Option<&Estimate> {
         self.values.get(&quantity)
     }
+}
+
+/// A test's summary over its repetitions: means with Student's t intervals over those that are not suspect.
+/// The order of the repetitions does not matter, not even to the last bit. A quantity that some repetitions
+/// lack (a percentile with too few samples) is averaged over the others, as its `n` says; values that are not
+/// finite count as lacking. With no valid repetition there is no value, and the grade is indicative.
+pub fn summarise(repetitions: &[Repetition]) -> Summary {
+    summarise_with(repetitions, |_, sample| student::interval(sample))
+}
+
+/// As [`summarise`], for repetitions that were added until `judged` was known to `precision`
+/// ([`sequential::enough`]): intervals are widened so that they still hold the mean often enough.
+pub fn summarise_adaptive(repetitions: &[Repetition], judged: Quantity, precision: &Precision) -> Summary {
+    let unasked = Precision { half_width_ratio: 0.0, half_width_floor: 0.0, ..*precision };
+    summarise_with(repetitions, |quantity, sample| {
+        sequential::interval(sample, if quantity == judged { precision } else { &unasked })
+    })
+}
+
+fn summarise_with(
+    repetitions: &[Repetition],
+    interval: impl Fn(Quantity, &[f64]) -> Result<(f64, f64), SampleError>,
+) -> Summary {
+    let (suspect, valid): (Vec<&Repetition>, Vec<&Repetition>) =
+        repetitions.iter().partition(|repetition| repetition.is_suspect());
+
+    let mut samples: BTreeMap<Quantity, Vec<f64>> = BTreeMap::new();
+    for (&quantity, &value) in valid.iter().flat_map(|repetition| &repetition.reduction.values) {
+        samples.entry(quantity).or_default().push(value);
+    }
+    let mut flags: BTreeMap<Flag, u32> = BTreeMap::new();
+    for flag in repetitions.iter().flat_map(Repetition::all_flags) {
+        *flags.entry(flag).or_default() += 1;
+    }
+    let is_indicative = |repetition: &&Repetition| repetition.all_flags().into_iter().any(Flag::indicative);
+    let grade = if valid.is_empty() || valid.iter().any(is_indicative) { Grade::Indicative } else { Grade::PaperGrade };
+    Summary {
+        valid: count(valid.len()),
+        suspect: count(suspect.len()),
+        values: samples
+            .into_iter()
+            .filter_map(|(quantity, sample)| Some((quantity, estimate(sample, |sample| interval(quantity, sample))?)))
+            .collect(),
+        rtt_count: valid.iter().fold(0, |sum, repetition| repetition.reduction.rtt_count.saturating_add(sum)),
+        flags: flags.into_iter().collect(),
+        grade,
+    }
+}
+
+/// The mean of a sample with its interval; none of an empty one.
+fn estimate(mut sample: Vec<f64>, interval: impl Fn(&[f64]) -> Result<(f64, f64), SampleError>) -> Option<Estimate> {
+    sample.retain(|value| value.is_finite());
+    sample.sort_unstable_by(f64::total_cmp);
+    let half_width = interval(&sample).ok().map(|(_, half_width)| half_width);
+    Some(Estimate { n: count(sample.len()), mean: mean(&sample).ok()?, half_width })
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }

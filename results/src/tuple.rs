@@ -3,8 +3,9 @@
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
+use std::sync::{Arc, LazyLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::axes::{
     Axis, Burst, Dimension, FrameSize, Io, Locality, PacketSize, Pairs, Rate, RuntimeChoice, VSwitch, io_name,
@@ -12,6 +13,8 @@ use crate::axes::{
 
 /// The stack that is there without any being named: what the host's own packages install.
 pub const STACK_DEFAULT: &str = "system";
+
+static STACK_SHARED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(STACK_DEFAULT));
 
 /// One test's coordinates. Equal tuples are the same test.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,14 +48,23 @@ pub struct Variant {
     pub queues: u16,
     /// Flows a sender.
     pub flows: u16,
-    /// Named choice of where components come from.
-    pub stack: String,
+    /// Named choice of where components come from; shared, since a million tests have the same.
+    #[serde(serialize_with = "stack_to_text", deserialize_with = "stack_from_text")]
+    pub stack: Arc<str>,
     /// Cores given to the switch.
     pub switch_cores: u16,
     /// Container runtime asked for.
     pub runtime: RuntimeChoice,
     /// What P counts.
     pub frame: FrameSize,
+}
+
+fn stack_to_text<S: Serializer>(stack: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(stack)
+}
+
+fn stack_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(deserializer).map(Arc::from)
 }
 
 impl Variant {
@@ -63,7 +75,7 @@ impl Variant {
             touch: false,
             queues: 1,
             flows: 1,
-            stack: STACK_DEFAULT.to_string(),
+            stack: STACK_SHARED.clone(),
             switch_cores: 1,
             runtime: RuntimeChoice::Auto,
             frame: FrameSize::NoFcs,

@@ -22,10 +22,10 @@ mod request;
 
 pub use control::{Clock, ClockSource, Command, Event, Totals};
 pub use record::{
-    INTERVALS_FILE, INTERVAL_BYTES, IntervalRecord, OVERFLOW_BYTES, OVERFLOW_FILE, OverflowRecord, RTT_BYTES,
-    RTT_FILE, RttRecord,
+    INTERVAL_BYTES, INTERVALS_FILE, IntervalRecord, OVERFLOW_BYTES, OVERFLOW_FILE, OverflowRecord, RTT_BYTES, RTT_FILE,
+    RttRecord,
 };
-pub use request::{Endpoint, Io, Port, Request, Role, Schedule, Wait};
+pub use request::{Endpoint, Io, Port, Request, Role, Schedule, Wait, bursts_intended};
 
 /// Version of everything in this crate. A generator refuses a request of another version with its number.
 pub const VERSION: u32 = 1;

@@ -27,7 +27,8 @@ pub struct IntervalRecord {
     pub rejected: u32,
     /// Missed deadlines.
     pub missed: u32,
-    /// Gaps noticed in this interval; a late arrival takes one back, so the sum over the run is what counts.
+    /// Gaps noticed in this interval; a late or corrupt arrival takes one back, so the sum over the run is what
+    /// counts.
     pub lost: i32,
     /// Received again.
     pub duplicates: u32,
@@ -114,8 +115,20 @@ mod tests {
 
     #[test]
     fn records_survive_their_encoding() {
-        let interval = IntervalRecord { index: 1, packets: 2, rejected: 3, missed: 4, lost: -5, duplicates: 6,
-            reordered: 7, corrupt: 8, foreign: 9, late_ns_max: 10, calls: 11, idle_ns: 12 };
+        let interval = IntervalRecord {
+            index: 1,
+            packets: 2,
+            rejected: 3,
+            missed: 4,
+            lost: -5,
+            duplicates: 6,
+            reordered: 7,
+            corrupt: 8,
+            foreign: 9,
+            late_ns_max: 10,
+            calls: 11,
+            idle_ns: 12,
+        };
         assert_eq!(IntervalRecord::decode(&interval.encode()), interval);
         assert_eq!(&interval.encode()[16..20], &(-5i32).to_le_bytes());
         let rtt = RttRecord { burst: 1, place: 2, late_ns: 3, rtt_ns: u32::MAX };

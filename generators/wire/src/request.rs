@@ -138,3 +138,20 @@ pub struct Request {
     /// Folder for the records, writable, in memory.
     pub output: String,
 }
+
+impl Request {
+    /// Packets that the schedule wants sent: [`bursts_intended`] whole bursts; 0 without a rate. A generator
+    /// that was not stopped early reports exactly so many as `attempted + missed`.
+    pub fn packets_intended(&self) -> u64 {
+        let bursts = bursts_intended(self.schedule.traffic_ns(), self.rate_pps.unwrap_or(0), self.burst);
+        bursts.saturating_mul(u64::from(self.burst))
+    }
+}
+
+/// How many bursts of `burst` packets a schedule of `traffic_ns` at `rate_pps` has: burst `k` is due
+/// `k * burst / rate_pps` seconds after the start, and those due before the end belong to it, whole.
+pub fn bursts_intended(traffic_ns: u64, rate_pps: u64, burst: u16) -> u64 {
+    let burst_ns_rate = u128::from(burst.max(1)) * 1_000_000_000;
+    let bursts = (u128::from(traffic_ns) * u128::from(rate_pps)).div_ceil(burst_ns_rate);
+    u64::try_from(bursts).unwrap_or(u64::MAX)
+}

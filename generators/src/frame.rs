@@ -1,0 +1,194 @@
+//! Whole Ethernet frames: IPv4 and UDP around a payload, with both checksums right, written once and then
+//! changed only where packets differ. It must not know sockets or what the payload means.
+//!
+//! The UDP checksum is the complement of a sum over words (RFC 768, RFC 1071), so the words that never change
+//! are summed once and only the header's (with `touch`, the payload's) are added for each packet.
+
+use crate::payload::{Arrival, Header, Payload};
+use crate::traffic::End;
+
+/// Ethernet, IPv4 and UDP headers before the payload.
+pub const OVERHEAD_BYTES: usize = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
+const ETHERNET_BYTES: usize = 14;
+const IPV4_BYTES: usize = 20;
+const UDP_BYTES: usize = 8;
+const UDP_AT: usize = ETHERNET_BYTES + IPV4_BYTES;
+const UDP_CHECKSUM_AT: usize = UDP_AT + 6;
+const PROTOCOL_UDP: u8 = 17;
+
+/// Receivers verify the UDP checksum of payloads up to this length, and of longer ones when they read the
+/// payload anyway (`touch`): beyond it, the sum would cost more than all the rest of the receive path.
+const CHECKED_BYTES_MAX: usize = 256;
+
+/// The frames that one end sends and the frames that it expects.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    payload: Payload,
+    flows: u16,
+    local: End,
+    remote: End,
+    /// Whether this end sends traffic, rather than answers of it: then its source port tells the flow.
+    spreads: bool,
+    template: Vec<u8>,
+    /// Sum over what is the same in all frames: everything under the UDP checksum but the ports and what
+    /// [`Self::write`] writes.
+    constant_sum: u64,
+}
+
+impl Layout {
+    /// Frames from `local` to `remote` and back around `payload`. The end that spreads its traffic over flows
+    /// uses one UDP port a flow, counted up from its first; the other end uses one.
+    pub fn new(payload: Payload, flows: u16, local: End, remote: End, spreads: bool) -> Self {
+        let mut layout = Self { payload, flows, local, remote, spreads, template: Vec::new(), constant_sum: 0 };
+        layout.template = layout.render();
+        let udp_bytes = (UDP_BYTES + payload.bytes()) as u16;
+        let pseudo_header = [u16::from(PROTOCOL_UDP), udp_bytes];
+        let written_from = OVERHEAD_BYTES + if payload.touch() { payload.bytes() } else { payload.header_bytes() };
+        layout.constant_sum = sum(&local.ipv4.octets())
+            + sum(&remote.ipv4.octets())
+            + pseudo_header.iter().map(|word| sum(&word.to_be_bytes())).sum::<u64>()
+            + sum(&udp_bytes.to_be_bytes())
+            + sum(&layout.template[written_from..]);
+        layout
+    }
+
+    /// Bytes of a frame, without FCS.
+    pub fn frame_bytes(&self) -> usize {
+        OVERHEAD_BYTES + self.payload.bytes()
+    }
+
+    /// A frame to keep and [`Self::write`] into: everything but the payload's header and the checksum.
+    pub fn template(&self) -> &[u8] {
+        &self.template
+    }
+
+    fn render(&self) -> Vec<u8> {
+        let ip_bytes = (IPV4_BYTES + UDP_BYTES + self.payload.bytes()) as u16;
+        let mut frame = Vec::with_capacity(self.frame_bytes());
+        frame.extend(self.remote.mac.octets());
+        frame.extend(self.local.mac.octets());
+        frame.extend([0x08, 0x00]);
+        frame.extend([0x45, 0x00]);
+        frame.extend(ip_bytes.to_be_bytes());
+        // Identification 0 with "don't fragment", as RFC 6864 allows; hop limit 64.
+        frame.extend([0x00, 0x00, 0x40, 0x00, 64, PROTOCOL_UDP, 0x00, 0x00]);
+        frame.extend(self.local.ipv4.octets());
+        frame.extend(self.remote.ipv4.octets());
+        let checksum = finish(sum(&frame[ETHERNET_BYTES..UDP_AT]));
+        frame[ETHERNET_BYTES + 10..ETHERNET_BYTES + 12].copy_from_slice(&checksum);
+        frame.extend(self.local.udp_port.to_be_bytes());
+        frame.extend(self.remote.udp_port.to_be_bytes());
+        frame.extend(((UDP_BYTES + self.payload.bytes()) as u16).to_be_bytes());
+        frame.extend([0x00, 0x00]);
+        frame.resize(self.frame_bytes(), 0);
+        frame
+    }
+
+    /// Makes `frame`, which began as [`Self::template`], the packet of `header`.
+    ///
+    /// # Panics
+    /// If `frame` is shorter than the template.
+    #[inline]
+    pub fn write(&self, frame: &mut [u8], header: &Header) {
+        let (source, destination) = match self.spreads {
+            true => (self.local.udp_port.wrapping_add(header.flow), self.remote.udp_port),
+            false => (self.local.udp_port, self.remote.udp_port.wrapping_add(header.flow)),
+        };
+        let (source, destination) = (source.to_be_bytes(), destination.to_be_bytes());
+        frame[UDP_AT..UDP_AT + 2].copy_from_slice(&source);
+        frame[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&destination);
+        let payload = &mut frame[OVERHEAD_BYTES..];
+        self.payload.write(payload, header);
+        let written = if self.payload.touch() { self.payload.bytes() } else { self.payload.header_bytes() };
+        let total = self.constant_sum + sum(&source) + sum(&destination) + sum(&payload[..written]);
+        let mut checksum = finish(total);
+        if checksum == [0, 0] {
+            // 0 means "no checksum"; its other representation means the same number (RFC 768).
+            checksum = [0xff, 0xff];
+        }
+        frame[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum);
+    }
+
+    /// What a received frame is: ours only if it comes from the other end to this one, with the right
+    /// protocol, ports, lengths and checksums.
+    #[inline]
+    pub fn read(&self, frame: &[u8]) -> Arrival {
+        let Some((headers, payload)) = frame.split_first_chunk::<OVERHEAD_BYTES>() else { return Arrival::Foreign };
+        if !self.addressed(headers) {
+            return Arrival::Foreign;
+        }
+        let arrival = self.payload.read(payload);
+        if arrival == Arrival::Foreign || (self.lengths_fit(headers, payload) && self.checksums_fit(headers, frame)) {
+            return arrival;
+        }
+        match arrival {
+            Arrival::Ours(header) if header.kind != crate::payload::Kind::Data => Arrival::Foreign,
+            _ => Arrival::Corrupt,
+        }
+    }
+
+    /// Whether the frame is UDP over IPv4 without options or fragments, from the other end to this one.
+    #[inline]
+    fn addressed(&self, headers: &[u8; OVERHEAD_BYTES]) -> bool {
+        let port = |at: usize| u16::from_be_bytes([headers[at], headers[at + 1]]);
+        let (ours, theirs) = (port(UDP_AT + 2), port(UDP_AT));
+        let (spread, fixed, first, single) = match self.spreads {
+            true => (ours, theirs, self.local.udp_port, self.remote.udp_port),
+            false => (theirs, ours, self.remote.udp_port, self.local.udp_port),
+        };
+        headers[0..6] == self.local.mac.octets()
+            && headers[12..15] == [0x08, 0x00, 0x45]
+            && headers[20] & 0x3f == 0
+            && headers[21] == 0
+            && headers[23] == PROTOCOL_UDP
+            && headers[26..30] == self.remote.ipv4.octets()
+            && headers[30..34] == self.local.ipv4.octets()
+            && fixed == single
+            && spread.wrapping_sub(first) < self.flows
+    }
+
+    #[inline]
+    fn lengths_fit(&self, headers: &[u8; OVERHEAD_BYTES], payload: &[u8]) -> bool {
+        let udp_bytes = UDP_BYTES + self.payload.bytes();
+        let field = |at: usize| usize::from(u16::from_be_bytes([headers[at], headers[at + 1]]));
+        payload.len() == self.payload.bytes() && field(16) == IPV4_BYTES + udp_bytes && field(UDP_AT + 4) == udp_bytes
+    }
+
+    #[inline]
+    fn checksums_fit(&self, headers: &[u8; OVERHEAD_BYTES], frame: &[u8]) -> bool {
+        if finish(sum(&headers[ETHERNET_BYTES..UDP_AT])) != [0, 0] {
+            return false;
+        }
+        if headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2] == [0, 0] {
+            // "No checksum": no sender of ours says that.
+            return false;
+        }
+        if self.payload.bytes() > CHECKED_BYTES_MAX && !self.payload.touch() {
+            return true;
+        }
+        let pseudo_header = sum(&headers[26..34]) + sum(&[0, PROTOCOL_UDP]) + sum(&headers[UDP_AT + 4..UDP_AT + 6]);
+        finish(pseudo_header + sum(&frame[UDP_AT..])) == [0, 0]
+    }
+}
+
+/// The sum of the 16-bit words of `bytes` in the machine's byte order, not yet folded; an odd last byte is
+/// padded with 0. The order of bytes does not matter to a ones' complement sum as long as it is the same
+/// throughout (RFC 1071, section 2B), and words of 32 bits fold to the same value.
+#[inline]
+fn sum(bytes: &[u8]) -> u64 {
+    let chunks = bytes.chunks_exact(4);
+    let mut last = [0; 4];
+    let tail = chunks.remainder();
+    last[..tail.len()].copy_from_slice(tail);
+    let words = chunks.map(|chunk| u64::from(u32::from_ne_bytes([chunk[0], chunk[1], chunk[2], chunk[3]])));
+    words.sum::<u64>() + u64::from(u32::from_ne_bytes(last))
+}
+
+/// A sum, folded to 16 bits and complemented, as the bytes of a checksum field.
+#[inline]
+fn finish(mut sum: u64) -> [u8; 2] {
+    while sum >> 16 != 0 {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_ne_bytes()
+}

@@ -1,0 +1,193 @@
+//! What stands in the UDP payload of every packet of ours: a header of 22 bytes (18 in frames too short for
+//! its check), big-endian, and behind it the bytes that `touch` writes and checks.
+//! It must not know Ethernet, IP, sockets or what a packet is sent for.
+//!
+//! ```text
+//!  0      2      4             12              18         22
+//!  magic  flow   sequence      timestamp (ns)  check      pattern ...
+//! ```
+
+/// Bytes of the header without its check.
+pub const HEADER_BYTES_MIN: usize = 18;
+/// Bytes of the header with its check.
+pub const HEADER_BYTES: usize = 22;
+/// The bits of a timestamp; it wraps after 78 hours.
+pub const STAMP_MASK: u64 = (1 << 48) - 1;
+
+/// What a packet of ours says, told by its magic number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Traffic; it alone is counted.
+    Data,
+    /// The sender has finished; the sequence field is the number of packets that it sent.
+    End,
+    /// The receiver exists; for switches that learn addresses.
+    Announcement,
+}
+
+impl Kind {
+    const fn magic(self) -> u16 {
+        match self {
+            Self::Data => 0x53d7,
+            Self::End => 0x53e7,
+            Self::Announcement => 0x53a7,
+        }
+    }
+
+    fn of_magic(magic: u16) -> Option<Self> {
+        [Self::Data, Self::End, Self::Announcement].into_iter().find(|kind| kind.magic() == magic)
+    }
+}
+
+/// The header of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the packet says.
+    pub kind: Kind,
+    /// Which source port it goes out of: the sequence number modulo the number of flows.
+    pub flow: u16,
+    /// Consecutive from 0 for each sender, over all of its flows.
+    pub sequence: u64,
+    /// When its burst was handed to the port, by the sender's clock: nanoseconds, the low 48 bits.
+    pub stamp_ns: u64,
+}
+
+/// What one received packet turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A packet of ours.
+    Ours(Header),
+    /// Traffic of ours by its magic number, with a length, header or pattern that fails its check.
+    Corrupt,
+    /// Anything else. An end marker or announcement that fails its check proves nothing and is one too.
+    Foreign,
+}
+
+/// The payload of one measurement: all packets have the same length and number of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    bytes: usize,
+    flows: u16,
+    touch: bool,
+}
+
+impl Payload {
+    /// A payload of `bytes` bytes, at least [`HEADER_BYTES_MIN`] (shorter ones are made so long), whose flow
+    /// numbers are below `flows`. With `touch` the bytes behind the header are written and checked.
+    pub fn new(bytes: usize, flows: u16, touch: bool) -> Self {
+        Self { bytes: bytes.max(HEADER_BYTES_MIN), flows, touch }
+    }
+
+    /// Its length.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the bytes behind the header are written and checked.
+    pub fn touch(&self) -> bool {
+        self.touch
+    }
+
+    /// The bytes of the header: with its check where that fits.
+    pub fn header_bytes(&self) -> usize {
+        if self.bytes >= HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES_MIN }
+    }
+
+    /// Writes `header`, and with `touch` the pattern of its sequence number, to `payload`.
+    ///
+    /// # Panics
+    /// If `payload` is shorter than [`Self::bytes`]: buffers are made from this very number.
+    #[inline]
+    pub fn write(&self, payload: &mut [u8], header: &Header) {
+        let payload = &mut payload[..self.bytes];
+        payload[0..2].copy_from_slice(&header.kind.magic().to_be_bytes());
+        payload[2..4].copy_from_slice(&header.flow.to_be_bytes());
+        payload[4..12].copy_from_slice(&header.sequence.to_be_bytes());
+        payload[12..18].copy_from_slice(&header.stamp_ns.to_be_bytes()[2..8]);
+        if let Some(place) = payload.get_mut(HEADER_BYTES_MIN..HEADER_BYTES) {
+            place.copy_from_slice(&check(header).to_be_bytes());
+        }
+        if self.touch {
+            write_pattern(&mut payload[self.header_bytes()..], header.sequence);
+        }
+    }
+
+    /// What a received payload is.
+    #[inline]
+    pub fn read(&self, payload: &[u8]) -> Arrival {
+        let Some(kind) = payload.first_chunk().and_then(|magic| Kind::of_magic(u16::from_be_bytes(*magic))) else {
+            return Arrival::Foreign;
+        };
+        let damaged = if kind == Kind::Data { Arrival::Corrupt } else { Arrival::Foreign };
+        if payload.len() != self.bytes {
+            return damaged;
+        }
+        let Some(start) = payload.first_chunk::<HEADER_BYTES_MIN>() else { return damaged };
+        let [_, _, f0, f1, s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5] = *start;
+        let header = Header {
+            kind,
+            flow: u16::from_be_bytes([f0, f1]),
+            sequence: u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            stamp_ns: u64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5]),
+        };
+        if header.flow >= self.flows {
+            return damaged;
+        }
+        if let Some(found) = payload.get(HEADER_BYTES_MIN..HEADER_BYTES)
+            && found != check(&header).to_be_bytes()
+        {
+            return damaged;
+        }
+        if self.touch && !has_pattern(&payload[self.header_bytes()..], header.sequence) {
+            return damaged;
+        }
+        Arrival::Ours(header)
+    }
+}
+
+/// 32 bits over the fields of a header. Each round is a bijection of the state, so that headers which differ
+/// in one field only collide with the probability of a random function, 2^-32.
+#[inline]
+fn check(header: &Header) -> u32 {
+    let ids = u64::from(header.kind.magic()) << 48 | u64::from(header.flow) << 32;
+    let mut state = (header.sequence ^ ids ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    state ^= state >> 33;
+    state = state.wrapping_add(header.stamp_ns & STAMP_MASK).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    state ^= state >> 29;
+    (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+}
+
+/// The pattern's words: every one depends on the sequence number and on its place.
+#[inline]
+fn pattern(sequence: u64) -> impl Iterator<Item = [u8; 8]> {
+    let mut word = sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eb7_e75e_b7e7_5eb7;
+    std::iter::from_fn(move || {
+        word = word.wrapping_add(0xd1b5_4a32_d192_ed03);
+        Some(word.to_le_bytes())
+    })
+}
+
+fn write_pattern(bytes: &mut [u8], sequence: u64) {
+    let mut words = pattern(sequence);
+    let mut chunks = bytes.chunks_exact_mut(8);
+    for (chunk, word) in chunks.by_ref().zip(words.by_ref()) {
+        chunk.copy_from_slice(&word);
+    }
+    for (byte, wanted) in chunks.into_remainder().iter_mut().zip(words.next().unwrap_or_default()) {
+        *byte = wanted;
+    }
+}
+
+fn has_pattern(bytes: &[u8], sequence: u64) -> bool {
+    let mut words = pattern(sequence);
+    let chunks = bytes.chunks_exact(8);
+    let tail = chunks.remainder();
+    let mut different = 0;
+    // No early exit: intact packets are the rule, and a loop without branches is vectorised.
+    for (chunk, word) in chunks.zip(words.by_ref()) {
+        let mut found = [0; 8];
+        found.copy_from_slice(chunk);
+        different |= u64::from_ne_bytes(found) ^ u64::from_ne_bytes(word);
+    }
+    different == 0 && words.next().is_some_and(|last| tail.iter().zip(last).all(|(found, wanted)| *found == wanted))
+}

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Installs what Septet needs of a Debian 12 machine. As root by apt-get; otherwise says exactly what an
+# administrator would install, takes what an ordinary user can have, and goes on.
+#   setup.sh measure         what measuring runs through
+#   setup.sh measure test    what the tests run besides
+set -eu
+cd "$(dirname "$0")/.."
+
+measure="busybox-static lxc"
+test="iproute2 latexmk texlive-latex-recommended texlive-latex-extra texlive-pictures"
+
+wanted=""
+for set in "$@"; do
+    case "$set" in
+        measure) wanted="$wanted $measure" ;;
+        test) wanted="$wanted $test" ;;
+        *) echo "setup: no set of packages is called $set" >&2; exit 2 ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "setup: this is no Debian; septet uses what it finds of:$wanted"
+    exit 0
+fi
+
+missing=""
+for package in $wanted; do
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
+        missing="$missing $package"
+    fi
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    echo "setup: installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    # shellcheck disable=SC2086
+    if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        echo "setup: apt-get failed; septet goes on with what is there and names what is missing" >&2
+    fi
+    rm -f "$log"
+    exit 0
+fi
+
+echo "setup: not root, so these packages are not installed:$missing"
+echo "setup: an administrator would run: apt-get install --no-install-recommends$missing"
+case " $missing " in
+    *" busybox-static "*)
+        # A static BusyBox needs no installation: it is taken out of its package, beside the programs.
+        folder=target/busybox
+        if [ ! -x "$folder/bin/busybox" ]; then
+            mkdir -p "$folder/package"
+            if (cd "$folder/package" && apt-get download -qq busybox-static && dpkg -x busybox-static_*.deb ..) >/dev/null 2>&1; then
+                echo "setup: took busybox out of its package, into $folder"
+            else
+                echo "setup: busybox-static cannot be downloaded either; containers will hold the generator only"
+            fi
+        fi
+        if [ -x "$folder/bin/busybox" ]; then
+            mkdir -p target/release
+            cp "$folder/bin/busybox" target/release/busybox.new && mv target/release/busybox.new target/release/busybox
+        fi
+        ;;
+esac
+exit 0

@@ -1,0 +1,171 @@
+//! BLAKE3 of files, remembered by (device, inode, size, mtime, ctime), so that facts are quick. The cache may
+//! be absent, damaged or unwritable: then files are read again. It must not know what the files are.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// First line of the file; another version is thrown away.
+const HEADER: &str = "septet-digests 1";
+/// A file that changed so lately could change again without a new time stamp, and is not remembered.
+const SETTLED: Duration = Duration::from_millis(100);
+const ENTRIES_MAX: usize = 10_000;
+
+/// What tells one content of a file from another without reading it.
+type Identity = [i128; 5];
+
+/// The cache.
+pub(crate) struct DigestCache {
+    entries: BTreeMap<Identity, String>,
+    file: Option<PathBuf>,
+    changed: bool,
+}
+
+impl DigestCache {
+    /// One that remembers nothing beyond its own life.
+    #[cfg(test)]
+    pub(crate) fn empty() -> DigestCache {
+        DigestCache { entries: BTreeMap::new(), file: None, changed: false }
+    }
+
+    /// The one in a folder; with `refresh` what it knew is forgotten.
+    pub(crate) fn load(folder: Option<&Path>, refresh: bool) -> DigestCache {
+        let file = folder.map(|folder| folder.join("digests"));
+        let text = file.as_ref().filter(|_| !refresh).and_then(|file| fs::read_to_string(file).ok());
+        let entries = text.and_then(|text| parse(&text)).unwrap_or_default();
+        DigestCache { entries, file, changed: refresh }
+    }
+
+    /// The folder for who runs this: `/var/cache/septet` for root, whose environment is not asked.
+    pub(crate) fn folder(is_root: bool) -> Option<PathBuf> {
+        if is_root {
+            return Some("/var/cache/septet".into());
+        }
+        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+        base.or_else(home).map(|base| base.join("septet"))
+    }
+
+    /// BLAKE3 of a file's content, hex.
+    pub(crate) fn digest(&mut self, path: &Path) -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let before = file.metadata()?;
+        let key = identity(&before);
+        if let Some(digest) = self.entries.get(&key) {
+            return Ok(digest.clone());
+        }
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut file, &mut hasher)?;
+        let digest = hasher.finalize().to_hex().to_string();
+        if identity(&file.metadata()?) == key && is_settled(&before) {
+            self.entries.insert(key, digest.clone());
+            self.changed = true;
+        }
+        Ok(digest)
+    }
+
+    /// Writes it, by atomic rename, if something is new. A folder that cannot be written costs time only.
+    pub(crate) fn save(&self) {
+        if let Some(file) = self.file.as_ref().filter(|_| self.changed) {
+            let _ = self.write(file);
+        }
+    }
+
+    fn write(&self, file: &Path) -> io::Result<()> {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+        let new = folder.join(format!("digests.{}", std::process::id()));
+        let mut text = format!("{HEADER}\n");
+        let skip = self.entries.len().saturating_sub(ENTRIES_MAX);
+        for (identity, digest) in self.entries.iter().skip(skip) {
+            let numbers: Vec<String> = identity.iter().map(i128::to_string).collect();
+            text.push_str(&format!("{} {digest}\n", numbers.join(" ")));
+        }
+        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&new, file));
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    [
+        i128::from(metadata.dev()),
+        i128::from(metadata.ino()),
+        i128::from(metadata.size()),
+        ns(metadata.mtime(), metadata.mtime_nsec()),
+        ns(metadata.ctime(), metadata.ctime_nsec()),
+    ]
+}
+
+fn is_settled(metadata: &Metadata) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let changed = Duration::new(metadata.ctime().unsigned_abs(), metadata.ctime_nsec().unsigned_abs() as u32);
+    now.checked_sub(changed).is_some_and(|age| age > SETTLED)
+}
+
+/// Nothing, if a single line is not as it was written.
+fn parse(text: &str) -> Option<BTreeMap<Identity, String>> {
+    let mut lines = text.lines();
+    if lines.next() != Some(HEADER) {
+        return None;
+    }
+    let entry = |line: &str| -> Option<(Identity, String)> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (digest, numbers) = words.split_last()?;
+        let numbers: Vec<i128> = numbers.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then_some((numbers.try_into().ok()?, (*digest).to_owned()))
+    };
+    lines.map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled_file(folder: &Path, content: &str) -> PathBuf {
+        let path = folder.join("program");
+        fs::write(&path, content).expect("a file");
+        while !is_settled(&fs::metadata(&path).expect("its metadata")) {
+            std::thread::yield_now();
+        }
+        path
+    }
+
+    #[test]
+    fn remembers_until_the_file_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = settled_file(folder.path(), "one");
+        let mut cache = DigestCache::load(Some(folder.path()), false);
+        let one = cache.digest(&path).expect("a digest");
+        cache.save();
+        let mut again = DigestCache::load(Some(folder.path()), false);
+        assert_eq!(again.entries.len(), 1);
+        assert_eq!(again.digest(&path).expect("a digest"), one);
+        assert!(!again.changed);
+        settled_file(folder.path(), "two");
+        assert_ne!(again.digest(&path).expect("a digest"), one);
+    }
+
+    #[test]
+    fn damage_costs_time_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = settled_file(folder.path(), "one");
+        for damage in ["", "septet-digests 2\n", "septet-digests 1\n1 2 3 4 5 zz\n", "\u{0}"] {
+            fs::write(folder.path().join("digests"), damage).expect("a damaged cache");
+            let mut cache = DigestCache::load(Some(folder.path()), false);
+            assert!(cache.entries.is_empty());
+            assert_eq!(cache.digest(&path).expect("a digest"), blake3::hash(b"one").to_hex().as_str());
+        }
+        let mut nowhere = DigestCache::load(Some(Path::new("/proc/no/such")), false);
+        nowhere.digest(&path).expect("a digest");
+        nowhere.save();
+    }
+}

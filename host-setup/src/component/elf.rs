@@ -1,0 +1,96 @@
+//! What an ELF file asks the dynamic linker for. Pure over its bytes; it must not know where libraries are.
+
+use std::path::Path;
+
+use object::Endianness;
+use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64};
+use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
+
+/// What a file asks for. All of it is empty for a static program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wants {
+    /// Path of the dynamic linker.
+    pub interpreter: Option<String>,
+    /// Names of libraries, in order.
+    pub needed: Vec<String>,
+    /// Folders to look in, `$ORIGIN` included, for this file and all that it loads; ignored with a runpath.
+    pub rpath: Vec<String>,
+    /// Folders to look in, for this file only.
+    pub runpath: Vec<String>,
+}
+
+/// Whether bytes are of an ELF file at all.
+pub(crate) fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
+
+/// Whether a file is an ELF program that loads nothing.
+pub(crate) fn is_static(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| is_elf(&bytes) && wants(&bytes).is_ok_and(|wants| wants == Wants::default()))
+}
+
+/// Reads it. The error is what the `object` crate says of a file that is damaged, or not of 64 bits.
+pub(crate) fn wants(bytes: &[u8]) -> Result<Wants, String> {
+    let text = |error: object::Error| error.to_string();
+    let header = FileHeader64::<Endianness>::parse(bytes).map_err(text)?;
+    let endian = header.endian().map_err(text)?;
+    let segments = header.program_headers(endian, bytes).map_err(text)?;
+    let mut wants = Wants::default();
+    let mut dynamic: &[_] = &[];
+    for segment in segments {
+        if let Some(interpreter) = segment.interpreter(endian, bytes).map_err(text)? {
+            wants.interpreter = Some(String::from_utf8_lossy(interpreter).into_owned());
+        }
+        if let Some(entries) = segment.dynamic(endian, bytes).map_err(text)? {
+            dynamic = entries;
+        }
+    }
+    let value = |tag: i64| dynamic.iter().find(|entry| entry.tag(endian) == tag).map(|entry| entry.val(endian));
+    let (Some(address), Some(size)) = (value(DT_STRTAB), value(DT_STRSZ)) else { return Ok(wants) };
+    let strings = segments
+        .iter()
+        .find_map(|segment| segment.data_range(endian, bytes, address, size).ok().flatten())
+        .ok_or("its strings are outside of it")?;
+    for entry in dynamic {
+        let tag = entry.tag(endian);
+        if ![DT_NEEDED, DT_RPATH, DT_RUNPATH].contains(&tag) {
+            continue;
+        }
+        let start = usize::try_from(entry.val(endian)).ok().filter(|start| *start < strings.len());
+        let rest = &strings[start.ok_or("a name is outside of its strings")?..];
+        let end = rest.iter().position(|byte| *byte == 0).ok_or("a name does not end")?;
+        let text = String::from_utf8_lossy(&rest[..end]).into_owned();
+        match tag {
+            DT_NEEDED => wants.needed.push(text),
+            DT_RPATH => wants.rpath.extend(text.split(':').map(str::to_owned)),
+            _ => wants.runpath.extend(text.split(':').map(str::to_owned)),
+        }
+    }
+    Ok(wants)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn this_test_wants_the_c_library() {
+        let bytes = std::fs::read(std::env::current_exe().expect("this test")).expect("its bytes");
+        let wants = wants(&bytes).expect("a program");
+        assert!(wants.needed.iter().any(|name| name.starts_with("libc.so")), "{wants:?}");
+        assert!(wants.interpreter.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_files_are_refused_not_feared(flips in prop::collection::vec((0usize..4096, any::<u8>()), 0..20)) {
+            let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+            bytes.truncate(1 << 20);
+            for (place, byte) in flips {
+                bytes[place] = byte;
+            }
+            let _ = wants(&bytes);
+        }
+    }
+}

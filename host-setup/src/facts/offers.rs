@@ -1,0 +1,99 @@
+//! What can be had on this host: containers, switches, applications, and the components that they run
+//! through. It must not start any of them; rights are tried out in processes that end at once.
+
+use std::path::{Path, PathBuf};
+
+use super::{Component, Offer, Privilege};
+use crate::applications::{APPLICATIONS, busybox, file_of};
+use crate::component::{ComponentError, DigestCache, fingerprint};
+use crate::{privilege, switch, worker};
+
+/// Offers, and the components that they name.
+pub(super) struct Offers {
+    pub runtimes: Vec<Offer>,
+    pub switches: Vec<Offer>,
+    pub applications: Vec<Offer>,
+    pub components: Vec<Component>,
+}
+
+/// Reads all of them.
+pub(super) fn read(privilege: Privilege, digests: &mut DigestCache) -> Offers {
+    let mut offers =
+        Offers { runtimes: Vec::new(), switches: Vec::new(), applications: Vec::new(), components: Vec::new() };
+    offers.runtimes = runtimes(privilege, digests, &mut offers.components);
+    offers.switches = switches(privilege);
+    offers.applications = applications(digests, &mut offers.components);
+    offers
+}
+
+fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+    let mut netns = Offer { name: "netns".into(), missing: None, components: Vec::new(), io: Vec::new() };
+    if privilege == Privilege::None {
+        netns.missing = Some("this user may not make namespaces".into());
+    }
+    // Without a BusyBox there is nothing but the application in a container.
+    if let Some(path) = busybox()
+        && let Ok(component) = fingerprint(Path::new("/"), "busybox", &[&path], &["busybox-static", "busybox"], digests)
+    {
+        netns.components.push(component.name.clone());
+        components.push(component);
+    }
+    let mut lxc = Offer { name: "lxc".into(), missing: None, ..netns.clone() };
+    let found = worker::lxc_programs(privilege).and_then(|programs: Vec<PathBuf>| {
+        let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
+        fingerprint(Path::new("/"), "lxc", &programs, &["lxc"], digests).map_err(failed)
+    });
+    match found {
+        Ok(component) => {
+            lxc.components.push(component.name.clone());
+            components.push(component);
+        }
+        Err(reason) => {
+            lxc.missing = Some(reason);
+            lxc.components.clear();
+        }
+    }
+    vec![netns, lxc]
+}
+
+fn switches(privilege: Privilege) -> Vec<Offer> {
+    let offer = |name: &&str| {
+        let mut offer = Offer { name: (*name).into(), missing: None, components: Vec::new(), io: Vec::new() };
+        match switch::io(name) {
+            None => offer.missing = Some(format!("this version of septet-host does not drive {name} yet")),
+            Some(_) if privilege == Privilege::None => {
+                offer.missing = Some("this user may not make network namespaces".into());
+            }
+            Some(_) if !privilege::can_bridge(privilege) => {
+                offer.missing = Some("this kernel makes no bridges or no veth pairs".into());
+            }
+            Some(io) => offer.io = io.iter().map(|name| (*name).into()).collect(),
+        }
+        offer
+    };
+    switch::KNOWN.iter().map(offer).collect()
+}
+
+fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for application in &APPLICATIONS {
+        let io = application.io.iter().map(|name| (*name).into()).collect();
+        let mut offer = Offer { name: application.name.into(), missing: None, components: Vec::new(), io };
+        let found = file_of(application.name).map_err(|failure| failure.message).and_then(|path| {
+            fingerprint(Path::new("/"), application.name, &[&path], &[], digests).map_err(failed)
+        });
+        match found {
+            Ok(component) => {
+                offer.components.push(component.name.clone());
+                components.push(component);
+            }
+            Err(reason) => offer.missing = Some(reason),
+        }
+        offers.push(offer);
+    }
+    offers
+}
+
+fn failed(error: ComponentError) -> String {
+    format!("failed to {error}")
+}

@@ -1,0 +1,139 @@
+//! The journal on its medium: JSON lines in a file below `/run`, synced line by line. It must not know what
+//! the settings mean.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Entry, HostTree, Record, Restored, restore};
+use crate::failure::During;
+use crate::protocol::{Failure, FailureKind};
+
+/// First line of a journal; another version is not touched.
+const HEADER: &str = r#"{"septet-journal":1}"#;
+
+/// The journal of a host. Only who holds the host may use it.
+pub(crate) struct JournalFile {
+    path: PathBuf,
+    open: Option<File>,
+}
+
+impl JournalFile {
+    /// The one of this host; only root changes settings, so there is one place.
+    pub(crate) fn of_host() -> JournalFile {
+        JournalFile::at(Path::new("/run/septet"))
+    }
+
+    fn at(folder: &Path) -> JournalFile {
+        JournalFile { path: folder.join("journal"), open: None }
+    }
+
+    /// Whether somebody has left settings to restore.
+    pub(crate) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Restores what the journal says, and removes it if nothing is left to do. Returns words about what was
+    /// changed by others in the meantime.
+    pub(crate) fn restore(&mut self, root: &Path) -> Result<Vec<String>, Failure> {
+        self.open = None;
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.host(|| format!("read {}", self.path.display()))?,
+        };
+        let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;
+        let mut words = Vec::new();
+        let mut problems = Vec::new();
+        for outcome in restore(&mut HostTree(root), &entries) {
+            match outcome {
+                Restored::Back => {}
+                Restored::ChangedByOthers { path, value } => {
+                    words.push(format!("/{path} was set to {value} by somebody else and is left so"));
+                }
+                Restored::Failed { path, old, problem } => problems.push(format!("/{path} to {old}: {problem}")),
+            }
+        }
+        if problems.is_empty() {
+            fs::remove_file(&self.path).host(|| format!("remove {}", self.path.display()))?;
+            return Ok(words);
+        }
+        let message = format!("restore {}", problems.join(", "));
+        let advice = format!("restore it by hand, then remove {}; until then the host is not leased", self.path.display());
+        Err(Failure::new(FailureKind::Host, message).advise(advice))
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        if self.open.is_none() {
+            let folder = self.path.parent().unwrap_or(Path::new("/"));
+            fs::create_dir_all(folder)?;
+            // Whoever can write here would choose what root writes into /sys.
+            let mut file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&self.path)?;
+            writeln!(file, "{HEADER}")?;
+            file.sync_all()?;
+            File::open(folder)?.sync_all()?;
+            self.open = Some(file);
+        }
+        self.open.as_mut().ok_or_else(|| io::Error::other("the journal is not open"))
+    }
+}
+
+impl Record for JournalFile {
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let file = self.file()?;
+        writeln!(file, "{}", serde_json::to_string(entry)?)?;
+        file.sync_all()
+    }
+}
+
+/// A last line that was cut short is of a change that was never made.
+fn parse(text: &str) -> Result<Vec<Entry>, String> {
+    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim_end);
+    match lines.next() {
+        None => return Ok(Vec::new()),
+        Some(HEADER) => {}
+        Some(other) => return Err(format!("it is of another version: {other:?}")),
+    }
+    lines.map(|line| serde_json::from_str(line).map_err(|error| format!("{line:?}: {error}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_left_behind_restores_a_tree_of_files() {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::write(root.path().join("a"), "1\n").expect("a file");
+        let mut journal = JournalFile::at(&root.path().join("run"));
+        super::super::change(&mut HostTree(root.path()), &mut journal, "a", "5").expect("a change");
+        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "5");
+        // What a killed agent leaves: the file only, with a line cut short.
+        let path = root.path().join("run/journal");
+        let cut = fs::read_to_string(&path).expect("the journal") + r#"{"what":"chan"#;
+        fs::write(&path, cut).expect("the journal");
+        let mut found = JournalFile::at(&root.path().join("run"));
+        assert!(found.exists());
+        assert_eq!(found.restore(root.path()), Ok(Vec::new()));
+        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "1");
+        assert!(!found.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_restored_keeps_its_journal() {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::write(root.path().join("a"), "1").expect("a file");
+        let mut journal = JournalFile::at(&root.path().join("run"));
+        super::super::change(&mut HostTree(root.path()), &mut journal, "a", "5").expect("a change");
+        fs::remove_file(root.path().join("a")).expect("removed");
+        let failure = journal.restore(root.path()).expect_err("no file to restore");
+        assert!(failure.message.contains("/a to 1"), "{failure}");
+        assert!(journal.exists());
+    }
+
+    #[test]
+    fn another_version_is_not_touched() {
+        assert!(parse("{\"septet-journal\":2}\n").is_err());
+        assert_eq!(parse(""), Ok(Vec::new()));
+    }
+}

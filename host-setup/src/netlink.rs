@@ -1,0 +1,269 @@
+//! Links, addresses and neighbours of the network namespace that the process is in, by rtnetlink: one
+//! request, one answer, synchronously. It must not know scenes, switches or containers.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State, Stats64,
+};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::{AddressFamily, route::RouteType};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily as Family, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use nix::unistd::Pid;
+
+use crate::scene::checked::Mac;
+
+/// An rtnetlink request that the kernel refused, or an answer that makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetlinkError {
+    #[error("{0}")]
+    Io(#[from] nix::Error),
+    #[error("{0}")]
+    Refused(std::io::Error),
+    #[error("the kernel's answer cannot be read: {0}")]
+    Answer(String),
+}
+
+/// What both ends of a veth pair have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub mtu_bytes: u32,
+    pub txqueuelen_packets: u32,
+    pub queues: u32,
+}
+
+/// State of a bridge port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PortState {
+    pub up: bool,
+    pub forwarding: bool,
+}
+
+/// A connection to the kernel. Belongs to the namespace in which it was opened.
+pub(crate) struct Netlink {
+    socket: OwnedFd,
+    sequence: u32,
+}
+
+impl Netlink {
+    pub(crate) fn open() -> Result<Netlink, NetlinkError> {
+        let socket = socket(Family::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+        Ok(Netlink { socket, sequence: 0 })
+    }
+
+    /// Makes a bridge, down.
+    pub(crate) fn add_bridge(
+        &mut self,
+        name: &str,
+        mac: Mac,
+        mtu_bytes: u32,
+        txqueuelen_packets: u32,
+        settings: Vec<InfoBridge>,
+    ) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.extend([
+            LinkAttribute::Address(mac.0.to_vec()),
+            LinkAttribute::Mtu(mtu_bytes),
+            LinkAttribute::TxQueueLen(txqueuelen_packets),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(settings))]),
+        ]);
+        self.create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Makes a bridge and a veth pair, to see whether this kernel can.
+    pub(crate) fn probe_bridge(&mut self) -> Result<(), NetlinkError> {
+        let mac = Mac([0x02, 0, 0, 0, 0, 1]);
+        self.add_bridge("probe0", mac, 1500, 1000, Vec::new())?;
+        let ends = Ends { mtu_bytes: 1500, txqueuelen_packets: 1000, queues: 1 };
+        self.add_veth(("probe1", mac), ("probe2", mac), Pid::this(), ends)
+    }
+
+    /// Makes a veth pair: `near` here, `far` in the network namespace of the process `far_pid`; both down.
+    pub(crate) fn add_veth(
+        &mut self,
+        near: (&str, Mac),
+        far: (&str, Mac),
+        far_pid: Pid,
+        ends: Ends,
+    ) -> Result<(), NetlinkError> {
+        let end = |(name, mac): (&str, Mac)| {
+            let mut link = named(name);
+            link.attributes.extend([
+                LinkAttribute::Address(mac.0.to_vec()),
+                LinkAttribute::Mtu(ends.mtu_bytes),
+                LinkAttribute::TxQueueLen(ends.txqueuelen_packets),
+                LinkAttribute::NumTxQueues(ends.queues),
+                LinkAttribute::NumRxQueues(ends.queues),
+            ]);
+            link
+        };
+        let mut peer = end(far);
+        peer.attributes.push(LinkAttribute::NetNsPid(far_pid.as_raw().unsigned_abs()));
+        let mut link = end(near);
+        link.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]));
+        self.create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Puts a link under a bridge, into a group of links that can be deleted together, and up.
+    pub(crate) fn enslave(&mut self, name: &str, bridge_index: u32, group: u32) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
+        link.attributes.extend([LinkAttribute::Controller(bridge_index), LinkAttribute::Group(group)]);
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Puts a link into a group of links that can be deleted together.
+    pub(crate) fn set_group(&mut self, name: &str, group: u32) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::Group(group));
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Sets what a bridge does at one of its ports.
+    pub(crate) fn set_bridge_port(&mut self, name: &str, settings: Vec<InfoBridgePort>) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::PortKind(InfoPortKind::Bridge),
+            LinkInfo::PortData(InfoPortData::BridgePort(settings)),
+        ]));
+        self.acknowledged(RouteNetlinkMessage::NewLink(link), 0)
+    }
+
+    /// Brings a link up, with or without address resolution.
+    pub(crate) fn set_up(&mut self, name: &str, resolve_addresses: bool) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.header.flags = if resolve_addresses { LinkFlags::Up } else { LinkFlags::Up | LinkFlags::Noarp };
+        link.header.change_mask = LinkFlags::Up | LinkFlags::Noarp;
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Deletes every link of a group at once, which is much faster than one by one.
+    pub(crate) fn delete_group(&mut self, group: u32) -> Result<(), NetlinkError> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::Group(group));
+        self.acknowledged(RouteNetlinkMessage::DelLink(link), 0)
+    }
+
+    pub(crate) fn add_ipv4(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), NetlinkError> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = index;
+        message.header.prefix_len = prefix;
+        message.attributes = vec![
+            AddressAttribute::Local(IpAddr::V4(address)),
+            AddressAttribute::Address(IpAddr::V4(address)),
+        ];
+        self.create(RouteNetlinkMessage::NewAddress(message))
+    }
+
+    pub(crate) fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: Mac) -> Result<(), NetlinkError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.ifindex = index;
+        message.header.state = NeighbourState::Permanent;
+        message.header.kind = RouteType::Unspec;
+        message.attributes = vec![
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+            NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()),
+        ];
+        self.acknowledged(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    pub(crate) fn index_of(&mut self, name: &str) -> Result<u32, NetlinkError> {
+        Ok(self.link(name)?.header.index)
+    }
+
+    /// Whether a bridge port is up, and forwards.
+    pub(crate) fn port_state(&mut self, name: &str) -> Result<PortState, NetlinkError> {
+        let mut state = PortState { up: false, forwarding: false };
+        for attribute in self.link(name)?.attributes {
+            match attribute {
+                LinkAttribute::OperState(oper) => state.up = oper == State::Up,
+                LinkAttribute::LinkInfo(infos) => {
+                    state.forwarding = infos.iter().any(|info| {
+                        matches!(info, LinkInfo::PortData(InfoPortData::BridgePort(settings))
+                            if settings.contains(&InfoBridgePort::State(BridgePortState::Forwarding)))
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(state)
+    }
+
+    /// The counters of a link, as this end of it counts; nothing if the link is gone.
+    pub(crate) fn counters(&mut self, name: &str) -> Result<Option<Stats64>, NetlinkError> {
+        let link = match self.link(name) {
+            Err(NetlinkError::Refused(error)) if error.raw_os_error() == Some(Errno::ENODEV as i32) => return Ok(None),
+            other => other?,
+        };
+        Ok(link.attributes.into_iter().find_map(|attribute| match attribute {
+            LinkAttribute::Stats64(stats) => Some(stats),
+            _ => None,
+        }))
+    }
+
+    fn link(&mut self, name: &str) -> Result<LinkMessage, NetlinkError> {
+        match self.exchange(RouteNetlinkMessage::GetLink(named(name)), 0)? {
+            Some(RouteNetlinkMessage::NewLink(link)) => Ok(link),
+            other => Err(NetlinkError::Answer(format!("asked for {name}, got {other:?}"))),
+        }
+    }
+
+    fn create(&mut self, message: RouteNetlinkMessage) -> Result<(), NetlinkError> {
+        self.acknowledged(message, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn acknowledged(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), NetlinkError> {
+        self.exchange(message, flags | NLM_F_ACK).map(drop)
+    }
+
+    /// Sends one request and reads its one answer: an acknowledgement (nothing) or a message.
+    fn exchange(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Option<RouteNetlinkMessage>, NetlinkError> {
+        self.sequence += 1;
+        let mut request = NetlinkMessage::from(message);
+        request.header.flags = NLM_F_REQUEST | flags;
+        request.header.sequence_number = self.sequence;
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
+        let mut answer = vec![0; 64 << 10];
+        loop {
+            let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+            let parsed = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer[..length])
+                .map_err(|error| NetlinkError::Answer(error.to_string()))?;
+            if parsed.header.sequence_number != self.sequence {
+                continue;
+            }
+            return match parsed.payload {
+                NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
+                NetlinkPayload::Error(error) => Err(NetlinkError::Refused(error.to_io())),
+                NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
+                other => Err(NetlinkError::Answer(format!("unexpected {other:?}"))),
+            };
+        }
+    }
+}
+
+fn named(name: &str) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.attributes.push(LinkAttribute::IfName(name.into()));
+    link
+}

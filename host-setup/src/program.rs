@@ -1,0 +1,72 @@
+//! The program `septet-host`: its arguments, and its one way of speaking to people. It must not do anything
+//! itself.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write as _, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+use crate::protocol::{Failure, FailureKind};
+use crate::supervisor;
+use crate::supervisor::lock::Attempt;
+
+const USAGE: &str = "\
+septet-host: prepares this host for measurements and runs them, as its client says
+
+Usage: septet-host [agent]    speak the protocol on standard input and output; what septet starts
+       septet-host restore    give back settings that an agent that was killed could not
+       septet-host --version
+";
+
+/// The whole program. Exit codes: 0 all well, 2 wrong arguments, 3 the host is not in order.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap_or("?")).collect();
+    let result = match arguments[..] {
+        [] | ["agent"] => agent(),
+        ["restore"] => restore(),
+        ["--version" | "-V"] => print(&format!("septet-host {}\n", env!("CARGO_PKG_VERSION"))),
+        ["--help" | "-h" | "help"] => print(USAGE),
+        _ => {
+            // Nothing can be done about a closed standard error.
+            let _ = stderr().write_all(USAGE.as_bytes());
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            warn(&failure.to_string());
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// A word to people, on standard error.
+pub(crate) fn warn(words: &str) {
+    let _ = writeln!(stderr(), "septet-host: {words}");
+}
+
+fn agent() -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        // Ctrl-C reaches every process of the terminal's foreground group. The client is one of them and
+        // tidies up through this agent, which must outlive that: the end of its input is what ends it.
+        // Refused to a leader of a process group, which is out of the client's group already.
+        let _ = nix::unistd::setsid();
+    }
+    supervisor::serve()
+}
+
+fn restore() -> Result<(), Failure> {
+    match supervisor::lock::attempt()? {
+        Attempt::Held(_lock) => supervisor::held::recover(&mut crate::lease::JournalFile::of_host()),
+        Attempt::Busy { holder, .. } => {
+            let message = format!("restore the host: {holder} holds it, and restores it at its end");
+            Err(Failure::new(FailureKind::Busy, message))
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    use crate::failure::During;
+    stdout().write_all(text.as_bytes()).host(|| "write to standard output".into())
+}

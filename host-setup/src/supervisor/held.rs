@@ -1,0 +1,115 @@
+//! A host that is held: the lock, the settings that were changed, the worker. Letting go gives all of it
+//! back, in the reverse order. It must not know the client.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::sched::CloneFlags;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, getegid, geteuid};
+
+use super::relay::Relay;
+use crate::facts::Privilege;
+use crate::failure::During;
+use crate::lease::{HostTree, JournalFile, apply};
+use crate::protocol::{Achieved, Failure, FailureKind, Setup};
+use crate::{privilege, sys, worker};
+
+/// The host as held by this agent.
+pub(super) struct Held {
+    worker: Pid,
+    socket: OwnedFd,
+    pub relay: Relay,
+    journal: JournalFile,
+    // Last, so that it is let go last.
+    _lock: OwnedFd,
+}
+
+impl Held {
+    /// Prepares the host and starts the worker, which answers the lease request itself.
+    pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup) -> Result<Held, Failure> {
+        let privilege = privilege::probe();
+        if privilege == Privilege::None {
+            let advice = "run it as root, or let users make user namespaces: sysctl -w \
+                          kernel.unprivileged_userns_clone=1 (Debian), or \
+                          kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)";
+            let message = "prepare the host: this user may not make namespaces";
+            return Err(Failure::new(FailureKind::Host, message).advise(advice));
+        }
+        let mut journal = JournalFile::of_host();
+        recover(&mut journal)?;
+        let achieved = match settings(privilege, &mut journal, setup) {
+            Ok(achieved) => achieved,
+            Err(failure) => {
+                recover(&mut journal)?;
+                return Err(failure);
+            }
+        };
+        match start_worker(privilege, &lock, lease, achieved) {
+            Ok((worker, socket)) => Ok(Held { worker, socket, relay: Relay::default(), journal, _lock: lock }),
+            Err(failure) => {
+                recover(&mut journal)?;
+                Err(failure)
+            }
+        }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Ends the worker, and with it every process, link and mount of the scene, and restores the settings.
+    pub(super) fn let_go(mut self) -> Result<(), Failure> {
+        // The kernel lets a process that is first of its namespace be reaped only when all others there are.
+        let _ = kill(self.worker, Signal::SIGKILL);
+        let reaped = waitpid(self.worker, None).host(|| "reap the worker".into());
+        recover(&mut self.journal)?;
+        reaped.map(drop)
+    }
+}
+
+/// Restores what a journal says, an old one or this lease's. Only to be called by who holds the lock.
+pub(crate) fn recover(journal: &mut JournalFile) -> Result<(), Failure> {
+    if !journal.exists() {
+        return Ok(());
+    }
+    for words in journal.restore(Path::new("/"))? {
+        crate::program::warn(&words);
+    }
+    Ok(())
+}
+
+fn settings(privilege: Privilege, journal: &mut JournalFile, setup: &Setup) -> Result<Achieved, Failure> {
+    if *setup == Setup::default() {
+        return Ok(Achieved::default());
+    }
+    if privilege != Privilege::Root {
+        let message = "prepare the host: settings were asked for, and only root can change them";
+        return Err(Failure::new(FailureKind::Host, message).advise("run septet-host as root, or ask for no setup"));
+    }
+    apply(&mut HostTree(Path::new("/")), journal, setup)
+}
+
+fn start_worker(
+    privilege: Privilege,
+    lock: &OwnedFd,
+    lease: u64,
+    achieved: Achieved,
+) -> Result<(Pid, OwnedFd), Failure> {
+    let doing = || "start the worker".to_string();
+    let sources = worker::Sources::open()?;
+    let (near, far) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).host(doing)?;
+    let lock = lock.try_clone().host(doing)?;
+    let mut namespaces = privilege::worker_namespaces();
+    let mut map = None;
+    if privilege == Privilege::UserNamespace {
+        namespaces |= CloneFlags::CLONE_NEWUSER;
+        map = Some((geteuid().as_raw(), getegid().as_raw()));
+    }
+    match sys::fork_into(namespaces).host(doing)? {
+        None => worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, map }),
+        Some(pid) => Ok((pid, near)),
+    }
+}

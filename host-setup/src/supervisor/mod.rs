@@ -1,0 +1,410 @@
+//! The supervisor: the process that a client speaks to. It answers what needs no scene, holds the host, and
+//! passes the rest to the worker and back, unread. One poll loop, one thread. End of input and signals take
+//! everything down in order. It must not know scenes or applications.
+
+pub(crate) mod held;
+pub(crate) mod lock;
+mod output;
+mod relay;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use self::held::Held;
+use self::lock::Attempt;
+use self::output::Output;
+use crate::affinity::{own_cpus, pin};
+use crate::failure::During;
+use crate::lease::JournalFile;
+use crate::lines::{Lines, Read, read_some, send_all, to_line};
+use crate::protocol::{
+    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Reply, Request, Setup,
+};
+use crate::snapshot;
+
+/// Longest request, bytes.
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
+/// How often a client that waits is told for whom.
+const WAITING_EVERY: Duration = Duration::from_secs(3);
+/// How often the lock is tried when its holder cannot be watched.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Speaks the protocol on standard input and output until the client says bye or is gone, or a signal ends
+/// it. A failure here is one to leave the host in order.
+pub(crate) fn serve() -> Result<(), Failure> {
+    let mut signals = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals), None).host(|| "block signals".into())?;
+    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .host(|| "wait for signals".into())?;
+    recover_if_free()?;
+    let mut supervisor = Supervisor {
+        signals,
+        cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
+        input: Lines::new(REQUEST_BYTES_MAX),
+        output: Output::new(),
+        spoke: Instant::now(),
+        greeted: false,
+        held: None,
+        waiting: None,
+        pending: None,
+    };
+    let result = supervisor.run();
+    supervisor.let_go().and(result)
+}
+
+/// Restores what a killed agent left, unless somebody holds the host: then that one does, or will.
+pub(crate) fn recover_if_free() -> Result<(), Failure> {
+    let mut journal = JournalFile::of_host();
+    if journal.exists()
+        && let Attempt::Held(_lock) = lock::attempt()?
+    {
+        // A host that cannot be restored refuses leases with this failure; facts can be had all the same.
+        if let Err(failure) = held::recover(&mut journal) {
+            crate::program::warn(&failure.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// A lease request that waits for another holder.
+struct Waiting {
+    id: u64,
+    setup: Setup,
+    until: Instant,
+    said: Option<Instant>,
+    watch: Option<OwnedFd>,
+}
+
+impl Waiting {
+    /// Whether it is time to tell the client again.
+    fn must_say(&self) -> bool {
+        self.said.is_none_or(|said| said.elapsed() >= WAITING_EVERY)
+    }
+}
+
+struct Supervisor {
+    signals: SignalFd,
+    /// All that it may use; while a scene stands it keeps to the housekeeping CPU.
+    cpus: Vec<u32>,
+    input: Lines,
+    output: Output,
+    spoke: Instant,
+    greeted: bool,
+    held: Option<Held>,
+    waiting: Option<Waiting>,
+    /// The request that the worker is to answer, and whether it is the lease.
+    pending: Option<(u64, Pending)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Lease,
+    Other,
+}
+
+#[derive(Default)]
+struct Ready {
+    signal: bool,
+    input: bool,
+    output: bool,
+    worker: bool,
+}
+
+impl Supervisor {
+    fn run(&mut self) -> Result<(), Failure> {
+        loop {
+            let ready = self.wait()?;
+            if ready.signal {
+                return Ok(());
+            }
+            if ready.output && self.output.write().is_err() {
+                return Ok(());
+            }
+            if ready.worker {
+                self.hear_worker()?;
+            }
+            if ready.input {
+                match self.input.read_from(std::io::stdin()).host(|| "read a request".into())? {
+                    // Whoever closes its end is gone, whatever it asked before.
+                    Read::End => return Ok(()),
+                    Read::Some | Read::Later => {}
+                }
+            }
+            self.try_lease()?;
+            while self.waiting.is_none()
+                && self.pending.is_none()
+                && let Some(line) = self.input.next()
+            {
+                if self.answer_line(&line.bytes, line.cut)? == Next::Exit {
+                    return self.say_rest();
+                }
+            }
+            if self.spoke.elapsed() >= Duration::from_millis(HEARTBEAT_MS) && self.may_speak() {
+                self.say(&Message::Event(Event::Heartbeat))?;
+            }
+        }
+    }
+
+    /// Waits for anything to happen, or for the next heartbeat, word to who waits, or try.
+    fn wait(&mut self) -> Result<Ready, Failure> {
+        let mut until = self.spoke + Duration::from_millis(HEARTBEAT_MS);
+        if let Some(waiting) = &self.waiting {
+            until = until.min(waiting.until);
+            if waiting.watch.is_none() {
+                until = until.min(Instant::now() + RETRY);
+            }
+        }
+        let timeout = until.saturating_duration_since(Instant::now()).saturating_add(Duration::from_millis(1));
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        let stdin = std::io::stdin();
+        let nothing = PollFlags::empty();
+        let input = if self.input.has_next() { nothing } else { PollFlags::POLLIN };
+        let output = if self.output.is_empty() { nothing } else { PollFlags::POLLOUT };
+        let mut fds = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stdin.as_fd(), input),
+            PollFd::new(self.output.fd(), output),
+        ];
+        let worker = self.held.as_ref().filter(|_| !self.output.is_full()).map(|held| {
+            fds.push(PollFd::new(held.socket(), PollFlags::POLLIN));
+            fds.len() - 1
+        });
+        // A hang-up wakes the loop, which tries the lock again.
+        if let Some(watch) = self.waiting.as_ref().and_then(|waiting| waiting.watch.as_ref()) {
+            fds.push(PollFd::new(watch.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => Err(error).host(|| "wait for requests".into())?,
+        }
+        let events = |place: usize| fds[place].revents().unwrap_or(nothing);
+        Ok(Ready {
+            signal: !events(0).is_empty(),
+            input: !events(1).is_empty(),
+            output: !events(2).is_empty(),
+            worker: worker.is_some_and(|place| !events(place).is_empty()),
+        })
+    }
+
+    fn answer_line(&mut self, line: &[u8], cut: bool) -> Result<Next, Failure> {
+        if cut {
+            let message = format!("read a request: it is longer than {REQUEST_BYTES_MAX} bytes");
+            return self.refuse(0, Failure::new(FailureKind::Request, message));
+        }
+        let request: Request = match serde_json::from_slice(line) {
+            Ok(request) => request,
+            Err(error) => {
+                #[derive(serde::Deserialize)]
+                struct Numbered {
+                    id: u64,
+                }
+                let id = serde_json::from_slice::<Numbered>(line).map_or(0, |numbered| numbered.id);
+                let message = format!("read a request: {error}");
+                let advice = "client and agent may be of different versions";
+                return self.refuse(id, Failure::new(FailureKind::Request, message).advise(advice));
+            }
+        };
+        if !self.greeted && !matches!(request.op, Op::Hello { .. }) {
+            let message = "answer before a hello: it must be the first request";
+            return self.refuse(request.id, Failure::new(FailureKind::Request, message));
+        }
+        self.answer_request(request, line)
+    }
+
+    fn answer_request(&mut self, request: Request, line: &[u8]) -> Result<Next, Failure> {
+        let id = request.id;
+        let result = match request.op {
+            Op::Hello { protocol } => self.greet(protocol),
+            Op::Facts { refresh } => crate::facts::read(refresh).map(|facts| Answer::Facts(Box::new(facts))),
+            Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
+            Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new()).map(Answer::Snapshot),
+            Op::Lease { wait_ms, setup } => {
+                if self.held.is_some() {
+                    let message = "lease the host: this agent holds it already";
+                    return self.refuse(id, Failure::new(FailureKind::Request, message));
+                }
+                let until = Instant::now() + Duration::from_millis(wait_ms.min(u64::from(u32::MAX)));
+                self.waiting = Some(Waiting { id, setup, until, said: None, watch: None });
+                self.try_lease()?;
+                return Ok(Next::GoOn);
+            }
+            Op::Release => self.let_go().map(|()| Answer::Done {}),
+            Op::Bye => {
+                let result = self.let_go().map(|()| Answer::Done {});
+                self.reply(id, result)?;
+                return Ok(Next::Exit);
+            }
+            Op::Build { scene } => {
+                if let Some(cpu) = scene.housekeeping {
+                    // The worker says if there is no such CPU.
+                    let _ = pin(&[cpu]);
+                }
+                return self.pass_on(id, line);
+            }
+            Op::Start { .. } | Op::Send { .. } | Op::Collect { .. } | Op::Teardown | Op::Snapshot => {
+                return self.pass_on(id, line);
+            }
+        };
+        self.reply(id, result)?;
+        Ok(Next::GoOn)
+    }
+
+    fn greet(&mut self, protocol: u32) -> Result<Answer, Failure> {
+        if protocol != PROTOCOL {
+            let message = format!("greet: the client speaks protocol {protocol}, this agent {PROTOCOL}");
+            return Err(Failure::new(FailureKind::Request, message).advise("install septet and septet-host of one version"));
+        }
+        self.greeted = true;
+        Ok(Answer::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into() })
+    }
+
+    /// Hands a request to the worker as it came.
+    fn pass_on(&mut self, id: u64, line: &[u8]) -> Result<Next, Failure> {
+        let Some(held) = &self.held else {
+            let message = "do this without a lease: the host must be leased first";
+            return self.refuse(id, Failure::new(FailureKind::Request, message));
+        };
+        self.pending = Some((id, Pending::Other));
+        let line = [line, b"\n"].concat();
+        // A worker that is dead is noticed, and this request answered, when its end of the socket is read.
+        let _ = send_all(held.socket(), &line);
+        Ok(Next::GoOn)
+    }
+
+    /// If a lease is wanted and the host is free, takes it; if its time is over, says so.
+    fn try_lease(&mut self) -> Result<(), Failure> {
+        let Some(mut waiting) = self.waiting.take() else { return Ok(()) };
+        let id = waiting.id;
+        if waiting.watch.as_ref().is_some_and(still_open) && Instant::now() < waiting.until && !waiting.must_say() {
+            self.waiting = Some(waiting);
+            return Ok(());
+        }
+        match lock::attempt() {
+            Err(failure) => self.reply(id, Err(failure))?,
+            Ok(Attempt::Held(lock)) => match Held::prepare(lock, id, &waiting.setup) {
+                Ok(held) => {
+                    self.held = Some(held);
+                    self.pending = Some((id, Pending::Lease));
+                }
+                Err(failure) => self.reply(id, Err(failure))?,
+            },
+            Ok(Attempt::Busy { holder, .. }) if Instant::now() >= waiting.until => {
+                let message = format!("lease the host: {holder} holds it");
+                let advice = "wait for it to end; two measurements never share a host";
+                self.reply(id, Err(Failure::new(FailureKind::Busy, message).advise(advice)))?;
+            }
+            Ok(Attempt::Busy { holder, watch }) => {
+                if waiting.must_say() {
+                    waiting.said = Some(Instant::now());
+                    self.say(&Message::Event(Event::Waiting { holder }))?;
+                }
+                waiting.watch = watch;
+                self.waiting = Some(waiting);
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes on what the worker says, and notices what it answered, or its death.
+    fn hear_worker(&mut self) -> Result<(), Failure> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let mut bytes = [0; 64 << 10];
+        let (read, length) = read_some(held.socket(), &mut bytes).host(|| "hear the worker".into())?;
+        if read == Read::End {
+            return self.lose_worker();
+        }
+        let mut replies = Vec::new();
+        let output = &mut self.output;
+        held.relay.pass(&bytes[..length], &mut |bytes| output.push(bytes), &mut replies).host(|| "go on".into())?;
+        self.spoke = Instant::now();
+        for reply in replies {
+            let lease_failed = self.pending == Some((reply.id, Pending::Lease)) && !reply.ok;
+            self.pending = None;
+            if lease_failed {
+                self.let_go()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The worker has died by itself: the host is given back, and whoever waits for an answer gets one.
+    fn lose_worker(&mut self) -> Result<(), Failure> {
+        let garbled = self.held.as_ref().is_some_and(|held| !held.relay.between_messages());
+        let pending = self.pending.take();
+        let restored = self.let_go();
+        if garbled {
+            return restored.and(Err(Failure::new(FailureKind::Host, "go on: the worker died while it sent a file")));
+        }
+        if let Some((id, _)) = pending {
+            let message = "go on: the worker died, and all that it had built with it";
+            let failure = Failure::new(FailureKind::Host, message).advise("lease the host again");
+            return self.reply(id, restored.and(Err(failure)));
+        }
+        restored
+    }
+
+    fn let_go(&mut self) -> Result<(), Failure> {
+        self.pending = None;
+        self.waiting = None;
+        // CPUs may have gone offline since; then the kernel has given this process others.
+        let _ = pin(&self.cpus);
+        self.held.take().map_or(Ok(()), Held::let_go)
+    }
+
+    fn may_speak(&self) -> bool {
+        self.output.is_empty() && self.held.as_ref().is_none_or(|held| held.relay.between_messages())
+    }
+
+    fn refuse(&mut self, id: u64, failure: Failure) -> Result<Next, Failure> {
+        self.reply(id, Err(failure))?;
+        Ok(Next::GoOn)
+    }
+
+    fn reply(&mut self, id: u64, result: Result<Answer, Failure>) -> Result<(), Failure> {
+        let outcome = result.map_or_else(Outcome::Error, Outcome::Ok);
+        self.say(&Message::Reply(Reply { id, outcome }))
+    }
+
+    fn say(&mut self, message: &Message) -> Result<(), Failure> {
+        self.output.push(&to_line(message).host(|| "write an answer".into())?);
+        self.spoke = Instant::now();
+        Ok(())
+    }
+
+    /// Writes what is queued, as the last thing: the client waits for it, or its end of the pipe is closed.
+    fn say_rest(&mut self) -> Result<(), Failure> {
+        while !self.output.is_empty() {
+            let mut fds = [
+                PollFd::new(self.output.fd(), PollFlags::POLLOUT),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => Err(error).host(|| "write an answer".into())?,
+            }
+            let signal = fds[1].revents().is_some_and(|events| !events.is_empty());
+            if signal || self.output.write().is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Exit,
+}
+
+/// Whether a connection to the holder has not hung up.
+fn still_open(watch: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}

@@ -1,0 +1,220 @@
+//! The kernel's own bridge, with one veth pair a container. It runs on the CPUs of those who send through
+//! it, so it can be given none. It lives in the agent's network namespace and dies with it.
+
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoBridgePort};
+use nix::poll::{PollTimeout, poll};
+use nix::unistd::Pid;
+
+use super::{RenderError, Switch};
+use crate::failure::During;
+use crate::netlink::{Ends, Netlink, PortState};
+use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::scene::checked::{CheckedContainer, Mac};
+
+pub(super) const KIND: &str = "linux-bridge";
+/// Whatever opens a network interface of the kernel.
+pub(super) const IO: [&str; 4] = ["udp", "udp-mmsg", "raw", "raw-mmsg"];
+
+const BRIDGE: &str = "br0";
+const BRIDGE_MAC: Mac = Mac([0x02, 0x73, 0x65, 0x70, 0xff, 0x00]);
+/// Links of the switch, to delete them together.
+const GROUP: u32 = 7;
+const ENDS: Ends = Ends { mtu_bytes: 1500, txqueuelen_packets: 1000, queues: 1 };
+/// In the kernel's unit for bridges, hundredths of a second.
+const AGEING_CS: u32 = 30_000;
+const PRIORITY: u16 = 32_768;
+
+/// Settings of the namespace of the bridge, and of each container: a default that the host's administrator
+/// changed must not change a measurement. One that a kernel does not have is left out.
+pub(super) const SYSCTLS: [(&str, &str); 9] = [
+    ("net/ipv6/conf/all/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    ("net/ipv4/conf/default/rp_filter", "0"),
+    ("net/ipv4/conf/all/forwarding", "0"),
+    ("net/ipv4/conf/default/forwarding", "0"),
+    ("net/bridge/bridge-nf-call-iptables", "0"),
+    ("net/bridge/bridge-nf-call-ip6tables", "0"),
+    ("net/bridge/bridge-nf-call-arptables", "0"),
+];
+
+fn port_name(port: usize) -> String {
+    format!("p{port}")
+}
+
+fn port_mac(port: usize) -> Mac {
+    Mac([0x02, 0x73, 0x65, 0x70, 0xfe, u8::try_from(port).unwrap_or(u8::MAX)])
+}
+
+pub(super) fn render(ports: u32, cpus: &[u32]) -> Result<String, RenderError> {
+    if ports == 0 || ports > 64 {
+        return Err(RenderError::Ports { kind: KIND, ports, reason: "it is built with 1 to 64" });
+    }
+    if !cpus.is_empty() {
+        let reason = "it runs in the kernel, on the CPUs of those who send through it";
+        return Err(RenderError::Cpus { kind: KIND, cpus: cpus.len(), reason });
+    }
+    let Ends { mtu_bytes, txqueuelen_packets, queues } = ENDS;
+    let mut text = format!(
+        "bridge {BRIDGE} mac={BRIDGE_MAC} mtu={mtu_bytes} txqueuelen={txqueuelen_packets} stp=off \
+         priority={PRIORITY} ageing={AGEING_CS}cs mcast-snooping=off mcast-querier=off \
+         nf-call-iptables=off nf-call-ip6tables=off nf-call-arptables=off group-fwd-mask=0\n"
+    );
+    for port in 0..ports as usize {
+        text.push_str(&format!(
+            "veth {} mac={} mtu={mtu_bytes} txqueuelen={txqueuelen_packets} queues={queues} learning=on \
+             flood=on mcast-flood=on bcast-flood=on hairpin=off isolated=off guard=off neigh-suppress=off\n",
+            port_name(port),
+            port_mac(port)
+        ));
+    }
+    text.push_str(&format!(
+        "container mtu={mtu_bytes} txqueuelen={txqueuelen_packets} queues={queues} \
+         arp=off-with-neighbours-or-without-address\n"
+    ));
+    for (name, value) in SYSCTLS {
+        text.push_str(&format!("sysctl {}={value}\n", name.replace('/', ".")));
+    }
+    Ok(text)
+}
+
+fn bridge_settings() -> Vec<InfoBridge> {
+    vec![
+        InfoBridge::StpState(BridgeStpState::Disabled),
+        InfoBridge::Priority(PRIORITY),
+        InfoBridge::AgeingTime(AGEING_CS),
+        InfoBridge::MulticastSnooping(false),
+        InfoBridge::MulticastQuerier(false),
+        InfoBridge::NfCallIpTables(false),
+        InfoBridge::NfCallIp6Tables(false),
+        InfoBridge::NfCallArpTables(false),
+        InfoBridge::GroupFwdMask(0),
+    ]
+}
+
+fn port_settings() -> Vec<InfoBridgePort> {
+    vec![
+        InfoBridgePort::Learning(true),
+        InfoBridgePort::UnicastFlood(true),
+        InfoBridgePort::MulticastFlood(true),
+        InfoBridgePort::BroadcastFlood(true),
+        InfoBridgePort::HairpinMode(false),
+        InfoBridgePort::Isolated(false),
+        InfoBridgePort::Guard(false),
+        InfoBridgePort::NeighSupress(false),
+    ]
+}
+
+/// A bridge that stands.
+pub(super) struct LinuxBridge {
+    netlink: Netlink,
+    index: u32,
+    containers: Vec<String>,
+}
+
+impl LinuxBridge {
+    pub(super) fn start() -> Result<LinuxBridge, Failure> {
+        super::set_sysctls(&SYSCTLS)?;
+        let mut netlink = Netlink::open().scene(|| "open a netlink socket".into())?;
+        netlink
+            .add_bridge(BRIDGE, BRIDGE_MAC, ENDS.mtu_bytes, ENDS.txqueuelen_packets, bridge_settings())
+            .scene(|| "create a bridge".into())
+            .map_err(|failure| failure.advise("the kernel must have bridges: modprobe bridge"))?;
+        let mut bridge = LinuxBridge { netlink, index: 0, containers: Vec::new() };
+        match bridge.raise() {
+            Ok(()) => Ok(bridge),
+            Err(failure) => {
+                bridge.stop()?;
+                Err(failure)
+            }
+        }
+    }
+
+    fn raise(&mut self) -> Result<(), Failure> {
+        self.netlink.set_up(BRIDGE, false).scene(|| "bring the bridge up".into())?;
+        self.netlink.set_group(BRIDGE, GROUP).scene(|| "put the bridge into its group".into())?;
+        self.index = self.netlink.index_of(BRIDGE).scene(|| "find the bridge".into())?;
+        Ok(())
+    }
+
+    /// The first port that does not forward yet.
+    fn not_ready(&mut self) -> Result<Option<(usize, PortState)>, Failure> {
+        for port in 0..self.containers.len() {
+            let state = self.netlink.port_state(&port_name(port)).scene(|| format!("read the state of port {port}"))?;
+            if !(state.up && state.forwarding) {
+                return Ok(Some((port, state)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Switch for LinuxBridge {
+    fn attach(&mut self, container: &CheckedContainer, process: Pid) -> Result<(), Failure> {
+        let port = self.containers.len();
+        let (near, link) = (port_name(port), &container.link);
+        if link.mac == BRIDGE_MAC || (0..=64).any(|port| port_mac(port) == link.mac) {
+            let message = format!("attach container {}: {} is an address of the bridge's own", container.name, link.mac);
+            return Err(Failure::new(FailureKind::Request, message));
+        }
+        let doing = || format!("attach container {} to the bridge", container.name);
+        self.netlink.add_veth((&near, port_mac(port)), (&link.interface, link.mac), process, ENDS).scene(doing)?;
+        // Known from here on, so that a failure below takes it down again.
+        self.containers.push(container.name.clone());
+        self.netlink.enslave(&near, self.index, GROUP).scene(doing)?;
+        self.netlink.set_bridge_port(&near, port_settings()).scene(doing)
+    }
+
+    fn ready(&mut self, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            let Some((port, state)) = self.not_ready()? else { return Ok(()) };
+            if Instant::now() >= deadline {
+                let message = format!(
+                    "wait for port {port} of the bridge, to container {}: up {}, forwarding {}",
+                    self.containers[port], state.up, state.forwarding
+                );
+                return Err(Failure::new(FailureKind::Scene, message));
+            }
+            let pause = PollTimeout::try_from(Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO);
+            poll(&mut [], pause).scene(|| "wait for the bridge".into())?;
+        }
+    }
+
+    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
+        let mut counters = Vec::with_capacity(self.containers.len());
+        for (port, container) in self.containers.iter().enumerate() {
+            let doing = || format!("read the counters of port {port}");
+            let Some(stats) = self.netlink.counters(&port_name(port)).scene(doing)? else { continue };
+            counters.push(PortCounters {
+                container: container.clone(),
+                received: stats.rx_packets,
+                sent: stats.tx_packets,
+                received_dropped: stats.rx_dropped,
+                sent_dropped: stats.tx_dropped,
+            });
+        }
+        Ok(counters)
+    }
+
+    fn stop(&mut self) -> Result<(), Failure> {
+        self.containers.clear();
+        self.netlink.delete_group(GROUP).scene(|| "delete the bridge and its ports".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configuration_is_pinned() {
+        let text = render(2, &[]).expect("two ports");
+        assert_eq!(blake3::hash(text.as_bytes()).to_hex().as_str(), PINNED, "{text}");
+        assert!(render(0, &[]).is_err() && render(65, &[]).is_err() && render(2, &[1]).is_err());
+    }
+
+    /// Of two ports. If this must change, every measurement through a linux-bridge becomes dirty.
+    const PINNED: &str = "";
+}

@@ -1,0 +1,84 @@
+//! System calls that no safe wrapper exists for; the only `unsafe` of the agent. It must decide nothing.
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::CloneFlags;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::unistd::Pid;
+
+/// Forks a process into new namespaces. Returns the child's pid in the parent, nothing in the child.
+/// The caller must be single-threaded, which every process of the agent is.
+pub(crate) fn fork_into(namespaces: CloneFlags) -> nix::Result<Option<Pid>> {
+    let flags = libc::c_long::from(namespaces.bits() | libc::SIGCHLD);
+    // SAFETY: without CLONE_VM and without a stack of its own this is fork(2): the child continues on a copy
+    // of this memory. No other thread exists whose locks the copy could hold.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    match Errno::result(pid)? {
+        0 => Ok(None),
+        pid => Ok(Some(Pid::from_raw(libc::pid_t::try_from(pid).map_err(|_| Errno::EOVERFLOW)?))),
+    }
+}
+
+/// Ends the process at once, without running what the parent registered for its own end.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit(2) takes any number and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Closes every descriptor from 3 on but `keep`, which is sorted here.
+pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) -> nix::Result<()> {
+    let mut keep: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd > 2).collect();
+    keep.sort_unstable();
+    let mut from = 3;
+    for fd in keep {
+        if from < fd {
+            close_range(from, fd - 1)?;
+        }
+        from = fd + 1;
+    }
+    close_range(from, RawFd::MAX)
+}
+
+fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
+    // SAFETY: called only in a child that never returns to code that owns the closed descriptors.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Removes a capability from the bounding set; `EINVAL` for one that the kernel does not know.
+pub(crate) fn drop_from_bounding_set(capability: libc::c_ulong) -> nix::Result<()> {
+    // SAFETY: PR_CAPBSET_DROP reads its one number and touches no memory.
+    let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Gives a program that will be executed next the signals that a shell would give it.
+pub(crate) fn default_signals() -> nix::Result<()> {
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    for ignored in [Signal::SIGPIPE, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: the default action is no handler, so nothing of this program runs in it.
+        unsafe { signal(ignored, SigHandler::SigDfl)? };
+    }
+    Ok(())
+}
+
+/// What the processor calls its hypervisor; absent on bare metal, and where there is no such instruction.
+pub(crate) fn hypervisor_signature() -> Option<String> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::__cpuid;
+        const HYPERVISOR_BIT: u32 = 1 << 31;
+        if __cpuid(1).ecx & HYPERVISOR_BIT == 0 {
+            return None;
+        }
+        let leaf = __cpuid(0x4000_0000);
+        let bytes = [leaf.ebx, leaf.ecx, leaf.edx].map(u32::to_le_bytes).concat();
+        Some(String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned())
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    None
+}

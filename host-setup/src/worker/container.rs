@@ -1,0 +1,268 @@
+//! A container of runtime `netns`: a process in namespaces of its own that holds them from the building of
+//! the scene on, becomes the application when it is told to, and takes all its children with it.
+//! It must not know switches, or what the application does.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::CloneFlags;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, sethostname};
+
+use super::application::{Inside, Streams, pipes};
+use super::rootfs::Rootfs;
+use crate::affinity::pin;
+use crate::failure::During;
+use crate::netlink::Netlink;
+use crate::protocol::{Failure, FailureKind};
+use crate::scene::Runtime;
+use crate::scene::checked::CheckedContainer;
+use crate::sys;
+
+/// What the process is told and says, one byte a packet; a failure is said as JSON.
+const LINK_IS_THERE: &[u8] = b"l";
+const BECOME_THE_APPLICATION: &[u8] = b"a";
+const DONE: &[u8] = b"d";
+/// A step of a container takes milliseconds; this bounds a host that hangs.
+const STEP: Duration = Duration::from_secs(20);
+/// Capabilities of applications: raw sockets, and socket buffers beyond the host's limit.
+const KEPT_CAPABILITIES: [libc::c_ulong; 2] = [12, 13];
+
+/// How far a container has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its namespaces stand, no application runs.
+    Held,
+    /// The application runs.
+    Running,
+    /// The process has ended, with this exit code, or 128 plus the signal's number.
+    Ended(i32),
+}
+
+/// A container that stands.
+pub(super) struct Container {
+    pub checked: CheckedContainer,
+    pub pid: Pid,
+    pub state: State,
+    pub streams: Streams,
+    pub output: PathBuf,
+    control: OwnedFd,
+    /// Keeps the network namespace, and so the port of the switch with its counts, until the scene is taken
+    /// down, though the process may have ended. Absent where /proc is another namespace's.
+    _network: Option<File>,
+}
+
+impl Container {
+    /// Starts the process; it prepares itself while the caller goes on.
+    pub(super) fn start(
+        checked: &CheckedContainer,
+        runtime: Runtime,
+        rootfs: &Rootfs,
+        sysctls: &[(&str, &str)],
+    ) -> Result<Container, Failure> {
+        let output = rootfs.make_output(&checked.name, checked.output_bytes_max)?;
+        let started = Self::fork(checked, runtime, rootfs, sysctls, &output);
+        if started.is_err() {
+            rootfs.remove_output(&output)?;
+        }
+        let (pid, control, streams) = started?;
+        let network = File::open(format!("/proc/{pid}/ns/net")).ok();
+        Ok(Container { checked: checked.clone(), pid, state: State::Held, streams, output, control, _network: network })
+    }
+
+    fn fork(
+        checked: &CheckedContainer,
+        runtime: Runtime,
+        rootfs: &Rootfs,
+        sysctls: &[(&str, &str)],
+        output: &std::path::Path,
+    ) -> Result<(Pid, OwnedFd, Streams), Failure> {
+        let doing = || format!("start container {}", checked.name);
+        let (inside, streams) = pipes()?;
+        let (control, far) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).scene(doing)?;
+        let namespaces = CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS;
+        let Some(pid) = sys::fork_into(namespaces).scene(doing)? else {
+            let Err(failure) = hold(checked, runtime, rootfs, sysctls, output, &inside, &far);
+            tell(&far, &serde_json::to_vec(&failure).unwrap_or_default());
+            sys::exit_now(1);
+        };
+        Ok((pid, control, streams))
+    }
+
+    /// Returns when the process has prepared everything but its link.
+    pub(super) fn wait_prepared(&self) -> Result<(), Failure> {
+        self.answer("prepare", false)
+    }
+
+    /// Lets the process give its link addresses; it answers by [`Container::wait_linked`].
+    pub(super) fn link_is_there(&self) {
+        tell(&self.control, LINK_IS_THERE);
+    }
+
+    /// Returns when the link is up.
+    pub(super) fn wait_linked(&self) -> Result<(), Failure> {
+        self.answer("link", false)
+    }
+
+    /// Lets the process become the application, and returns when it has.
+    pub(super) fn run(&mut self) -> Result<(), Failure> {
+        let name = &self.checked.name;
+        match self.state {
+            State::Held => {}
+            State::Running => {
+                let message = format!("start the application of container {name}: it runs already");
+                return Err(Failure::new(FailureKind::Request, message));
+            }
+            State::Ended(status) => {
+                let message = format!("start the application of container {name}: it has ended with {status}");
+                return Err(Failure { last_lines: self.streams.last_lines(), ..Failure::new(FailureKind::Scene, message) });
+            }
+        }
+        tell(&self.control, BECOME_THE_APPLICATION);
+        self.answer("start the application of", true)?;
+        self.state = State::Running;
+        Ok(())
+    }
+
+    /// Kills the process and with it everything in its namespaces. Reaping is the caller's.
+    pub(super) fn kill(&self) {
+        if !matches!(self.state, State::Ended(_)) {
+            // It may have ended by itself just now.
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+
+    /// The process's answer to one step: done, its failure, or the end of the channel, which a successful
+    /// exec closes. If it was closed by a death instead, the exit event tells.
+    fn answer(&self, step: &str, may_execute: bool) -> Result<(), Failure> {
+        let doing = || format!("{step} container {}", self.checked.name);
+        let deadline = Instant::now() + STEP;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let message = format!("{}: no answer within {} s", doing(), STEP.as_secs());
+                return Err(Failure::new(FailureKind::Scene, message));
+            }
+            let mut fds = [PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) | Err(Errno::EINTR) => continue,
+                other => other.scene(doing)?,
+            };
+            let mut bytes = vec![0; 64 << 10];
+            let length = read(&self.control, &mut bytes).scene(doing)?;
+            return match &bytes[..length] {
+                DONE => Ok(()),
+                [] if may_execute => Ok(()),
+                failure => Err(serde_json::from_slice(failure).unwrap_or_else(|_| {
+                    Failure::new(FailureKind::Scene, format!("{}: it died", doing()))
+                })),
+            };
+        }
+    }
+}
+
+/// The life of the process inside: prepare, take the link, become the application.
+fn hold(
+    checked: &CheckedContainer,
+    runtime: Runtime,
+    rootfs: &Rootfs,
+    sysctls: &[(&str, &str)],
+    output: &std::path::Path,
+    inside: &Inside,
+    control: &OwnedFd,
+) -> Result<Infallible, Failure> {
+    let doing = || format!("prepare container {}", checked.name);
+    prctl::set_pdeathsig(Signal::SIGKILL).scene(doing)?;
+    dup2_stdin(&inside.stdin).and_then(|()| dup2_stdout(&inside.stdout)).scene(doing)?;
+    dup2_stderr(&inside.stderr).scene(doing)?;
+    sys::close_all_but(&[control.as_fd()]).scene(doing)?;
+    sethostname(&checked.name).scene(doing)?;
+    crate::switch::set_sysctls(sysctls)?;
+    let mut netlink = Netlink::open().scene(doing)?;
+    netlink.set_up("lo", true).scene(doing)?;
+    match runtime {
+        Runtime::Netns => rootfs.enter(output)?,
+        Runtime::Lxc => super::lxc::prepare(checked, rootfs, output)?,
+    }
+    tell(control, DONE);
+    expect(control, LINK_IS_THERE);
+    take_link(&mut netlink, checked)?;
+    drop(netlink);
+    tell(control, DONE);
+    expect(control, BECOME_THE_APPLICATION);
+    if !checked.cpus.is_empty() {
+        pin(&checked.cpus).scene(|| format!("keep container {} to CPUs {:?}", checked.name, checked.cpus))?;
+    }
+    let (program, arguments) = match runtime {
+        Runtime::Netns => {
+            drop_privileges().scene(doing)?;
+            let program = format!("/bin/{}", checked.application);
+            (program.clone(), vec![program])
+        }
+        Runtime::Lxc => super::lxc::command(checked),
+    };
+    let doing = || format!("execute {} in container {}", checked.application, checked.name);
+    sys::default_signals().scene(doing)?;
+    let text = |text: String| CString::new(text).scene(doing);
+    let arguments = arguments.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let program = CString::new(program).scene(doing)?;
+    execve(&program, &arguments, &[c"PATH=/bin:/usr/bin:/usr/sbin"]).scene(doing)
+}
+
+fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Failure> {
+    let link = &checked.link;
+    let doing = || format!("set up {} of container {}", link.interface, checked.name);
+    let index = netlink.index_of(&link.interface).scene(doing)?;
+    // Without an address, or with neighbours given, nothing is left to resolve: no ARP among what is measured.
+    let resolve_addresses = link.ipv4.is_some() && link.neighbours.is_empty();
+    if let Some((address, prefix)) = link.ipv4 {
+        netlink.add_ipv4(index, address, prefix).scene(doing)?;
+    }
+    netlink.set_up(&link.interface, resolve_addresses).scene(doing)?;
+    for (address, mac) in &link.neighbours {
+        netlink.add_neighbour(index, *address, *mac).scene(doing)?;
+    }
+    Ok(())
+}
+
+fn drop_privileges() -> nix::Result<()> {
+    for capability in (0..64).filter(|capability| !KEPT_CAPABILITIES.contains(capability)) {
+        match sys::drop_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(Errno::EINVAL) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    prctl::set_no_new_privs()
+}
+
+/// A packet to the other side; if that has died, so will this one, by signal or by the end of its input.
+fn tell(control: &OwnedFd, packet: &[u8]) {
+    let _ = send(control.as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL);
+}
+
+/// Waits to be told. Anything else, the end of the channel included, is the end.
+fn expect(control: &OwnedFd, packet: &[u8]) {
+    let mut bytes = [0; 8];
+    loop {
+        match read(control, &mut bytes) {
+            Err(Errno::EINTR) => {}
+            Ok(length) if &bytes[..length] == packet => return,
+            _ => sys::exit_now(1),
+        }
+    }
+}

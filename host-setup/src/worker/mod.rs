@@ -1,0 +1,263 @@
+//! The worker: first process of its own user, mount, process, network, ipc and host-name namespaces, in which
+//! scenes are built and applications run, and which take everything with them when it dies. One poll loop,
+//! one thread. It must not know the lease, the settings of the host, or what applications say.
+
+mod application;
+mod collect;
+mod container;
+mod lxc;
+mod rootfs;
+mod stage;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use self::container::State;
+pub(crate) use self::lxc::programs as lxc_programs;
+use self::rootfs::Rootfs;
+pub(crate) use self::rootfs::Sources;
+use self::stage::Stage;
+use crate::facts::Privilege;
+use crate::failure::During;
+use crate::lines::{Lines, Read, send_all, to_line};
+use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
+use crate::affinity::{own_cpus, pin};
+use crate::privilege::become_root;
+use crate::snapshot;
+use crate::sys;
+
+/// What the supervisor hands to the worker that it forks.
+pub(crate) struct Hand {
+    /// The worker's end of their socket pair.
+    pub socket: OwnedFd,
+    /// Kept open and never used: the host is held until the worker is dead too.
+    pub lock: OwnedFd,
+    /// The lease request, which the worker answers when it is ready.
+    pub lease: u64,
+    /// What the supervisor has made of the host.
+    pub achieved: Achieved,
+    /// Programs for containers.
+    pub sources: Sources,
+    /// Real user and group, if the worker is to be root of a user namespace of its own.
+    pub map: Option<(u32, u32)>,
+}
+
+/// Life of the worker, in the process that was forked for it.
+pub(crate) fn run(hand: Hand) -> ! {
+    let Hand { socket, lock, lease, achieved, sources, map } = hand;
+    let keep: Vec<_> = [socket.as_fd(), lock.as_fd()].into_iter().chain(sources.fds()).collect();
+    let closed = sys::close_all_but(&keep).host(|| "close what is the supervisor's".into());
+    drop(keep);
+    let status = match closed.and_then(|()| Worker::new(&socket, sources, map)) {
+        Ok(mut worker) => {
+            let staged = worker.rootfs.staged.clone();
+            worker.answer(lease, Ok(Answer::Leased { achieved: Achieved { staged, ..achieved } }));
+            worker.serve();
+            0
+        }
+        Err(failure) => {
+            say(&socket, &Message::Reply(Reply { id: lease, outcome: Outcome::Error(failure) }));
+            1
+        }
+    };
+    sys::exit_now(status)
+}
+
+struct Worker<'a> {
+    socket: &'a OwnedFd,
+    signals: SignalFd,
+    rootfs: Rootfs,
+    privilege: Privilege,
+    stage: Option<Stage>,
+    cpus: Vec<u32>,
+}
+
+/// What a poll found.
+enum Ready {
+    Supervisor,
+    Children,
+    Stdout(usize),
+    Stderr(usize),
+    Stdin(usize),
+}
+
+impl<'a> Worker<'a> {
+    fn new(socket: &'a OwnedFd, sources: Sources, map: Option<(u32, u32)>) -> Result<Worker<'a>, Failure> {
+        prctl::set_pdeathsig(Signal::SIGKILL).host(|| "tie the worker to the agent".into())?;
+        let mut privilege = Privilege::Root;
+        if let Some((user, group)) = map {
+            become_root(user, group).host(|| "become root of a user namespace".into())?;
+            privilege = Privilege::UserNamespace;
+        }
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGCHLD);
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set), None).host(|| "block signals".into())?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .host(|| "wait for signals".into())?;
+        let rootfs = Rootfs::build(sources)?;
+        Ok(Worker { socket, signals, rootfs, privilege, stage: None, cpus: own_cpus().host(|| "read the CPUs of the agent".into())? })
+    }
+
+    /// Until the supervisor closes its end; the death of this process then takes everything along.
+    fn serve(&mut self) {
+        let mut requests = Lines::new(crate::supervisor::REQUEST_BYTES_MAX);
+        loop {
+            let Ok(ready) = self.wait() else { return };
+            for ready in ready {
+                match ready {
+                    Ready::Supervisor => match requests.read_from(self.socket) {
+                        Ok(Read::End) | Err(_) => return,
+                        Ok(Read::Some | Read::Later) => {}
+                    },
+                    Ready::Children => self.reap(),
+                    Ready::Stdout(place) => self.pass_lines(place),
+                    Ready::Stderr(place) => self.with_streams(place, |streams| streams.read_stderr()),
+                    Ready::Stdin(place) => self.with_streams(place, |streams| streams.write()),
+                }
+            }
+            // Not inside the loop above: a request may change what the places stand for.
+            while let Some(line) = requests.next() {
+                match serde_json::from_slice::<Request>(&line.bytes) {
+                    Ok(request) => {
+                        let result = self.perform(request.op);
+                        self.answer(request.id, result);
+                    }
+                    // The supervisor has parsed it before.
+                    Err(_) => return,
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> nix::Result<Vec<Ready>> {
+        let mut meanings = vec![Ready::Supervisor, Ready::Children];
+        let readable = PollFlags::POLLIN;
+        let mut fds = vec![PollFd::new(self.socket.as_fd(), readable), PollFd::new(self.signals.as_fd(), readable)];
+        for (place, container) in self.stage.iter().flat_map(|stage| stage.containers.iter().enumerate()) {
+            let streams = &container.streams;
+            if let Some(stdout) = &streams.stdout {
+                fds.push(PollFd::new(stdout.as_fd(), readable));
+                meanings.push(Ready::Stdout(place));
+            }
+            if let Some(stderr) = &streams.stderr {
+                fds.push(PollFd::new(stderr.as_fd(), readable));
+                meanings.push(Ready::Stderr(place));
+            }
+            if let Some(stdin) = streams.stdin.as_ref().filter(|_| streams.has_unwritten()) {
+                fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
+                meanings.push(Ready::Stdin(place));
+            }
+        }
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+        let ready = fds.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        Ok(meanings.into_iter().zip(ready).filter_map(|(meaning, ready)| ready.then_some(meaning)).collect())
+    }
+
+    fn perform(&mut self, op: Op) -> Result<Answer, Failure> {
+        match op {
+            Op::Build { scene } => {
+                if self.stage.is_some() {
+                    return Err(Failure::new(FailureKind::Request, "build a scene: one stands already"));
+                }
+                let scene = crate::scene::checked::check(&scene).request(|| "build a scene".into())?;
+                self.stage = Some(Stage::build(&scene, &self.rootfs, self.privilege)?);
+            }
+            Op::Start { container, line } => {
+                let container = self.container(&container)?;
+                container.run()?;
+                container.streams.send(&line)?;
+            }
+            Op::Send { container, line } => {
+                let container = self.container(&container)?;
+                if container.state != State::Running {
+                    let message = format!("write to container {}: no application runs in it", container.checked.name);
+                    return Err(Failure::new(FailureKind::Request, message));
+                }
+                container.streams.send(&line)?;
+            }
+            Op::Collect { container } => {
+                let output = self.container(&container)?.output.clone();
+                collect::collect(&output, self.socket)?;
+            }
+            Op::Snapshot => {
+                let ports = self.stage.as_mut().map_or(Ok(Vec::new()), Stage::counters)?;
+                return Ok(Answer::Snapshot(snapshot::take(ports)?));
+            }
+            Op::Teardown => {
+                if let Some(stage) = self.stage.take() {
+                    stage.take_down(&self.rootfs)?;
+                }
+                pin(&self.cpus).scene(|| "give the agent its CPUs back".into())?;
+            }
+            Op::Hello { .. } | Op::Facts { .. } | Op::Lease { .. } | Op::Clock | Op::Release | Op::Bye => {
+                return Err(Failure::new(FailureKind::Request, "answer in the worker what is the supervisor's"));
+            }
+        }
+        Ok(Answer::Done {})
+    }
+
+    fn container(&mut self, name: &str) -> Result<&mut container::Container, Failure> {
+        let Some(stage) = &mut self.stage else {
+            return Err(Failure::new(FailureKind::Request, format!("find container {name:?}: no scene stands")));
+        };
+        let found = stage.containers.iter_mut().find(|container| container.checked.name == name);
+        found.ok_or_else(|| Failure::new(FailureKind::Request, format!("find container {name:?}: the scene has none")))
+    }
+
+    /// Reaps what has ended, and says so behind the last lines that the applications wrote.
+    fn reap(&mut self) {
+        while let Ok(Some(_)) = self.signals.read_signal() {}
+        let ended = self.stage.as_mut().map(Stage::reap).unwrap_or_default();
+        for place in ended {
+            self.pass_lines(place);
+            self.with_streams(place, |streams| streams.read_stderr());
+            let Some(container) = self.stage.as_ref().and_then(|stage| stage.containers.get(place)) else { continue };
+            if let State::Ended(status) = container.state {
+                let last_lines = container.streams.last_lines();
+                self.say(Event::Exit { container: container.checked.name.clone(), status, last_lines });
+            }
+        }
+    }
+
+    fn pass_lines(&mut self, place: usize) {
+        let mut lines = Vec::new();
+        self.with_streams(place, |streams| {
+            streams.read_stdout();
+            lines.extend(std::iter::from_fn(|| streams.next_line()));
+        });
+        let Some(container) = self.stage.as_ref().and_then(|stage| stage.containers.get(place)) else { return };
+        for line in lines {
+            self.say(Event::Line { container: container.checked.name.clone(), line });
+        }
+    }
+
+    fn with_streams(&mut self, place: usize, act: impl FnOnce(&mut application::Streams)) {
+        if let Some(container) = self.stage.as_mut().and_then(|stage| stage.containers.get_mut(place)) {
+            act(&mut container.streams);
+        }
+    }
+
+    fn answer(&self, id: u64, result: Result<Answer, Failure>) {
+        let outcome = result.map_or_else(Outcome::Error, Outcome::Ok);
+        say(self.socket, &Message::Reply(Reply { id, outcome }));
+    }
+
+    fn say(&self, event: Event) {
+        say(self.socket, &Message::Event(event));
+    }
+}
+
+/// If the supervisor no longer listens, its end of the socket is closed, and the loop ends by that.
+fn say(socket: &OwnedFd, message: &Message) {
+    if let Ok(line) = to_line(message) {
+        let _ = send_all(socket, &line);
+    }
+}

@@ -1,0 +1,414 @@
+//! A conversation with `septet-host`: spawns it, asks, waits for answers with a time limit. It must not know
+//! what a scene means or what applications say to each other.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use host_setup::facts::Facts;
+use host_setup::protocol::{
+    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Request, Setup, Snapshot,
+};
+
+/// Silence after which an agent counts as gone.
+const SILENCE_MAX: Duration = Duration::from_millis(10 * HEARTBEAT_MS);
+/// Longest bulk that is taken, bytes.
+const BULK_BYTES_MAX: u64 = 1 << 32;
+/// Longest line that is taken, bytes.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// Why a conversation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The agent's program is not where it must be.
+    #[error("failed to find septet-host at {0}: it must lie beside the septet program; `make build` puts both into target/release")]
+    NotFound(PathBuf),
+    /// It could not be started.
+    #[error("failed to start {path}: {source}")]
+    Spawn {
+        /// The program.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It is gone, or says nothing.
+    #[error("failed to hear from septet-host: {reason}{}", last(.last_lines))]
+    Gone {
+        /// In words.
+        reason: String,
+        /// Last lines of its standard error.
+        last_lines: Vec<String>,
+    },
+    /// It answered that it could not.
+    #[error("failed to {doing}: {}", shown(.failure))]
+    Refused {
+        /// What was asked.
+        doing: &'static str,
+        /// Its answer.
+        failure: Failure,
+    },
+    /// It said something that this program does not understand.
+    #[error("failed to understand septet-host: {0}; both programs must be of one build")]
+    Nonsense(String),
+    /// The user pressed Ctrl-C, or a time limit was reached.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn last(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  | {line}")).collect()
+}
+
+fn shown(failure: &Failure) -> String {
+    let advice = failure.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+    format!("{}{advice}{}", failure.message, last(&failure.last_lines))
+}
+
+/// Something that an application of a scene did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppEvent {
+    /// It wrote a line.
+    Line {
+        /// Its container.
+        container: String,
+        /// The line.
+        line: String,
+    },
+    /// It ended.
+    Exit {
+        /// Its container.
+        container: String,
+        /// Exit code, or 128 plus the signal.
+        status: i32,
+        /// Last lines of its standard error.
+        last_lines: Vec<String>,
+    },
+}
+
+enum Heard {
+    Message(Box<Message>),
+    Bulk(Bulk, Vec<u8>),
+    End(String),
+}
+
+/// A living agent.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    input: Option<ChildStdin>,
+    heard: Receiver<Heard>,
+    reader: Option<JoinHandle<()>>,
+    errors: Option<JoinHandle<Vec<String>>>,
+    events: VecDeque<AppEvent>,
+    bulks: Vec<(Bulk, Vec<u8>)>,
+    next_id: u64,
+    last_heard: Instant,
+}
+
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Heard")
+    }
+}
+
+/// Where the agent's program is: beside this program.
+pub fn program() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().unwrap_or(Path::new("")).join("septet-host")
+}
+
+impl Agent {
+    /// Starts the agent and agrees on a protocol. It runs in a process group of its own, so that a Ctrl-C
+    /// at the terminal reaches `septet` alone, which then ends it tidily.
+    pub fn spawn(program: &Path) -> Result<Agent, AgentError> {
+        if !program.is_file() {
+            return Err(AgentError::NotFound(program.to_path_buf()));
+        }
+        let mut child = Command::new(program)
+            .arg("agent")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })?;
+        let (sender, heard) = channel();
+        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read_all(out, &sender)));
+        let errors = child.stderr.take().map(|err| std::thread::spawn(move || tail(err)));
+        let input = child.stdin.take();
+        let mut agent = Agent {
+            child,
+            input,
+            heard,
+            reader,
+            errors,
+            events: VecDeque::new(),
+            bulks: Vec::new(),
+            next_id: 1,
+            last_heard: Instant::now(),
+        };
+        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL })? {
+            Answer::Hello { protocol: PROTOCOL, .. } => Ok(agent),
+            Answer::Hello { protocol, .. } => Err(AgentError::Nonsense(format!(
+                "it speaks protocol {protocol}, this septet speaks {PROTOCOL}"
+            ))),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What the host is.
+    pub fn facts(&mut self, refresh: bool) -> Result<Facts, AgentError> {
+        match self.ask("read the host's facts", Op::Facts { refresh })? {
+            Answer::Facts(facts) => Ok(*facts),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Exclusive use of the host. While another holds it, `waiting` is told by whom and may give up.
+    pub fn lease(
+        &mut self,
+        wait: Duration,
+        setup: Setup,
+        waiting: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Achieved, AgentError> {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        match self.ask_waiting("lease the host", Op::Lease { wait_ms, setup }, waiting)? {
+            Answer::Leased { achieved } => Ok(achieved),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The host's monotonic clock, ns.
+    pub fn clock(&mut self) -> Result<u64, AgentError> {
+        match self.ask("read the host's clock", Op::Clock)? {
+            Answer::Clock { mono_ns } => Ok(mono_ns),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Counters of what disturbs a measurement.
+    pub fn snapshot(&mut self) -> Result<Snapshot, AgentError> {
+        match self.ask("read the host's counters", Op::Snapshot)? {
+            Answer::Snapshot(snapshot) => Ok(snapshot),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The files of a container's output folder, `(name, bytes)`, checked.
+    pub fn collect(&mut self, container: &str) -> Result<Vec<(String, Vec<u8>)>, AgentError> {
+        self.bulks.clear();
+        self.done("collect the samples", Op::Collect { container: container.to_string() })?;
+        let mut files = Vec::new();
+        for (bulk, bytes) in self.bulks.drain(..) {
+            if blake3::hash(&bytes).to_hex().as_str() != bulk.blake3 {
+                return Err(AgentError::Nonsense(format!("the bytes of {} are not the ones it announced", bulk.bulk)));
+            }
+            files.push((bulk.bulk, bytes));
+        }
+        Ok(files)
+    }
+
+    /// A request that is answered by nothing but success.
+    pub fn done(&mut self, doing: &'static str, op: Op) -> Result<(), AgentError> {
+        match self.ask(doing, op)? {
+            Answer::Done {} => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The next event of an application, or none when the time is over.
+    pub fn event(&mut self, until: Instant) -> Result<Option<AppEvent>, AgentError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            let limit = until.min(self.last_heard + SILENCE_MAX);
+            if let Some(message) = self.hear(limit)? {
+                self.take(message, &mut |_| true)?;
+            }
+        }
+    }
+
+    /// The clean end: the host is given back, the agent says so and exits.
+    pub fn bye(mut self) -> Result<(), AgentError> {
+        self.done("end the agent", Op::Bye)?;
+        drop(self.input.take());
+        let status = self.child.wait().map_err(|error| AgentError::Nonsense(error.to_string()))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(AgentError::Nonsense(format!("septet-host said it was done, and ended with {status}"))),
+        }
+    }
+
+    fn ask(&mut self, doing: &'static str, op: Op) -> Result<Answer, AgentError> {
+        self.ask_waiting(doing, op, &mut |_| true)
+    }
+
+    fn ask_waiting(
+        &mut self,
+        doing: &'static str,
+        op: Op,
+        waiting: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Answer, AgentError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut line = serde_json::to_string(&Request { id, op }).map_err(|error| AgentError::Nonsense(error.to_string()))?;
+        line.push('\n');
+        let sent = match &mut self.input {
+            Some(input) => input.write_all(line.as_bytes()).and_then(|()| input.flush()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        if let Err(error) = sent {
+            return Err(self.gone(format!("it takes no more requests ({error})")));
+        }
+        self.last_heard = Instant::now();
+        loop {
+            let limit = self.last_heard + SILENCE_MAX;
+            let Some(message) = self.hear(limit)? else { continue };
+            if let Some((reply_id, outcome)) = self.take(message, waiting)? {
+                match outcome {
+                    _ if reply_id != id => {
+                        return Err(AgentError::Nonsense(format!("an answer to request {reply_id} instead of {id}")));
+                    }
+                    Outcome::Ok(answer) => return Ok(answer),
+                    Outcome::Error(failure) => return Err(AgentError::Refused { doing, failure }),
+                }
+            }
+        }
+    }
+
+    /// Sorts a message: events and bulks are kept, a reply is returned.
+    fn take(
+        &mut self,
+        heard: Heard,
+        waiting: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Option<(u64, Outcome)>, AgentError> {
+        match heard {
+            Heard::Message(message) => match *message {
+                Message::Reply(reply) => return Ok(Some((reply.id, reply.outcome))),
+                Message::Event(Event::Line { container, line }) => {
+                    self.events.push_back(AppEvent::Line { container, line });
+                }
+                Message::Event(Event::Exit { container, status, last_lines }) => {
+                    self.events.push_back(AppEvent::Exit { container, status, last_lines });
+                }
+                Message::Event(Event::Waiting { holder }) => {
+                    if !waiting(&holder) {
+                        return Err(AgentError::Interrupted);
+                    }
+                }
+                Message::Event(Event::Heartbeat) => {
+                    if !waiting("") {
+                        return Err(AgentError::Interrupted);
+                    }
+                }
+                Message::Bulk(bulk) => return Err(AgentError::Nonsense(format!("{} without its bytes", bulk.bulk))),
+            },
+            Heard::Bulk(bulk, bytes) => self.bulks.push((bulk, bytes)),
+            Heard::End(reason) => return Err(self.gone(reason)),
+        }
+        Ok(None)
+    }
+
+    /// The next thing heard; none at the time limit. An agent that is silent for too long is gone.
+    fn hear(&mut self, until: Instant) -> Result<Option<Heard>, AgentError> {
+        let now = Instant::now();
+        match self.heard.recv_timeout(until.saturating_duration_since(now)) {
+            Ok(heard) => {
+                self.last_heard = Instant::now();
+                Ok(Some(heard))
+            }
+            Err(RecvTimeoutError::Timeout) if self.last_heard.elapsed() >= SILENCE_MAX => {
+                Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs())))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(self.gone("it ended".to_string())),
+        }
+    }
+
+    /// Ends what is left of the agent, and says what it said last.
+    fn gone(&mut self, reason: String) -> AgentError {
+        drop(self.input.take());
+        // Its namespaces die with it, so nothing is left on the host but what its journal restores.
+        let _ = self.child.kill();
+        let status = self.child.wait().map(|status| format!(" ({status})")).unwrap_or_default();
+        let last_lines = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        AgentError::Gone { reason: format!("{reason}{status}"), last_lines }
+    }
+}
+
+impl Drop for Agent {
+    /// End of input is the agent's sign to give the host back; it is given time to.
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let limit = Instant::now() + SILENCE_MAX;
+        while Instant::now() < limit {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                Ok(Some(_)) | Err(_) => break,
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+fn unexpected(answer: &Answer) -> AgentError {
+    AgentError::Nonsense(format!("an answer of the wrong kind: {answer:?}"))
+}
+
+/// Reads messages until the end, each bulk with its bytes.
+fn read_all(out: impl Read, sender: &Sender<Heard>) {
+    let mut out = BufReader::new(out);
+    loop {
+        let heard = read_one(&mut out).unwrap_or_else(|error| Heard::End(error.to_string()));
+        let ended = matches!(heard, Heard::End(_));
+        if sender.send(heard).is_err() || ended {
+            return;
+        }
+    }
+}
+
+fn read_one(out: &mut impl BufRead) -> io::Result<Heard> {
+    let mut line = String::new();
+    if out.take(LINE_BYTES_MAX).read_line(&mut line)? == 0 {
+        return Ok(Heard::End("it ended".to_string()));
+    }
+    let message: Message = serde_json::from_str(&line)
+        .map_err(|error| io::Error::other(format!("a line that is no message ({error}): {}", line.trim_end())))?;
+    let Message::Bulk(bulk) = message else { return Ok(Heard::Message(Box::new(message))) };
+    if bulk.len > BULK_BYTES_MAX {
+        return Err(io::Error::other(format!("{} has {} bytes, more than are taken", bulk.bulk, bulk.len)));
+    }
+    let mut bytes = Vec::new();
+    out.take(bulk.len).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != bulk.len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Heard::Bulk(bulk, bytes))
+}
+
+/// The last lines of a stream.
+fn tail(stream: impl Read) -> Vec<String> {
+    const LINES: usize = 20;
+    let mut lines = VecDeque::new();
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { break };
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+    lines.into()
+}

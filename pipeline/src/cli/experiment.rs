@@ -1,0 +1,204 @@
+//! Commands about an experiment that measure nothing: init, check, plan, status, explain.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Target, remark, say, say_json};
+use crate::agent::{self, Agent};
+use crate::exit::{Exit, Trouble};
+use crate::experiment::{STARTER, Test, select};
+use crate::manifest::{Change, Listing};
+use crate::plan::Status;
+use crate::planned::{Planned, plural};
+use crate::store::Store;
+use crate::workspace::Workspace;
+
+/// Name of the file that `init` writes.
+const STARTER_FILE: &str = "experiment.toml";
+
+/// `septet init`.
+pub(super) fn init(folder: &Path) -> Result<Exit, Trouble> {
+    let path = folder.join(STARTER_FILE);
+    fs::create_dir_all(folder)
+        .map_err(|error| Trouble::input(format!("failed to make the folder {}: {error}", folder.display())))?;
+    match fs::File::create_new(&path).and_then(|mut file| std::io::Write::write_all(&mut file, STARTER.as_bytes())) {
+        Ok(()) => say(&format!("wrote {0}\nnext: septet run {0}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Trouble::input(format!("{} is there already; it is left as it is", path.display())))
+        }
+        Err(error) => Err(Trouble::input(format!("failed to write {}: {error}", path.display()))),
+    }
+}
+
+/// `septet check`.
+pub(super) fn check(file: &Path) -> Result<Exit, Trouble> {
+    let workspace = Workspace::load(file, None)?;
+    let report = &workspace.experiment.report;
+    say(&format!(
+        "{}: {}, {}, {}, {}",
+        file.display(),
+        plural(workspace.tests().len(), "test"),
+        plural(report.tables.len(), "table"),
+        plural(report.figures.len(), "figure"),
+        plural(report.claims.len(), "claim"),
+    ))
+}
+
+/// Facts of this host, by a short-lived agent.
+pub(super) fn facts(refresh: bool) -> Result<host_setup::facts::Facts, Trouble> {
+    let mut agent = Agent::spawn(&agent::program())?;
+    let facts = agent.facts(refresh)?;
+    agent.bye()?;
+    Ok(facts)
+}
+
+/// `septet plan`, and `run -n`.
+pub(super) fn plan(
+    target: &Target,
+    json: bool,
+    only: &(dyn Fn(&Test) -> bool + Sync),
+    forced: &(dyn Fn(&Test) -> bool + Sync),
+) -> Result<Exit, Trouble> {
+    let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
+    let facts = facts(false)?;
+    let planned = Planned::make(&workspace, &facts, forced)?;
+    match json {
+        true => say_json(&planned.json(only)),
+        false => say(&planned.text(only)),
+    }
+}
+
+#[derive(Serialize)]
+struct StatusJson {
+    tests_total: usize,
+    stored: usize,
+    to_measure: usize,
+    skipped: usize,
+    generations: usize,
+    generation: Option<String>,
+    stale: bool,
+}
+
+/// `septet status`: the numbers, and exit 1 under `-q` if something is to be measured.
+pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
+    let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
+    let facts = facts(false)?;
+    let planned = Planned::make(&workspace, &facts, &|_| false)?;
+    let counts = planned.plan.counts();
+    let stale = counts.to_measure > 0;
+    if quiet {
+        return Ok(if stale { Exit::TestsFailed } else { Exit::Well });
+    }
+    let mut names = workspace.store.generation_names(workspace.experiment.name.as_str())?;
+    let generations = names.len();
+    let generation = names.pop();
+    if json {
+        let crate::plan::Counts { total, stored, to_measure, skipped, .. } = counts;
+        return say_json(&StatusJson {
+            tests_total: total,
+            stored,
+            to_measure,
+            skipped,
+            generations,
+            generation,
+            stale,
+        });
+    }
+    let latest = match generation {
+        Some(name) => format!("{}, the latest is {name}", plural(generations, "generation")),
+        None => "no generation yet".to_string(),
+    };
+    say(&format!("{}: {counts}\n{latest}", workspace.experiment.name))
+}
+
+/// The test that a name or a selection means.
+fn one_test<'a>(workspace: &'a Workspace, text: &str) -> Result<&'a Test, Trouble> {
+    let selection = select::parse(text).map_err(|error| Trouble::input(error.to_string()))?;
+    let found: Vec<&Test> = workspace.tests().iter().filter(|test| selection.takes(&test.tuple)).collect();
+    match found[..] {
+        [test] => Ok(test),
+        [] => Err(Trouble::input(format!("no test of {} is '{text}'; `septet plan` lists them", workspace.file.display()))),
+        _ => {
+            let names: String = found.iter().take(10).map(|test| format!("\n  {}", test.tuple)).collect();
+            Err(Trouble::input(format!("'{text}' takes {}; name one:{names}", plural(found.len(), "test"))))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExplainJson {
+    test: String,
+    key: Option<crate::key::Key>,
+    status: Status,
+    why: Vec<String>,
+    manifest: Option<Listing>,
+    changes: Vec<String>,
+}
+
+/// `septet explain`: every input of the key, and what changed against what is stored.
+pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, Trouble> {
+    let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
+    let test = one_test(&workspace, text)?;
+    let facts = facts(false)?;
+    let planned = Planned::make(&workspace, &facts, &|_| false)?;
+    let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {
+        return Err(Trouble::host("the plan has lost the test"));
+    };
+    let why = planned.words(test, decision);
+    let listing = planned.ready(test).map(|ready| ready.manifest.listing());
+    let changes = changes(&planned, test, listing.as_ref());
+    if json {
+        let changes = changes.iter().map(ToString::to_string).collect();
+        let name = test.tuple.to_string();
+        return say_json(&ExplainJson { test: name, key: decision.key, status: decision.status, why, manifest: listing, changes });
+    }
+    let mut out = format!("test    {}\n", test.tuple);
+    if let Some(key) = decision.key {
+        out.push_str(&format!("key     {key}\n"));
+    }
+    let status = match decision.status {
+        Status::Stored => "stored",
+        Status::ToMeasure => "to measure",
+        Status::Skipped => "skipped",
+    };
+    let because = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+    out.push_str(&format!("status  {status}{because}\n"));
+    out.push_str(&format!(
+        "has     {} of {} wanted\n",
+        plural(decision.repetitions.have as usize, "valid repetition"),
+        decision.repetitions.min
+    ));
+    for (name, section) in listing.iter().flat_map(|listing| &listing.sections) {
+        out.push_str(&format!("\n{name}\n"));
+        for (field, value) in section.fields() {
+            let shown = value.shown();
+            let mut lines = shown.lines();
+            out.push_str(&format!("  {field:<22} {}\n", lines.next().unwrap_or_default()));
+            for line in lines {
+                out.push_str(&format!("  {:<22} {line}\n", ""));
+            }
+        }
+    }
+    if !changes.is_empty() {
+        out.push_str("\nchanged since it was last measured\n");
+        for change in changes {
+            out.push_str(&format!("  {change}\n"));
+        }
+    }
+    say(&out)
+}
+
+/// What changed since the test's newest stored repetition.
+fn changes(planned: &Planned, test: &Test, now: Option<&Listing>) -> Vec<Change> {
+    let (Some(now), Some(before)) = (now, Store::newest_key(&planned.index, test)) else { return Vec::new() };
+    match planned.workspace.store.manifest(&before) {
+        Ok(Some(before)) => before.changes_to(now),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            remark(&format!("septet: {error}"));
+            Vec::new()
+        }
+    }
+}

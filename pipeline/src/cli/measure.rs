@@ -1,0 +1,152 @@
+//! `septet run`.
+
+use serde::Serialize;
+
+use super::{RunArgs, experiment, remark, results, say, say_json};
+use crate::agent::{self, Agent};
+use crate::exit::{Exit, Trouble};
+use crate::experiment::{Test, select};
+use crate::planned::{Planned, plural};
+use crate::progress::Progress;
+use crate::run::{self, Finished, Request};
+use crate::signals::Signals;
+use crate::workspace::Workspace;
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    measured: u64,
+    failed: &'a [String],
+    interrupted: bool,
+    out_of_time: bool,
+    generation: Option<String>,
+    report: Option<String>,
+    report_files_written: usize,
+}
+
+/// A selection as a question; without an expression the answer is always `default`.
+fn asked(text: Option<&str>, default: bool) -> Result<impl Fn(&Test) -> bool + Sync, Trouble> {
+    let selection = text.map(select::parse).transpose();
+    let selection = selection
+        .map_err(|error| Trouble::input(format!("failed to understand '{}': {error}", text.unwrap_or_default())))?;
+    Ok(move |test: &Test| selection.as_ref().map_or(default, |selection| selection.takes(&test.tuple)))
+}
+
+/// Measures what is missing and writes the report.
+pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
+    let only = asked(args.only.as_deref(), true)?;
+    let force = asked(args.force.as_deref(), false)?;
+    if args.dry_run {
+        return experiment::plan(&args.target, args.json, &only, &force);
+    }
+    let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
+    let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
+    for (name, text, takes) in [("--only", &args.only, &only as &dyn Fn(&Test) -> bool), ("--force", &args.force, &force)] {
+        if let Some(text) = text && !workspace.tests().iter().any(takes) {
+            return Err(Trouble::input(format!("{name} '{text}' takes no test of {}", workspace.file.display())));
+        }
+    }
+    let mut agent = Agent::spawn(&agent::program())?;
+    let facts = agent.facts(false)?;
+    if args.require_paper_grade {
+        paper_grade(&facts)?;
+    }
+    let planned = Planned::make(&workspace, &facts, &force)?;
+    if !args.quiet {
+        remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
+    }
+    let wanted = planned.tests().any(|(test, decision)| decision.status == crate::plan::Status::ToMeasure && only(test));
+    let finished = match wanted {
+        false => Finished::default(),
+        true => {
+            let mut progress = Progress::new(args.quiet, args.verbose);
+            let request = Request {
+                keep_going: args.keep_going,
+                only: &only,
+                force: &force,
+                time_limit: args.time_limit,
+                wait: args.wait,
+                interrupted: &|| signals.asked(),
+            };
+            let finished = run::run(&workspace, &mut agent, &facts, &request, &mut progress);
+            progress.finish();
+            finished?
+        }
+    };
+    agent.bye()?;
+    conclude(args, &workspace, &planned, &finished)
+}
+
+/// Keeps the generation, writes the report, says how it went.
+fn conclude(args: &RunArgs, workspace: &Workspace, before: &Planned, finished: &Finished) -> Result<Exit, Trouble> {
+    let planned;
+    let after = match finished.measured > 0 || !finished.failed.is_empty() {
+        true => {
+            planned = Planned::make(workspace, before.facts, &|_| false)?;
+            &planned
+        }
+        false => before,
+    };
+    let generation = run::generation(workspace, &after.plan, &after.index);
+    let stands = generation.tests.iter().any(|test| !test.repetitions.is_empty());
+    let name = if stands { Some(workspace.store.keep_generation(&generation)?) } else { None };
+
+    let mut written = None;
+    if !args.no_report && !finished.interrupted {
+        written = Some(results::write(workspace, &generation, &args.output)?);
+    }
+    if args.json {
+        say_json(&RunJson {
+            measured: finished.measured,
+            failed: &finished.failed,
+            interrupted: finished.interrupted,
+            out_of_time: finished.out_of_time,
+            generation: name,
+            report: written.as_ref().map(|written| written.folder.display().to_string()),
+            report_files_written: written.as_ref().map_or(0, |written| written.files),
+        })?;
+    } else if !args.quiet {
+        say(&summary(finished, written.as_ref()))?;
+    }
+    Ok(match () {
+        () if finished.interrupted => Exit::Interrupted,
+        () if !finished.failed.is_empty() => Exit::TestsFailed,
+        () => Exit::Well,
+    })
+}
+
+fn summary(finished: &Finished, written: Option<&results::Written>) -> String {
+    let mut out = match finished.measured {
+        0 => "nothing to measure".to_string(),
+        count => format!("measured {}", plural(count as usize, "repetition")),
+    };
+    if !finished.failed.is_empty() {
+        out.push_str(&format!(", {} failed", plural(finished.failed.len(), "test")));
+    }
+    if finished.interrupted {
+        out.push_str("; interrupted: what was finished is kept, the next run goes on from here");
+    }
+    if finished.out_of_time {
+        out.push_str("; the time is over: the next run goes on from here");
+    }
+    if let Some(written) = written {
+        out.push_str(&format!("\n{written}"));
+    }
+    out
+}
+
+/// Refuses a host on which every result would be indicative.
+fn paper_grade(facts: &host_setup::facts::Facts) -> Result<(), Trouble> {
+    let mut reasons = Vec::new();
+    if let Some(kind) = &facts.virtualisation {
+        reasons.push(format!("the host is virtual ({kind})"));
+    }
+    match facts.tuning.governor.as_deref() {
+        Some("performance") => {}
+        Some(other) => reasons.push(format!("the frequency governor is {other}, not performance")),
+        None => reasons.push("the processor's frequency cannot be controlled".to_string()),
+    }
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(Trouble::host(format!("this host gives indicative results only: {}", reasons.join("; ")))),
+    }
+}

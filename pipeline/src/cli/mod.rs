@@ -1,0 +1,257 @@
+//! The command line: what may be asked, and who answers. One file a group of commands. Commands print;
+//! what they print comes from the rest of the crate.
+
+mod experiment;
+mod host;
+mod measure;
+mod results;
+mod store;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::exit::{Exit, Trouble};
+
+/// make for a testbed: measure what was never measured, rewrite what changed.
+#[derive(Debug, Parser)]
+#[command(name = "septet", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented starter experiment, which runs as it is.
+    Init {
+        /// Folder to write into; made if it is missing.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Validate an experiment and count its tests.
+    Check {
+        /// The experiment.
+        file: PathBuf,
+    },
+    /// Say what would be measured and why, and how long it would take.
+    Plan {
+        #[command(flatten)]
+        target: Target,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure what is missing, then write the report.
+    Run(RunArgs),
+    /// Say how much of an experiment is measured.
+    Status {
+        #[command(flatten)]
+        target: Target,
+        /// Print nothing; exit 1 if something is stale.
+        #[arg(short, long)]
+        quiet: bool,
+        /// Machine-readable.
+        #[arg(long, conflicts_with = "quiet")]
+        json: bool,
+    },
+    /// Show the stored repetitions of a key, or one repetition.
+    Show {
+        /// A key or a result's name, or the first digits of one.
+        key: String,
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Machine-readable: the whole records.
+        #[arg(long)]
+        json: bool,
+        /// Their logs as well.
+        #[arg(long, conflicts_with = "json")]
+        log: bool,
+    },
+    /// List every input of a test's key, and what changed since it was measured.
+    Explain {
+        #[command(flatten)]
+        target: Target,
+        /// Name of the test, or a selection that takes one: `V=ovs,P=64`.
+        test: String,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the report from what is stored, measuring nothing.
+    Report {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// What this host is.
+    #[command(subcommand)]
+    Host(HostCommand),
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// An experiment and its store.
+#[derive(Debug, Args)]
+struct Target {
+    /// The experiment.
+    file: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// The store [default: $SEPTET_STORE, else .septet beside the experiment].
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// Folder of the report [default: out/NAME].
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Compile report.tex by latexmk as well.
+    #[arg(long)]
+    pdf: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Only say what would be measured (as `plan`).
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Go on after a failed test.
+    #[arg(short, long)]
+    keep_going: bool,
+    /// Print failures only.
+    #[arg(short, long)]
+    quiet: bool,
+    /// A line with all flags for each repetition.
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Measure these tests only: `V=ovs,P=64`, or a test's name.
+    #[arg(long, value_name = "EXPR")]
+    only: Option<String>,
+    /// Measure these tests again, whatever is stored; the new repetitions join the old ones.
+    #[arg(long, value_name = "EXPR")]
+    force: Option<String>,
+    /// Start nothing that would end later than this: `2h`, `30min`.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    time_limit: Option<Duration>,
+    /// How long to wait for another run that holds the host.
+    #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
+    wait: Duration,
+    /// Measure without writing a report.
+    #[arg(long)]
+    no_report: bool,
+    /// Refuse (exit 3) to measure on a host that gives indicative results only.
+    #[arg(long)]
+    require_paper_grade: bool,
+    /// The outcome, machine-readable, on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Read every result and say what is not what it should be.
+    Verify {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say how much is stored.
+    Stats {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// The store [default: $SEPTET_STORE, else .septet here].
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum HostCommand {
+    /// Print what this host is, as keys and records see it.
+    Facts {
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+        /// Fingerprint components again.
+        #[arg(long)]
+        refresh: bool,
+    },
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(self) -> Result<Exit, Trouble> {
+        match self.command {
+            Command::Init { folder } => experiment::init(&folder),
+            Command::Check { file } => experiment::check(&file),
+            Command::Plan { target, json } => experiment::plan(&target, json, &|_| true, &|_| false),
+            Command::Run(args) => measure::run(&args),
+            Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
+            Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
+            Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
+            Command::Report { target, output } => results::report(&target, &output),
+            Command::Store(command) => store::run(command),
+            Command::Host(HostCommand::Facts { json, refresh }) => host::facts(json, refresh),
+            Command::Completions { shell } => completions(shell),
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "septet", &mut script);
+    say(&String::from_utf8_lossy(&script))
+}
+
+/// Prints to standard output. A reader who has gone away (`| head`) is no error.
+fn say(text: &str) -> Result<Exit, Trouble> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| match text.ends_with('\n') {
+        true => out.flush(),
+        false => out.write_all(b"\n").and_then(|()| out.flush()),
+    });
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::host(format!("failed to print: {error}"))),
+        _ => Ok(Exit::Well),
+    }
+}
+
+/// Prints to standard error; if that cannot be, nobody can be told.
+fn remark(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// Prints JSON.
+fn say_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Trouble::host(error.to_string()))?;
+    say(&text)
+}

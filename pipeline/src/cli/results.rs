@@ -1,0 +1,161 @@
+//! Commands about what is stored: show, report.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{OutputArgs, StoreArgs, Target, remark, say, say_json};
+use crate::clock;
+use crate::exit::{Exit, Trouble};
+use crate::key::ResultId;
+use crate::planned::plural;
+use crate::report::{self, ReportError};
+use crate::store::{Generation, Record, STORE_FOLDER, Status, Store};
+use crate::workspace::Workspace;
+
+/// What a report became.
+pub(super) struct Written {
+    pub(super) folder: PathBuf,
+    pub(super) files: usize,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = self.folder.join("index.html");
+        match self.files {
+            0 => write!(f, "the report is up to date: {}", index.display()),
+            count => write!(f, "report: {} ({} written)", index.display(), plural(count, "file")),
+        }
+    }
+}
+
+impl From<ReportError> for Trouble {
+    fn from(error: ReportError) -> Trouble {
+        match error {
+            ReportError::Drawing { .. } | ReportError::Foreign(_) => Trouble::input(error.to_string()),
+            other => Trouble::host(other.to_string()),
+        }
+    }
+}
+
+/// Writes the report of a generation, and its PDF if that was asked for.
+pub(super) fn write(
+    workspace: &Workspace,
+    generation: &Generation,
+    output: &OutputArgs,
+) -> Result<Written, Trouble> {
+    let folder = output.output.clone().unwrap_or_else(|| workspace.report_folder());
+    let written = report::write(workspace, generation, &folder)?;
+    if output.pdf {
+        compile(&folder)?;
+    }
+    Ok(Written { folder: written.folder, files: written.files })
+}
+
+/// Compiles report.tex. The program's name is ours; nothing of the experiment reaches its command line.
+fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
+    let output = Command::new("latexmk")
+        .args(["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "report.tex"])
+        .current_dir(folder)
+        .output()
+        .map_err(|error| {
+            Trouble::host(format!("failed to start latexmk: {error}; install latexmk and texlive-latex-extra"))
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(15)..].join("\n  | ");
+    Err(Trouble::host(format!("failed to compile {}:\n  | {last}", folder.join("report.tex").display())))
+}
+
+/// `septet report`.
+pub(super) fn report(target: &Target, output: &OutputArgs) -> Result<Exit, Trouble> {
+    let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
+    let name = workspace.experiment.name.as_str();
+    let Some((_, generation)) = workspace.store.latest_generation(name)? else {
+        return Err(Trouble::input(format!(
+            "nothing of {name} is stored in {}; `septet run {}` measures it",
+            workspace.store.root().display(),
+            target.file.display()
+        )));
+    };
+    if !generation.complete {
+        remark("septet: no run of this experiment was complete; the report names what is missing");
+    }
+    say(&write(&workspace, &generation, output)?.to_string())
+}
+
+/// `septet show`.
+pub(super) fn show(text: &str, store: &StoreArgs, json: bool, with_log: bool) -> Result<Exit, Trouble> {
+    let root = store
+        .store
+        .clone()
+        .or_else(|| std::env::var_os("SEPTET_STORE").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(STORE_FOLDER));
+    let store = Store::open(&root)?;
+    let digits = text.to_ascii_lowercase();
+    if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Trouble::input(format!("'{text}' is no key: give at least 4 hexadecimal digits of one")));
+    }
+    let index = store.index()?;
+    let matching = index
+        .entries()
+        .iter()
+        .filter(|entry| entry.key.to_string().starts_with(&digits) || entry.id.to_string().starts_with(&digits));
+    let mut found: Vec<(ResultId, Record)> = Vec::new();
+    for entry in matching {
+        found.push((entry.id, store.record(&entry.id)?));
+    }
+    if found.is_empty() {
+        return Err(Trouble::input(format!("nothing in {} has a key that begins with {digits}", root.display())));
+    }
+    found.sort_by(|a, b| (a.1.key, &a.1.started).cmp(&(b.1.key, &b.1.started)));
+    if json {
+        let records: Vec<_> = found.iter().map(|(_, record)| record).collect();
+        return say_json(&records);
+    }
+    let mut out = String::new();
+    for (id, record) in &found {
+        out.push_str(&shown(id, record));
+        if with_log {
+            out.push_str(&report::log(&store, id, record)?);
+        }
+        out.push('\n');
+    }
+    say(out.trim_end())
+}
+
+fn shown(id: &ResultId, record: &Record) -> String {
+    let status = match &record.status {
+        Status::Valid => "valid".to_string(),
+        Status::Suspect => "suspect: kept, left out of averages".to_string(),
+        Status::Failed { reason, .. } => format!("failed to {reason}"),
+    };
+    let cost = clock::shown(std::time::Duration::from_millis(record.cost.total_ms));
+    let mut out = format!(
+        "{}\n  result   {id}\n  key      {}\n  started  {} on {}, took {cost}\n  status   {status}\n",
+        record.test, record.key, record.started, record.host.aside.hostname
+    );
+    for (quantity, value) in &record.reduction.values {
+        let unit = quantity.units()[0];
+        let metric = results::metric::Metric { quantity: *quantity, unit };
+        out.push_str(&format!("  {:<34} {}\n", metric.label(), rounded(value / unit.scale())));
+    }
+    for flag in &record.flags {
+        out.push_str(&format!("  flag     {}: {}\n", flag.name(), flag.meaning()));
+    }
+    out
+}
+
+/// Six significant digits at most, no exponent.
+fn rounded(value: f64) -> String {
+    let decimals = match value.abs() {
+        0.0..1.0 => 6,
+        1.0..100.0 => 4,
+        100.0..10_000.0 => 2,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}

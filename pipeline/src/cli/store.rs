@@ -1,0 +1,124 @@
+//! Commands about the store.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{PlaceArgs, StoreCommand, remark, say, say_json};
+use crate::clock;
+use crate::exit::{Exit, Trouble};
+use crate::planned::plural;
+use crate::store::{STORE_FOLDER, Standing, Store};
+
+/// `septet store ...`.
+pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
+    match command {
+        StoreCommand::Verify { place, json } => verify(&open(&place)?, json),
+        StoreCommand::Stats { place, json } => stats(&open(&place)?, json),
+    }
+}
+
+fn open(place: &PlaceArgs) -> Result<Store, Trouble> {
+    let root = place
+        .store
+        .clone()
+        .or_else(|| std::env::var_os("SEPTET_STORE").map(PathBuf::from))
+        .unwrap_or_else(|| Path::new(STORE_FOLDER).to_path_buf());
+    let store = Store::open(&root)?;
+    match store.exists() {
+        true => Ok(store),
+        false => Err(Trouble::input(format!("there is no store at {}; name one by --store", root.display()))),
+    }
+}
+
+#[derive(Serialize)]
+struct FindingJson {
+    result: String,
+    test: Option<String>,
+    what: String,
+}
+
+#[derive(Serialize)]
+struct VerifyJson {
+    results: u64,
+    bytes: u64,
+    findings: Vec<FindingJson>,
+    strangers: Vec<String>,
+}
+
+fn verify(store: &Store, json: bool) -> Result<Exit, Trouble> {
+    let verification = store.verify()?;
+    let clean = verification.findings.is_empty() && verification.strangers.is_empty();
+    let exit = if clean { Exit::Well } else { Exit::TestsFailed };
+    if json {
+        let findings = verification.findings.iter().map(|finding| FindingJson {
+            result: finding.id.to_string(),
+            test: finding.test.clone(),
+            what: finding.what.clone(),
+        });
+        say_json(&VerifyJson {
+            results: verification.results,
+            bytes: verification.bytes,
+            findings: findings.collect(),
+            strangers: verification.strangers,
+        })?;
+        return Ok(exit);
+    }
+    for finding in &verification.findings {
+        remark(&format!("damaged: {}", finding.what));
+        if let Some(test) = &finding.test {
+            remark(&format!("  run again: septet run FILE --force {test}"));
+        }
+    }
+    for stranger in &verification.strangers {
+        remark(&format!("not a result: {stranger}"));
+    }
+    let state = match verification.findings.len() {
+        0 => "all as their names say".to_string(),
+        count => format!("{count} damaged"),
+    };
+    say(&format!(
+        "{}, {:.1} MiB of samples and logs: {state}",
+        plural(verification.results as usize, "result"),
+        verification.bytes as f64 / f64::from(1u32 << 20)
+    ))?;
+    Ok(exit)
+}
+
+#[derive(Serialize)]
+struct StatsJson {
+    results: usize,
+    keys: usize,
+    valid: usize,
+    suspect: usize,
+    failed: usize,
+    measuring_s: f64,
+}
+
+fn stats(store: &Store, json: bool) -> Result<Exit, Trouble> {
+    let index = store.index()?;
+    let of = |standing| index.entries().iter().filter(|entry| entry.standing == standing).count();
+    let mut keys: Vec<_> = index.entries().iter().map(|entry| entry.key).collect();
+    keys.dedup();
+    let cost_ms: u64 = index.entries().iter().map(|entry| u64::from(entry.cost_ms)).sum();
+    let stats = StatsJson {
+        results: index.entries().len(),
+        keys: keys.len(),
+        valid: of(Standing::Valid),
+        suspect: of(Standing::Suspect),
+        failed: of(Standing::Failed),
+        measuring_s: cost_ms as f64 / 1e3,
+    };
+    if json {
+        return say_json(&stats);
+    }
+    let cost = clock::shown(std::time::Duration::from_millis(cost_ms));
+    say(&format!(
+        "{} of {}: {} valid, {} suspect, {} failed; measuring them took {cost}",
+        plural(stats.results, "result"),
+        plural(stats.keys, "key"),
+        stats.valid,
+        stats.suspect,
+        stats.failed
+    ))
+}

@@ -1,0 +1,285 @@
+//! From facts to manifests: what a test runs through on this host, or why it is skipped. Pure: the same
+//! test and facts give the same manifest. It must not know what is stored.
+
+use std::collections::HashMap;
+
+use host_setup::cores::{self, CorePlan, Needs};
+use host_setup::facts::{Component, Facts, Offer};
+use host_setup::scene::Runtime;
+use host_setup::switch;
+use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
+use results::tuple::{STACK_DEFAULT, Tuple};
+use wire::Wait;
+
+use crate::experiment::{Test, Times};
+use crate::manifest::{Manifest, Sealed, Section};
+use crate::traffic;
+
+/// What measurements on one host stand on.
+#[derive(Debug)]
+pub struct Conditions<'a> {
+    facts: &'a Facts,
+    host: Vec<(&'static str, Sealed)>,
+}
+
+/// What becomes of a test here.
+#[derive(Debug)]
+pub enum Prospect {
+    /// It can be measured.
+    Ready(Box<Ready>),
+    /// It cannot, for this reason.
+    Skipped(String),
+}
+
+/// A test that can be measured here.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// All that can change it.
+    pub manifest: Manifest,
+    /// Who does what on which core.
+    pub cores: CorePlan,
+    /// How its containers are made.
+    pub runtime: Runtime,
+    /// Its switch's rendered configuration.
+    pub configuration: String,
+}
+
+/// What tests share with one another, so that a hundred thousand of them need not make it anew.
+#[derive(Debug, Default)]
+pub struct Shared {
+    cores: HashMap<(u32, u32), CorePlan>,
+    switches: HashMap<(VSwitch, u16, u16), Result<(String, Sealed), String>>,
+    protocols: HashMap<Times, Sealed>,
+    software: HashMap<(Runtime, Io), Vec<(&'static str, Sealed)>>,
+    traffic: HashMap<(Dimension, bool, bool, u16, Times), Sealed>,
+    placements: HashMap<(u32, u32), Sealed>,
+}
+
+impl<'a> Conditions<'a> {
+    /// What measurements on the host of these facts stand on.
+    pub fn new(facts: &'a Facts) -> Conditions<'a> {
+        Conditions { facts, host: host_sections(facts) }
+    }
+
+    /// What becomes of a test.
+    pub fn judge(&self, test: &Test, shared: &mut Shared) -> Prospect {
+        match self.ready(test, shared) {
+            Ok(ready) => Prospect::Ready(Box::new(ready)),
+            Err(reason) => Prospect::Skipped(reason),
+        }
+    }
+
+    fn ready(&self, test: &Test, shared: &mut Shared) -> Result<Ready, String> {
+        let tuple = &test.tuple;
+        supported(tuple)?;
+        offered(&self.facts.switches, tuple.vswitch.name())?;
+        self.takes_io(tuple)?;
+        let runtime = self.runtime(tuple.variant.runtime)?;
+        offered(&self.facts.applications, traffic::GENERATOR)?;
+
+        let needs = needs(tuple);
+        let place = (needs.switch_cores, needs.generators);
+        let cores = shared.cores.entry(place).or_insert_with(|| cores::plan(&self.facts.topology, &needs)).clone();
+        let switch_place = (tuple.vswitch, tuple.pairs.get(), tuple.variant.switch_cores);
+        let (configuration, switch) =
+            shared.switches.entry(switch_place).or_insert_with(|| self.switch(tuple, &cores)).clone()?;
+        let spins = cores.generators.iter().all(|assignment| assignment.dedicated);
+
+        let mut sections = self.host.clone();
+        sections.push(("switch", switch));
+        sections.push(("test", Sealed::new(test_section(tuple))));
+        let protocol = shared.protocols.entry(test.times).or_insert_with(|| Sealed::new(protocol_section(&test.times)));
+        sections.push(("protocol", protocol.clone()));
+        let placement = shared.placements.entry(place).or_insert_with(|| Sealed::new(cores_section(&cores)));
+        sections.push(("cores", placement.clone()));
+        let software = shared.software.entry((runtime, tuple.variant.io)).or_insert_with(|| self.software(runtime));
+        sections.extend(software.iter().cloned());
+        let uses_ip = matches!(tuple.variant.io, Io::Udp | Io::UdpMmsg);
+        let command = shared
+            .traffic
+            .entry((tuple.dimension, uses_ip, spins, tuple.pairs.get(), test.times))
+            .or_insert_with(|| Sealed::new(traffic_section(test, &cores)));
+        sections.push(("traffic", command.clone()));
+        Ok(Ready { manifest: Manifest::new(sections), cores, runtime, configuration })
+    }
+
+    fn takes_io(&self, tuple: &Tuple) -> Result<(), String> {
+        let name = io_name(tuple.variant.io);
+        for offers in [&self.facts.switches, &self.facts.applications] {
+            for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), traffic::GENERATOR].contains(&&*offer.name)) {
+                if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
+                    return Err(format!("{} does not take io={name}", offer.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn runtime(&self, choice: RuntimeChoice) -> Result<Runtime, String> {
+        let named = |runtime: Runtime| offered(&self.facts.runtimes, runtime.name()).map(|()| runtime);
+        match choice {
+            RuntimeChoice::Lxc => named(Runtime::Lxc),
+            RuntimeChoice::Netns => named(Runtime::Netns),
+            RuntimeChoice::Auto => named(Runtime::Lxc).or_else(|_| named(Runtime::Netns)),
+        }
+    }
+
+    fn component(&self, name: &str) -> Option<&Component> {
+        self.facts.components.iter().find(|component| component.name == name)
+    }
+
+    /// The section with a digest for each component that an offer names.
+    fn with_components(&self, mut section: Section, offers: &[Offer], name: &str) -> Section {
+        let components = offers.iter().find(|offer| offer.name == name).map(|offer| &offer.components[..]);
+        for name in components.unwrap_or_default() {
+            if let Some(component) = self.component(name) {
+                section = section.with(name, component.digest.clone());
+            }
+        }
+        section
+    }
+
+    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Result<(String, Sealed), String> {
+        let name = tuple.vswitch.name();
+        let ports = 2 * u32::from(tuple.pairs.get());
+        let configuration = switch::render(name, ports, &cores.switch).map_err(|error| error.to_string())?;
+        let section = Section::new().with("kind", name).with("configuration", configuration.clone());
+        Ok((configuration, Sealed::new(self.with_components(section, &self.facts.switches, name))))
+    }
+
+    fn software(&self, runtime: Runtime) -> Vec<(&'static str, Sealed)> {
+        let runtime_section = Section::new().with("name", runtime.name());
+        let generator = Section::new().with("name", traffic::GENERATOR);
+        let busybox = self.component("busybox").map(|component| component.digest.clone());
+        vec![
+            ("runtime", Sealed::new(self.with_components(runtime_section, &self.facts.runtimes, runtime.name()))),
+            ("generator", Sealed::new(self.with_components(generator, &self.facts.applications, traffic::GENERATOR))),
+            ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
+        ]
+    }
+}
+
+/// What this version can measure at all, whatever the host.
+fn supported(tuple: &Tuple) -> Result<(), String> {
+    if tuple.locality == Locality::Remote {
+        return Err("L=remote needs two hosts; this version measures on one".to_string());
+    }
+    if !matches!(tuple.rate, Rate::Pps(_)) {
+        return Err(format!("R={} is a search; this version measures fixed rates", tuple.rate));
+    }
+    if tuple.variant.io != Io::Dpdk && tuple.variant.queues != 1 {
+        return Err("queues other than 1 need io=dpdk".to_string());
+    }
+    if &*tuple.variant.stack != STACK_DEFAULT {
+        return Err(format!("no stack '{}' is defined on this site", tuple.variant.stack));
+    }
+    Ok(())
+}
+
+fn offered(offers: &[Offer], name: &str) -> Result<(), String> {
+    match offers.iter().find(|offer| offer.name == name) {
+        None => Err(format!("{name} is not known on this host")),
+        Some(Offer { missing: Some(reason), .. }) if reason.starts_with(name) => Err(reason.clone()),
+        Some(Offer { missing: Some(reason), .. }) => Err(format!("{name}: {reason}")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Cores that a test asks for: a kernel switch runs on its callers' cores.
+pub fn needs(tuple: &Tuple) -> Needs {
+    let switch_cores = match tuple.vswitch {
+        VSwitch::LinuxBridge | VSwitch::Direct | VSwitch::Sriov => 0,
+        _ => u32::from(tuple.variant.switch_cores),
+    };
+    Needs { switch_cores, generators: 2 * u32::from(tuple.pairs.get()) }
+}
+
+/// The tuple and the variants that are not the default. The stack's name is left out: what it stands for
+/// is in the components' digests.
+fn test_section(tuple: &Tuple) -> Section {
+    let default = results::tuple::Variant::default_for(tuple.vswitch);
+    let variant = &tuple.variant;
+    let changed = |is: u16, default: u16| (is != default).then_some(u64::from(is));
+    Section::new()
+        .with("D", tuple.dimension.name())
+        .with("L", tuple.locality.name())
+        .with("S", u64::from(tuple.pairs.get()))
+        .with("V", tuple.vswitch.name())
+        .with("P", u64::from(tuple.packet.get()))
+        .with("R", tuple.rate.to_string())
+        .with("B", u64::from(tuple.burst.get()))
+        .with("io", io_name(variant.io))
+        .with_some("touch", variant.touch.then_some(true))
+        .with_some("queues", changed(variant.queues, default.queues))
+        .with_some("flows", changed(variant.flows, default.flows))
+        .with_some("switch_cores", changed(variant.switch_cores, default.switch_cores))
+        .with_some("frame", (variant.frame != FrameSize::NoFcs).then_some(variant.frame.name()))
+}
+
+fn protocol_section(times: &Times) -> Section {
+    Section::new()
+        .with("duration_ns", times.duration_ns)
+        .with("warmup_ns", times.warmup_ns)
+        .with("cooldown_ns", times.cooldown_ns)
+}
+
+/// The core plan by role: how many, and whether they are theirs alone; which numbers they have is not
+/// what makes a difference.
+fn cores_section(cores: &CorePlan) -> Section {
+    let dedicated = cores.generators.iter().filter(|assignment| assignment.dedicated).count();
+    let mut distinct: Vec<u32> = cores.generators.iter().flat_map(|assignment| assignment.cpus.clone()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    Section::new()
+        .with("switch", cores.switch.len() as u64)
+        .with("generators", cores.generators.len() as u64)
+        .with("generators_dedicated", dedicated as u64)
+        .with("generator_cpus", distinct.len() as u64)
+        .with("oversubscribed", cores.oversubscribed)
+}
+
+/// The command lines: the request of each role, with what the tuple says already left out.
+fn traffic_section(test: &Test, cores: &CorePlan) -> Section {
+    let mut section = Section::new();
+    for party in traffic::parties(&test.tuple, &test.times, cores).into_iter().take(2) {
+        let mut request = party.request;
+        let role = party.container.trim_end_matches("-0").to_string();
+        request.frame_bytes = 0;
+        request.burst = 0;
+        request.rate_pps = None;
+        request.flows = 0;
+        request.queues = 0;
+        request.touch = false;
+        request.io = Io::Udp;
+        section = section.with(&format!("{role}.wait"), if request.wait == Wait::Spin { "spin" } else { "yield" });
+        let json = serde_json::to_string(&request).unwrap_or_default();
+        section = section.with(&format!("{role}.request"), json);
+    }
+    let uses_ip = matches!(test.tuple.variant.io, Io::Udp | Io::UdpMmsg);
+    section.with("ip_stack", uses_ip)
+}
+
+fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
+    let kernel = Section::new()
+        .with("release", facts.kernel.release.clone())
+        .with("version", facts.kernel.version.clone())
+        .with_some("build_id", facts.kernel.build_id.clone())
+        .with_some("boot_parameters", Some(facts.kernel.boot_parameters.join(" ")).filter(|text| !text.is_empty()));
+    let cpu = Section::new()
+        .with("model", facts.cpu.model.clone())
+        .with("signature", facts.cpu.signature.clone())
+        .with_some("microcode", facts.cpu.microcode.clone())
+        .with("tsc_invariant", facts.cpu.tsc_invariant);
+    let host = Section::new().with("class", facts.virtualisation.as_deref().unwrap_or("bare-metal"));
+    let tuning = &facts.tuning;
+    let setup = Section::new()
+        .with_some("frequency_driver", tuning.frequency_driver.clone())
+        .with_some("governor", tuning.governor.clone())
+        .with_some("turbo", tuning.turbo)
+        .with_some("smt", tuning.smt.clone())
+        .with_some("clocksource", tuning.clocksource.clone())
+        .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone());
+    [("kernel", kernel), ("cpu", cpu), ("host", host), ("setup", setup), ("memory", Section::new().with("mode", "none"))]
+        .map(|(name, section)| (name, Sealed::new(section)))
+        .into()
+}

@@ -1,0 +1,247 @@
+//! What can only be told of the file as a whole: identifiers that are used twice, groups that contradict each
+//! other, drawables over tests that do not exist. It must not know TOML.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reports::claim::{self, Claim, ClaimError};
+use reports::figure::check_figure;
+use reports::select::SpecError;
+use reports::spec::Id;
+use reports::table::check_table;
+use results::axes::Axis;
+use results::tuple::Tuple;
+
+use super::axis_list::Listed;
+use super::diagnostic::Span;
+use super::document::{Findings, Section};
+use super::group::{self, Declared};
+use super::matrix::{self, Matrix, MatrixError, TESTS_MAX, Times};
+use super::report::{Drawable, Spec};
+use super::suggest;
+use super::units::with_commas;
+
+/// A group whose identifier could be read; the rest of it only when nothing in it is wrong.
+pub struct Known {
+    /// Its identifier.
+    pub id: Id,
+    /// What it declares.
+    pub declared: Option<Declared>,
+}
+
+/// Reads all groups, whose identifiers must differ.
+pub fn groups(sections: &[Section<'_, '_>], protocol: Option<Times>, findings: &mut Findings<'_>) -> Vec<Known> {
+    if sections.is_empty() {
+        return Vec::new();
+    }
+    let mut known = Vec::new();
+    let mut places = Vec::new();
+    for section in sections {
+        let id = group::id(*section, findings);
+        // A group without an identifier is still looked through.
+        let name = id.as_ref().map(|(id, _)| id.clone()).or_else(|| Id::new("unnamed"));
+        let declared = name.and_then(|name| group::read(*section, name, protocol, findings));
+        if let Some((id, span)) = id {
+            places.push((id.clone(), span));
+            known.push(Known { id, declared });
+        }
+    }
+    unique("groups", places, findings);
+    known
+}
+
+/// Identifiers of figures, tables and claims name files, and must differ.
+pub fn ids_are_unique(ids: impl Iterator<Item = (Id, Span)>, findings: &mut Findings<'_>) {
+    unique("figures, tables and claims", ids.collect(), findings);
+}
+
+fn unique(what: &str, mut ids: Vec<(Id, Span)>, findings: &mut Findings<'_>) {
+    ids.sort_by_key(|(_, span)| span.start);
+    let mut first: BTreeMap<Id, usize> = BTreeMap::new();
+    for (id, span) in ids {
+        if let Some(&start) = first.get(&id) {
+            let help = format!("it is already on line {}; ids of {what} must differ", findings.line(start));
+            findings.error(span, format!("the id '{id}' is used twice"), Some(help));
+        } else {
+            first.insert(id, span.start);
+        }
+    }
+}
+
+/// Makes the matrix of all groups that could be read. None when there are too many tests to make any.
+pub fn matrix(groups: &[Known], findings: &mut Findings<'_>) -> Option<Matrix> {
+    let declared: Vec<&Declared> = groups.iter().filter_map(|known| known.declared.as_ref()).collect();
+    let plain: Vec<matrix::Group> = declared.iter().map(|declared| declared.group.clone()).collect();
+    let (matrix, errors) = matrix::expand(&plain);
+    let refused =
+        |error: &MatrixError| matches!(error, MatrixError::TooMany { .. } | MatrixError::TooManyTogether { .. });
+    let made = !errors.iter().any(refused);
+    for error in errors {
+        tell(&error, &declared, findings);
+    }
+    made.then_some(matrix)
+}
+
+fn tell(error: &MatrixError, groups: &[&Declared], findings: &mut Findings<'_>) {
+    let limit = with_commas(TESTS_MAX);
+    match error {
+        MatrixError::TooMany { group, product } => {
+            let message = format!("'{}' has more than {limit} tests: {product}", groups[*group].group.id);
+            findings.error(groups[*group].head.clone(), message, Some("take values out of its longest axes".into()));
+        }
+        MatrixError::TooManyTogether { sum } => {
+            let message = format!("the groups have more than {limit} tests together: {sum}");
+            findings.error(groups[0].head.clone(), message, Some("split the experiment".into()));
+        }
+        MatrixError::Impossible { group, axis, value, fault } => {
+            let listed = groups[*group].listed.iter().find(|(named, _)| named == axis);
+            let span = listed.map_or(groups[*group].head.clone(), |(_, listed)| listed.span(*value));
+            findings.error(span, fault.to_string(), Some(fault.help().into()));
+        }
+        MatrixError::ExcludesNothing { group, exclusion } => {
+            let span = groups[*group].exclusions[*exclusion].clone();
+            let help = "take it out, or mend its values".into();
+            findings.error(span, "the exclusion leaves out no test of its group", Some(help));
+        }
+        MatrixError::Empty { group } => {
+            let message = format!("every test of '{}' is excluded", groups[*group].group.id);
+            findings.error(groups[*group].head.clone(), message, None);
+        }
+        MatrixError::TimesDiffer { first, second, test } => {
+            let (first, second) = (groups[*first], groups[*second]);
+            let (times, line) = (|group: &Declared| shown(group.group.times), findings.line(first.times.start));
+            let message = format!(
+                "test {test} is also in '{}' (line {line}), with {} instead of {}",
+                first.group.id,
+                times(first),
+                times(second)
+            );
+            let own = findings.line(second.times.start);
+            let help = format!("give lines {line} and {own} the same duration, warmup and cooldown");
+            findings.error(second.times.clone(), message, Some(help));
+        }
+    }
+}
+
+fn shown(times: Times) -> String {
+    let seconds = |time_ns: u64| time_ns as f64 / 1e9;
+    let Times { duration_ns, warmup_ns, cooldown_ns } = times;
+    format!("{}+{}+{} s", seconds(warmup_ns), seconds(duration_ns), seconds(cooldown_ns))
+}
+
+/// Whether every figure, table and claim can be made of the tests of its groups.
+pub fn drawables(drawables: &[Drawable], groups: &[Known], matrix: Option<&Matrix>, findings: &mut Findings<'_>) {
+    for drawable in drawables {
+        let claim = parsed(drawable, findings);
+        let mut sound = true;
+        for (id, span) in &drawable.from {
+            if !groups.iter().any(|known| known.id == *id) {
+                let help = suggest::help(id.as_str(), groups.iter().map(|known| known.id.as_str()));
+                findings.missing(span.clone(), format!("there is no group of tests '{id}'"), help);
+                sound = false;
+            }
+        }
+        let Some(tests) = matrix.filter(|_| sound).and_then(|matrix| of_groups(drawable, groups, matrix)) else {
+            continue;
+        };
+        // Groups without any test were told themselves.
+        if tests.is_empty() || !values_exist(&drawable.selection, &tests, findings) {
+            continue;
+        }
+        match claim {
+            Some((claim, test)) => {
+                if let Err(error) = claim.check(&tests) {
+                    claim_error(error, test, drawable, findings);
+                }
+            }
+            None => made_of(drawable, &tests, findings),
+        }
+    }
+}
+
+/// A claim's expression, with its text.
+fn parsed<'d>(drawable: &'d Drawable, findings: &mut Findings<'_>) -> Option<(Claim, &'d str)> {
+    let Spec::Claim(spec) = &drawable.spec else { return None };
+    match claim::parse(&spec.test) {
+        Ok(claim) => Some((claim, &spec.test)),
+        Err(error) => {
+            claim_error(error, &spec.test, drawable, findings);
+            None
+        }
+    }
+}
+
+/// The tests of a drawable's groups; None when a group could not be read.
+fn of_groups<'m>(drawable: &Drawable, groups: &[Known], matrix: &'m Matrix) -> Option<Vec<&'m Tuple>> {
+    let mut wanted = BTreeSet::new();
+    let mut index = 0u16;
+    for known in groups {
+        let named = drawable.from.iter().any(|(id, _)| *id == known.id);
+        if named && known.declared.is_none() {
+            return None;
+        }
+        if named {
+            wanted.insert(index);
+        }
+        index += u16::from(known.declared.is_some());
+    }
+    let tests = matrix.tests.iter().filter(|test| test.groups.iter().any(|group| wanted.contains(group)));
+    Some(tests.map(|test| &test.tuple).collect())
+}
+
+fn values_exist(selection: &[(Axis, Listed)], tests: &[&Tuple], findings: &mut Findings<'_>) -> bool {
+    const LISTED_MAX: usize = 16;
+    let mut sound = true;
+    for (axis, listed) in selection {
+        for (index, value) in listed.values.iter().enumerate() {
+            if tests.iter().any(|tuple| value.is_of(tuple)) {
+                continue;
+            }
+            let mut there: Vec<_> = tests.iter().map(|tuple| tuple.value(*axis)).collect();
+            there.sort();
+            there.dedup();
+            let there = there.iter().take(LISTED_MAX);
+            let shown = there.filter_map(|value| tests.iter().find(|tuple| tuple.value(*axis) == *value));
+            let shown: Vec<String> = shown.map(|tuple| tuple.shown(*axis)).collect();
+            let message = format!("no test of its groups has {axis} = {value}");
+            findings.error(listed.span(index), message, Some(format!("they have {}", shown.join(", "))));
+            sound = false;
+        }
+    }
+    sound
+}
+
+fn made_of(drawable: &Drawable, tests: &[&Tuple], findings: &mut Findings<'_>) {
+    let taken =
+        |tuple: &&Tuple| drawable.selection.iter().all(|(_, listed)| listed.values.iter().any(|v| v.is_of(tuple)));
+    let taken: Vec<&Tuple> = tests.iter().copied().filter(taken).collect();
+    let (what, metric, result) = match &drawable.spec {
+        Spec::Figure(figure) => ("figure", "y", check_figure(figure, &taken)),
+        Spec::Table(table) => ("table", "value", check_table(table, &taken)),
+        Spec::Claim(_) => return,
+    };
+    let Err(error) = result else { return };
+    let span = match &error {
+        // Both were told while reading, with their own places.
+        SpecError::AxisTwice(_) | SpecError::SeveralValues(_) => return,
+        SpecError::NoTest => drawable.span("where"),
+        SpecError::NoSuchMetric { .. } if drawable.keys.iter().any(|(key, _)| *key == "values") => {
+            drawable.span("values")
+        }
+        SpecError::NoSuchMetric { .. } => drawable.span(metric),
+        SpecError::TooManySeries { .. } => drawable.span("series"),
+        SpecError::Ambiguous { .. } => drawable.id.clone(),
+    };
+    findings.error(span, format!("the {what} cannot be made: {error}"), None);
+}
+
+/// Points into the expression, when the file writes it as it is read: without escapes.
+fn claim_error(error: ClaimError, test: &str, drawable: &Drawable, findings: &mut Findings<'_>) {
+    let span = drawable.span("test");
+    let written = findings.source.get(span.clone()).and_then(|literal| literal.find(test));
+    let place = written.map_or(span.clone(), |start| {
+        let start = span.start + start;
+        start + error.at.start..start + error.at.end
+    });
+    let help = error.suggestion.map(|right| format!("did you mean '{right}'?"));
+    findings.error(place, format!("the claim makes no sense: {}", error.message), help);
+}

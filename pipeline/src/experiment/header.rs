@@ -1,0 +1,156 @@
+//! `[experiment]` and `[protocol]`: what the experiment is called, and how each of its tests is measured.
+//! It must not know tests, figures or stores.
+
+use reports::spec::Id;
+use toml::de::DeValue;
+
+use super::document::{self, Findings, Node, Section, duration_ns, proportion, text, whole};
+use super::matrix::Times;
+use super::suggest;
+
+/// Most repetitions of a test that can be asked for.
+pub const REPETITIONS_MAX: u64 = 1_000;
+/// Shortest window, nanoseconds.
+pub const DURATION_NS_MIN: u64 = 10_000_000;
+/// Longest window, warm-up or cool-down, nanoseconds.
+pub const DURATION_NS_MAX: u64 = 24 * 3_600_000_000_000;
+
+/// How often a test is repeated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Repetitions {
+    /// At least so often.
+    pub min: u32,
+    /// At most so often.
+    pub max: u32,
+    /// Between the two: until the half width of the interval is this part of the mean.
+    pub ci: Option<f64>,
+}
+
+/// In what order tests are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// In blocks of one repetition of every test, each in random order.
+    Random,
+    /// In blocks, each in the order of declaration.
+    Declared,
+}
+
+/// How tests are measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Protocol {
+    /// For groups that do not say otherwise.
+    pub times: Times,
+    /// How often.
+    pub repetitions: Repetitions,
+    /// In what order.
+    pub order: Order,
+    /// Of the random order; absent for one made from the matrix.
+    pub seed: Option<u64>,
+}
+
+/// `[experiment]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// Names the report's folder.
+    pub name: Id,
+    /// Of the report.
+    pub title: String,
+    /// As they are to be shown.
+    pub authors: Vec<String>,
+    /// What a reader should know, in paragraphs.
+    pub notes: Option<String>,
+}
+
+/// Reads `[experiment]`.
+pub fn heading(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Heading> {
+    section.only(&["name", "title", "authors", "notes"], findings);
+    let name = section.require("name", "name = \"my-experiment\"", findings);
+    let name = name.and_then(|node| document::id(node, "the name of an experiment", findings));
+    let title = section.get("title").map(|node| text(node, "title", 200, false, findings));
+    let authors = section.get("authors").map(|node| authors(node, findings)).unwrap_or_default();
+    let notes = section.get("notes").and_then(|node| text(node, "notes", 10_000, true, findings));
+    let name = name?;
+    let title = title.flatten().unwrap_or_else(|| name.to_string());
+    Some(Heading { name, title, authors, notes })
+}
+
+fn authors(node: &Node<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let Some(array) = node.get_ref().as_array() else {
+        let help = Some("write authors = [\"First Author\", \"Second Author\"]".into());
+        findings.error(node.span(), format!("authors is a list, not {}", document::kind(node)), help);
+        return Vec::new();
+    };
+    if array.len() > 100 {
+        findings.error(node.span(), "there are more than 100 authors", None);
+        return Vec::new();
+    }
+    array.iter().filter_map(|author| text(author, "an author", 200, false, findings)).collect()
+}
+
+/// Reads `[protocol]`.
+pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Protocol> {
+    section.only(&["duration", "warmup", "cooldown", "repetitions", "order", "seed"], findings);
+    for (key, example) in
+        [("duration", "duration = \"10s\""), ("warmup", "warmup = \"1s\""), ("cooldown", "cooldown = \"1s\"")]
+    {
+        section.require(key, example, findings);
+    }
+    let times = times(section, None, findings);
+    let node = section.require("repetitions", "repetitions = 5", findings);
+    let repetitions = node.and_then(|node| repetitions(node, findings));
+    let order = section.get("order").map_or(Some(Order::Random), |node| order(node, findings));
+    let seed = section.get("seed").map(|node| whole(node, "seed", 0, i64::MAX as u64, findings));
+    Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten() })
+}
+
+/// The times that a section gives, those that it leaves out from `default`.
+pub fn times(section: Section<'_, '_>, default: Option<Times>, findings: &mut Findings<'_>) -> Option<Times> {
+    let mut time = |key: &'static str, least: u64, default: Option<u64>| match section.get(key) {
+        Some(node) => duration_ns(node, key, least, DURATION_NS_MAX, findings),
+        None => default,
+    };
+    let duration_ns = time("duration", DURATION_NS_MIN, default.map(|times| times.duration_ns));
+    let warmup_ns = time("warmup", 0, default.map(|times| times.warmup_ns));
+    let cooldown_ns = time("cooldown", 0, default.map(|times| times.cooldown_ns));
+    Some(Times { duration_ns: duration_ns?, warmup_ns: warmup_ns?, cooldown_ns: cooldown_ns? })
+}
+
+fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitions> {
+    let count = |node: &Node<'_>, what: &str, findings: &mut Findings<'_>| {
+        whole(node, what, 1, REPETITIONS_MAX, findings).and_then(|count| u32::try_from(count).ok())
+    };
+    if !matches!(node.get_ref(), DeValue::Table(_)) {
+        let exactly = count(node, "repetitions", findings)?;
+        return Some(Repetitions { min: exactly, max: exactly, ci: None });
+    }
+    let section = Section::of("repetitions", node, findings)?;
+    section.only(&["min", "max", "ci"], findings);
+    let example = "repetitions = { min = 5, max = 10, ci = 0.02 }, or a plain number";
+    let min = section.require("min", example, findings).and_then(|node| count(node, "min", findings));
+    let max = section.require("max", example, findings).and_then(|node| count(node, "max", findings));
+    let ci_node = section.get("ci");
+    let ci = ci_node.and_then(|node| proportion(node, "ci", findings));
+    let (min, max) = (min?, max?);
+    if min > max {
+        findings.error(node.span(), format!("repetitions has min = {min} above max = {max}"), None);
+        return None;
+    }
+    if min < max && ci_node.is_none() {
+        let help = Some("add ci = 0.02: more are made until the interval is within 2 % of the mean".into());
+        findings.missing(node.span(), "repetitions has no ci, so that nothing tells when min is not enough", help);
+        return None;
+    }
+    Some(Repetitions { min, max, ci })
+}
+
+fn order(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Order> {
+    match node.get_ref().as_str() {
+        Some("random") => Some(Order::Random),
+        Some("declared") => Some(Order::Declared),
+        other => {
+            let help = suggest::help(other.unwrap_or(""), ["random", "declared"]);
+            findings.error(node.span(), "order is \"random\" or \"declared\"", help.filter(|_| other.is_some()));
+            None
+        }
+    }
+}

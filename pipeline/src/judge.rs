@@ -1,0 +1,149 @@
+//! From raw samples and evidence to a record: reduction, doubts, and whether the repetition counts.
+//! Pure but for the time that it is given. It must not know the agent or where records are kept.
+
+use std::collections::BTreeMap;
+
+use host_setup::facts::Facts;
+use host_setup::protocol::{Achieved, Snapshot};
+use results::dataset::{DatasetError, RawStream, write_parquet};
+use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STEAL_RATIO_MAX};
+use results::accounting::{check_offer, check_totals};
+use results::reduce::{Window, reduce};
+use results::summary::{REDUCTION_VERSION, Reduction};
+
+use crate::conditions::Ready;
+use crate::experiment::Test;
+use crate::measure::{Failed, Measured};
+use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Status};
+use crate::traffic::{self, INTERVAL_NS};
+
+/// What is known of a repetition besides what was measured.
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    /// The test.
+    pub test: &'a Test,
+    /// What it ran through.
+    pub ready: &'a Ready,
+    /// The host.
+    pub facts: &'a Facts,
+    /// What the host was prepared to.
+    pub achieved: &'a Achieved,
+    /// When it was started.
+    pub started: String,
+}
+
+/// A measured repetition, judged.
+///
+/// # Errors
+/// When the generators' files are not what they must be; nothing was measured then.
+pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<Repetition, DatasetError> {
+    let Measured { files, evidence, cost } = measured;
+    let mut streams = Vec::new();
+    for (container, (role, files)) in &files {
+        let file = |name: &str| files.get(name).map(Vec::as_slice);
+        let intervals = file(wire::INTERVALS_FILE).unwrap_or_default();
+        streams.push(RawStream::from_files(
+            container,
+            *role,
+            intervals,
+            file(wire::RTT_FILE),
+            file(wire::OVERFLOW_FILE),
+        )?);
+    }
+    let window = Window::from(&traffic::schedule(&about.test.times));
+    let reduction = reduce(&streams, &window, &about.test.tuple);
+    let mut flags = reduction.flags.clone();
+    flags.extend(totals_flags(&evidence, about));
+    flags.extend(host_flags(&evidence, about));
+    flags.sort_unstable();
+    flags.dedup();
+    let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
+    let record = record(about, status, flags, reduction, evidence, cost);
+    Ok(Repetition { record, samples: write_parquet(&streams)?, log })
+}
+
+/// A repetition that failed, as it is kept.
+pub fn failure(failed: &Failed, about: &Circumstances, log: String) -> Result<Repetition, DatasetError> {
+    let status = Status::Failed { reason: failed.reason.clone(), last_lines: failed.last_lines.clone() };
+    let record = record(about, status, Vec::new(), Reduction::default(), Evidence::default(), failed.cost);
+    Ok(Repetition { record, samples: write_parquet(&[])?, log })
+}
+
+fn record(
+    about: &Circumstances,
+    status: Status,
+    flags: Vec<Flag>,
+    reduction: Reduction,
+    evidence: Evidence,
+    cost: Cost,
+) -> Record {
+    Record {
+        format: RECORD_VERSION,
+        test: about.test.tuple.to_string(),
+        tuple: about.test.tuple.clone(),
+        times: about.test.times,
+        interval_ns: INTERVAL_NS,
+        key: about.ready.manifest.key(),
+        status,
+        flags,
+        reduction,
+        reduction_version: REDUCTION_VERSION,
+        evidence,
+        cost,
+        started: about.started.clone(),
+        host: about.facts.clone(),
+        achieved: about.achieved.clone(),
+        origin: None,
+        files: BTreeMap::new(),
+    }
+}
+
+/// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
+fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
+    let test = about.test;
+    let parties = traffic::parties(&test.tuple, &test.times, &about.ready.cores);
+    let mut flags = Vec::new();
+    for pair in parties.chunks(2) {
+        let [responder, initiator] = pair else { continue };
+        let told = |party: &traffic::Party| evidence.parties.get(&party.container).map(|party| &party.totals);
+        match (told(initiator), told(responder)) {
+            (Some(source), Some(sink)) => {
+                flags.extend(check_totals(test.tuple.dimension, source, sink));
+                flags.extend(check_offer(initiator.request.packets_intended(), source));
+            }
+            _ => flags.push(Flag::SampleShortfall),
+        }
+    }
+    flags
+}
+
+/// What the host did meanwhile.
+fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
+    let mut flags = Vec::new();
+    if about.ready.cores.oversubscribed {
+        flags.push(Flag::Oversubscribed);
+    }
+    if about.facts.virtualisation.is_some() {
+        flags.push(Flag::Virtualised);
+    }
+    if about.facts.tuning.governor.as_deref() != Some("performance") {
+        flags.push(Flag::FrequencyUncontrolled);
+    }
+    let Evidence { before, after, parties } = evidence;
+    let span_ns = after.mono_ns.saturating_sub(before.mono_ns);
+    let stolen = |cpu: u32| steal_of(after, cpu).saturating_sub(steal_of(before, cpu));
+    let most_stolen = before.steal_ns.iter().map(|(cpu, _)| stolen(*cpu)).max().unwrap_or(0);
+    if most_stolen as f64 > span_ns as f64 * STEAL_RATIO_MAX {
+        flags.push(Flag::StealTime);
+    }
+    let span_s = span_ns as f64 / 1e9;
+    let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
+    if switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX {
+        flags.push(Flag::InvoluntarySwitches);
+    }
+    flags
+}
+
+fn steal_of(snapshot: &Snapshot, cpu: u32) -> u64 {
+    snapshot.steal_ns.iter().find(|(number, _)| *number == cpu).map_or(0, |(_, ns)| *ns)
+}

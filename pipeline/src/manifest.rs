@@ -1,0 +1,334 @@
+//! All that can change a measurement, in one canonical form, and its key. One manifest makes both the key
+//! and every explanation of it, so that the two cannot disagree. It must not know where values come from.
+//!
+//! A manifest is a set of named sections, a section a set of named fields. The encoding is length-prefixed
+//! throughout, so that no two manifests share one; an absent field, and a section without fields, encode to
+//! nothing, so that a later kind of component or setting invalidates no older key. The manifest's encoding
+//! holds each section's digest instead of the section, since most sections are shared by all tests of a host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::Key;
+
+/// Version of the encoding. It is in every key.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// One input of a measurement.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Field {
+    /// A yes or no.
+    Flag(bool),
+    /// A count, a size, a time in ns.
+    Number(u64),
+    /// A name, a version, a digest, a rendered configuration.
+    Text(String),
+}
+
+impl Field {
+    /// The field as an explanation shows it: long texts by their digest and first line.
+    pub fn shown(&self) -> String {
+        match self {
+            Field::Flag(flag) => flag.to_string(),
+            Field::Number(number) => number.to_string(),
+            Field::Text(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                text[..12].to_string()
+            }
+            Field::Text(text) => text.clone(),
+        }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Field::Flag(flag) => {
+                out.push(1);
+                push_bytes(out, &[u8::from(*flag)]);
+            }
+            Field::Number(number) => {
+                out.push(2);
+                push_bytes(out, &number.to_le_bytes());
+            }
+            Field::Text(text) => {
+                out.push(3);
+                push_bytes(out, text.as_bytes());
+            }
+        }
+    }
+}
+
+impl From<&str> for Field {
+    fn from(text: &str) -> Field {
+        Field::Text(text.to_string())
+    }
+}
+impl From<String> for Field {
+    fn from(text: String) -> Field {
+        Field::Text(text)
+    }
+}
+impl From<u64> for Field {
+    fn from(number: u64) -> Field {
+        Field::Number(number)
+    }
+}
+impl From<bool> for Field {
+    fn from(flag: bool) -> Field {
+        Field::Flag(flag)
+    }
+}
+
+fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Inputs that belong together and change together: `kernel`, `generator`, `test`. The name is also the
+/// name of the trigger that a change of it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Section(BTreeMap<String, Field>);
+
+impl Section {
+    /// A section without fields.
+    pub fn new() -> Section {
+        Section::default()
+    }
+
+    /// The section with one more field.
+    pub fn with(mut self, name: &str, value: impl Into<Field>) -> Section {
+        self.0.insert(name.to_string(), value.into());
+        self
+    }
+
+    /// The section with one more field, if there is a value.
+    pub fn with_some(self, name: &str, value: Option<impl Into<Field>>) -> Section {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Its fields in order of name.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
+        self.0.iter().map(|(name, field)| (name.as_str(), field))
+    }
+
+    /// A field's value.
+    pub fn get(&self, name: &str) -> Option<&Field> {
+        self.0.get(name)
+    }
+
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        for (name, field) in &self.0 {
+            push_bytes(&mut out, name.as_bytes());
+            field.encode(&mut out);
+        }
+        out
+    }
+}
+
+/// A section and its digest, shared between the manifests of many tests.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    section: Arc<Section>,
+    digest: [u8; 32],
+}
+
+impl Sealed {
+    /// Seals a section.
+    pub fn new(section: Section) -> Sealed {
+        let digest = *blake3::hash(&section.encode()).as_bytes();
+        Sealed { section: Arc::new(section), digest }
+    }
+}
+
+/// All that can change one measurement.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    sections: Vec<(&'static str, Sealed)>,
+}
+
+impl Manifest {
+    /// A manifest of the sections given, in any order; those without fields are left out.
+    pub fn new(sections: impl IntoIterator<Item = (&'static str, Sealed)>) -> Manifest {
+        let mut sections: Vec<_> = sections.into_iter().filter(|(_, sealed)| !sealed.section.0.is_empty()).collect();
+        sections.sort_by_key(|(name, _)| *name);
+        Manifest { sections }
+    }
+
+    /// The canonical encoding, which holds sections by their digests.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(32 + self.sections.len() * 64);
+        out.extend_from_slice(b"septet manifest\0");
+        out.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
+        for (name, sealed) in &self.sections {
+            push_bytes(&mut out, name.as_bytes());
+            out.extend_from_slice(&sealed.digest);
+        }
+        out
+    }
+
+    /// BLAKE3 of the encoding.
+    pub fn key(&self) -> Key {
+        Key(*blake3::hash(&self.encode()).as_bytes())
+    }
+
+    /// The manifest as it is stored and compared.
+    pub fn listing(&self) -> Listing {
+        Listing {
+            format: MANIFEST_VERSION,
+            sections: self
+                .sections
+                .iter()
+                .map(|(name, sealed)| (name.to_string(), sealed.section.as_ref().clone()))
+                .collect(),
+        }
+    }
+}
+
+/// A manifest as stored: `manifests/KEY.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// [`MANIFEST_VERSION`].
+    pub format: u32,
+    /// Sections by name.
+    pub sections: BTreeMap<String, Section>,
+}
+
+impl Listing {
+    /// The key that the listing's manifest has: what a stored manifest is checked by.
+    pub fn key(&self) -> Key {
+        let mut out = Vec::new();
+        out.extend_from_slice(b"septet manifest\0");
+        out.extend_from_slice(&self.format.to_le_bytes());
+        for (name, section) in &self.sections {
+            push_bytes(&mut out, name.as_bytes());
+            out.extend_from_slice(blake3::hash(&section.encode()).as_bytes());
+        }
+        Key(*blake3::hash(&out).as_bytes())
+    }
+
+    /// Every input that differs, as `section.field`, what it was, what it is.
+    pub fn changes_to(&self, now: &Listing) -> Vec<Change> {
+        let empty = Section::new();
+        let mut names: Vec<&String> = self.sections.keys().chain(now.sections.keys()).collect();
+        names.sort();
+        names.dedup();
+        let mut changes = Vec::new();
+        for name in names {
+            let before = self.sections.get(name).unwrap_or(&empty);
+            let after = now.sections.get(name).unwrap_or(&empty);
+            let mut fields: Vec<&String> = before.0.keys().chain(after.0.keys()).collect();
+            fields.sort();
+            fields.dedup();
+            for field in fields {
+                let (was, is) = (before.0.get(field), after.0.get(field));
+                if was != is {
+                    changes.push(Change {
+                        section: name.clone(),
+                        field: field.clone(),
+                        was: was.cloned(),
+                        is: is.cloned(),
+                    });
+                }
+            }
+        }
+        changes
+    }
+}
+
+/// One input that differs between two manifests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Section, and name of the trigger.
+    pub section: String,
+    /// Field of it.
+    pub field: String,
+    /// What it was; absent if it is new.
+    pub was: Option<Field>,
+    /// What it is; absent if it is gone.
+    pub is: Option<Field>,
+}
+
+/// The change in a line: `kernel release 6.1.0 → 6.1.1`.
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |field: &Option<Field>| match field {
+            Some(field) => {
+                let text = field.shown();
+                match text.lines().count() > 1 || text.chars().count() > 60 {
+                    true => format!("[{}]", &blake3::hash(text.as_bytes()).to_hex()[..12]),
+                    false => text,
+                }
+            }
+            None => "none".to_string(),
+        };
+        write!(f, "{} {} {} → {}", self.section, self.field, shown(&self.was), shown(&self.is))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_encoding_is_pinned() {
+        let manifest = Manifest::new([
+            ("kernel", Sealed::new(Section::new().with("release", "6.1.0").with("version", "#1 SMP"))),
+            ("test", Sealed::new(Section::new().with("P", 64u64).with("touch", true))),
+            ("nic", Sealed::new(Section::new())),
+        ]);
+        assert_eq!(
+            manifest.key().to_string(),
+            "PINNED"
+        );
+        assert_eq!(manifest.listing().key(), manifest.key());
+    }
+
+    #[test]
+    fn absent_sections_and_fields_encode_to_nothing() {
+        let kernel = || ("kernel", Sealed::new(Section::new().with("release", "6.1.0")));
+        let bare = Manifest::new([kernel()]);
+        let none: Option<u64> = None;
+        let with_empty = Manifest::new([kernel(), ("nic", Sealed::new(Section::new().with_some("speed", none)))]);
+        assert_eq!(bare.encode(), with_empty.encode());
+    }
+
+    fn any_field() -> impl Strategy<Value = Field> {
+        prop_oneof![
+            any::<bool>().prop_map(Field::Flag),
+            any::<u64>().prop_map(Field::Number),
+            "[a-z\\x00]{0,6}".prop_map(Field::Text),
+        ]
+    }
+
+    fn any_listing() -> impl Strategy<Value = Listing> {
+        let section = prop::collection::btree_map("[a-c]{0,3}", any_field(), 1..4).prop_map(Section);
+        prop::collection::btree_map("[a-c]{0,3}", section, 0..4)
+            .prop_map(|sections| Listing { format: MANIFEST_VERSION, sections })
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_sections_share_an_encoding(a in any_listing(), b in any_listing()) {
+            prop_assert_eq!(a == b, a.key() == b.key());
+            for (x, y) in a.sections.values().zip(b.sections.values()) {
+                prop_assert_eq!(x == y, x.encode() == y.encode());
+            }
+        }
+
+        #[test]
+        fn a_listing_survives_storage_and_names_what_changed(a in any_listing(), b in any_listing()) {
+            let stored: Listing = serde_json::from_str(&serde_json::to_string(&a).unwrap()).unwrap();
+            prop_assert_eq!(&stored, &a);
+            prop_assert_eq!(a.changes_to(&b).is_empty(), a == b);
+            prop_assert_eq!(a.changes_to(&b).len(), b.changes_to(&a).len());
+        }
+    }
+}

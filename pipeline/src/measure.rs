@@ -1,0 +1,254 @@
+//! One repetition of one test, from building its scene to taking it down: what comes back is either raw
+//! samples with the evidence that they are whole, or a failure with its reason. It must not know plans,
+//! stores or how samples are judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use host_setup::protocol::{Op, Snapshot};
+use wire::{Command, Event, Role};
+
+use crate::agent::{Agent, AgentError, AppEvent};
+use crate::conditions::Ready;
+use crate::experiment::Test;
+use crate::store::{Cost, Evidence, Party as PartyEvidence};
+use crate::traffic::{self, Party};
+
+/// Longest time until a generator is ready.
+const READY_MAX: Duration = Duration::from_secs(30);
+/// Longest time beyond the schedule until a sender has reported.
+const REPORT_MAX: Duration = Duration::from_secs(10);
+/// From the last request to the common start, ns: time for every generator to read its line.
+const LEAD_NS: u64 = 10_000_000;
+/// The same, for each generator more, ns.
+const LEAD_NS_EACH: u64 = 1_000_000;
+/// How often an interruption is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What one repetition left.
+#[derive(Debug)]
+pub struct Measured {
+    /// Files of each generator, by container: `(role, name → bytes)`.
+    pub files: BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>,
+    /// What shows that it was measured.
+    pub evidence: Evidence,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Why a repetition failed while the agent goes on.
+#[derive(Debug)]
+pub struct Failed {
+    /// Completes "failed to ...".
+    pub reason: String,
+    /// Last lines of what died.
+    pub last_lines: Vec<String>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// How a repetition ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was measured; whether it counts is for others to judge.
+    Measured(Box<Measured>),
+    /// It failed; the scene is down, the next test may work.
+    Failed(Failed),
+    /// The user wanted to stop; the scene is down.
+    Interrupted,
+}
+
+/// Measures a test once.
+///
+/// # Errors
+/// Only when the agent itself cannot go on. All that concerns this test is in the [`Outcome`].
+pub fn measure(
+    agent: &mut Agent,
+    test: &Test,
+    ready: &Ready,
+    interrupted: &dyn Fn() -> bool,
+    log: &mut String,
+) -> Result<Outcome, AgentError> {
+    let parties = traffic::parties(&test.tuple, &test.times, &ready.cores);
+    let scene = traffic::scene(&test.tuple, ready.runtime, &ready.cores, ready.configuration.clone(), &parties);
+    let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
+    let result = session.build(scene).and_then(|()| session.traffic(&parties));
+    let teardown = Instant::now();
+    if !matches!(result, Err(Stop::Agent(_))) {
+        session.agent.done("take the scene down", Op::Teardown)?;
+    }
+    session.cost.teardown_ms = ms(teardown.elapsed());
+    session.cost.total_ms = ms(session.started.elapsed());
+    let cost = session.cost;
+    session.note(&format!("down after {} ms", cost.total_ms));
+    match result {
+        Ok((files, evidence)) => Ok(Outcome::Measured(Box::new(Measured { files, evidence, cost }))),
+        Err(Stop::Failed { reason, last_lines }) => Ok(Outcome::Failed(Failed { reason, last_lines, cost })),
+        Err(Stop::Interrupted) => Ok(Outcome::Interrupted),
+        Err(Stop::Agent(error)) => Err(error),
+    }
+}
+
+type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
+
+enum Stop {
+    Failed { reason: String, last_lines: Vec<String> },
+    Interrupted,
+    Agent(AgentError),
+}
+
+impl From<AgentError> for Stop {
+    fn from(error: AgentError) -> Stop {
+        match error {
+            AgentError::Refused { doing, failure } => {
+                let advice = failure.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+                Stop::Failed { reason: format!("{doing}: {}{advice}", failure.message), last_lines: failure.last_lines }
+            }
+            other => Stop::Agent(other),
+        }
+    }
+}
+
+fn failed(reason: String) -> Stop {
+    Stop::Failed { reason, last_lines: Vec::new() }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+struct Session<'a> {
+    agent: &'a mut Agent,
+    log: &'a mut String,
+    interrupted: &'a dyn Fn() -> bool,
+    started: Instant,
+    cost: Cost,
+}
+
+impl Session<'_> {
+    fn note(&mut self, text: &str) {
+        self.log.push_str(&format!("{:>9.3} s  {text}\n", self.started.elapsed().as_secs_f64()));
+    }
+
+    fn build(&mut self, scene: host_setup::scene::Scene) -> Result<(), Stop> {
+        self.note(&format!("build {}", serde_json::to_string(&scene).unwrap_or_default()));
+        self.agent.done("build the scene", Op::Build { scene })?;
+        self.cost.build_ms = ms(self.started.elapsed());
+        Ok(())
+    }
+
+    fn traffic(&mut self, parties: &[Party]) -> Result<(Files, Evidence), Stop> {
+        let began = Instant::now();
+        for party in parties {
+            let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
+            self.note(&format!("{} ← {line}", party.container));
+            self.agent.done("start a generator", Op::Start { container: party.container.clone(), line })?;
+        }
+        let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
+        let mut evidence = Evidence::default();
+        self.wait_for(&all, parties, began + READY_MAX, "become ready", &mut evidence, |event| {
+            matches!(event, Event::Ready { .. })
+        })?;
+        self.cost.ready_ms = ms(began.elapsed());
+
+        evidence.before = self.agent.snapshot()?;
+        let start = self.agent.clock()? + LEAD_NS + LEAD_NS_EACH * parties.len() as u64;
+        let began = Instant::now();
+        for party in parties {
+            self.tell(&party.container, &Command::Start { epoch_mono_ns: start })?;
+        }
+        let traffic = Duration::from_nanos(parties.first().map_or(0, |party| party.request.schedule.traffic_ns()));
+        let initiators: BTreeSet<&str> =
+            parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();
+        let until = began + traffic + REPORT_MAX;
+        self.wait_for(&initiators, parties, until, "report after the schedule's end", &mut evidence, is_done)?;
+        let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
+        for container in &responders {
+            self.tell(container, &Command::Stop)?;
+        }
+        self.wait_for(&responders, parties, Instant::now() + REPORT_MAX, "report after the drain", &mut evidence, is_done)?;
+        self.cost.traffic_ms = ms(began.elapsed());
+        evidence.after = self.agent.snapshot()?;
+        self.staged_unchanged(&evidence.before, &evidence.after)?;
+
+        let began = Instant::now();
+        let mut files = Files::new();
+        for party in parties {
+            let collected = self.agent.collect(&party.container)?.into_iter().collect();
+            files.insert(party.container.clone(), (party.request.role, collected));
+        }
+        self.cost.collect_ms = ms(began.elapsed());
+        Ok((files, evidence))
+    }
+
+    /// What ran must be what it was when the key was made.
+    fn staged_unchanged(&self, before: &Snapshot, after: &Snapshot) -> Result<(), Stop> {
+        match before.staged == after.staged {
+            true => Ok(()),
+            false => Err(failed("trust the result: the programs in the containers changed while they ran".to_string())),
+        }
+    }
+
+    fn tell(&mut self, container: &str, command: &Command) -> Result<(), Stop> {
+        let line = serde_json::to_string(command).map_err(|error| failed(error.to_string()))?;
+        self.note(&format!("{container} ← {line}"));
+        Ok(self.agent.done("speak to a generator", Op::Send { container: container.to_string(), line })?)
+    }
+
+    /// Waits until each of `whom` has said something that is `wanted`. Every other event of a generator than
+    /// those of the conversation is a failure.
+    fn wait_for(
+        &mut self,
+        whom: &BTreeSet<&str>,
+        parties: &[Party],
+        until: Instant,
+        what: &str,
+        evidence: &mut Evidence,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Result<(), Stop> {
+        let mut missing = whom.clone();
+        while !missing.is_empty() {
+            if (self.interrupted)() {
+                return Err(Stop::Interrupted);
+            }
+            if Instant::now() >= until {
+                let names = missing.iter().copied().collect::<Vec<_>>().join(", ");
+                return Err(failed(format!("hear in time from {names}, which did not {what}")));
+            }
+            let Some(event) = self.agent.event(until.min(Instant::now() + LOOK))? else { continue };
+            match event {
+                AppEvent::Line { container, line } => {
+                    self.note(&format!("{container} → {line}"));
+                    let event = match serde_json::from_str::<Event>(&line) {
+                        Ok(Event::Failed { message }) => {
+                            return Err(failed(format!("generate traffic: {container} failed to {message}")));
+                        }
+                        Ok(event) => event,
+                        Err(error) => return Err(failed(format!("understand {container}: {error} in {line}"))),
+                    };
+                    if let Event::Done { totals, clock } = &event
+                        && let Some(party) = parties.iter().find(|party| party.container == container)
+                    {
+                        let told = PartyEvidence { role: party.request.role, totals: (**totals).clone(), clock: *clock };
+                        evidence.parties.insert(container.clone(), told);
+                    }
+                    if wanted(&event) {
+                        missing.remove(container.as_str());
+                    }
+                }
+                AppEvent::Exit { container, status, last_lines } => {
+                    self.note(&format!("{container} ended with {status}"));
+                    if !evidence.parties.contains_key(&container) {
+                        let reason = format!("keep {container} alive: it ended with status {status} before it had reported");
+                        return Err(Stop::Failed { reason, last_lines });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_done(event: &Event) -> bool {
+    matches!(event, Event::Done { .. })
+}

@@ -1,0 +1,246 @@
+//! The plan: for each test, stored, to be measured, or skipped, and why. Pure: the same tests, conditions
+//! and index give the same plan. It must not measure, and reads nothing but what it is given.
+
+use host_setup::facts::Facts;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::conditions::{Conditions, Prospect, Ready, Shared};
+use crate::experiment::{Protocol, Repetitions, Test, Times};
+use crate::key::Key;
+use crate::manifest::Listing;
+use crate::store::{Entry, Index, Standing, TestId};
+
+/// What a repetition costs beyond its traffic where nothing is known yet, milliseconds.
+const OVERHEAD_MS: u64 = 400;
+/// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
+const ATTEMPTS_EACH: u32 = 3;
+/// Tests judged by one worker with one set of shared parts.
+const CHUNK: usize = 2048;
+
+/// What becomes of one test.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The decision.
+    pub status: Status,
+    /// Its key; absent for a skipped test.
+    pub key: Option<Key>,
+    /// Why, in words; empty for a stored test.
+    pub why: Vec<Why>,
+    /// Repetitions there are and wanted.
+    pub repetitions: Have,
+    /// What measuring what is missing will cost, milliseconds.
+    pub eta_ms: u64,
+}
+
+/// Stored, to be measured, or skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its valid repetitions suffice.
+    Stored,
+    /// More are wanted.
+    ToMeasure,
+    /// It cannot be measured here.
+    Skipped,
+}
+
+/// Repetitions there are and wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Have {
+    /// Valid ones.
+    pub have: u32,
+    /// At least wanted.
+    pub min: u32,
+    /// At most wanted.
+    pub max: u32,
+}
+
+/// A reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It cannot be measured here.
+    Skipped(String),
+    /// Nothing of this test is stored.
+    New,
+    /// It is stored under another key; what changed is in the two manifests.
+    Changed(Key),
+    /// Some repetitions are there, more are wanted.
+    TooFew,
+    /// The interval over repetitions is wider than asked.
+    TooWide,
+    /// The user forces it.
+    Forced,
+    /// Too many attempts gave nothing valid.
+    GivenUp(u32),
+}
+
+/// A plan for all tests of a matrix, in its order.
+#[derive(Debug)]
+pub struct Plan {
+    /// One a test.
+    pub decisions: Vec<Decision>,
+}
+
+/// Numbers of a plan, each test once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All tests.
+    pub total: usize,
+    /// Stored.
+    pub stored: usize,
+    /// To be measured.
+    pub to_measure: usize,
+    /// Skipped.
+    pub skipped: usize,
+    /// Estimated time to measure what is to be measured, milliseconds.
+    pub eta_ms: u64,
+}
+
+impl Plan {
+    /// The numbers.
+    pub fn counts(&self) -> Counts {
+        let of = |status| self.decisions.iter().filter(|decision| decision.status == status).count();
+        Counts {
+            total: self.decisions.len(),
+            stored: of(Status::Stored),
+            to_measure: of(Status::ToMeasure),
+            skipped: of(Status::Skipped),
+            eta_ms: self.decisions.iter().map(|decision| decision.eta_ms).sum(),
+        }
+    }
+}
+
+/// Plans all tests. `forced` says which are measured again whatever is stored.
+pub fn plan(
+    tests: &[Test],
+    protocol: &Protocol,
+    facts: &Facts,
+    index: &Index,
+    forced: &(dyn Fn(&Test) -> bool + Sync),
+) -> Plan {
+    let conditions = Conditions::new(facts);
+    let decisions = tests
+        .par_chunks(CHUNK)
+        .flat_map_iter(|chunk| {
+            let mut shared = Shared::default();
+            let conditions = &conditions;
+            chunk.iter().map(move |test| match conditions.judge(test, &mut shared) {
+                Prospect::Skipped(reason) => skipped(protocol, Why::Skipped(reason)),
+                Prospect::Ready(ready) => decide(test, &ready, protocol, index, forced(test)),
+            })
+        })
+        .collect();
+    Plan { decisions }
+}
+
+fn skipped(protocol: &Protocol, why: Why) -> Decision {
+    let Repetitions { min, max, .. } = protocol.repetitions;
+    Decision { status: Status::Skipped, key: None, why: vec![why], repetitions: Have { have: 0, min, max }, eta_ms: 0 }
+}
+
+fn decide(test: &Test, ready: &Ready, protocol: &Protocol, index: &Index, forced: bool) -> Decision {
+    let key = ready.manifest.key();
+    let Repetitions { min, max, .. } = protocol.repetitions;
+    let entries = index.of_key(&key);
+    let standing = standing(entries, &protocol.repetitions);
+    let have = Have { have: standing.valid, min, max };
+    let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, repetitions: have, eta_ms };
+    let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
+    let eta_ms = u64::from(missing) * cost_ms(&test.times, entries);
+    match (forced, standing.next) {
+        (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
+        (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
+        (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)], 0),
+        (false, Next::More(Why::New)) => {
+            let why = match index.newest_of(TestId::of(&test.tuple.to_string())) {
+                Some(older) if older.key != key => Why::Changed(older.key),
+                _ => Why::New,
+            };
+            decision(Status::ToMeasure, vec![why], eta_ms)
+        }
+        (false, Next::More(why)) => decision(Status::ToMeasure, vec![why], eta_ms),
+    }
+}
+
+/// What is to be done about a key's repetitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing.
+    Enough,
+    /// One more, for this reason.
+    More(Why),
+    /// Nothing: attempts do not lead to anything.
+    GiveUp,
+}
+
+/// How a key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStanding {
+    /// Valid repetitions.
+    pub valid: u32,
+    /// All attempts.
+    pub attempts: u32,
+    /// What is to be done.
+    pub next: Next,
+}
+
+/// How a key with these repetitions stands against what is wanted.
+pub fn standing(entries: &[Entry], wanted: &Repetitions) -> KeyStanding {
+    let valid: Vec<f64> =
+        entries.iter().filter(|entry| entry.standing == Standing::Valid).map(|entry| entry.value).collect();
+    let count = u32::try_from(valid.len()).unwrap_or(u32::MAX);
+    let attempts = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    let next = if enough(&valid, wanted) {
+        Next::Enough
+    } else if attempts.saturating_sub(count) >= wanted.max.saturating_mul(ATTEMPTS_EACH - 1) {
+        Next::GiveUp
+    } else if attempts == 0 {
+        Next::More(Why::New)
+    } else if count < wanted.min {
+        Next::More(Why::TooFew)
+    } else {
+        Next::More(Why::TooWide)
+    };
+    KeyStanding { valid: count, attempts, next }
+}
+
+fn enough(valid: &[f64], wanted: &Repetitions) -> bool {
+    match wanted.ci {
+        _ if valid.len() < wanted.min as usize => false,
+        None => true,
+        Some(_) if valid.len() >= wanted.max as usize => true,
+        Some(ci) => results::statistics::interval_within(valid, ci),
+    }
+}
+
+/// What one more repetition costs in milliseconds: the median of what others of the key cost, or an estimate
+/// from the times.
+pub fn cost_ms(times: &Times, entries: &[Entry]) -> u64 {
+    let mut costs: Vec<u32> = entries.iter().map(|entry| entry.cost_ms).filter(|cost| *cost > 0).collect();
+    costs.sort_unstable();
+    match costs.get(costs.len() / 2) {
+        Some(median) => u64::from(*median),
+        None => (times.warmup_ns + times.duration_ns + times.cooldown_ns) / 1_000_000 + OVERHEAD_MS,
+    }
+}
+
+impl Why {
+    /// The reason in words; `manifest` finds stored manifests, `now` is the test's own.
+    pub fn words(&self, now: &Listing, manifest: &dyn Fn(&Key) -> Option<Listing>) -> Vec<String> {
+        match self {
+            Why::Skipped(reason) => vec![reason.clone()],
+            Why::New => vec!["new".to_string()],
+            Why::TooFew => vec!["fewer repetitions than wanted".to_string()],
+            Why::TooWide => vec!["its interval is wider than wanted".to_string()],
+            Why::Forced => vec!["forced".to_string()],
+            Why::GivenUp(attempts) => {
+                vec![format!("given up after {attempts} attempts; `septet run --force` tries again")]
+            }
+            Why::Changed(before) => match manifest(before) {
+                Some(before) => before.changes_to(now).iter().map(ToString::to_string).collect(),
+                None => vec!["its key changed; the older manifest is missing".to_string()],
+            },
+        }
+    }
+}

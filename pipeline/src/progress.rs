@@ -1,0 +1,110 @@
+//! How a run looks while it goes on: a bar with an ETA on a terminal, a line a repetition in a log.
+//! It must not decide anything.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use results::metric::Quantity;
+
+use crate::clock;
+use crate::experiment::Test;
+use crate::run::Watcher;
+use crate::store::{Record, Status};
+
+/// Shows a run on standard error.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    verbose: bool,
+    done: u64,
+    left: u64,
+    eta: Duration,
+}
+
+impl Progress {
+    /// For standard error as it is; `quiet` shows failures only.
+    pub fn new(quiet: bool, verbose: bool) -> Progress {
+        let bar = (!quiet && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Progress { bar, quiet, verbose, done: 0, left: 0, eta: Duration::ZERO }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            // A closed standard error must not end a measurement.
+            None => drop(writeln!(io::stderr().lock(), "{text}")),
+        }
+    }
+}
+
+impl Watcher for Progress {
+    fn waiting(&mut self, holder: &str) {
+        self.line(&format!("waiting for the host: {holder}"));
+    }
+
+    fn left(&mut self, repetitions: usize, eta: Duration) {
+        self.left = repetitions as u64;
+        self.eta = eta;
+    }
+
+    fn begins(&mut self, test: &Test) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(self.done + self.left);
+            bar.set_position(self.done);
+            bar.set_message(format!("ETA {}  {}", clock::shown(self.eta), test.tuple));
+        }
+    }
+
+    fn stored(&mut self, test: &Test, record: &Record) {
+        self.done += 1;
+        self.left = self.left.saturating_sub(1);
+        let suspect = record.status == Status::Suspect;
+        if self.quiet || (self.bar.is_some() && !self.verbose && !suspect) {
+            return;
+        }
+        let flags: Vec<&str> =
+            record.flags.iter().filter(|flag| self.verbose || flag.suspect()).map(|flag| flag.name()).collect();
+        let doubts = match (suspect, flags.is_empty()) {
+            (true, _) => format!("  SUSPECT: {}", flags.join(", ")),
+            (false, false) => format!("  [{}]", flags.join(", ")),
+            (false, true) => String::new(),
+        };
+        let left = clock::shown(self.eta.saturating_sub(Duration::from_millis(record.cost.total_ms)));
+        let place = format!("[{}/{}]", self.done, self.done + self.left);
+        self.line(&format!("{place:>9} {}  {}{doubts}  (about {left} left in this round)", test.tuple, value(record)));
+    }
+
+    fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]) {
+        self.done += 1;
+        self.left = self.left.saturating_sub(1);
+        self.line(&format!("FAILED {}: failed to {reason}", test.tuple));
+        for line in last_lines {
+            self.line(&format!("  | {line}"));
+        }
+    }
+}
+
+/// The one number that tells a person how a repetition went.
+fn value(record: &Record) -> String {
+    let of = |quantity| record.reduction.values.get(&quantity).copied();
+    match (of(Quantity::RttMean), of(Quantity::RxPps)) {
+        (Some(ns), _) => format!("{:.1} µs mean round trip", ns / 1e3),
+        (None, Some(pps)) => format!("{:.1} kpps received", pps / 1e3),
+        (None, None) => "no value".to_string(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Reports: from a generation in the store to a folder of pages, rewriting only what changed. Reads the
+//! store, writes the folder and the stamps that say what was rendered from what. It must not measure, and
+//! needs no host: the same store gives the same bytes anywhere.
+
+mod details;
+mod stamps;
+mod views;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use reports::figure::build_figure;
+use reports::model::{Meta, TestView};
+use reports::render::{self, ClaimView, OutputFile, Report};
+use reports::spec::{FigureSpec, Id, TableSpec};
+use reports::table::build_table;
+use reports::templates::{self, RENDERER_VERSION, RenderError};
+use results::summary::REDUCTION_VERSION;
+
+use crate::store::{Generation, StoreError, replace_if_different};
+use crate::workspace::Workspace;
+pub use details::log;
+use stamps::{Inputs, Stamps};
+use views::Measured;
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A template.
+    #[error("failed to render {what}: {source}")]
+    Render {
+        /// Which figure, table or page.
+        what: String,
+        /// Why.
+        source: RenderError,
+    },
+    /// A figure or table cannot be drawn from these tests.
+    #[error("failed to draw {id}: {reason}")]
+    Drawing {
+        /// Which.
+        id: Id,
+        /// Why.
+        reason: String,
+    },
+    /// The folder is not one of ours.
+    #[error("failed to write the report into {0}: it holds files that are not of a report; name another folder by -o")]
+    Foreign(PathBuf),
+    /// The folder refuses.
+    #[error("failed to {doing} {path}: {source}")]
+    Io {
+        /// What was done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// What was written.
+#[derive(Debug)]
+pub struct Written {
+    /// The report's folder.
+    pub folder: PathBuf,
+    /// Files written, removed ones counted.
+    pub files: usize,
+}
+
+/// Writes the report of a generation into a folder.
+pub fn write(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
+    refuse_foreign(folder)?;
+    let mut stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str());
+    let inputs = inputs_of_all(workspace, generation);
+    if stamps.all_fresh(inputs) {
+        return Ok(Written { folder: folder.to_path_buf(), files: 0 });
+    }
+    stamps.load();
+    let measured = views::read(workspace, generation)?;
+    let mut output = Output { folder, stamps: &mut stamps, files: 0 };
+    for file in render::render_static() {
+        output.put(file, None)?;
+    }
+    drawables(workspace, &measured, &mut output)?;
+    test_pages(workspace, &measured, &mut output)?;
+    let files = output.files;
+    let removed = stamps.finish(folder, inputs)?;
+    Ok(Written { folder: folder.to_path_buf(), files: files + removed })
+}
+
+/// Everything that the report as a whole is made of.
+fn inputs_of_all(workspace: &Workspace, generation: &Generation) -> Inputs {
+    let experiment = &workspace.experiment;
+    let head = (&experiment.name, &experiment.title, &experiment.authors, &experiment.notes, experiment.protocol);
+    let groups: Vec<_> = experiment.groups.iter().map(|group| &group.id).collect();
+    let file = workspace.file.file_name();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&templates::digest_input());
+    hasher.update(format!("{RENDERER_VERSION} {REDUCTION_VERSION} {file:?} {head:?} {groups:?}").as_bytes());
+    hasher.update(format!("{:?}", experiment.report).as_bytes());
+    for test in workspace.tests() {
+        hasher.update(test.tuple.to_string().as_bytes());
+        hasher.update(format!("{:?}", test.groups).as_bytes());
+    }
+    hasher.update(generation.digest().as_bytes());
+    Inputs::of(hasher)
+}
+
+/// Figures, tables, claims, and the pages that hold them all.
+fn drawables(workspace: &Workspace, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+    let spec = &workspace.experiment.report;
+    let meta = measured.meta(workspace);
+    let by_group = ByGroup::new(&measured.views);
+    let mut figures = Vec::new();
+    for figure in &spec.figures {
+        let FigureSpec { id, from, .. } = figure;
+        let drawing = |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
+        figures.push(build_figure(figure, &by_group.of(from)).map_err(drawing)?);
+    }
+    let mut tables = Vec::new();
+    for table in &spec.tables {
+        let TableSpec { id, from, .. } = table;
+        let drawing = |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
+        tables.push(build_table(table, &by_group.of(from)).map_err(drawing)?);
+    }
+    for figure in &figures {
+        output.put_all(&figure.id, Inputs::of_debug(figure), || render::render_figure(figure))?;
+    }
+    for table in &tables {
+        output.put_all(&table.id, Inputs::of_debug(table), || render::render_table(table))?;
+    }
+    let views: Vec<&TestView> = measured.views.iter().collect();
+    let claims: Vec<ClaimView> = spec.claims.iter().map(ClaimView::unjudged).collect();
+    let report = Report { meta: &meta, figures: &figures, tables: &tables, claims: &claims, tests: &views };
+    let rendering = |what: &str| {
+        let what = what.to_string();
+        move |source| ReportError::Render { what, source }
+    };
+    output.put(render::render_index(&report).map_err(rendering("index.html"))?, None)?;
+    output.put(render::render_latex_document(&report).map_err(rendering("report.tex"))?, None)?;
+    output.put(render::render_summary(&report), None)
+}
+
+/// A page a test; rendered side by side, since each reads its own samples.
+fn test_pages(workspace: &Workspace, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+    const BATCH: usize = 64;
+    let meta = measured.meta(workspace);
+    let header = Inputs::of_debug(&page_header(&meta));
+    let stale: Vec<(usize, Inputs, String)> = measured
+        .views
+        .iter()
+        .enumerate()
+        .filter_map(|(place, view)| {
+            let path = format!("tests/{}.html", view.key.as_ref()?);
+            let inputs = header.with(&(view, measured.ids(place)));
+            (!output.stamps.keep_if_fresh(output.folder, &path, inputs)).then_some((place, inputs, path))
+        })
+        .collect();
+    for batch in stale.chunks(BATCH) {
+        let pages: Vec<Result<Option<OutputFile>, ReportError>> = batch
+            .par_iter()
+            .map(|(place, _, path)| {
+                let view = &measured.views[*place];
+                let details = details::of(workspace, measured, *place)?;
+                render::render_test_page(&meta, view, &details)
+                    .map_err(|source| ReportError::Render { what: path.clone(), source })
+            })
+            .collect();
+        for (page, (_, inputs, _)) in pages.into_iter().zip(batch) {
+            if let Some(page) = page? {
+                output.put(page, Some(*inputs))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What of the report's head stands on every test's page.
+fn page_header(meta: &Meta) -> (String, Option<String>) {
+    (meta.name.to_string(), meta.title.clone())
+}
+
+/// Tests by group, in the matrix's order.
+struct ByGroup<'a> {
+    views: &'a [TestView],
+    places: HashMap<&'a Id, Vec<usize>>,
+}
+
+impl<'a> ByGroup<'a> {
+    fn new(views: &'a [TestView]) -> ByGroup<'a> {
+        let mut places: HashMap<&Id, Vec<usize>> = HashMap::new();
+        for (place, view) in views.iter().enumerate() {
+            for group in &view.groups {
+                places.entry(group).or_default().push(place);
+            }
+        }
+        ByGroup { views, places }
+    }
+
+    /// The tests that are in any of the groups, each once.
+    fn of(&self, groups: &[Id]) -> Vec<&'a TestView> {
+        let mut places: Vec<usize> = groups.iter().filter_map(|group| self.places.get(group)).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|place| &self.views[place]).collect()
+    }
+}
+
+/// The folder being written.
+struct Output<'a> {
+    folder: &'a Path,
+    stamps: &'a mut Stamps,
+    files: usize,
+}
+
+impl Output<'_> {
+    /// Writes a file unless it has these bytes already.
+    fn put(&mut self, file: OutputFile, inputs: Option<Inputs>) -> Result<(), ReportError> {
+        let target = self.folder.join(&file.path);
+        self.files += usize::from(replace_if_different(&target, &file.bytes)?);
+        self.stamps.keep(self.folder, &file.path, inputs.unwrap_or_else(|| Inputs::of_bytes(&file.bytes)));
+        Ok(())
+    }
+
+    /// Renders the files of a drawable unless all of them are there and made of the same inputs.
+    fn put_all(
+        &mut self,
+        id: &Id,
+        inputs: Inputs,
+        render: impl Fn() -> Result<Vec<OutputFile>, RenderError>,
+    ) -> Result<(), ReportError> {
+        if self.stamps.keep_drawable_if_fresh(self.folder, id.as_str(), inputs) {
+            return Ok(());
+        }
+        let files = render().map_err(|source| ReportError::Render { what: id.to_string(), source })?;
+        for file in files {
+            self.put(file, Some(inputs))?;
+        }
+        Ok(())
+    }
+}
+
+/// A folder that has files but no report in it is left alone.
+fn refuse_foreign(folder: &Path) -> Result<(), ReportError> {
+    let mut entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(ReportError::Io { doing: "list", path: folder.display().to_string(), source }),
+    };
+    match entries.next().is_some() && !folder.join("septet.css").is_file() {
+        true => Err(ReportError::Foreign(folder.to_path_buf())),
+        false => Ok(()),
+    }
+}

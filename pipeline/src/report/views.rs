@@ -1,0 +1,218 @@
+//! From a generation and its records to what reports may see: tests with their summaries, and what is said
+//! of the experiment and its hosts. Reads records, no samples. It must not draw.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+use reports::model::{ComponentRow, Fact, FactList, Meta, State, TestView};
+use results::flags::Flag;
+use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, summarise};
+
+use crate::clock;
+use crate::experiment::Order;
+use crate::key::ResultId;
+use crate::store::{Generation, GenerationTest, Record, StoreError};
+use crate::workspace::Workspace;
+
+/// Tests as reports see them, with the records behind them.
+pub(super) struct Measured {
+    /// One a test, in the matrix's order.
+    pub(super) views: Vec<TestView>,
+    /// Records of each test by id, in order of measurement.
+    records: Vec<Vec<(ResultId, Record)>>,
+    generation: String,
+    seed: String,
+    complete: bool,
+}
+
+/// Reads the records of a generation.
+pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Measured, StoreError> {
+    let known: HashMap<&str, &GenerationTest> =
+        generation.tests.iter().map(|test| (test.name.as_str(), test)).collect();
+    let rows: Result<Vec<_>, StoreError> = workspace
+        .tests()
+        .par_iter()
+        .map(|test| {
+            let name = test.tuple.to_string();
+            let stands = known.get(name.as_str()).copied();
+            let mut records = Vec::new();
+            for id in stands.map(|test| &test.repetitions[..]).unwrap_or_default() {
+                records.push((*id, workspace.store.record(id)?));
+            }
+            records.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
+            let mut repetitions = Vec::with_capacity(records.len());
+            for (id, record) in &records {
+                repetitions.push(repetition(workspace, id, record)?);
+            }
+            let summary = summarise(&repetitions);
+            let state = match stands.and_then(|test| test.skipped.clone()) {
+                Some(reason) => State::Skipped(reason),
+                None if summary.valid == 0 => State::NotMeasured,
+                None => State::Measured,
+            };
+            let groups =
+                test.groups.iter().filter_map(|group| workspace.experiment.groups.get(usize::from(*group))).map(|group| group.id.clone());
+            let view = TestView {
+                tuple: test.tuple.clone(),
+                name,
+                key: stands.and_then(|test| test.key).map(|key| key.to_string()),
+                groups: groups.collect(),
+                summary: (state == State::Measured).then_some(summary),
+                state,
+            };
+            Ok((view, records))
+        })
+        .collect();
+    let (views, records) = rows?.into_iter().unzip();
+    Ok(Measured {
+        views,
+        records,
+        generation: generation.digest(),
+        seed: generation.seed.clone(),
+        complete: generation.complete,
+    })
+}
+
+/// A repetition as summaries see it; reduced anew from its samples if an older reduction made the record's.
+fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<summary::Repetition, StoreError> {
+    let reduction = match record.reduction_version == REDUCTION_VERSION {
+        true => record.reduction.clone(),
+        false => reduce_again(workspace, id, record)?,
+    };
+    let flags: Vec<Flag> =
+        record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
+    Ok(summary::Repetition { reduction, flags })
+}
+
+fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<Reduction, StoreError> {
+    let samples = workspace.store.file(id, record, "samples.parquet")?;
+    let path = workspace.store.result_folder(id).join("samples.parquet");
+    let streams =
+        results::dataset::read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
+    let window = results::reduce::Window {
+        warmup_ns: record.times.warmup_ns,
+        duration_ns: record.times.duration_ns,
+        interval_ns: record.interval_ns,
+    };
+    Ok(results::reduce::reduce(&streams, &window, &record.tuple))
+}
+
+impl Measured {
+    /// Ids of a test's repetitions.
+    pub(super) fn ids(&self, place: usize) -> Vec<ResultId> {
+        self.records[place].iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Records of a test, in order of measurement.
+    pub(super) fn records(&self, place: usize) -> &[(ResultId, Record)] {
+        &self.records[place]
+    }
+
+    /// What the report says of the experiment and its hosts.
+    pub(super) fn meta(&self, workspace: &Workspace) -> Meta {
+        let experiment = &workspace.experiment;
+        let grades = self.views.iter().filter_map(|view| Some(view.measured()?.grade));
+        let mut notes: Vec<String> = experiment.notes.iter().cloned().collect();
+        if !self.complete {
+            notes.push("Not every test of this experiment is measured; what is missing is named.".to_string());
+        }
+        Meta {
+            name: experiment.name.clone(),
+            title: Some(experiment.title.clone()),
+            authors: experiment.authors.clone(),
+            generation: self.generation.clone(),
+            grade: grades.max().unwrap_or(Grade::Indicative),
+            facts: self.hosts(),
+            components: self.components(),
+            protocol: self.protocol(workspace),
+            notes,
+        }
+    }
+
+    /// The newest record of each distinct host, by what matters of it.
+    fn hosts(&self) -> Vec<FactList> {
+        let mut hosts: BTreeMap<Vec<(&str, String)>, ()> = BTreeMap::new();
+        for (_, record) in self.records.iter().flatten() {
+            hosts.insert(host_facts(record), ());
+        }
+        let several = hosts.len() > 1;
+        hosts
+            .into_keys()
+            .zip(1..)
+            .map(|(facts, number)| FactList {
+                heading: if several { format!("Host, state {number}") } else { "Host".to_string() },
+                facts: facts.into_iter().map(|(label, value)| Fact::new(label, value)).collect(),
+            })
+            .collect()
+    }
+
+    fn components(&self) -> Vec<ComponentRow> {
+        let mut rows = BTreeMap::new();
+        for (_, record) in self.records.iter().flatten() {
+            for row in components(record) {
+                rows.insert((row.name.clone(), row.digest.clone()), row);
+            }
+        }
+        rows.into_values().collect()
+    }
+
+    fn protocol(&self, workspace: &Workspace) -> Vec<Fact> {
+        let protocol = &workspace.experiment.protocol;
+        let shown = |ns| clock::shown(std::time::Duration::from_nanos(ns));
+        let repetitions = match protocol.repetitions {
+            wanted if wanted.min == wanted.max => wanted.min.to_string(),
+            wanted => match wanted.ci {
+                Some(ci) => format!("{} to {}, until the interval is within ±{:.1} %", wanted.min, wanted.max, ci * 100.0),
+                None => format!("{} to {}", wanted.min, wanted.max),
+            },
+        };
+        let order = match protocol.order {
+            Order::Random => format!("random in blocks, seed {}", self.seed),
+            Order::Declared => "as declared, in blocks".to_string(),
+        };
+        vec![
+            Fact::new("Window", shown(protocol.times.duration_ns)),
+            Fact::new("Warm-up, left out", shown(protocol.times.warmup_ns)),
+            Fact::new("Cool-down, left out", shown(protocol.times.cooldown_ns)),
+            Fact::new("Repetitions", repetitions),
+            Fact::new("Order", order),
+        ]
+    }
+}
+
+/// What of a host is shown: all that is in keys, no time or load.
+pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
+    let host = &record.host;
+    let text = |value: &Option<String>, absent: &str| value.clone().unwrap_or_else(|| absent.to_string());
+    vec![
+        ("Name", host.aside.hostname.clone()),
+        ("System", host.aside.os.clone()),
+        ("Kernel", format!("{} {}", host.kernel.release, host.kernel.version)),
+        ("Boot parameters", match host.kernel.boot_parameters.is_empty() {
+            true => "none that matters".to_string(),
+            false => host.kernel.boot_parameters.join(" "),
+        }),
+        ("Processor", host.cpu.model.clone()),
+        ("Usable CPUs", host.topology.len().to_string()),
+        ("Microcode", text(&host.cpu.microcode, "not shown")),
+        ("Memory", format!("{:.1} GiB", host.memory.total_bytes as f64 / f64::from(1u32 << 30))),
+        ("Virtualisation", text(&host.virtualisation, "none")),
+        ("Frequency governor", text(&host.tuning.governor, "cannot be set on this host")),
+        ("Clock source", text(&host.tuning.clocksource, "not shown")),
+    ]
+}
+
+/// Components of a record.
+pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
+    let rows = record.host.components.iter().map(|component| ComponentRow {
+        name: component.name.clone(),
+        version: component.version.clone().unwrap_or_default(),
+        digest: component.digest.clone(),
+    });
+    let kernel = ComponentRow {
+        name: "kernel".to_string(),
+        version: record.host.kernel.release.clone(),
+        digest: record.host.kernel.build_id.clone().unwrap_or_default(),
+    };
+    std::iter::once(kernel).chain(rows).collect()
+}

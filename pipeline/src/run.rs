@@ -1,0 +1,306 @@
+//! `septet run`: measures what the plan says is missing, a block (one repetition of every test that wants
+//! one) after the other in random order, and keeps each result as soon as it is there. A run that was cut
+//! goes on where it was, since what is stored is not measured again. It must not print or render.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use host_setup::facts::Facts;
+use host_setup::protocol::{Achieved, Op, Setup};
+use results::dataset::DatasetError;
+
+use crate::agent::{Agent, AgentError};
+use crate::clock;
+use crate::conditions::{Conditions, Prospect, Ready, Shared};
+use crate::experiment::{Order, Test};
+use crate::judge::{self, Circumstances};
+use crate::key::Key;
+use crate::measure::{self, Failed, Outcome};
+use crate::plan::{self, Next, Plan, Why};
+use crate::store::{Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
+use crate::workspace::Workspace;
+
+/// What a run is asked besides its experiment.
+pub struct Request<'a> {
+    /// Go on after a failed test.
+    pub keep_going: bool,
+    /// Which tests may be measured.
+    pub only: &'a (dyn Fn(&Test) -> bool + Sync),
+    /// Which tests are measured again whatever is stored.
+    pub force: &'a (dyn Fn(&Test) -> bool + Sync),
+    /// Start nothing that would end later than this from now.
+    pub time_limit: Option<Duration>,
+    /// How long to wait for another run that holds the host.
+    pub wait: Duration,
+    /// Whether the user wants to stop.
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+/// Who is told how a run goes.
+pub trait Watcher {
+    /// Another run holds the host.
+    fn waiting(&mut self, holder: &str);
+    /// So many repetitions are left in this block, which will take about so long.
+    fn left(&mut self, repetitions: usize, eta: Duration);
+    /// A repetition begins.
+    fn begins(&mut self, test: &Test);
+    /// It is stored.
+    fn stored(&mut self, test: &Test, record: &Record);
+    /// It failed.
+    fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]);
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Repetitions stored.
+    pub measured: u64,
+    /// Tests that failed.
+    pub failed: Vec<String>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Whether the time limit stopped it.
+    pub out_of_time: bool,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Samples could not be encoded.
+    #[error("failed to encode samples: {0}")]
+    Samples(#[from] DatasetError),
+}
+
+/// Measures what is missing. The agent is leased for as long as it takes and released after it.
+pub fn run(
+    workspace: &Workspace,
+    agent: &mut Agent,
+    facts: &Facts,
+    request: &Request,
+    watcher: &mut dyn Watcher,
+) -> Result<Finished, RunError> {
+    let interrupted = request.interrupted;
+    let leased = agent.lease(request.wait, Setup::default(), &mut |holder| {
+        if !holder.is_empty() {
+            watcher.waiting(holder);
+        }
+        !interrupted()
+    });
+    let achieved = match leased {
+        Err(AgentError::Interrupted) => return Ok(Finished { interrupted: true, ..Finished::default() }),
+        other => other?,
+    };
+    let mut runner = Runner {
+        workspace,
+        agent,
+        facts,
+        achieved,
+        request,
+        watcher,
+        writer: Writer::open(&workspace.store)?,
+        finished: Finished::default(),
+        forced: BTreeMap::new(),
+        given_up: BTreeSet::new(),
+        began: Instant::now(),
+    };
+    let result = runner.blocks();
+    let Runner { writer, finished, agent, .. } = runner;
+    // What was stored before an error is indexed in any case; the first error is the one that matters.
+    let closed = writer.close();
+    result?;
+    closed?;
+    agent.done("give the host back", Op::Release)?;
+    Ok(finished)
+}
+
+/// A test that wants a repetition in this block.
+struct Wanted<'a> {
+    test: &'a Test,
+    ready: Box<Ready>,
+    key: Key,
+    eta_ms: u64,
+}
+
+struct Runner<'a> {
+    workspace: &'a Workspace,
+    agent: &'a mut Agent,
+    facts: &'a Facts,
+    achieved: Achieved,
+    request: &'a Request<'a>,
+    watcher: &'a mut dyn Watcher,
+    writer: Writer<'a>,
+    finished: Finished,
+    /// Repetitions that this run has added to a forced key.
+    forced: BTreeMap<Key, u32>,
+    /// Keys that failed in this run.
+    given_up: BTreeSet<Key>,
+    began: Instant,
+}
+
+impl<'a> Runner<'a> {
+    fn blocks(&mut self) -> Result<(), RunError> {
+        let workspace = self.workspace;
+        let conditions = Conditions::new(self.facts);
+        let seed = seed(workspace);
+        for block in 0u64.. {
+            // Read anew for each block: another run may have stored what this one wants.
+            let index = workspace.store.index()?;
+            let mut wanted = self.wanted(workspace.tests(), &conditions, &index);
+            if wanted.is_empty() {
+                break;
+            }
+            if workspace.experiment.protocol.order == Order::Random {
+                wanted.sort_by_cached_key(|item| place_in_block(&seed, block, &item.key));
+            }
+            let mut left_ms: u64 = wanted.iter().map(|item| item.eta_ms).sum();
+            for (place, item) in wanted.iter().enumerate() {
+                self.watcher.left(wanted.len() - place, Duration::from_millis(left_ms));
+                if !self.one(item)? {
+                    return Ok(());
+                }
+                left_ms -= item.eta_ms;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tests that want one more repetition, each key once.
+    fn wanted<'t>(&self, tests: &'t [Test], conditions: &Conditions, index: &Index) -> Vec<Wanted<'t>> {
+        let repetitions = &self.workspace.experiment.protocol.repetitions;
+        let mut shared = Shared::default();
+        let mut seen = BTreeSet::new();
+        let mut wanted = Vec::new();
+        for test in tests.iter().filter(|test| (self.request.only)(test)) {
+            let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+            let key = ready.manifest.key();
+            if self.given_up.contains(&key) || !seen.insert(key) {
+                continue;
+            }
+            let entries = index.of_key(&key);
+            let more = match (self.request.force)(test) {
+                true => self.forced.get(&key).copied().unwrap_or(0) < repetitions.min,
+                false => matches!(plan::standing(entries, repetitions).next, Next::More(_)),
+            };
+            if more {
+                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(&test.times, entries) });
+            }
+        }
+        wanted
+    }
+
+    /// Measures one repetition and keeps it. False when the run is to stop.
+    fn one(&mut self, wanted: &Wanted) -> Result<bool, RunError> {
+        let cost = Duration::from_millis(wanted.eta_ms);
+        if self.request.time_limit.is_some_and(|limit| self.began.elapsed() + cost > limit) {
+            self.finished.out_of_time = true;
+            return Ok(false);
+        }
+        if (self.request.interrupted)() {
+            self.finished.interrupted = true;
+            return Ok(false);
+        }
+        self.watcher.begins(wanted.test);
+        let started = clock::now_rfc3339();
+        let mut log = String::new();
+        let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;
+        let achieved = self.achieved.clone();
+        let about =
+            Circumstances { test: wanted.test, ready: &wanted.ready, facts: self.facts, achieved: &achieved, started };
+        match outcome {
+            Outcome::Interrupted => {
+                self.finished.interrupted = true;
+                Ok(false)
+            }
+            Outcome::Failed(failed) => self.fail(wanted, failed, &about, log),
+            Outcome::Measured(measured) => {
+                let cost = measured.cost;
+                match judge::judge(*measured, &about, log.clone()) {
+                    Ok(repetition) => self.keep(wanted, repetition).map(|()| true),
+                    Err(error) => {
+                        let failed = Failed { reason: error.to_string(), last_lines: Vec::new(), cost };
+                        self.fail(wanted, failed, &about, log)
+                    }
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, wanted: &Wanted, repetition: Repetition) -> Result<(), RunError> {
+        let record = repetition.record.clone();
+        self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
+        *self.forced.entry(wanted.key).or_insert(0) += u32::from(record.is_valid());
+        self.finished.measured += 1;
+        self.watcher.stored(wanted.test, &record);
+        Ok(())
+    }
+
+    /// Keeps a failure, tells it, and says whether the run goes on.
+    fn fail(
+        &mut self,
+        wanted: &Wanted,
+        failed: Failed,
+        about: &Circumstances,
+        log: String,
+    ) -> Result<bool, RunError> {
+        let repetition = judge::failure(&failed, about, log)?;
+        self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
+        self.given_up.insert(wanted.key);
+        self.finished.failed.push(wanted.test.tuple.to_string());
+        self.watcher.failed(wanted.test, &failed.reason, &failed.last_lines);
+        Ok(self.request.keep_going)
+    }
+}
+
+/// The seed of the random order: the protocol's, or one made from the matrix; 16 hexadecimal digits.
+pub fn seed(workspace: &Workspace) -> String {
+    if let Some(seed) = workspace.experiment.protocol.seed {
+        return format!("{seed:016x}");
+    }
+    let mut hasher = blake3::Hasher::new();
+    for test in workspace.tests() {
+        hasher.update(test.tuple.to_string().as_bytes());
+        hasher.update(b"\n");
+    }
+    hasher.finalize().to_hex()[..16].to_string()
+}
+
+/// Where a key stands in a block: a keyed hash is an even random order that anybody can make again.
+fn place_in_block(seed: &str, block: u64, key: &Key) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(seed.as_bytes());
+    hasher.update(&block.to_le_bytes());
+    hasher.update(&key.0);
+    *hasher.finalize().as_bytes()
+}
+
+/// What a plan stands on, as a generation. It is complete when every test that is not skipped is stored.
+pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generation {
+    let tests = workspace.tests().iter().zip(&plan.decisions).map(|(test, decision)| {
+        let mut repetitions: Vec<_> = decision
+            .key
+            .iter()
+            .flat_map(|key| index.of_key(key))
+            .filter(|entry| entry.standing != Standing::Failed)
+            .map(|entry| entry.id)
+            .collect();
+        repetitions.sort_unstable();
+        GenerationTest {
+            name: test.tuple.to_string(),
+            key: decision.key,
+            skipped: decision.why.iter().find_map(|why| match why {
+                Why::Skipped(reason) => Some(reason.clone()),
+                _ => None,
+            }),
+            repetitions,
+        }
+    });
+    let complete = plan.counts().to_measure == 0;
+    let name = workspace.experiment.name.as_str();
+    Generation::new(name, clock::now_rfc3339(), complete, seed(workspace), tests.collect())
+}

@@ -1,0 +1,160 @@
+//! The one way by which a repetition enters the store: whole, synced, by one rename, or not at all.
+//! It must not know how it was measured.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::PathBuf;
+
+use nix::fcntl::{Flock, FlockArg};
+use results::metric::Quantity;
+
+use super::atomic::{sync_folder, unique_name, write_synced};
+use super::index::Segment;
+use super::{Entry, FileDigest, Record, Store, StoreError, TestId, write_atomically};
+use crate::key::ResultId;
+use crate::manifest::Listing;
+
+/// Level of compression of logs.
+const LOG_LEVEL: i32 = 3;
+
+/// What one repetition left.
+#[derive(Debug)]
+pub struct Repetition {
+    /// Everything known of it; its `files` are filled in by the writer.
+    pub record: Record,
+    /// Raw samples, as Parquet.
+    pub samples: Vec<u8>,
+    /// What was said while it ran, plain text.
+    pub log: String,
+}
+
+/// A process that writes to a store: a folder for unfinished work and a segment of the index.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    store: &'a Store,
+    segment: Option<Segment>,
+    stage: PathBuf,
+    /// Held as long as the process lives: says that `stage` is in use.
+    _stage_lock: Flock<fs::File>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer; makes the store if it is not there, and clears what dead writers left unfinished.
+    pub fn open(store: &'a Store) -> Result<Writer<'a>, StoreError> {
+        store.prepare()?;
+        clear_abandoned(store)?;
+        let stage = store.tmp().join(unique_name());
+        fs::create_dir(&stage).map_err(StoreError::io("make the folder", &stage))?;
+        let lock_path = stage.join("lock");
+        let file = OpenOptions::new().create_new(true).write(true).open(&lock_path);
+        let file = file.map_err(StoreError::io("create", &lock_path))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| StoreError::io("lock", &lock_path)(error.into()))?;
+        Ok(Writer { store, segment: None, stage, _stage_lock: lock })
+    }
+
+    /// Stores a repetition under its content's digest. A result with the same bytes is there already only
+    /// if it is the same result.
+    pub fn commit(&mut self, mut repetition: Repetition, manifest: &Listing) -> Result<Entry, StoreError> {
+        self.keep_manifest(manifest)?;
+        let folder = self.stage.join(unique_name());
+        fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        let log_path = folder.join("log.zst");
+        let log = zstd::bulk::compress(repetition.log.as_bytes(), LOG_LEVEL)
+            .map_err(StoreError::io("compress", &log_path))?;
+        for (name, bytes) in [("samples.parquet", &repetition.samples), ("log.zst", &log)] {
+            write_synced(&folder.join(name), bytes)?;
+            let digest =
+                FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
+            repetition.record.files.insert(name.to_string(), digest);
+        }
+        let record_path = folder.join("record.json");
+        let mut json = serde_json::to_vec_pretty(&repetition.record)
+            .map_err(|error| StoreError::io("encode", &record_path)(error.into()))?;
+        json.push(b'\n');
+        write_synced(&record_path, &json)?;
+        sync_folder(&folder)?;
+
+        let id = ResultId(*blake3::hash(&json).as_bytes());
+        let entry = repetition.record.entry(id);
+        let segment = match &mut self.segment {
+            Some(segment) => segment,
+            None => self.segment.insert(Segment::create(self.store)?),
+        };
+        segment.append(&entry)?;
+        let target = self.store.result_folder(&id);
+        let shelf = self.store.results().join(&id.to_string()[..2]);
+        fs::create_dir_all(&shelf).map_err(StoreError::io("make the folder", &shelf))?;
+        if !target.exists() {
+            fs::rename(&folder, &target).map_err(StoreError::io("rename to", &target))?;
+        }
+        sync_folder(&shelf)?;
+        sync_folder(&self.store.results())?;
+        Ok(entry)
+    }
+
+    fn keep_manifest(&self, manifest: &Listing) -> Result<(), StoreError> {
+        let path = self.store.manifest_path(&manifest.key());
+        if path.exists() {
+            return Ok(());
+        }
+        let mut json =
+            serde_json::to_vec_pretty(manifest).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
+        json.push(b'\n');
+        write_atomically(&self.store.tmp(), &path, &json)
+    }
+
+    /// Ends the writer: folds segments of the index and clears the stage.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        let wrote = self.segment.take().is_some();
+        let removed = fs::remove_dir_all(&self.stage).map_err(StoreError::io("remove", &self.stage));
+        if wrote {
+            self.store.fold_index()?;
+        }
+        removed
+    }
+}
+
+impl Record {
+    /// The record as the index knows it.
+    pub fn entry(&self, id: ResultId) -> Entry {
+        let quantity = match self.tuple.dimension {
+            results::axes::Dimension::Throughput => Quantity::RxPps,
+            results::axes::Dimension::Latency => Quantity::RttMean,
+        };
+        Entry {
+            key: self.key,
+            id,
+            test: TestId::of(&self.test),
+            standing: (&self.status).into(),
+            cost_ms: u32::try_from(self.cost.total_ms).unwrap_or(u32::MAX),
+            stored_ms: crate::clock::parse_rfc3339_ms(&self.started).unwrap_or(0),
+            value: self.reduction.values.get(&quantity).copied().unwrap_or(0.0),
+        }
+    }
+}
+
+/// Removes stages whose writer is dead: their lock can be had.
+fn clear_abandoned(store: &Store) -> Result<(), StoreError> {
+    let tmp = store.tmp();
+    for entry in fs::read_dir(&tmp).map_err(StoreError::io("list", &tmp))? {
+        let path = entry.map_err(StoreError::io("list", &tmp))?.path();
+        if !path.is_dir() {
+            continue;
+        }
+        let abandoned = match fs::File::open(path.join("lock")) {
+            Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
+            // Between making the folder and its lock a writer has nothing to lose yet but its turn, so a
+            // folder without a lock is taken for dead only when it is a minute old.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::metadata(&path)
+                .and_then(|meta| meta.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 60)),
+            Err(_) => false,
+        };
+        if abandoned {
+            // Two processes may clear at the same time; whoever comes second finds nothing.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Generations: what one run stood on, test → key → repetitions. Reports, comparisons and archives take
+//! one. It must not know how a run came to it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, write_atomically};
+use crate::key::{Key, ResultId};
+
+/// Version of the format.
+const GENERATION_VERSION: u32 = 1;
+const LEVEL: i32 = 3;
+
+/// What one run of an experiment stood on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Version of the format.
+    pub format: u32,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// When the run ended, UTC, RFC 3339.
+    pub created: String,
+    /// Whether every test that could be measured was.
+    pub complete: bool,
+    /// Seed of the random order, hex; made from the matrix.
+    pub seed: String,
+    /// In order of the matrix.
+    pub tests: Vec<GenerationTest>,
+}
+
+/// A test in a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationTest {
+    /// Its name.
+    pub name: String,
+    /// Its key; absent for a skipped test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// Why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// Its repetitions, valid and suspect, in order of id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repetitions: Vec<ResultId>,
+}
+
+impl Generation {
+    /// A generation of this version.
+    pub fn new(experiment: &str, created: String, complete: bool, seed: String, tests: Vec<GenerationTest>) -> Self {
+        Generation { format: GENERATION_VERSION, experiment: experiment.to_string(), created, complete, seed, tests }
+    }
+
+    /// Digest of what it stands on, without when: equal ones need no second file. 16 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[u8::from(self.complete)]);
+        for test in &self.tests {
+            hasher.update(&(test.name.len() as u64).to_le_bytes());
+            hasher.update(test.name.as_bytes());
+            hasher.update(&test.key.map_or([0; 32], |key| key.0));
+            let skipped = test.skipped.as_deref().unwrap_or("");
+            hasher.update(&(skipped.len() as u64).to_le_bytes());
+            hasher.update(skipped.as_bytes());
+            hasher.update(&(test.repetitions.len() as u64).to_le_bytes());
+            for id in &test.repetitions {
+                hasher.update(&id.0);
+            }
+        }
+        hasher.finalize().to_hex()[..16].to_string()
+    }
+}
+
+impl Store {
+    fn generations(&self, experiment: &str) -> PathBuf {
+        self.root().join("generations").join(experiment)
+    }
+
+    /// Names of an experiment's generations, oldest first: `TIME-DIGEST`.
+    pub fn generation_names(&self, experiment: &str) -> Result<Vec<String>, StoreError> {
+        let folder = self.generations(experiment);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("list", &folder)(error)),
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".json.zst").map(String::from))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A generation by its name.
+    pub fn generation(&self, experiment: &str, name: &str) -> Result<Generation, StoreError> {
+        let path = self.generations(experiment).join(format!("{name}.json.zst"));
+        let file = fs::File::open(&path).map_err(StoreError::io("open", &path))?;
+        let generation: Generation = zstd::stream::read::Decoder::new(file)
+            .map_err(StoreError::io("read", &path))
+            .and_then(|reader| serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| StoreError::damaged(&path, error)))?;
+        if generation.format > GENERATION_VERSION {
+            return Err(StoreError::damaged(
+                &path,
+                format!("it has format {}, this septet reads up to {GENERATION_VERSION}", generation.format),
+            ));
+        }
+        Ok(generation)
+    }
+
+    /// The latest complete generation, or the latest at all; its name and itself.
+    pub fn latest_generation(&self, experiment: &str) -> Result<Option<(String, Generation)>, StoreError> {
+        let mut latest = None;
+        for name in self.generation_names(experiment)?.into_iter().rev() {
+            let generation = self.generation(experiment, &name)?;
+            if generation.complete {
+                return Ok(Some((name, generation)));
+            }
+            latest.get_or_insert((name, generation));
+        }
+        Ok(latest)
+    }
+
+    /// Keeps a generation, unless the latest one stands on the same; its name.
+    pub fn keep_generation(&self, generation: &Generation) -> Result<String, StoreError> {
+        let digest = generation.digest();
+        if let Some(last) = self.generation_names(&generation.experiment)?.pop()
+            && last.ends_with(&format!("-{digest}"))
+        {
+            return Ok(last);
+        }
+        let name = format!("{}-{digest}", file_time(&generation.created));
+        let path = self.generations(&generation.experiment).join(format!("{name}.json.zst"));
+        let json = serde_json::to_vec(generation).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
+        let bytes = zstd::bulk::compress(&json, LEVEL).map_err(StoreError::io("compress", &path))?;
+        self.prepare()?;
+        write_atomically(&self.tmp(), Path::new(&path), &bytes)?;
+        Ok(name)
+    }
+}
+
+/// `2026-01-02T03:04:05.678Z` as a file name's part that sorts: `20260102T030405678Z`.
+fn file_time(created: &str) -> String {
+    created.chars().filter(char::is_ascii_alphanumeric).collect()
+}

@@ -1,0 +1,347 @@
+//! The index: which results a key has, without opening their folders. A cache that can be thrown away: a
+//! checkpoint, and one append-only segment a writer. An entry is written and synced before its result is
+//! renamed into place, so a result is never without its entry; entries of segments are believed only if the
+//! result is there. It must not know what is in a result.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::{Status, Store, StoreError, atomic, write_atomically};
+use crate::key::{Key, ResultId};
+
+/// Bytes of an encoded entry.
+const ENTRY_BYTES: usize = 112;
+const CHECKPOINT_MAGIC: &[u8; 16] = b"septet index 01\n";
+/// Entries in segments beyond which a writer folds them into the checkpoint.
+const FOLD_ENTRIES: usize = 4096;
+
+/// A test by its name: 16 bytes of the name's BLAKE3. Finds older results of a test whose key changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TestId([u8; 16]);
+
+impl TestId {
+    /// Of the test of that name.
+    pub fn of(name: &str) -> TestId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..16]);
+        TestId(id)
+    }
+}
+
+/// One repetition, as the index knows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// Its key.
+    pub key: Key,
+    /// Its folder.
+    pub id: ResultId,
+    /// Its test.
+    pub test: TestId,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// What it cost, milliseconds.
+    pub cost_ms: u32,
+    /// When it was stored, milliseconds since 1970.
+    pub stored_ms: u64,
+    /// The value that repetitions are judged by: received packets/s, or mean round trip in ns.
+    pub value: f64,
+}
+
+/// A [`Status`] without its reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It counts.
+    Valid,
+    /// Kept, left out of averages.
+    Suspect,
+    /// Nothing was measured.
+    Failed,
+}
+
+impl From<&Status> for Standing {
+    fn from(status: &Status) -> Standing {
+        match status {
+            Status::Valid => Standing::Valid,
+            Status::Suspect => Standing::Suspect,
+            Status::Failed { .. } => Standing::Failed,
+        }
+    }
+}
+
+impl Entry {
+    fn encode(&self) -> [u8; ENTRY_BYTES] {
+        let mut out = [0u8; ENTRY_BYTES];
+        out[0..32].copy_from_slice(&self.key.0);
+        out[32..64].copy_from_slice(&self.id.0);
+        out[64..80].copy_from_slice(&self.test.0);
+        out[80] = match self.standing {
+            Standing::Valid => 1,
+            Standing::Suspect => 2,
+            Standing::Failed => 3,
+        };
+        out[84..88].copy_from_slice(&self.cost_ms.to_le_bytes());
+        out[88..96].copy_from_slice(&self.stored_ms.to_le_bytes());
+        out[96..104].copy_from_slice(&self.value.to_le_bytes());
+        let check = blake3::hash(&out[..104]);
+        out[104..112].copy_from_slice(&check.as_bytes()[..8]);
+        out
+    }
+
+    fn decode(bytes: &[u8], check: bool) -> Option<Entry> {
+        if bytes.len() != ENTRY_BYTES || check && blake3::hash(&bytes[..104]).as_bytes()[..8] != bytes[104..112] {
+            return None;
+        }
+        let standing = match bytes[80] {
+            1 => Standing::Valid,
+            2 => Standing::Suspect,
+            3 => Standing::Failed,
+            _ => return None,
+        };
+        Some(Entry {
+            key: Key(bytes[0..32].try_into().ok()?),
+            id: ResultId(bytes[32..64].try_into().ok()?),
+            test: TestId(bytes[64..80].try_into().ok()?),
+            standing,
+            cost_ms: u32::from_le_bytes(bytes[84..88].try_into().ok()?),
+            stored_ms: u64::from_le_bytes(bytes[88..96].try_into().ok()?),
+            value: f64::from_le_bytes(bytes[96..104].try_into().ok()?),
+        })
+    }
+}
+
+/// What the index says, in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// Sorted by key, then time, then id; no id twice.
+    entries: Vec<Entry>,
+    /// Newest entry of each test, by place in `entries`.
+    newest: HashMap<TestId, usize>,
+}
+
+impl Index {
+    /// Entries in any order, the same result possibly more than once.
+    pub fn from_entries(mut entries: Vec<Entry>) -> Index {
+        entries.sort_unstable_by(|a, b| (a.key, a.stored_ms, a.id).cmp(&(b.key, b.stored_ms, b.id)));
+        entries.dedup_by_key(|entry| (entry.key, entry.id));
+        let mut newest: HashMap<TestId, usize> = HashMap::with_capacity(entries.len());
+        for (place, entry) in entries.iter().enumerate() {
+            let known = newest.entry(entry.test).or_insert(place);
+            if entries[*known].stored_ms <= entry.stored_ms {
+                *known = place;
+            }
+        }
+        Index { entries, newest }
+    }
+
+    /// All repetitions of a key, oldest first.
+    pub fn of_key(&self, key: &Key) -> &[Entry] {
+        let start = self.entries.partition_point(|entry| entry.key < *key);
+        let len = self.entries[start..].partition_point(|entry| entry.key == *key);
+        &self.entries[start..start + len]
+    }
+
+    /// The newest repetition of a test, whatever its key.
+    pub fn newest_of(&self, test: TestId) -> Option<&Entry> {
+        self.newest.get(&test).map(|&place| &self.entries[place])
+    }
+
+    /// Every entry, sorted by key.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+impl Store {
+    /// Reads the index; where there is none, or it is damaged, from the results themselves. Writes nothing.
+    pub fn index(&self) -> Result<Index, StoreError> {
+        let Some(mut entries) = self.read_checkpoint()? else {
+            return Ok(Index::from_entries(self.scan()?));
+        };
+        for segment in self.segments()? {
+            entries.extend(self.read_segment(&segment)?);
+        }
+        Ok(Index::from_entries(entries))
+    }
+
+    /// Entries made from the results themselves; damaged ones are left out (`store verify` names them).
+    pub(super) fn scan(&self) -> Result<Vec<Entry>, StoreError> {
+        use rayon::prelude::*;
+        let ids = self.result_ids()?;
+        Ok(ids.par_iter().filter_map(|id| self.record(id).ok().map(|record| record.entry(*id))).collect())
+    }
+
+    fn checkpoint_path(&self) -> PathBuf {
+        self.index_folder().join("checkpoint")
+    }
+
+    /// `None` where there is no checkpoint that can be believed.
+    fn read_checkpoint(&self) -> Result<Option<Vec<Entry>>, StoreError> {
+        let path = self.checkpoint_path();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let Some((header, body)) = bytes.split_at_checked(48) else { return Ok(None) };
+        let sound = header[..16] == CHECKPOINT_MAGIC[..]
+            && blake3::hash(body).as_bytes()[..] == header[16..48];
+        Ok(sound
+            .then(|| body.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, false)).collect()))
+    }
+
+    fn segments(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let folder = self.index_folder();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("list", &folder)(error)),
+        };
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The sound entries of a segment whose results are there. A torn last entry is left out.
+    fn read_segment(&self, path: &Path) -> Result<Vec<Entry>, StoreError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            // Folded into the checkpoint by another process since the folder was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        Ok(bytes
+            .chunks_exact(ENTRY_BYTES)
+            .filter_map(|bytes| Entry::decode(bytes, true))
+            .filter(|entry| self.result_folder(&entry.id).is_dir())
+            .collect())
+    }
+
+    /// Folds segments of writers that are gone into the checkpoint, if there is much in them or no
+    /// checkpoint yet. One process at a time; another one's fold is simply not repeated.
+    pub(super) fn fold_index(&self) -> Result<(), StoreError> {
+        let lock_path = self.index_folder().join("fold.lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(StoreError::io("open", &lock_path))?;
+        let Ok(_lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else { return Ok(()) };
+        let checkpoint = self.read_checkpoint()?;
+        let segments = self.segments()?;
+        let bytes: u64 = segments.iter().filter_map(|path| fs::metadata(path).ok()).map(|meta| meta.len()).sum();
+        if checkpoint.is_some() && bytes < (FOLD_ENTRIES * ENTRY_BYTES) as u64 {
+            return Ok(());
+        }
+        let mut entries = match checkpoint {
+            Some(entries) => entries,
+            None => self.scan()?,
+        };
+        let mut folded = Vec::new();
+        for segment in segments {
+            // A segment is locked by its writer as long as it lives.
+            let Ok(file) = File::open(&segment) else { continue };
+            if let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                entries.extend(self.read_segment(&segment)?);
+                folded.push((segment, held));
+            }
+        }
+        self.write_checkpoint(entries)?;
+        for (segment, _held) in folded {
+            fs::remove_file(&segment).map_err(StoreError::io("remove", &segment))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint of exactly these entries.
+    pub(super) fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let index = Index::from_entries(entries);
+        let mut body = Vec::with_capacity(index.entries.len() * ENTRY_BYTES);
+        for entry in &index.entries {
+            body.extend_from_slice(&entry.encode());
+        }
+        let mut bytes = CHECKPOINT_MAGIC.to_vec();
+        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
+        bytes.extend_from_slice(&body);
+        write_atomically(&self.tmp(), &self.checkpoint_path(), &bytes)
+    }
+}
+
+/// One writer's segment, locked while it lives.
+#[derive(Debug)]
+pub(super) struct Segment {
+    file: Flock<File>,
+    path: PathBuf,
+}
+
+impl Segment {
+    /// A new segment of this process.
+    pub(super) fn create(store: &Store) -> Result<Segment, StoreError> {
+        let path = store.index_folder().join(format!("{}.log", atomic::unique_name()));
+        let file = OpenOptions::new().create_new(true).append(true).open(&path);
+        let file = file.map_err(StoreError::io("create", &path))?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| StoreError::io("lock", &path)(error.into()))?;
+        Ok(Segment { file, path })
+    }
+
+    /// Appends an entry and syncs it.
+    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.file.write_all(&entry.encode()).map_err(StoreError::io("write", &self.path))?;
+        self.file.sync_data().map_err(StoreError::io("sync", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(key: u8, id: u16, test: u8, stored_ms: u64) -> Entry {
+        let mut result = [7u8; 32];
+        result[..2].copy_from_slice(&id.to_le_bytes());
+        Entry {
+            key: Key([key; 32]),
+            id: ResultId(result),
+            test: TestId([test; 16]),
+            standing: Standing::Valid,
+            cost_ms: 1,
+            stored_ms,
+            value: 0.5,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lookups_agree_with_a_plain_search(rows in prop::collection::vec((0u8..5, 0u16..40, 0u8..4, 0u64..9), 0..60)) {
+            let entries: Vec<Entry> = rows.iter().map(|&(key, id, test, at)| entry(key, id, test, at)).collect();
+            let index = Index::from_entries(entries.clone());
+            for key in 0..6 {
+                let mut expected: Vec<_> =
+                    entries.iter().filter(|entry| entry.key == Key([key; 32])).map(|entry| entry.id).collect();
+                expected.sort();
+                expected.dedup();
+                let mut found: Vec<_> = index.of_key(&Key([key; 32])).iter().map(|entry| entry.id).collect();
+                found.sort();
+                found.dedup();
+                prop_assert_eq!(found, expected);
+            }
+            for test in 0..5 {
+                let latest = entries.iter().filter(|entry| entry.test == TestId([test; 16])).map(|e| e.stored_ms).max();
+                prop_assert_eq!(index.newest_of(TestId([test; 16])).map(|entry| entry.stored_ms), latest);
+            }
+        }
+
+        #[test]
+        fn entries_survive_their_encoding_and_damage_is_seen(key: u8, id: u16, at: u64, place in 0usize..ENTRY_BYTES, bit in 0u8..8) {
+            let entry = entry(key, id, 3, at);
+            let mut bytes = entry.encode();
+            prop_assert_eq!(Entry::decode(&bytes, true), Some(entry));
+            bytes[place] ^= 1 << bit;
+            prop_assert_eq!(Entry::decode(&bytes, true), None);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The store: immutable, self-describing results, one folder a repetition, named by the digest of its
+//! content. It must not know how results are measured, planned or shown.
+//!
+//! ```text
+//! .septet/
+//!   format                          {"format": 1}
+//!   results/ab/<id>/                record.json, samples.parquet, log.zst; id = BLAKE3 of record.json
+//!   manifests/ab/<key>.json         once by key
+//!   generations/<experiment>/       what one run stood on
+//!   index/                          a cache of results/: can be thrown away
+//!   reports/                        what was rendered from what: can be thrown away
+//!   tmp/                            unfinished writes of living processes
+//! ```
+
+mod atomic;
+mod commit;
+mod generation;
+mod index;
+mod record;
+mod verify;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use atomic::{replace_if_different, write_atomically};
+pub use commit::{Repetition, Writer};
+pub use generation::{Generation, GenerationTest};
+pub use index::{Entry, Index, Standing, TestId};
+pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};
+pub use verify::{Finding, Verification};
+
+use crate::key::{Key, ResultId};
+use crate::manifest::Listing;
+
+/// Version of the store's layout and of everything in it.
+pub const STORE_FORMAT: u32 = 1;
+
+/// Name of the store's folder beside an experiment.
+pub const STORE_FOLDER: &str = ".septet";
+
+/// A store that is there, or that will be made by the first write.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FormatFile {
+    format: u32,
+}
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("failed to {doing} {path}: {source}")]
+    Io {
+        /// Completes "failed to ... PATH".
+        doing: &'static str,
+        /// What was touched.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Written by a newer Septet.
+    #[error("failed to open the store {path}: it has format {found}, this septet reads up to {STORE_FORMAT}; use a newer septet")]
+    Newer {
+        /// The store.
+        path: String,
+        /// Its format.
+        found: u32,
+    },
+    /// Something in it is not what it must be.
+    #[error("failed to read {path}: {reason}; `septet store verify` says what else is wrong")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+        let path = path.display().to_string();
+        move |source| StoreError::Io { doing, path, source }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> StoreError {
+        StoreError::Damaged { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}
+
+impl Store {
+    /// The store at `root`, which need not exist yet. Nothing is written.
+    pub fn open(root: &Path) -> Result<Store, StoreError> {
+        let path = root.join("format");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let format: FormatFile =
+                    serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
+                if format.format > STORE_FORMAT {
+                    return Err(StoreError::Newer { path: root.display().to_string(), found: format.format });
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        }
+        Ok(Store { root: root.to_path_buf() })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether anything was ever written to it.
+    pub fn exists(&self) -> bool {
+        self.root.join("format").exists()
+    }
+
+    fn results(&self) -> PathBuf {
+        self.root.join("results")
+    }
+
+    fn index_folder(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
+    fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Folder of what was rendered from what.
+    pub fn reports(&self) -> PathBuf {
+        self.root.join("reports")
+    }
+
+    /// Folder of a repetition.
+    pub fn result_folder(&self, id: &ResultId) -> PathBuf {
+        let name = id.to_string();
+        self.results().join(&name[..2]).join(name)
+    }
+
+    fn manifest_path(&self, key: &Key) -> PathBuf {
+        let name = key.to_string();
+        self.root.join("manifests").join(&name[..2]).join(format!("{name}.json"))
+    }
+
+    /// Makes the folders, once, before the first write.
+    fn prepare(&self) -> Result<(), StoreError> {
+        for folder in [self.results(), self.root.join("manifests"), self.index_folder(), self.tmp()] {
+            fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        }
+        let path = self.root.join("format");
+        if !path.exists() {
+            let bytes = format!("{{\"format\": {STORE_FORMAT}}}\n");
+            write_atomically(&self.tmp(), &path, bytes.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The record of a repetition, checked against the name of its folder.
+    pub fn record(&self, id: &ResultId) -> Result<Record, StoreError> {
+        let path = self.result_folder(id).join("record.json");
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        if blake3::hash(&bytes).as_bytes() != &id.0 {
+            return Err(StoreError::damaged(&path, "its content is not what its folder's name says"));
+        }
+        Record::parse(&bytes).map_err(|reason| StoreError::damaged(&path, reason))
+    }
+
+    /// A file of a repetition, checked against the digest in its record.
+    pub fn file(&self, id: &ResultId, record: &Record, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.result_folder(id).join(name);
+        let digest = record.files.get(name).ok_or_else(|| StoreError::damaged(&path, "its record does not name it"))?;
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        if bytes.len() as u64 != digest.len || blake3::hash(&bytes).to_hex().as_str() != digest.blake3 {
+            return Err(StoreError::damaged(&path, "its content is not what its record says"));
+        }
+        Ok(bytes)
+    }
+
+    /// The manifest of a key, checked; absent if the store has none.
+    pub fn manifest(&self, key: &Key) -> Result<Option<Listing>, StoreError> {
+        let path = self.manifest_path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let listing: Listing = serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
+        if listing.key() != *key {
+            return Err(StoreError::damaged(&path, "its content does not have the key that its name says"));
+        }
+        Ok(Some(listing))
+    }
+
+    /// Every repetition's folder, in order of name.
+    pub fn result_ids(&self) -> Result<Vec<ResultId>, StoreError> {
+        let mut ids = Vec::new();
+        for shelf in subfolders(&self.results())? {
+            for folder in subfolders(&shelf)? {
+                let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                if let Ok(id) = name.parse() {
+                    ids.push(id);
+                }
+            }
+        }
+        ids.sort();
+        Ok(ids)
+    }
+}
+
+/// Folders in a folder; none if it is not there.
+fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::io("list", folder)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", folder))?;
+        if entry.file_type().map_err(StoreError::io("look at", &entry.path()))?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,146 @@
+//! The record of one repetition: `record.json`. Everything that is known of it besides the raw samples.
+//! It must not know where it is stored. Every field has its unit in its name; an absent field means that
+//! it could not be known.
+
+use std::collections::BTreeMap;
+
+use host_setup::facts::Facts;
+use host_setup::protocol::{Achieved, Snapshot};
+use results::flags::Flag;
+use results::summary::Reduction;
+use results::tuple::Tuple;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::Times;
+use crate::key::Key;
+
+/// Version of the record. A newer one is refused with its number.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One repetition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`RECORD_VERSION`].
+    pub format: u32,
+    /// Name of the test.
+    pub test: String,
+    /// Its coordinates.
+    pub tuple: Tuple,
+    /// The protocol's times.
+    pub times: Times,
+    /// Length of an accounting interval, ns.
+    pub interval_ns: u64,
+    /// What could change the measurement, by digest; the manifest is stored by it.
+    pub key: Key,
+    /// Whether it counts.
+    pub status: Status,
+    /// Doubts, sorted; those of the samples and those of the run.
+    pub flags: Vec<Flag>,
+    /// The samples reduced, by [`results::summary::REDUCTION_VERSION`] as below.
+    pub reduction: Reduction,
+    /// Version of the reduction.
+    pub reduction_version: u32,
+    /// What shows that it was measured.
+    pub evidence: Evidence,
+    /// What it cost.
+    pub cost: Cost,
+    /// When it was started, UTC, RFC 3339.
+    pub started: String,
+    /// The host.
+    pub host: Facts,
+    /// What the host was prepared to, read back.
+    pub achieved: Achieved,
+    /// Where it came from, if it was not measured into this store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The other files of the folder.
+    pub files: BTreeMap<String, FileDigest>,
+}
+
+/// Whether a repetition counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Status {
+    /// It counts.
+    Valid,
+    /// Kept, marked, left out of averages; the flags say why.
+    Suspect,
+    /// Nothing was measured.
+    Failed {
+        /// Completes "failed to ...".
+        reason: String,
+        /// Last lines of what died.
+        last_lines: Vec<String>,
+    },
+}
+
+/// What shows that something was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Each generator's own counts, by container.
+    pub parties: BTreeMap<String, Party>,
+    /// Host counters before the window.
+    pub before: Snapshot,
+    /// Host counters after it.
+    pub after: Snapshot,
+}
+
+/// One generator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Party {
+    /// What it did.
+    pub role: wire::Role,
+    /// Its counts.
+    pub totals: wire::Totals,
+    /// What it told time by.
+    pub clock: wire::Clock,
+}
+
+/// What a repetition cost, in milliseconds of wall time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// From the first request to the last answer.
+    pub total_ms: u64,
+    /// Building switch and containers.
+    pub build_ms: u64,
+    /// Starting generators until all are ready.
+    pub ready_ms: u64,
+    /// From the start of traffic until all have reported: window, trims and drain are in it.
+    pub traffic_ms: u64,
+    /// Fetching the samples.
+    pub collect_ms: u64,
+    /// Taking everything down.
+    pub teardown_ms: u64,
+}
+
+/// A file's size and digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDigest {
+    /// Bytes.
+    pub len: u64,
+    /// BLAKE3, hex.
+    pub blake3: String,
+}
+
+impl Record {
+    /// A record from its bytes.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn parse(bytes: &[u8]) -> Result<Record, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u32,
+        }
+        let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if versioned.format > RECORD_VERSION {
+            return Err(format!("it has format {}, this septet reads up to {RECORD_VERSION}", versioned.format));
+        }
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+
+    /// Whether it goes into averages.
+    pub fn is_valid(&self) -> bool {
+        self.status == Status::Valid
+    }
+}

@@ -1,0 +1,52 @@
+//! An experiment and everything that goes with it: its tests, its store, where its report goes. Reads files;
+//! it must not measure or print.
+
+use std::path::{Path, PathBuf};
+
+use crate::experiment::{self, Experiment, LoadError, Test};
+use crate::store::{STORE_FOLDER, Store, StoreError};
+
+/// An experiment, loaded.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The file.
+    pub file: PathBuf,
+    /// What it says.
+    pub experiment: Experiment,
+    /// Where results are kept.
+    pub store: Store,
+}
+
+/// Why a workspace cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// The file cannot be read, or is wrong; the text names every place.
+    #[error(transparent)]
+    File(#[from] LoadError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Workspace {
+    /// Loads an experiment and opens its store: `store`, or `$SEPTET_STORE`, or `.septet` beside the file.
+    pub fn load(file: &Path, store: Option<&Path>) -> Result<Workspace, WorkspaceError> {
+        let experiment = experiment::load(file)?;
+        let root = match (store, std::env::var_os("SEPTET_STORE")) {
+            (Some(store), _) => store.to_path_buf(),
+            (None, Some(store)) if !store.is_empty() => PathBuf::from(store),
+            _ => file.parent().unwrap_or(Path::new("")).join(STORE_FOLDER),
+        };
+        Ok(Workspace { file: file.to_path_buf(), experiment, store: Store::open(&root)? })
+    }
+
+    /// Its tests, each once, in order of declaration.
+    pub fn tests(&self) -> &[Test] {
+        &self.experiment.matrix.tests
+    }
+
+    /// Where its report goes if nothing else is said: `out/NAME` in the current folder.
+    pub fn report_folder(&self) -> PathBuf {
+        Path::new("out").join(self.experiment.name.as_str())
+    }
+}

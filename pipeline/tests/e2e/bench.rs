@@ -1,0 +1,221 @@
+//! A small bench to run the real programs on: a temporary folder with the programs, an experiment and a
+//! store, and what a user sees of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Programs in a folder of their own, so that a test may change one.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    as_nobody: bool,
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The same, if it ended with this code.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Ran {
+        assert_eq!(self.code, expected, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.stdout))
+    }
+}
+
+/// One file of a tree: enough to see that it was touched.
+pub type Files = BTreeMap<String, (u64, i128, Vec<u8>)>;
+
+impl Bench {
+    /// The programs as they were built.
+    pub fn new() -> Bench {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let built = Path::new(env!("CARGO_BIN_EXE_septet")).parent().expect("programs lie in a folder").to_path_buf();
+        for program in ["septet", "septet-host", "septet-gen"] {
+            let from = built.join(program);
+            assert!(from.is_file(), "{} is missing: `make build` makes it", from.display());
+            fs::copy(&from, folder.path().join(program)).expect("programs can be copied");
+        }
+        Bench { folder, as_nobody: false }
+    }
+
+    /// The same as an ordinary user. None, with the reason printed, where this process cannot become one.
+    pub fn as_nobody() -> Option<Bench> {
+        let bench = Bench { as_nobody: true, ..Bench::new() };
+        let probe = Command::new("setpriv").args(NOBODY).args(["unshare", "-Urn", "true"]).output();
+        match probe {
+            Ok(output) if output.status.success() => {
+                let status = Command::new("chown").arg("-R").arg("65534").arg(bench.path("")).status();
+                assert!(status.is_ok_and(|status| status.success()), "the bench can be given to nobody");
+                Some(bench)
+            }
+            Ok(output) => {
+                println!("skipped: no user namespace as nobody: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                println!("skipped: no setpriv: {error}");
+                None
+            }
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the bench is writable");
+    }
+
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).expect("it is there");
+        assert!(text.contains(from), "{name} has no {from:?}");
+        self.write(name, &text.replacen(from, to, 1));
+    }
+
+    /// `septet` with these arguments, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let program = self.path("septet");
+        let mut command = match self.as_nobody {
+            true => {
+                let mut command = Command::new("setpriv");
+                command.args(NOBODY).arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        command
+            .args(arguments)
+            .current_dir(self.path(""))
+            .env_remove("SEPTET_STORE")
+            .env("HOME", self.path(""))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn septet(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().expect("septet can be started"))
+    }
+
+    pub fn septet_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
+        Ran::of(command.output().expect("septet can be started"))
+    }
+
+    /// Every file below a folder, with inode, time and content.
+    pub fn files(&self, below: &str) -> Files {
+        let mut files = Files::new();
+        collect(&self.path(below), Path::new(""), &mut files);
+        files
+    }
+}
+
+const NOBODY: [&str; 4] = ["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"];
+
+fn collect(folder: &Path, name: &Path, files: &mut Files) {
+    for entry in fs::read_dir(folder.join(name)).into_iter().flatten() {
+        let name = name.join(entry.expect("it can be listed").file_name());
+        let path = folder.join(&name);
+        let meta = fs::symlink_metadata(&path).expect("it is there");
+        if meta.is_dir() {
+            collect(folder, &name, files);
+        } else {
+            let time = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+            let bytes = fs::read(&path).expect("it can be read");
+            files.insert(name.display().to_string(), (meta.ino(), time, bytes));
+        }
+    }
+}
+
+/// Names of files that differ between two looks at a tree, in any way.
+pub fn touched(before: &Files, after: &Files) -> Vec<String> {
+    let mut names: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| before.get(name) != after.get(name));
+    names
+}
+
+/// Two throughput tests and a latency test, 60 ms each, with one of everything that reports show.
+pub const SMALL: &str = r#"
+[experiment]
+name = "small"
+title = "Small"
+
+[protocol]
+duration = "60ms"
+warmup = "20ms"
+cooldown = "20ms"
+repetitions = 2
+
+[[tests]]
+id = "sizes"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = "linux-bridge"
+P = [64, 1500]
+R = "50kpps"
+B = 32
+io = "udp-mmsg"
+
+[[tests]]
+id = "rtt"
+D = "latency"
+L = "local"
+S = "1vs1"
+V = "linux-bridge"
+P = 64
+R = 1000
+B = 4
+io = "raw"
+
+[[table]]
+id = "sizes-table"
+from = "sizes"
+rows = "P"
+value = "rx_kpps"
+
+[[figure]]
+id = "by-size"
+from = "sizes"
+x = "P"
+y = "rx_kpps"
+caption = "Received rate by packet size"
+
+[[figure]]
+id = "round-trip"
+from = "rtt"
+x = "B"
+y = "rtt_us_mean"
+caption = "Round trip"
+
+[[claim]]
+id = "small-is-fast"
+from = "sizes"
+text = "Small packets are received at no lower a rate."
+test = "rx_pps[P=64] >= 0.9 * rx_pps[P=1500]"
+"#;

@@ -1,0 +1,6 @@
+//! What a user sees, end to end, on the real programs: real namespaces, a real bridge, real packets.
+
+mod bench;
+mod input;
+mod main_job;
+mod trouble;

@@ -1,0 +1,85 @@
+//! Pages: what `index.html` and a test's page hold, prepared for their templates. It must not know where
+//! pages are stored, nor measure anything.
+
+mod index;
+mod tables;
+mod test_page;
+
+pub(crate) use index::abstract_of;
+pub use index::index;
+pub use test_page::test_page;
+
+use serde::Serialize;
+
+use results::flags::Flag;
+use results::summary::Grade;
+
+use crate::model::{ComponentRow, Fact, FactList};
+use crate::text::{self, LABEL_MAX, PROSE_MAX};
+
+/// A label and a value, cleaned.
+#[derive(Serialize)]
+struct FactRow {
+    label: String,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct FactTable {
+    heading: String,
+    rows: Vec<FactRow>,
+}
+
+#[derive(Serialize)]
+struct ComponentLine {
+    name: String,
+    version: String,
+    digest: String,
+    digest_short: String,
+}
+
+#[derive(Serialize)]
+struct FlagLine {
+    name: &'static str,
+    harm: &'static str,
+    meaning: &'static str,
+    advice: &'static str,
+    count: String,
+}
+
+fn fact_row(fact: &Fact) -> FactRow {
+    FactRow { label: text::cleaned(&fact.label, LABEL_MAX), value: text::cleaned(&fact.value, PROSE_MAX) }
+}
+
+fn fact_table(list: &FactList) -> FactTable {
+    FactTable {
+        heading: text::cleaned(&list.heading, LABEL_MAX),
+        rows: list.facts.iter().map(fact_row).collect(),
+    }
+}
+
+fn component_line(row: &ComponentRow) -> ComponentLine {
+    let digest = text::cleaned(&row.digest, LABEL_MAX);
+    ComponentLine {
+        name: text::cleaned(&row.name, LABEL_MAX),
+        version: text::cleaned(&row.version, LABEL_MAX),
+        digest_short: digest.chars().take(12).collect(),
+        digest,
+    }
+}
+
+fn flag_line(flag: Flag, count: String) -> FlagLine {
+    let harm = match (flag.suspect(), flag.indicative()) {
+        (true, _) => "left out of averages",
+        (false, true) => "makes results indicative",
+        (false, false) => "told only",
+    };
+    FlagLine { name: flag.name(), harm, meaning: flag.meaning(), advice: flag.advice(), count }
+}
+
+fn grade_name(grade: Grade) -> &'static str {
+    match grade {
+        Grade::PaperGrade => "paper-grade",
+        Grade::Indicative => "indicative",
+    }
+}

@@ -1,0 +1,309 @@
+//! The front page.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use results::axes::Axis;
+use results::flags::Flag;
+use results::metric::{Metric, Quantity, Unit};
+use results::summary::Grade;
+
+use super::tables::{self, TableView};
+use super::{ComponentLine, FactRow, FactTable, FlagLine};
+use crate::claim::Verdict;
+use crate::figure::Figure;
+use crate::model::{State, TestView};
+use crate::number;
+use crate::numbering::{self, Plate};
+use crate::plot::{Form, Series};
+use crate::render::{ClaimView, Report};
+use crate::select;
+use crate::svg;
+use crate::templates::{self, RenderError};
+use crate::text::{self, LABEL_MAX, PROSE_MAX};
+
+#[derive(Serialize)]
+struct Page {
+    title: String,
+    authors: String,
+    name: String,
+    generation: String,
+    grade: &'static str,
+    summary: Vec<String>,
+    notes: Vec<String>,
+    plates: Vec<PlateView>,
+    tables: Vec<TableView>,
+    claims: Vec<ClaimLine>,
+    flags: Vec<FlagLine>,
+    facts: Vec<FactTable>,
+    components: Vec<ComponentLine>,
+    protocol: Vec<FactRow>,
+    tests: Vec<TestLine>,
+    count: String,
+}
+
+#[derive(Serialize)]
+struct PlateView {
+    number: String,
+    legend: String,
+    wide: bool,
+    panels: Vec<PanelView>,
+}
+
+#[derive(Serialize)]
+struct PanelView {
+    id: String,
+    label: String,
+    title: String,
+    svg: String,
+    caption: String,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ClaimLine {
+    id: String,
+    text: String,
+    expression: String,
+    outcome: &'static str,
+    class: &'static str,
+    grade: &'static str,
+    details: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TestLine {
+    name: String,
+    link: String,
+    key: String,
+    state: String,
+    class: &'static str,
+    value: String,
+    sort: String,
+    flags: String,
+}
+
+/// The text of `index.html`.
+pub fn index(report: &Report) -> Result<String, RenderError> {
+    let meta = report.meta;
+    let title = text::cleaned(meta.title.as_deref().unwrap_or(meta.name.as_str()), LABEL_MAX);
+    let page = Page {
+        title,
+        authors: text::cleaned(&meta.authors.join(", "), PROSE_MAX),
+        name: meta.name.to_string(),
+        generation: text::cleaned(&meta.generation, LABEL_MAX),
+        grade: super::grade_name(meta.grade),
+        summary: abstract_of(report),
+        notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
+        plates: plates(report.figures)?,
+        tables: table_views(report),
+        claims: report.claims.iter().map(claim_line).collect(),
+        flags: flag_lines(report.tests),
+        facts: meta.facts.iter().map(super::fact_table).collect(),
+        components: meta.components.iter().map(super::component_line).collect(),
+        protocol: meta.protocol.iter().map(super::fact_row).collect(),
+        tests: report.tests.iter().map(|test| test_line(test)).collect(),
+        count: number::count(report.tests.len() as u64),
+    };
+    templates::markup("index.html", &page)
+}
+
+fn plates(figures: &[Figure]) -> Result<Vec<PlateView>, RenderError> {
+    let ids: Vec<_> = figures.iter().map(|figure| &figure.id).collect();
+    numbering::plates(&ids).iter().map(|plate| plate_view(plate, figures)).collect()
+}
+
+fn plate_view(plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderError> {
+    let shared = plate.panels.len() > 1;
+    let legend = if shared { plate_legend(plate, figures)? } else { None };
+    let panels = plate.panels.iter().enumerate().map(|(panel, (place, letter))| {
+        let figure = &figures[*place];
+        let own_legend = legend.is_none() && figure.plot.series.len() > 1;
+        Ok(PanelView {
+            id: figure.id.to_string(),
+            label: if shared { format!("({letter})") } else { format!("Figure {}.", plate.label(panel)) },
+            title: figure.title.clone().unwrap_or_default(),
+            svg: svg::figure_inline(figure, own_legend || !shared, "")?,
+            caption: figure.caption.clone().unwrap_or_default(),
+            notes: figure.notes.clone(),
+        })
+    });
+    Ok(PlateView {
+        number: plate.number.clone(),
+        legend: legend.unwrap_or_default(),
+        wide: shared,
+        panels: panels.collect::<Result<_, _>>()?,
+    })
+}
+
+/// One legend for all panels, when a name looks the same in all of them.
+fn plate_legend(plate: &Plate, figures: &[Figure]) -> Result<Option<String>, RenderError> {
+    let members = || plate.panels.iter().map(|(place, _)| &figures[*place]);
+    let mut series: Vec<&Series> = Vec::new();
+    for candidate in members().flat_map(|figure| &figure.plot.series) {
+        match series.iter().find(|held| held.label == candidate.label) {
+            Some(held) if held.look != candidate.look => return Ok(None),
+            Some(_) => {}
+            None => series.push(candidate),
+        }
+    }
+    svg::shared_legend(&series, members().all(|figure| figure.plot.form == Form::Bars))
+}
+
+fn table_views(report: &Report) -> Vec<TableView> {
+    let ids: Vec<_> = report.tables.iter().map(|table| &table.id).collect();
+    let plates = numbering::plates(&ids);
+    let labels = plates.iter().flat_map(|plate| {
+        plate.panels.iter().enumerate().map(|(panel, (place, _))| (*place, plate.label(panel)))
+    });
+    labels.map(|(place, label)| tables::view(label, &report.tables[place])).collect()
+}
+
+fn claim_line(claim: &ClaimView) -> ClaimLine {
+    let mut line = ClaimLine {
+        id: claim.id.to_string(),
+        text: text::cleaned(&claim.text, PROSE_MAX),
+        expression: text::cleaned(&claim.expression, PROSE_MAX),
+        outcome: "not judged yet",
+        class: "open",
+        grade: "",
+        details: Vec::new(),
+    };
+    if let Some(verdict) = &claim.verdict {
+        line.outcome = verdict.outcome.name();
+        line.class = verdict.outcome.class();
+        line.grade = if verdict.rests_on_something() { super::grade_name(verdict.grade) } else { "" };
+        line.details = verdict_lines(verdict);
+    }
+    line
+}
+
+/// The sentences below a verdict.
+fn verdict_lines(verdict: &Verdict) -> Vec<String> {
+    let mut lines: Vec<String> = verdict.numbers.clone();
+    lines.extend(verdict.doubts.iter().cloned());
+    if !verdict.missing.is_empty() {
+        lines.push(format!("Without: {}.", verdict.missing.join("; ")));
+    }
+    lines.iter().map(|line| text::cleaned(line, PROSE_MAX)).collect()
+}
+
+/// Sentences that say what was measured.
+pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
+    let tests = report.tests;
+    let measured = tests.iter().filter(|test| test.measured().is_some()).count();
+    let skipped = tests.iter().filter(|test| matches!(test.state, State::Skipped(_))).count();
+    let waiting = tests.len() - measured - skipped;
+    let plural = |count: usize, one: &str, many: &str| {
+        format!("{} {}", number::count(count as u64), if count == 1 { one } else { many })
+    };
+    let mut first = format!("This report is made of {}: {} measured", plural(tests.len(), "test", "tests"), measured);
+    if waiting > 0 {
+        first.push_str(&format!(", {} not measured yet", number::count(waiting as u64)));
+    }
+    if skipped > 0 {
+        first.push_str(&format!(", {} skipped because this host cannot run them", number::count(skipped as u64)));
+    }
+    first.push('.');
+    let mut sentences = vec![first];
+
+    let varied: Vec<String> = Axis::ALL.into_iter().filter_map(|axis| spread(axis, tests)).collect();
+    if !varied.is_empty() {
+        sentences.push(format!("They vary {}.", varied.join("; ")));
+    }
+    let counts: Vec<u32> = tests.iter().filter_map(|test| Some(test.measured()?.valid)).collect();
+    if let (Some(least), Some(most)) = (counts.iter().min(), counts.iter().max()) {
+        let times = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        sentences.push(format!(
+            "Each value is the mean over {times} valid repetitions, with a 95 % interval by Student's t."
+        ));
+    }
+    match report.meta.grade {
+        _ if measured == 0 => {}
+        Grade::PaperGrade => sentences.push("The host was what paper-grade results ask for.".to_string()),
+        Grade::Indicative => sentences.push(
+            "Results are indicative, not paper-grade: the host could not give all that was asked for (see Doubts)."
+                .to_string(),
+        ),
+    }
+    if !report.claims.is_empty() {
+        let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+        for claim in report.claims {
+            *outcomes.entry(claim.verdict.as_ref().map_or("not judged yet", |verdict| verdict.outcome.name())).or_default() += 1;
+        }
+        let told: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        sentences.push(format!("Of {}: {}.", plural(report.claims.len(), "claim", "claims"), told.join(", ")));
+    }
+    sentences
+}
+
+/// The values of an axis that varies: `burst size (4, 32, 128)`.
+fn spread(axis: Axis, tests: &[&TestView]) -> Option<String> {
+    const LISTED_MAX: usize = 12;
+    let values = select::values(axis, tests);
+    if values.len() < 2 {
+        return None;
+    }
+    let label = axis.label().split(" (").next().unwrap_or_default();
+    let label = if label.starts_with("I/O") { label.to_string() } else { lower_first(label) };
+    let shown: Vec<String> = values.values().map(|test| test.tuple.shown(axis)).collect();
+    let list = if shown.len() <= LISTED_MAX {
+        shown.join(", ")
+    } else {
+        format!("{} values from {} to {}", shown.len(), shown[0], shown[shown.len() - 1])
+    };
+    Some(text::cleaned(&format!("{label} ({list})"), PROSE_MAX))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+fn flag_lines(tests: &[&TestView]) -> Vec<FlagLine> {
+    let mut counts: BTreeMap<Flag, usize> = BTreeMap::new();
+    for (flag, _) in tests.iter().filter_map(|test| test.measured()).flat_map(|summary| &summary.flags) {
+        *counts.entry(*flag).or_default() += 1;
+    }
+    counts.into_iter().map(|(flag, count)| super::flag_line(flag, number::count(count as u64))).collect()
+}
+
+fn test_line(test: &TestView) -> TestLine {
+    let (state, class) = match &test.state {
+        State::Measured => ("measured".to_string(), "measured"),
+        State::NotMeasured => ("not measured yet".to_string(), "waiting"),
+        State::Skipped(reason) => (format!("skipped: {}", text::cleaned(reason, LABEL_MAX)), "skipped"),
+    };
+    let (value, sort) = headline(test).unwrap_or_default();
+    let flags = test.measured().map(|summary| summary.flags.iter().map(|(flag, _)| flag.name()).collect::<Vec<_>>());
+    TestLine {
+        name: text::cleaned(&test.name, PROSE_MAX),
+        link: match test.measured() {
+            Some(_) => svg::test_page(test.key.as_deref()).unwrap_or_default(),
+            None => String::new(),
+        },
+        key: test.key.as_deref().map(|key| key.chars().take(12).collect()).unwrap_or_default(),
+        state,
+        class,
+        value,
+        sort,
+        flags: flags.unwrap_or_default().join(", "),
+    }
+}
+
+/// The one number of a test for the list: its mean round trip, or its received rate.
+fn headline(test: &TestView) -> Option<(String, String)> {
+    let summary = test.measured()?;
+    let (quantity, unit) = match summary.get(Quantity::RttMean) {
+        Some(_) => (Quantity::RttMean, Unit::Us),
+        None => (Quantity::RxPps, Unit::Mpps),
+    };
+    let metric = Metric { quantity, unit };
+    let mean = summary.get(quantity)?.mean;
+    let value = mean / unit.scale();
+    Some((
+        format!("{} {}", number::shown(value, number::decimals_for(value)), metric.unit.symbol()),
+        number::machine(mean),
+    ))
+}

@@ -1,0 +1,164 @@
+//! What whoever has the store hands over: tests with their summaries, and what the report says of the
+//! experiment and its host. Plain data, already read and ordered; it must not know where it came from.
+
+use std::collections::BTreeMap;
+
+use results::flags::Flag;
+use results::metric::Quantity;
+use results::summary::{Grade, Summary};
+use results::tuple::Tuple;
+
+use crate::spec::Id;
+
+/// One test as reports see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestView {
+    /// Its coordinates.
+    pub tuple: Tuple,
+    /// Its unique name.
+    pub name: String,
+    /// Its key, lower-case hexadecimal; absent for a skipped test. Names the page `tests/KEY.html`.
+    pub key: Option<String>,
+    /// The groups of the experiment that it is in.
+    pub groups: Vec<Id>,
+    /// Whether there is something to show.
+    pub state: State,
+    /// Over its valid repetitions; present exactly when `state` is [`State::Measured`].
+    pub summary: Option<Summary>,
+}
+
+impl TestView {
+    /// The summary, if the test was measured.
+    pub fn measured(&self) -> Option<&Summary> {
+        match self.state {
+            State::Measured => self.summary.as_ref(),
+            State::NotMeasured | State::Skipped(_) => None,
+        }
+    }
+}
+
+/// Whether a test has results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is at least one valid repetition.
+    Measured,
+    /// It could be measured here and has not been, or every repetition was suspect.
+    NotMeasured,
+    /// It cannot be measured here; the reason completes "skipped: ".
+    Skipped(String),
+}
+
+/// A labelled value, shown as it is: `Kernel`, `6.1.0-18-amd64`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What.
+    pub label: String,
+    /// Its value, unit included.
+    pub value: String,
+}
+
+impl Fact {
+    /// A fact.
+    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Fact {
+        Fact { label: label.into(), value: value.into() }
+    }
+}
+
+/// Facts under one heading, in the order in which they are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactList {
+    /// Such as `Host`, or the host's name where there are two.
+    pub heading: String,
+    /// In the order shown.
+    pub facts: Vec<Fact>,
+}
+
+/// A piece of software that measurements ran through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentRow {
+    /// `ovs`, `kernel`, `septet-gen`.
+    pub name: String,
+    /// A version to read; empty when it has none.
+    pub version: String,
+    /// The digest of its content, hexadecimal; shown shortened.
+    pub digest: String,
+}
+
+/// What a report says of the experiment besides its results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meta {
+    /// The experiment's name.
+    pub name: Id,
+    /// Its title; the name stands in for an absent one.
+    pub title: Option<String>,
+    /// Names of authors, none for an anonymous report.
+    pub authors: Vec<String>,
+    /// What names the generation shown; a digest or a name, never a date.
+    pub generation: String,
+    /// The worst grade of all results shown; [`Grade::Indicative`] when there are none.
+    pub grade: Grade,
+    /// The hosts.
+    pub facts: Vec<FactList>,
+    /// Components in the order shown.
+    pub components: Vec<ComponentRow>,
+    /// The protocol: window, warm-up, cool-down, repetitions, order and its seed.
+    pub protocol: Vec<Fact>,
+    /// What a reader must know: accepted triggers, mixed generations, missing BusyBox. One sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What a test's own page shows besides its summary.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// Every repetition, suspect ones included, in order of measurement.
+    pub repetitions: Vec<RepetitionView>,
+    /// Received and sent rate over time; absent when there are no interval records.
+    pub rates: Option<RatesOverTime>,
+    /// How round-trip times were distributed; absent for throughput tests.
+    pub round_trips: Option<Distribution>,
+    /// Facts of this test alone: setup as read back, core plan, switch configuration's digest.
+    pub facts: Vec<FactList>,
+    /// Components of this test alone.
+    pub components: Vec<ComponentRow>,
+    /// The command that measures this test again: `septet run FILE --force NAME`.
+    pub command: Option<String>,
+}
+
+/// One repetition of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RepetitionView {
+    /// What names it in the store, hexadecimal; shown shortened.
+    pub id: String,
+    /// Whether it is left out of averages.
+    pub suspect: bool,
+    /// Its flags in order of harm.
+    pub flags: Vec<Flag>,
+    /// Its values in base units.
+    pub values: BTreeMap<Quantity, f64>,
+    /// Packet accounting as labelled counts: attempted, sent, rejected, received, lost, ...
+    pub counts: Vec<(String, u64)>,
+    /// The end of its log, if it is worth showing.
+    pub log: Option<String>,
+}
+
+/// Rates in fixed intervals of one repetition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RatesOverTime {
+    /// Length of an interval, nanoseconds.
+    pub interval_ns: u64,
+    /// Sent rate of each interval, packets/s, all senders together.
+    pub tx_pps: Vec<f64>,
+    /// Received rate of each interval, packets/s, all receivers together.
+    pub rx_pps: Vec<f64>,
+    /// First interval of the window and the first one behind it: what lies outside is warm-up and cool-down.
+    pub window: (usize, usize),
+}
+
+/// Points of a cumulative distribution, ascending in both.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// (round-trip time in ns, part of the round trips that took no longer, 0 to 1).
+    pub cumulative: Vec<(f64, f64)>,
+    /// (from ns, to ns, round trips in between), ascending, adjoining.
+    pub histogram: Vec<(f64, f64, u64)>,
+}

@@ -1,0 +1,116 @@
+//! From drawables to files: one function for each kind of output, so that whoever calls skips those whose
+//! inputs did not change. It must not know where files are written, nor whether they are.
+
+use crate::figure::Figure;
+use crate::model::{Details, Meta, TestView};
+use crate::spec::{ClaimSpec, Id};
+use crate::table::Table;
+use crate::templates::{self, RenderError};
+use crate::{claim, csv, html, json, latex, svg};
+
+/// A file of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Below the report's folder, with `/` between parts.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl OutputFile {
+    fn new(path: impl Into<String>, text: String) -> OutputFile {
+        OutputFile { path: path.into(), bytes: text.into_bytes() }
+    }
+}
+
+/// A claim as a report shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimView {
+    /// Its identifier.
+    pub id: Id,
+    /// The statement in words.
+    pub text: String,
+    /// The expression, as written.
+    pub expression: String,
+    /// The verdict; absent as long as it is not judged.
+    pub verdict: Option<claim::Verdict>,
+}
+
+impl ClaimView {
+    /// A claim that is not judged yet.
+    pub fn unjudged(spec: &ClaimSpec) -> ClaimView {
+        ClaimView { id: spec.id.clone(), text: spec.text.clone(), expression: spec.test.clone(), verdict: None }
+    }
+
+    /// A claim judged over `tests` (all of the experiment; its groups are applied here). One whose
+    /// expression does not parse stays unjudged.
+    pub fn judged(spec: &ClaimSpec, tests: &[&TestView]) -> ClaimView {
+        let among: Vec<&TestView> =
+            tests.iter().copied().filter(|test| test.groups.iter().any(|group| spec.from.contains(group))).collect();
+        let verdict = claim::parse(&spec.test).ok().map(|claim| claim.judge(&among));
+        ClaimView { verdict, ..ClaimView::unjudged(spec) }
+    }
+}
+
+/// Everything that a whole report is made of, each list in order of declaration.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// About the experiment.
+    pub meta: &'a Meta,
+    /// Its figures.
+    pub figures: &'a [Figure],
+    /// Its tables.
+    pub tables: &'a [Table],
+    /// Its claims.
+    pub claims: &'a [ClaimView],
+    /// All of its tests.
+    pub tests: &'a [&'a TestView],
+}
+
+/// `figures/ID.svg`, `figures/ID.tex`, `figures/ID.csv`.
+pub fn render_figure(figure: &Figure) -> Result<Vec<OutputFile>, RenderError> {
+    let path = |extension: &str| format!("figures/{}.{extension}", figure.id);
+    Ok(vec![
+        OutputFile::new(path("svg"), svg::figure_file(figure)?),
+        OutputFile::new(path("tex"), latex::figure(figure)?),
+        OutputFile::new(path("csv"), csv::figure(figure)),
+    ])
+}
+
+/// `tables/ID.tex`, `tables/ID.csv`.
+pub fn render_table(table: &Table) -> Result<Vec<OutputFile>, RenderError> {
+    let path = |extension: &str| format!("tables/{}.{extension}", table.id);
+    Ok(vec![OutputFile::new(path("tex"), latex::table(table)?), OutputFile::new(path("csv"), csv::table(table))])
+}
+
+/// `index.html`.
+pub fn render_index(report: &Report) -> Result<OutputFile, RenderError> {
+    Ok(OutputFile::new("index.html", html::index(report)?))
+}
+
+/// `tests/KEY.html`; none for a test without a key.
+pub fn render_test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Option<OutputFile>, RenderError> {
+    let Some(path) = svg::test_page(test.key.as_deref()) else { return Ok(None) };
+    Ok(Some(OutputFile::new(path, html::test_page(meta, test, details)?)))
+}
+
+/// `report.tex`, which inputs the files of figures and tables.
+pub fn render_latex_document(report: &Report) -> Result<OutputFile, RenderError> {
+    Ok(OutputFile::new("report.tex", latex::document(report)?))
+}
+
+/// `summary.json`: what the report shows, for programs.
+pub fn render_summary(report: &Report) -> OutputFile {
+    OutputFile::new("summary.json", json::summary(report))
+}
+
+/// Files that depend on nothing but this library: `septet.css`, `septet.js`, `septet-report.sty`.
+pub fn render_static() -> Vec<OutputFile> {
+    let css = format!("{}{}", templates::static_text("page.css"), svg::style());
+    let sty = templates::static_text("septet-report.sty").replace("%PALETTE%\n", &latex::palette());
+    vec![
+        OutputFile::new("septet.css", css),
+        OutputFile::new("septet.js", templates::static_text("septet.js").to_string()),
+        OutputFile::new("septet-report.sty", sty),
+    ]
+}

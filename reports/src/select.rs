@@ -1,0 +1,243 @@
+//! Which tests a figure or table shows and where: selection, places, folding, and the checks that can be
+//! made before anything is measured. It must not know drawings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::axes::{Axis, Dimension, IO_ALL, RuntimeChoice, VSwitch, io_name};
+use results::metric::Metric;
+use results::summary::Estimate;
+use results::tuple::{Tuple, Value};
+
+use crate::model::{State, TestView};
+use crate::spec::{Fold, Id, Selection};
+
+/// A figure or table that cannot be made of the tests that it is declared over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// No test of its groups has the values that it asks for.
+    #[error("it selects no test: no test of its groups has every value of 'where'")]
+    NoTest,
+    /// Several tests would stand in one place.
+    #[error(
+        "tests '{first}' and '{second}' would share one place; they differ in {}: \
+         pick one value with 'where', or fold the axis with 'over'",
+        names(axes)
+    )]
+    Ambiguous {
+        /// Axes in which they differ.
+        axes: Vec<Axis>,
+        /// One of them.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// No selected test has the metric.
+    #[error("no selected test has '{metric}': all of them are {dimension} tests")]
+    NoSuchMetric {
+        /// The metric's name.
+        metric: String,
+        /// What all selected tests are.
+        dimension: &'static str,
+    },
+    /// One axis has two uses.
+    #[error("axis {0} is used twice: x, series, rows, columns and over must differ")]
+    AxisTwice(Axis),
+    /// Several metrics and columns by an axis exclude each other.
+    #[error("a table with 'columns' shows one value, not {0}")]
+    SeveralValues(usize),
+    /// More than can be told apart.
+    #[error("axis {axis} has {count} values here; more than {max} cannot be told apart in one figure")]
+    TooManySeries {
+        /// The axis of the series.
+        axis: Axis,
+        /// Its values among the selected tests.
+        count: usize,
+        /// Most series of a figure.
+        max: usize,
+    },
+}
+
+fn names(axes: &[Axis]) -> String {
+    axes.iter().map(|axis| axis.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A value on an axis, ordered as reports list values: switches and techniques in their fixed order,
+/// numbers ascending, other names alphabetically.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Coordinate {
+    rank: usize,
+    /// The value.
+    pub value: Value,
+}
+
+impl Coordinate {
+    /// Where `tuple` stands on `axis`.
+    pub fn of(tuple: &Tuple, axis: Axis) -> Coordinate {
+        Coordinate::new(axis, tuple.value(axis))
+    }
+
+    /// A value of `axis` with its rank.
+    pub fn new(axis: Axis, value: Value) -> Coordinate {
+        let rank = match &value {
+            Value::Number(_) => 0,
+            Value::Name(name) => {
+                let among = |all: &[&str]| all.iter().position(|&known| known == name).unwrap_or(all.len());
+                match axis {
+                    Axis::V => among(&VSwitch::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
+                    Axis::Io => among(&IO_ALL.map(io_name)),
+                    Axis::D => among(&Dimension::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
+                    Axis::Runtime => among(&RuntimeChoice::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
+                    _ => 0,
+                }
+            }
+        };
+        Coordinate { rank, value }
+    }
+}
+
+/// A value as legends and headings write it.
+pub fn value_shown(axis: Axis, tuple: &Tuple) -> String {
+    let shown = tuple.shown(axis);
+    match axis {
+        Axis::P => format!("{} B", tuple.packet.get()),
+        Axis::B | Axis::Queues | Axis::Flows => format!("{axis} = {shown}"),
+        Axis::SwitchCores => format!("{shown} {}", if shown == "1" { "core" } else { "cores" }),
+        Axis::Touch => (if shown == "true" { "touched" } else { "not touched" }).to_string(),
+        _ => shown,
+    }
+}
+
+/// Whether a test of that kind can have the metric at all: only latency tests have round-trip times.
+pub fn can_have(tuple: &Tuple, metric: Metric) -> bool {
+    !metric.quantity.is_latency() || tuple.dimension == Dimension::Latency
+}
+
+/// The tests of `from` that `selection` takes and that can have one of the metrics, in their order.
+pub fn selected<'a>(
+    from: &[Id],
+    selection: &Selection,
+    metrics: &[Metric],
+    tests: &[&'a TestView],
+) -> Vec<&'a TestView> {
+    let takes = |test: &TestView| {
+        test.groups.iter().any(|group| from.contains(group))
+            && selection.takes(&test.tuple)
+            && metrics.iter().any(|&metric| can_have(&test.tuple, metric))
+    };
+    tests.iter().copied().filter(|test| takes(test)).collect()
+}
+
+/// What [`check`] looks at.
+pub struct Layout<'a> {
+    /// Which tests of the groups.
+    pub selection: &'a Selection,
+    /// Axes that tell places apart.
+    pub axes: Vec<Axis>,
+    /// Folded axis.
+    pub over: Option<(Axis, Fold)>,
+    /// What is shown.
+    pub metrics: &'a [Metric],
+}
+
+/// Whether each place holds one test at most (one for each value of the folded axis), and there are any.
+pub fn check(layout: &Layout, tuples: &[&Tuple]) -> Result<(), SpecError> {
+    let mut axes = layout.axes.clone();
+    axes.extend(layout.over.map(|(axis, _)| axis));
+    for (place, axis) in axes.iter().enumerate() {
+        if axes[..place].contains(axis) {
+            return Err(SpecError::AxisTwice(*axis));
+        }
+    }
+    let taken: Vec<&Tuple> = tuples.iter().copied().filter(|tuple| layout.selection.takes(tuple)).collect();
+    if taken.is_empty() {
+        return Err(SpecError::NoTest);
+    }
+    for &metric in layout.metrics {
+        if !taken.iter().any(|tuple| can_have(tuple, metric)) {
+            let dimension = Dimension::Throughput.name();
+            return Err(SpecError::NoSuchMetric { metric: metric.to_string(), dimension });
+        }
+    }
+    let mut places: BTreeMap<Vec<Value>, &Tuple> = BTreeMap::new();
+    let shown = |tuple: &Tuple| layout.metrics.iter().any(|&metric| can_have(tuple, metric));
+    for tuple in taken.into_iter().filter(|tuple| shown(tuple)) {
+        let place = axes.iter().map(|&axis| tuple.value(axis)).collect();
+        if let Some(other) = places.insert(place, tuple) {
+            if other != tuple {
+                return Err(ambiguous(other, tuple));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ambiguous(first: &Tuple, second: &Tuple) -> SpecError {
+    let axes = Axis::ALL.into_iter().filter(|&axis| first.value(axis) != second.value(axis)).collect();
+    SpecError::Ambiguous { axes, first: first.to_string(), second: second.to_string() }
+}
+
+/// Distinct values of an axis among tests, in the order of reports, each with a test that has it.
+pub fn values<'a>(axis: Axis, tests: &[&'a TestView]) -> BTreeMap<Coordinate, &'a TestView> {
+    tests.iter().map(|test| (Coordinate::of(&test.tuple, axis), *test)).collect()
+}
+
+/// What stands in one place.
+#[derive(Clone, Debug)]
+pub enum Cell<'a> {
+    /// A value.
+    Value {
+        /// The test that gave it.
+        test: &'a TestView,
+        /// In base units.
+        estimate: &'a Estimate,
+        /// The value of the folded axis that gave it, as shown.
+        chosen: Option<String>,
+        /// Tests of the fold that have no value, so that the choice was among fewer.
+        absent: usize,
+    },
+    /// Nothing, and why.
+    Missing {
+        /// A test that would have given it.
+        test: &'a TestView,
+        /// Completes "missing: ".
+        reason: String,
+    },
+}
+
+/// Folds the tests of one place to one value; absent when there is no test.
+pub fn cell<'a>(tests: &[&'a TestView], metric: Metric, over: Option<(Axis, Fold)>) -> Option<Cell<'a>> {
+    let estimate = |test: &'a TestView| test.measured().and_then(|summary| summary.get(metric.quantity));
+    let mut best: Option<(&'a TestView, &'a Estimate)> = None;
+    for (test, estimate) in tests.iter().filter_map(|test| Some((*test, estimate(test)?))) {
+        let better = match (best, over) {
+            (None, _) => true,
+            (Some((_, held)), Some((_, Fold::Max))) => estimate.mean > held.mean,
+            (Some((_, held)), Some((_, Fold::Min))) => estimate.mean < held.mean,
+            (Some(_), None) => false,
+        };
+        if better {
+            best = Some((test, estimate));
+        }
+    }
+    match best {
+        Some((test, estimate)) => {
+            let chosen = over.map(|(axis, _)| test.tuple.shown(axis));
+            let absent = tests.iter().filter(|test| test.measured().is_none()).count();
+            Some(Cell::Value { test, estimate, chosen, absent })
+        }
+        None => tests.first().map(|&test| Cell::Missing { test, reason: absence(tests) }),
+    }
+}
+
+/// Why none of the tests has a value: each reason once, in order.
+fn absence(tests: &[&TestView]) -> String {
+    let reasons: BTreeSet<String> = tests
+        .iter()
+        .map(|test| match &test.state {
+            State::Skipped(reason) => format!("skipped: {reason}"),
+            State::NotMeasured => "not measured yet".to_string(),
+            State::Measured => "the measurement has no such value".to_string(),
+        })
+        .collect();
+    reasons.into_iter().collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,205 @@
+//! One look for a series everywhere: colour, marker and dash. Colours are Okabe and Ito's, which people with
+//! any common colour blindness can tell apart ("Color Universal Design", 2008), without its yellow, which
+//! paper swallows. It must not know pages or plots.
+
+use results::axes::{Axis, IO_ALL, VSwitch, io_name};
+use results::tuple::Value;
+
+/// A colour, by its place in the palette.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ink(u8);
+
+/// A palette entry: name, colour on white, colour on a dark page.
+pub const PALETTE: [(&str, &str, &str); 8] = [
+    ("black", "#000000", "#f2f2f2"),
+    ("orange", "#E69F00", "#f2b63c"),
+    ("sky", "#56B4E9", "#9bdcff"),
+    ("green", "#009E73", "#2fc79a"),
+    ("purple", "#CC79A7", "#e6a3c6"),
+    ("blue", "#0072B2", "#4d9fff"),
+    ("vermillion", "#D55E00", "#ff8038"),
+    ("grey", "#7F7F7F", "#9d9d9d"),
+];
+
+impl Ink {
+    /// The class of elements in this colour: `k5`.
+    pub fn class(self) -> String {
+        format!("k{}", self.0)
+    }
+
+    /// Its name in LaTeX: `septet-blue`.
+    pub fn tex(self) -> String {
+        format!("septet-{}", PALETTE[usize::from(self.0) % PALETTE.len()].0)
+    }
+
+    /// Its value on white, `#RRGGBB`.
+    pub fn hex(self) -> &'static str {
+        PALETTE[usize::from(self.0) % PALETTE.len()].1
+    }
+}
+
+/// The shape of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// A disc.
+    Circle,
+    /// A square.
+    Square,
+    /// A triangle, point up.
+    Triangle,
+    /// A square on its corner.
+    Diamond,
+    /// A triangle, point down.
+    TriangleDown,
+    /// Five corners.
+    Pentagon,
+    /// Two crossed strokes.
+    Cross,
+    /// A disc's outline.
+    Ring,
+}
+
+const MARKERS: [Marker; 8] = [
+    Marker::Circle,
+    Marker::Square,
+    Marker::Triangle,
+    Marker::Diamond,
+    Marker::TriangleDown,
+    Marker::Pentagon,
+    Marker::Cross,
+    Marker::Ring,
+];
+
+impl Marker {
+    /// The outline around the origin, about 8 px across, as SVG path data.
+    pub fn path(self) -> &'static str {
+        match self {
+            Marker::Circle => "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0z",
+            Marker::Square => "M-3.3-3.3h6.6v6.6h-6.6z",
+            Marker::Triangle => "M0-4.4L4.1 3H-4.1z",
+            Marker::Diamond => "M0-4.6L4.2 0L0 4.6L-4.2 0z",
+            Marker::TriangleDown => "M0 4.4L4.1-3H-4.1z",
+            Marker::Pentagon => "M0-4.2L4-1.3L2.5 3.4H-2.5L-4-1.3z",
+            Marker::Cross => "M-3.4-3.4L3.4 3.4M-3.4 3.4L3.4-3.4",
+            Marker::Ring => "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0z",
+        }
+    }
+
+    /// Whether it is drawn as strokes, not filled.
+    pub fn open(self) -> bool {
+        matches!(self, Marker::Cross | Marker::Ring)
+    }
+
+    /// pgfplots' options for it.
+    pub fn tex(self) -> &'static str {
+        match self {
+            Marker::Circle => "mark=*",
+            Marker::Square => "mark=square*",
+            Marker::Triangle => "mark=triangle*",
+            Marker::Diamond => "mark=diamond*",
+            Marker::TriangleDown => "mark=triangle*, mark options={rotate=180}",
+            Marker::Pentagon => "mark=pentagon*",
+            Marker::Cross => "mark=x",
+            Marker::Ring => "mark=o",
+        }
+    }
+}
+
+/// How a series' line is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dash {
+    /// Not at all.
+    Solid,
+    /// Long strokes.
+    Dashed,
+    /// Points.
+    Dotted,
+    /// Strokes and points.
+    DashDotted,
+}
+
+const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDotted];
+
+impl Dash {
+    /// SVG's `stroke-dasharray`; empty for none.
+    pub fn svg(self) -> &'static str {
+        match self {
+            Dash::Solid => "",
+            Dash::Dashed => "7 3",
+            Dash::Dotted => "2 2.5",
+            Dash::DashDotted => "8 3 2 3",
+        }
+    }
+
+    /// TikZ's option.
+    pub fn tex(self) -> &'static str {
+        match self {
+            Dash::Solid => "solid",
+            Dash::Dashed => "dashed",
+            Dash::Dotted => "densely dotted",
+            Dash::DashDotted => "dash dot",
+        }
+    }
+}
+
+/// The look of one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Colour.
+    pub ink: Ink,
+    /// Marker.
+    pub marker: Marker,
+    /// Dash.
+    pub dash: Dash,
+}
+
+/// Colours of series that have none of their own, in order.
+const ORDER: [u8; 8] = [5, 6, 3, 1, 4, 2, 0, 7];
+
+impl Look {
+    /// The look of the `place`th series: 32 of them differ.
+    pub fn ordered(place: usize) -> Look {
+        Look { ink: Ink(ORDER[place % 8]), marker: MARKERS[place % 8], dash: DASHES[place / 8 % 4] }
+    }
+
+    /// A switch's look, the same in every figure.
+    pub fn of_switch(vswitch: VSwitch) -> Look {
+        let (ink, marker) = match vswitch {
+            VSwitch::LinuxBridge => (0, Marker::Circle),
+            VSwitch::Direct => (7, Marker::Cross),
+            VSwitch::Basicfwd => (1, Marker::Square),
+            VSwitch::Testpmd => (4, Marker::Ring),
+            VSwitch::Ovs => (5, Marker::Triangle),
+            VSwitch::Snabb => (2, Marker::Diamond),
+            VSwitch::Sriov => (6, Marker::TriangleDown),
+            VSwitch::Vpp => (3, Marker::Pentagon),
+        };
+        Look { ink: Ink(ink), marker, dash: Dash::Solid }
+    }
+
+    /// The look of a value on a series axis; `place` is its place among the figure's series.
+    pub fn of(axis: Axis, value: &Value, place: usize) -> Look {
+        let Value::Name(name) = value else { return Look::ordered(place) };
+        match axis {
+            Axis::V => VSwitch::from_name(name).map_or_else(|| Look::ordered(place), Look::of_switch),
+            Axis::Io => Look::ordered(IO_ALL.iter().position(|&io| io_name(io) == name).unwrap_or(place)),
+            _ => Look::ordered(place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_switches_and_no_two_of_thirty_two_series_look_alike() {
+        let switches: Vec<Look> = VSwitch::ALL.iter().copied().map(Look::of_switch).collect();
+        let series: Vec<Look> = (0..32).map(Look::ordered).collect();
+        for looks in [switches, series] {
+            for (place, look) in looks.iter().enumerate() {
+                assert!(!looks[..place].contains(look));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The columns of the sample table and the list of streams in its metadata: one definition for writing and
+//! reading. It must not know polars.
+
+use serde::{Deserialize, Serialize};
+use wire::{IntervalRecord, Role, RttRecord};
+
+/// Metadata key of the format version.
+pub const VERSION_KEY: &str = "septet.samples.version";
+/// Metadata key of the list of [`Head`]s, JSON.
+pub const STREAMS_KEY: &str = "septet.samples.streams";
+
+/// The process that wrote a row.
+pub const SOURCE: &str = "source";
+/// Its role.
+pub const ROLE: &str = "role";
+/// The kind of row.
+pub const KIND: &str = "kind";
+/// Gaps: the one signed column.
+pub const LOST: &str = "lost";
+/// Round-trip times of round trips and of buckets.
+pub const RTT_NS: &str = "rtt_ns";
+/// Round trips in a bucket.
+pub const COUNT: &str = "count";
+
+/// A column of unsigned 32-bit numbers that records of one kind have.
+pub struct Field<R> {
+    /// Name of the column.
+    pub name: &'static str,
+    /// The record's value.
+    pub get: fn(&R) -> u32,
+    /// Gives the record a value.
+    pub set: fn(&mut R, u32),
+}
+
+macro_rules! field {
+    ($record:ident . $name:ident) => {
+        Field {
+            name: stringify!($name),
+            get: |record: &$record| record.$name,
+            set: |record, value| record.$name = value,
+        }
+    };
+}
+
+/// Columns of interval rows, [`LOST`] aside. Records count intervals from 1, the table from 0, where a time
+/// follows from the number.
+pub const INTERVAL_FIELDS: [Field<IntervalRecord>; 11] = [
+    Field {
+        name: "interval",
+        get: |record| record.index.saturating_sub(1),
+        set: |record, value| record.index = value.saturating_add(1),
+    },
+    field!(IntervalRecord.packets),
+    field!(IntervalRecord.rejected),
+    field!(IntervalRecord.missed),
+    field!(IntervalRecord.duplicates),
+    field!(IntervalRecord.reordered),
+    field!(IntervalRecord.corrupt),
+    field!(IntervalRecord.foreign),
+    field!(IntervalRecord.late_ns_max),
+    field!(IntervalRecord.calls),
+    field!(IntervalRecord.idle_ns),
+];
+
+/// Columns of round-trip rows, [`RTT_NS`] aside.
+pub const RTT_FIELDS: [Field<RttRecord>; 3] =
+    [field!(RttRecord.burst), field!(RttRecord.place), field!(RttRecord.late_ns)];
+
+/// One stream in the metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Name of the process.
+    pub source: String,
+    /// What it did.
+    pub role: Role,
+    /// Interval rows.
+    pub intervals: u64,
+    /// Round-trip rows.
+    pub rtts: u64,
+    /// Overflow rows.
+    pub overflow: u64,
+}
+
+/// The role's name in the table.
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Send => "send",
+        Role::Receive => "receive",
+        Role::Client => "client",
+        Role::Server => "server",
+    }
+}

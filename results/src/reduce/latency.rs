@@ -1,0 +1,123 @@
+//! Round-trip times of the bursts that were due inside the window. It must not know rates or ratios.
+//!
+//! Statistics are exact over raw samples. Round trips beyond the generator's cap, or of bursts that it had
+//! forgotten when the answer came, are only in buckets of three significant digits and belong to no burst:
+//! all of them count, those of the warm-up and the cool-down too, each at its bucket's highest value, which is
+//! at most 0.1 % too long.
+
+use wire::{OverflowRecord, Role, RttRecord};
+
+use crate::dataset::RawStream;
+use crate::metric::Quantity;
+use crate::reduce::Window;
+use crate::statistics::percentile::{EXCEEDANCES_MIN, Share, rank};
+use crate::summary::Reduction;
+use crate::tuple::Tuple;
+
+/// Percentiles that are reported.
+const PERCENTILES: [(Quantity, Share); 5] = [
+    (Quantity::RttP50, Share::P50),
+    (Quantity::RttP90, Share::P90),
+    (Quantity::RttP99, Share::P99),
+    (Quantity::RttP999, Share::P999),
+    (Quantity::RttP9999, Share::P9999),
+];
+
+/// Adds the round trips of all clients to the reduction. A percentile with fewer than [`EXCEEDANCES_MIN`]
+/// expected round trips beyond it is left out.
+pub fn round_trips(reduction: &mut Reduction, streams: &[RawStream], window: &Window, tuple: &Tuple) {
+    let clients = || streams.iter().filter(|stream| stream.role == Role::Client);
+    let due = tuple.rate.fixed_pps().map(|rate_pps| window.bursts(rate_pps, tuple.burst.get()));
+    let inside = |record: &&RttRecord| due.as_ref().is_none_or(|due| due.contains(&u64::from(record.burst)));
+    let mut rtts_ns: Vec<u32> =
+        clients().flat_map(|client| &client.rtts).filter(inside).map(|record| record.rtt_ns).collect();
+    rtts_ns.sort_unstable();
+    let mut buckets: Vec<OverflowRecord> =
+        clients().flat_map(|client| &client.overflow).copied().filter(|bucket| bucket.count > 0).collect();
+    buckets.sort_unstable_by_key(|bucket| bucket.rtt_ns);
+
+    let sorted = Sorted { rtts_ns: &rtts_ns, buckets: &buckets };
+    let count = sorted.count();
+    reduction.rtt_count = count;
+    if count == 0 {
+        return;
+    }
+    let values = &mut reduction.values;
+    values.insert(Quantity::RttMean, sorted.sum_ns() as f64 / count as f64);
+    values.insert(Quantity::RttMin, sorted.at_rank(1) as f64);
+    values.insert(Quantity::RttMax, sorted.at_rank(count) as f64);
+    for (quantity, share) in PERCENTILES {
+        if share.exceedances_expected(count) >= EXCEEDANCES_MIN {
+            values.insert(quantity, sorted.at_rank(rank(share, count)) as f64);
+        }
+    }
+}
+
+/// Round trips in order of their times: single ones, and buckets of them.
+struct Sorted<'a> {
+    rtts_ns: &'a [u32],
+    buckets: &'a [OverflowRecord],
+}
+
+impl Sorted<'_> {
+    fn count(&self) -> u64 {
+        self.buckets.iter().fold(self.rtts_ns.len() as u64, |count, bucket| count.saturating_add(bucket.count))
+    }
+
+    fn sum_ns(&self) -> u128 {
+        let single: u128 = self.rtts_ns.iter().map(|&rtt_ns| u128::from(rtt_ns)).sum();
+        let bucketed = self.buckets.iter().map(|bucket| u128::from(bucket.rtt_ns) * u128::from(bucket.count));
+        bucketed.fold(single, u128::saturating_add)
+    }
+
+    /// The `rank`-th smallest time, from 1; the largest beyond the last.
+    fn at_rank(&self, rank: u64) -> u64 {
+        let mut singles = self.rtts_ns;
+        let mut left = rank;
+        for bucket in self.buckets {
+            let before = singles.partition_point(|&rtt_ns| u64::from(rtt_ns) <= bucket.rtt_ns);
+            if left <= before as u64 {
+                break;
+            }
+            left -= before as u64;
+            singles = &singles[before..];
+            if left <= bucket.count {
+                return bucket.rtt_ns;
+            }
+            left -= bucket.count;
+        }
+        let place = usize::try_from(left.saturating_sub(1)).unwrap_or(usize::MAX);
+        let last = singles.last().or(self.rtts_ns.last()).map_or(0, |&rtt_ns| u64::from(rtt_ns));
+        let largest = self.buckets.last().map_or(last, |bucket| bucket.rtt_ns.max(last));
+        singles.get(place).map_or(largest, |&rtt_ns| u64::from(rtt_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ranks_are_those_of_all_times_sorted(
+            mut rtts_ns in prop::collection::vec(0u32..50, 0..40),
+            mut buckets in prop::collection::vec((0u64..60, 1u64..5), 0..20),
+        ) {
+            rtts_ns.sort_unstable();
+            buckets.sort_unstable();
+            let buckets: Vec<OverflowRecord> =
+                buckets.into_iter().map(|(rtt_ns, count)| OverflowRecord { rtt_ns, count }).collect();
+            let mut all: Vec<u64> = rtts_ns.iter().map(|&rtt_ns| u64::from(rtt_ns)).collect();
+            all.extend(buckets.iter().flat_map(|bucket| std::iter::repeat_n(bucket.rtt_ns, bucket.count as usize)));
+            all.sort_unstable();
+            let sorted = Sorted { rtts_ns: &rtts_ns, buckets: &buckets };
+            prop_assert_eq!(sorted.count(), all.len() as u64);
+            prop_assert_eq!(sorted.sum_ns(), all.iter().map(|&ns| u128::from(ns)).sum::<u128>());
+            for (place, &expected) in (1u64..).zip(&all) {
+                prop_assert_eq!(sorted.at_rank(place), expected);
+            }
+        }
+    }
+}
