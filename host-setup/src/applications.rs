@@ -1,7 +1,7 @@
 //! What the names of applications mean on this host. The only place that turns a name into a file: a client
 //! names, the host decides. It must not know containers or requests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::protocol::{Failure, FailureKind};
 
@@ -36,9 +36,10 @@ pub(crate) fn file_of(name: &str) -> Result<PathBuf, Failure> {
     Ok(file)
 }
 
-/// A BusyBox for the containers, if there is a static one.
+/// A BusyBox for the containers, if there is a static one: the host's, or one that lies beside the agent.
 pub(crate) fn busybox() -> Option<PathBuf> {
-    BUSYBOX.iter().map(Path::new).find(|path| crate::component::elf::is_static(path)).map(Path::to_path_buf)
+    let beside = own_folder().ok().map(|folder| folder.join("busybox"));
+    BUSYBOX.iter().map(PathBuf::from).chain(beside).find(|path| crate::component::elf::is_static(path))
 }
 
 fn own_folder() -> Result<PathBuf, Failure> {

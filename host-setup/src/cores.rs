@@ -169,10 +169,7 @@ fn shortage(needs: &Needs, slots: &[Slot], node: u32) -> String {
     } else {
         format!("NUMA node {node} has {here} of this host's {all}")
     };
-    format!(
-        "{} and housekeeping need {wanted} cores, {has}: oversubscribed, results are indicative",
-        roles.join(", ")
-    )
+    format!("{} and housekeeping need {wanted} cores, {has}: oversubscribed, results are indicative", roles.join(", "))
 }
 
 fn counted(count: u32, noun: &str) -> String {

@@ -13,24 +13,21 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 use self::tree::Tree;
-use crate::affinity::own_cpus;
 use crate::component::DigestCache;
-use crate::failure::During;
-use crate::protocol::Failure;
 use crate::{privilege, sys};
 
-/// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted.
-pub(crate) fn read(refresh: bool) -> Result<Facts, Failure> {
-    let allowed = own_cpus().host(|| "read which CPUs may be used".into())?;
+/// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
+/// are the CPUs that may be used.
+pub(crate) fn read(allowed: &[u32], refresh: bool) -> Facts {
     let tree = Tree::at(Path::new("/"));
     let privilege = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
     let offers = offers::read(privilege, &mut digests);
     digests.save();
-    Ok(Facts {
+    Facts {
         kernel: kernel::read(&tree),
         cpu: machine::cpu(&tree),
-        topology: machine::topology(&tree, &allowed),
+        topology: machine::topology(&tree, allowed),
         memory: machine::memory(&tree),
         virtualisation: surroundings::virtualisation(&tree, sys::hypervisor_signature().as_deref()),
         privilege,
@@ -40,7 +37,7 @@ pub(crate) fn read(refresh: bool) -> Result<Facts, Failure> {
         components: offers.components,
         tuning: surroundings::tuning(&tree),
         aside: surroundings::aside(&tree),
-    })
+    }
 }
 
 /// Everything known of a host without changing it.

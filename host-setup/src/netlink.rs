@@ -161,10 +161,8 @@ impl Netlink {
         message.header.family = AddressFamily::Inet;
         message.header.index = index;
         message.header.prefix_len = prefix;
-        message.attributes = vec![
-            AddressAttribute::Local(IpAddr::V4(address)),
-            AddressAttribute::Address(IpAddr::V4(address)),
-        ];
+        message.attributes =
+            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
         self.create(RouteNetlinkMessage::NewAddress(message))
     }
 

@@ -237,6 +237,13 @@ impl Agent {
         }
     }
 
+    /// Takes the scene down. What its applications did last belongs to no later scene.
+    pub fn teardown(&mut self) -> Result<(), AgentError> {
+        self.done("take the scene down", Op::Teardown)?;
+        self.events.clear();
+        Ok(())
+    }
+
     /// The clean end: the host is given back, the agent says so and exits.
     pub fn bye(mut self) -> Result<(), AgentError> {
         self.done("end the agent", Op::Bye)?;

@@ -3,6 +3,7 @@
 
 use host_setup::facts::Facts;
 use rayon::prelude::*;
+use results::statistics::sequential::{self, Precision};
 use serde::Serialize;
 
 use crate::conditions::{Conditions, Prospect, Ready, Shared};
@@ -15,6 +16,8 @@ use crate::store::{Entry, Index, Standing, TestId};
 const OVERHEAD_MS: u64 = 400;
 /// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
 const ATTEMPTS_EACH: u32 = 3;
+/// A half width that is narrow enough whatever the mean: 50 packets/s, or 50 ns.
+const HALF_WIDTH_FLOOR: f64 = 50.0;
 /// Tests judged by one worker with one set of shared parts.
 const CHUNK: usize = 2048;
 
@@ -206,11 +209,14 @@ pub fn standing(entries: &[Entry], wanted: &Repetitions) -> KeyStanding {
 }
 
 fn enough(valid: &[f64], wanted: &Repetitions) -> bool {
+    let (min, max) = (wanted.min as usize, wanted.max as usize);
     match wanted.ci {
-        _ if valid.len() < wanted.min as usize => false,
-        None => true,
-        Some(_) if valid.len() >= wanted.max as usize => true,
-        Some(ci) => results::statistics::interval_within(valid, ci),
+        None => valid.len() >= min,
+        Some(ci) => {
+            let precision =
+                Precision { min, max, half_width_ratio: ci, half_width_floor: HALF_WIDTH_FLOOR };
+            valid.len() >= min && sequential::enough(valid, &precision)
+        }
     }
 }
 

@@ -72,6 +72,9 @@ pub enum RunError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A program is not what it was when the plan was made.
+    #[error("failed to measure what was planned: {0} has changed since; run again")]
+    Changed(String),
     /// Samples could not be encoded.
     #[error("failed to encode samples: {0}")]
     Samples(#[from] DatasetError),
@@ -96,6 +99,9 @@ pub fn run(
         Err(AgentError::Interrupted) => return Ok(Finished { interrupted: true, ..Finished::default() }),
         other => other?,
     };
+    if let Some(file) = changed_since(facts, &achieved) {
+        return Err(RunError::Changed(file));
+    }
     let mut runner = Runner {
         workspace,
         agent,
@@ -117,6 +123,12 @@ pub fn run(
     closed?;
     agent.done("give the host back", Op::Release)?;
     Ok(finished)
+}
+
+/// The first file that the agent staged for containers and that is not what keys were made of.
+fn changed_since(facts: &Facts, achieved: &Achieved) -> Option<String> {
+    let known = |staged: &(String, String)| facts.components.iter().any(|component| component.files.contains(staged));
+    achieved.staged.iter().find(|staged| !known(staged)).map(|(name, _)| name.clone())
 }
 
 /// A test that wants a repetition in this block.

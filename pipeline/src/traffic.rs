@@ -144,6 +144,7 @@ pub fn scene(
             configuration,
         },
         containers,
+        housekeeping: cores.housekeeping,
     }
 }
 

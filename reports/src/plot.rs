@@ -315,7 +315,7 @@ mod tests {
     proptest! {
         #[test]
         fn axes_are_finite_and_hold_their_values(
-            mut values in prop::collection::vec(1e-6f64..1e12, 1..40), log in 0..3
+            mut values in prop::collection::vec(1e-6f64..1e12, 1..40), log in 0usize..3
         ) {
             values.sort_by(f64::total_cmp);
             values.dedup();

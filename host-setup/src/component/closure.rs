@@ -77,8 +77,7 @@ pub(super) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, Co
 }
 
 fn read(path: &Path, inherited_rpath: Vec<PathBuf>) -> Result<Open, ComponentError> {
-    let bytes =
-        fs::read(path).map_err(|source| ComponentError::Read { path: path.display().to_string(), source })?;
+    let bytes = fs::read(path).map_err(|source| ComponentError::Read { path: path.display().to_string(), source })?;
     Ok(Open { path: path.to_path_buf(), bytes, inherited_rpath })
 }
 
@@ -122,7 +121,8 @@ fn read_cache(bytes: &[u8]) -> Vec<(String, String)> {
     const KINDS: [u32; 2] = [0x0303, 0x0a03];
     let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else { return Vec::new() };
     let bytes = &bytes[start..];
-    let number = |place: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(place..place + 4)?.try_into().ok()?)) };
+    let number =
+        |place: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(place..place + 4)?.try_into().ok()?)) };
     let text = |place: u32| -> Option<String> {
         let rest = bytes.get(place as usize..)?;
         let end = rest.iter().position(|byte| *byte == 0)?;
@@ -143,6 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::print_stdout, reason = "a skipped test prints its reason")]
     fn the_cache_of_this_machine_knows_the_c_library() {
         let Ok(bytes) = fs::read("/etc/ld.so.cache") else {
             println!("skipped: this machine has no /etc/ld.so.cache");

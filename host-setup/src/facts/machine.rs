@@ -61,16 +61,16 @@ pub(super) fn topology(tree: &Tree, allowed: &[u32]) -> Vec<Core> {
 /// The lowest CPU of the hyper-threads that share a core. `core_id` will not do: it is unique within a die, or
 /// a cluster, only.
 fn core_of(tree: &Tree, cpu: u32) -> u32 {
-    let siblings = ["core_cpus_list", "thread_siblings_list"]
-        .map(|file| tree.cpus(&format!("{CPUS}/cpu{cpu}/topology/{file}")));
+    let siblings =
+        ["core_cpus_list", "thread_siblings_list"].map(|file| tree.cpus(&format!("{CPUS}/cpu{cpu}/topology/{file}")));
     siblings.into_iter().flatten().min().unwrap_or(cpu)
 }
 
 pub(super) fn memory(tree: &Tree) -> Memory {
     let info = tree.text("proc/meminfo").unwrap_or_default();
-    let total_kib = info.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
+    let total_kib = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     let hugepages = |node: u32| {
         let folder = format!("{NODES}/node{node}/hugepages/hugepages-2048kB");
         let count = |file: &str| tree.number::<u64>(&format!("{folder}/{file}"));
@@ -121,11 +121,8 @@ mod tests {
     #[test]
     fn hybrid_kinds_and_siblings() {
         let list = format!("{CPUS}/cpu1/topology/thread_siblings_list");
-        let (_root, tree) = invent(&[
-            ("sys/devices/cpu_core/cpus", "0-1"),
-            ("sys/devices/cpu_atom/cpus", "2"),
-            (&list, "0-1"),
-        ]);
+        let (_root, tree) =
+            invent(&[("sys/devices/cpu_core/cpus", "0-1"), ("sys/devices/cpu_atom/cpus", "2"), (&list, "0-1")]);
         let cores = topology(&tree, &[0, 1, 2]);
         let kinds: Vec<Option<&str>> = cores.iter().map(|core| core.kind.as_deref()).collect();
         assert_eq!(kinds, [Some("performance"), Some("performance"), Some("efficiency")]);

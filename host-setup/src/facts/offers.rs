@@ -79,9 +79,9 @@ fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> V
     for application in &APPLICATIONS {
         let io = application.io.iter().map(|name| (*name).into()).collect();
         let mut offer = Offer { name: application.name.into(), missing: None, components: Vec::new(), io };
-        let found = file_of(application.name).map_err(|failure| failure.message).and_then(|path| {
-            fingerprint(Path::new("/"), application.name, &[&path], &[], digests).map_err(failed)
-        });
+        let found = file_of(application.name)
+            .map_err(|failure| failure.message)
+            .and_then(|path| fingerprint(Path::new("/"), application.name, &[&path], &[], digests).map_err(failed));
         match found {
             Ok(component) => {
                 offer.components.push(component.name.clone());

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn tuning_of_three_drivers_and_none() {
         let cpu = "sys/devices/system/cpu";
-        let (governor0, governor1) = (format!("{cpu}/cpufreq/policy0/scaling_governor"), format!("{cpu}/cpufreq/policy1/scaling_governor"));
+        let (governor0, governor1) =
+            (format!("{cpu}/cpufreq/policy0/scaling_governor"), format!("{cpu}/cpufreq/policy1/scaling_governor"));
         let no_turbo = format!("{cpu}/intel_pstate/no_turbo");
         let boost = format!("{cpu}/cpufreq/boost");
         let intel = tuning(&invent(&[(&governor0, "performance"), (&governor1, "performance"), (&no_turbo, "1")]).1);

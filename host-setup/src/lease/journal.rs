@@ -59,7 +59,8 @@ impl JournalFile {
             return Ok(words);
         }
         let message = format!("restore {}", problems.join(", "));
-        let advice = format!("restore it by hand, then remove {}; until then the host is not leased", self.path.display());
+        let advice =
+            format!("restore it by hand, then remove {}; until then the host is not leased", self.path.display());
         Err(Failure::new(FailureKind::Host, message).advise(advice))
     }
 

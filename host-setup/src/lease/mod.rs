@@ -64,12 +64,7 @@ impl Tree for HostTree<'_> {
 
 /// Changes one setting and returns what the kernel made of it. Nothing is written, and nothing is noted, if
 /// it has the value already.
-pub(crate) fn change(
-    tree: &mut impl Tree,
-    record: &mut impl Record,
-    path: &str,
-    new: &str,
-) -> std::io::Result<String> {
+pub(crate) fn change(tree: &mut impl Tree, record: &mut impl Record, path: &str, new: &str) -> std::io::Result<String> {
     let old = tree.read(path)?;
     if old == new {
         return Ok(old);
@@ -101,28 +96,20 @@ pub(crate) fn restore(tree: &mut impl Tree, entries: &[Entry]) -> Vec<Restored> 
 }
 
 fn restore_one(tree: &mut impl Tree, path: &str, old: &str, new: &str, became: Option<&str>) -> Restored {
-    let attempt = |tree: &mut dyn FnMut() -> std::io::Result<Restored>| {
-        tree().unwrap_or_else(|error| Restored::Failed {
-            path: path.into(),
-            old: old.into(),
-            problem: error.to_string(),
-        })
+    let failed = |problem: String| Restored::Failed { path: path.into(), old: old.into(), problem };
+    let now = match tree.read(path) {
+        Ok(now) if now == old => return Restored::Back,
+        Ok(now) => now,
+        Err(error) => return failed(error.to_string()),
     };
-    attempt(&mut || {
-        let now = tree.read(path)?;
-        if now == old {
-            return Ok(Restored::Back);
-        }
-        if became.is_some_and(|became| now != became && now != new) {
-            return Ok(Restored::ChangedByOthers { path: path.into(), value: now });
-        }
-        tree.write(path, old)?;
-        let now = tree.read(path)?;
-        if now == old {
-            return Ok(Restored::Back);
-        }
-        Ok(Restored::Failed { path: path.into(), old: old.into(), problem: format!("it became {now}") })
-    })
+    if became.is_some_and(|became| now != became && now != new) {
+        return Restored::ChangedByOthers { path: path.into(), value: now };
+    }
+    match tree.write(path, old).and_then(|()| tree.read(path)) {
+        Ok(now) if now == old => Restored::Back,
+        Ok(now) => failed(format!("it became {now}")),
+        Err(error) => failed(error.to_string()),
+    }
 }
 
 /// Makes the host what `setup` says and returns what it became. What was changed is in the journal, also on

@@ -136,8 +136,10 @@ fn check_container(container: &Container) -> Result<CheckedContainer, SceneError
     }
     check_cpus(&place(), &container.cpus)?;
     if !(4096..=OUTPUT_BYTES_MAX).contains(&container.output_bytes_max) {
-        let problem = format!("an output folder of {} bytes is not between 4096 and {OUTPUT_BYTES_MAX}",
-            container.output_bytes_max);
+        let problem = format!(
+            "an output folder of {} bytes is not between 4096 and {OUTPUT_BYTES_MAX}",
+            container.output_bytes_max
+        );
         return Err(wrong(&place(), problem));
     }
     let link = check_link(&container.link).map_err(|problem| wrong(&place(), problem))?;
@@ -180,7 +182,8 @@ fn check_network(text: &str) -> Result<(Ipv4Addr, u8), String> {
 fn check_address(text: &str) -> Result<Ipv4Addr, String> {
     let problem = || format!("{} is not the IPv4 address of a host", quoted(text));
     let address: Ipv4Addr = text.parse().map_err(|_| problem())?;
-    let unusable = address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback();
+    let unusable =
+        address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback();
     if unusable { Err(problem()) } else { Ok(address) }
 }
 

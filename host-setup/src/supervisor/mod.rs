@@ -6,8 +6,10 @@ pub(crate) mod held;
 pub(crate) mod lock;
 mod output;
 mod relay;
+mod request;
+mod waiting;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -18,22 +20,17 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use self::held::Held;
 use self::lock::Attempt;
 use self::output::Output;
+pub(crate) use self::request::REQUEST_BYTES_MAX;
+use self::request::Refused;
+use self::waiting::Waiting;
 use crate::affinity::{own_cpus, pin};
 use crate::failure::During;
 use crate::lease::JournalFile;
-use crate::lines::{Lines, Read, read_some, send_all, to_line};
+use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
 use crate::protocol::{
-    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Reply, Request, Setup,
+    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Reply, Request,
 };
 use crate::snapshot;
-
-/// Longest request, bytes.
-pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
-/// How often a client that waits is told for whom.
-const WAITING_EVERY: Duration = Duration::from_secs(3);
-/// How often the lock is tried when its holder cannot be watched.
-const RETRY: Duration = Duration::from_millis(50);
-
 /// Speaks the protocol on standard input and output until the client says bye or is gone, or a signal ends
 /// it. A failure here is one to leave the host in order.
 pub(crate) fn serve() -> Result<(), Failure> {
@@ -72,22 +69,6 @@ pub(crate) fn recover_if_free() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A lease request that waits for another holder.
-struct Waiting {
-    id: u64,
-    setup: Setup,
-    until: Instant,
-    said: Option<Instant>,
-    watch: Option<OwnedFd>,
-}
-
-impl Waiting {
-    /// Whether it is time to tell the client again.
-    fn must_say(&self) -> bool {
-        self.said.is_none_or(|said| said.elapsed() >= WAITING_EVERY)
-    }
-}
-
 struct Supervisor {
     signals: SignalFd,
     /// All that it may use; while a scene stands it keeps to the housekeeping CPU.
@@ -118,6 +99,7 @@ struct Ready {
 
 impl Supervisor {
     fn run(&mut self) -> Result<(), Failure> {
+        let mut ended = false;
         loop {
             let ready = self.wait()?;
             if ready.signal {
@@ -131,8 +113,8 @@ impl Supervisor {
             }
             if ready.input {
                 match self.input.read_from(std::io::stdin()).host(|| "read a request".into())? {
-                    // Whoever closes its end is gone, whatever it asked before.
-                    Read::End => return Ok(()),
+                    // What is asked already is answered; whoever waits for more than that is gone.
+                    Read::End => ended = true,
                     Read::Some | Read::Later => {}
                 }
             }
@@ -141,9 +123,16 @@ impl Supervisor {
                 && self.pending.is_none()
                 && let Some(line) = self.input.next()
             {
-                if self.answer_line(&line.bytes, line.cut)? == Next::Exit {
-                    return self.say_rest();
+                if self.answer_line(&line)? == Next::Exit {
+                    return self.output.write_rest(&self.signals);
                 }
+            }
+            if ended {
+                return if self.waiting.is_none() && self.pending.is_none() {
+                    self.output.write_rest(&self.signals)
+                } else {
+                    Ok(())
+                };
             }
             if self.spoke.elapsed() >= Duration::from_millis(HEARTBEAT_MS) && self.may_speak() {
                 self.say(&Message::Event(Event::Heartbeat))?;
@@ -155,10 +144,7 @@ impl Supervisor {
     fn wait(&mut self) -> Result<Ready, Failure> {
         let mut until = self.spoke + Duration::from_millis(HEARTBEAT_MS);
         if let Some(waiting) = &self.waiting {
-            until = until.min(waiting.until);
-            if waiting.watch.is_none() {
-                until = until.min(Instant::now() + RETRY);
-            }
+            until = until.min(waiting.next());
         }
         let timeout = until.saturating_duration_since(Instant::now()).saturating_add(Duration::from_millis(1));
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
@@ -176,8 +162,8 @@ impl Supervisor {
             fds.len() - 1
         });
         // A hang-up wakes the loop, which tries the lock again.
-        if let Some(watch) = self.waiting.as_ref().and_then(|waiting| waiting.watch.as_ref()) {
-            fds.push(PollFd::new(watch.as_fd(), PollFlags::POLLIN));
+        if let Some(watch) = self.waiting.as_ref().and_then(Waiting::fd) {
+            fds.push(PollFd::new(watch, PollFlags::POLLIN));
         }
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -192,36 +178,18 @@ impl Supervisor {
         })
     }
 
-    fn answer_line(&mut self, line: &[u8], cut: bool) -> Result<Next, Failure> {
-        if cut {
-            let message = format!("read a request: it is longer than {REQUEST_BYTES_MAX} bytes");
-            return self.refuse(0, Failure::new(FailureKind::Request, message));
+    fn answer_line(&mut self, line: &Line) -> Result<Next, Failure> {
+        match request::parse(line, self.greeted) {
+            Ok(request) => self.answer_request(request, &line.bytes),
+            Err(Refused { id, failure }) => self.refuse(id, failure),
         }
-        let request: Request = match serde_json::from_slice(line) {
-            Ok(request) => request,
-            Err(error) => {
-                #[derive(serde::Deserialize)]
-                struct Numbered {
-                    id: u64,
-                }
-                let id = serde_json::from_slice::<Numbered>(line).map_or(0, |numbered| numbered.id);
-                let message = format!("read a request: {error}");
-                let advice = "client and agent may be of different versions";
-                return self.refuse(id, Failure::new(FailureKind::Request, message).advise(advice));
-            }
-        };
-        if !self.greeted && !matches!(request.op, Op::Hello { .. }) {
-            let message = "answer before a hello: it must be the first request";
-            return self.refuse(request.id, Failure::new(FailureKind::Request, message));
-        }
-        self.answer_request(request, line)
     }
 
     fn answer_request(&mut self, request: Request, line: &[u8]) -> Result<Next, Failure> {
         let id = request.id;
         let result = match request.op {
             Op::Hello { protocol } => self.greet(protocol),
-            Op::Facts { refresh } => crate::facts::read(refresh).map(|facts| Answer::Facts(Box::new(facts))),
+            Op::Facts { refresh } => Ok(Answer::Facts(Box::new(crate::facts::read(&self.cpus, refresh)))),
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
             Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new()).map(Answer::Snapshot),
             Op::Lease { wait_ms, setup } => {
@@ -229,8 +197,7 @@ impl Supervisor {
                     let message = "lease the host: this agent holds it already";
                     return self.refuse(id, Failure::new(FailureKind::Request, message));
                 }
-                let until = Instant::now() + Duration::from_millis(wait_ms.min(u64::from(u32::MAX)));
-                self.waiting = Some(Waiting { id, setup, until, said: None, watch: None });
+                self.waiting = Some(Waiting::new(id, setup, wait_ms));
                 self.try_lease()?;
                 return Ok(Next::GoOn);
             }
@@ -241,10 +208,8 @@ impl Supervisor {
                 return Ok(Next::Exit);
             }
             Op::Build { scene } => {
-                if let Some(cpu) = scene.housekeeping {
-                    // The worker says if there is no such CPU.
-                    let _ = pin(&[cpu]);
-                }
+                // The worker says if there is no such CPU.
+                let _ = pin(scene.housekeeping.as_ref().map_or(&self.cpus, std::slice::from_ref));
                 return self.pass_on(id, line);
             }
             Op::Start { .. } | Op::Send { .. } | Op::Collect { .. } | Op::Teardown | Op::Snapshot => {
@@ -258,7 +223,9 @@ impl Supervisor {
     fn greet(&mut self, protocol: u32) -> Result<Answer, Failure> {
         if protocol != PROTOCOL {
             let message = format!("greet: the client speaks protocol {protocol}, this agent {PROTOCOL}");
-            return Err(Failure::new(FailureKind::Request, message).advise("install septet and septet-host of one version"));
+            return Err(
+                Failure::new(FailureKind::Request, message).advise("install septet and septet-host of one version")
+            );
         }
         self.greeted = true;
         Ok(Answer::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into() })
@@ -281,7 +248,7 @@ impl Supervisor {
     fn try_lease(&mut self) -> Result<(), Failure> {
         let Some(mut waiting) = self.waiting.take() else { return Ok(()) };
         let id = waiting.id;
-        if waiting.watch.as_ref().is_some_and(still_open) && Instant::now() < waiting.until && !waiting.must_say() {
+        if !waiting.must_try() {
             self.waiting = Some(waiting);
             return Ok(());
         }
@@ -294,17 +261,17 @@ impl Supervisor {
                 }
                 Err(failure) => self.reply(id, Err(failure))?,
             },
-            Ok(Attempt::Busy { holder, .. }) if Instant::now() >= waiting.until => {
+            Ok(Attempt::Busy { holder, .. }) if waiting.is_over() => {
                 let message = format!("lease the host: {holder} holds it");
                 let advice = "wait for it to end; two measurements never share a host";
                 self.reply(id, Err(Failure::new(FailureKind::Busy, message).advise(advice)))?;
             }
             Ok(Attempt::Busy { holder, watch }) => {
                 if waiting.must_say() {
-                    waiting.said = Some(Instant::now());
+                    waiting.has_said();
                     self.say(&Message::Event(Event::Waiting { holder }))?;
                 }
-                waiting.watch = watch;
+                waiting.watch(watch);
                 self.waiting = Some(waiting);
             }
         }
@@ -376,35 +343,10 @@ impl Supervisor {
         self.spoke = Instant::now();
         Ok(())
     }
-
-    /// Writes what is queued, as the last thing: the client waits for it, or its end of the pipe is closed.
-    fn say_rest(&mut self) -> Result<(), Failure> {
-        while !self.output.is_empty() {
-            let mut fds = [
-                PollFd::new(self.output.fd(), PollFlags::POLLOUT),
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => Err(error).host(|| "write an answer".into())?,
-            }
-            let signal = fds[1].revents().is_some_and(|events| !events.is_empty());
-            if signal || self.output.write().is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
 }
 
 #[derive(PartialEq, Eq)]
 enum Next {
     GoOn,
     Exit,
-}
-
-/// Whether a connection to the holder has not hung up.
-fn still_open(watch: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
-    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
 }

@@ -6,7 +6,12 @@ use std::io::Stdout;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signalfd::SignalFd;
 use nix::unistd::write;
+
+use crate::failure::During;
+use crate::protocol::Failure;
 
 /// A pipe that poll calls writable takes this much without blocking.
 const CHUNK_BYTES: usize = 4096;
@@ -46,6 +51,22 @@ impl Output {
             Ok(length) => drop(self.queue.drain(..length)),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Writes what is queued, as the last thing, unless a signal comes or the client is gone.
+    pub(super) fn write_rest(&mut self, signals: &SignalFd) -> Result<(), Failure> {
+        while !self.is_empty() {
+            let mut fds = [PollFd::new(self.fd(), PollFlags::POLLOUT), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => Err(error).host(|| "write an answer".into())?,
+            }
+            let signal = fds[1].revents().is_some_and(|events| !events.is_empty());
+            if signal || self.write().is_err() {
+                break;
+            }
         }
         Ok(())
     }

@@ -96,38 +96,27 @@ impl Streams {
         }
     }
 
-    /// Reads what is there of standard output.
+    /// Reads once from standard output.
     pub(super) fn read_stdout(&mut self) {
-        while let Some(stdout) = &self.stdout {
-            match self.lines.read_from(stdout) {
-                Ok(Read::Some) => {}
-                Ok(Read::Later) => return,
-                Ok(Read::End) | Err(_) => {
-                    self.lines.end();
-                    self.stdout = None;
-                }
-            }
-        }
+        read_once(&mut self.stdout, &mut self.lines);
     }
 
-    /// Reads what is there of standard error.
+    /// Reads once from standard error.
     pub(super) fn read_stderr(&mut self) {
-        while let Some(stderr) = &self.stderr {
-            match self.complaints.read_from(stderr) {
-                Ok(Read::Some) => {}
-                Ok(Read::Later) => break,
-                Ok(Read::End) | Err(_) => {
-                    self.complaints.end();
-                    self.stderr = None;
-                }
-            }
-        }
+        read_once(&mut self.stderr, &mut self.complaints);
         while let Some(line) = self.complaints.next() {
             if self.last_lines.len() == LAST_LINES {
                 self.last_lines.pop_front();
             }
             self.last_lines.push_back(line.text());
         }
+    }
+
+    /// Reads what a dead application has left.
+    pub(super) fn read_to_the_end(&mut self) {
+        while read_once(&mut self.stdout, &mut self.lines) {}
+        while read_once(&mut self.stderr, &mut self.complaints) {}
+        self.read_stderr();
     }
 
     /// The next line of standard output.
@@ -139,4 +128,18 @@ impl Streams {
     pub(super) fn last_lines(&self) -> Vec<String> {
         self.last_lines.iter().cloned().collect()
     }
+}
+
+/// Reads once; closes the stream at its end. Whether there may be more now.
+fn read_once(stream: &mut Option<OwnedFd>, lines: &mut Lines) -> bool {
+    let Some(open) = stream else { return false };
+    match lines.read_from(open) {
+        Ok(Read::Some) => return true,
+        Ok(Read::Later) => {}
+        Ok(Read::End) | Err(_) => {
+            lines.end();
+            *stream = None;
+        }
+    }
+    false
 }

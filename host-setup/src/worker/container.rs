@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use nix::sys::prctl;
@@ -21,6 +20,7 @@ use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, setho
 use super::application::{Inside, Streams, pipes};
 use super::rootfs::Rootfs;
 use crate::affinity::pin;
+use crate::containers::{CAPABILITIES, ENVIRONMENT};
 use crate::failure::During;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind};
@@ -34,8 +34,6 @@ const BECOME_THE_APPLICATION: &[u8] = b"a";
 const DONE: &[u8] = b"d";
 /// A step of a container takes milliseconds; this bounds a host that hangs.
 const STEP: Duration = Duration::from_secs(20);
-/// Capabilities of applications: raw sockets, and socket buffers beyond the host's limit.
-const KEPT_CAPABILITIES: [libc::c_ulong; 2] = [12, 13];
 
 /// How far a container has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +127,10 @@ impl Container {
             }
             State::Ended(status) => {
                 let message = format!("start the application of container {name}: it has ended with {status}");
-                return Err(Failure { last_lines: self.streams.last_lines(), ..Failure::new(FailureKind::Scene, message) });
+                return Err(Failure {
+                    last_lines: self.streams.last_lines(),
+                    ..Failure::new(FailureKind::Scene, message)
+                });
             }
         }
         tell(&self.control, BECOME_THE_APPLICATION);
@@ -167,9 +168,8 @@ impl Container {
             return match &bytes[..length] {
                 DONE => Ok(()),
                 [] if may_execute => Ok(()),
-                failure => Err(serde_json::from_slice(failure).unwrap_or_else(|_| {
-                    Failure::new(FailureKind::Scene, format!("{}: it died", doing()))
-                })),
+                failure => Err(serde_json::from_slice(failure)
+                    .unwrap_or_else(|_| Failure::new(FailureKind::Scene, format!("{}: it died", doing())))),
             };
         }
     }
@@ -220,7 +220,7 @@ fn hold(
     let text = |text: String| CString::new(text).scene(doing);
     let arguments = arguments.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let program = CString::new(program).scene(doing)?;
-    execve(&program, &arguments, &[c"PATH=/bin:/usr/bin:/usr/sbin"]).scene(doing)
+    execve(&program, &arguments, &[ENVIRONMENT]).scene(doing)
 }
 
 fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Failure> {
@@ -240,7 +240,7 @@ fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Fa
 }
 
 fn drop_privileges() -> nix::Result<()> {
-    for capability in (0..64).filter(|capability| !KEPT_CAPABILITIES.contains(capability)) {
+    for capability in (0..64).filter(|number| CAPABILITIES.iter().all(|(_, kept)| kept != number)) {
         match sys::drop_from_bounding_set(capability) {
             Ok(()) => {}
             Err(Errno::EINVAL) => break,

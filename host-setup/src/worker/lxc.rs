@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 
 use super::rootfs::Rootfs;
+use crate::containers::lxc_configuration;
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::protocol::Failure;
-use crate::scene::OUTPUT_FOLDER;
 use crate::scene::checked::CheckedContainer;
 
 /// Private to the worker, like all of /run.
@@ -38,26 +38,6 @@ pub(crate) fn programs(privilege: Privilege) -> Result<Vec<PathBuf>, String> {
     }
 }
 
-/// What LXC is told. `lxc.net.0.type = none` leaves the container in the network namespace that it is
-/// started in, which is its own already and has the link.
-fn configuration(checked: &CheckedContainer, root: &Path, output: &Path) -> String {
-    let lines = [
-        format!("lxc.uts.name = {}", checked.name),
-        format!("lxc.rootfs.path = dir:{}", root.display()),
-        "lxc.rootfs.options = ro".into(),
-        format!("lxc.mount.entry = {} {} none bind,nosuid,nodev,noexec 0 0", output.display(), &OUTPUT_FOLDER[1..]),
-        "lxc.net.0.type = none".into(),
-        "lxc.autodev = 0".into(),
-        "lxc.console.path = none".into(),
-        "lxc.tty.max = 0".into(),
-        "lxc.pty.max = 0".into(),
-        "lxc.cap.keep = net_raw net_admin".into(),
-        "lxc.no_new_privs = 1".into(),
-        "lxc.apparmor.profile = unconfined".into(),
-    ];
-    lines.join("\n") + "\n"
-}
-
 /// Prepares the process that will become `lxc-execute`.
 pub(super) fn prepare(checked: &CheckedContainer, rootfs: &Rootfs, output: &Path) -> Result<(), Failure> {
     let doing = || format!("prepare LXC for container {}", checked.name);
@@ -69,12 +49,13 @@ pub(super) fn prepare(checked: &CheckedContainer, rootfs: &Rootfs, output: &Path
     }
     let file = configuration_file(&checked.name);
     fs::create_dir_all(Path::new(FOLDER).join(&checked.name)).scene(doing)?;
-    fs::write(file, configuration(checked, rootfs.path(), output)).scene(doing)
+    fs::write(file, lxc_configuration(&checked.name, &rootfs.path().to_string_lossy(), &output.to_string_lossy()))
+        .scene(doing)
 }
 
 /// Program and arguments that run the application.
 pub(super) fn command(checked: &CheckedContainer) -> (String, Vec<String>) {
-        let file = configuration_file(&checked.name);
+    let file = configuration_file(&checked.name);
     let arguments = ["lxc-execute", "-n", &checked.name, "-P", FOLDER, "-f", &file.to_string_lossy(), "--"];
     let arguments = arguments.into_iter().map(str::to_owned).chain([format!("/bin/{}", checked.application)]);
     (EXECUTE.into(), arguments.collect())

@@ -17,17 +17,18 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use self::application::Streams;
 use self::container::State;
 pub(crate) use self::lxc::programs as lxc_programs;
 use self::rootfs::Rootfs;
 pub(crate) use self::rootfs::Sources;
 use self::stage::Stage;
+use crate::affinity::{own_cpus, pin};
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lines::{Lines, Read, send_all, to_line};
-use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
-use crate::affinity::{own_cpus, pin};
 use crate::privilege::become_root;
+use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
 use crate::snapshot;
 use crate::sys;
 
@@ -100,7 +101,14 @@ impl<'a> Worker<'a> {
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .host(|| "wait for signals".into())?;
         let rootfs = Rootfs::build(sources)?;
-        Ok(Worker { socket, signals, rootfs, privilege, stage: None, cpus: own_cpus().host(|| "read the CPUs of the agent".into())? })
+        Ok(Worker {
+            socket,
+            signals,
+            rootfs,
+            privilege,
+            stage: None,
+            cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
+        })
     }
 
     /// Until the supervisor closes its end; the death of this process then takes everything along.
@@ -116,8 +124,8 @@ impl<'a> Worker<'a> {
                     },
                     Ready::Children => self.reap(),
                     Ready::Stdout(place) => self.pass_lines(place),
-                    Ready::Stderr(place) => self.with_streams(place, |streams| streams.read_stderr()),
-                    Ready::Stdin(place) => self.with_streams(place, |streams| streams.write()),
+                    Ready::Stderr(place) => self.with_streams(place, Streams::read_stderr),
+                    Ready::Stdin(place) => self.with_streams(place, Streams::write),
                 }
             }
             // Not inside the loop above: a request may change what the places stand for.
@@ -217,8 +225,9 @@ impl<'a> Worker<'a> {
         while let Ok(Some(_)) = self.signals.read_signal() {}
         let ended = self.stage.as_mut().map(Stage::reap).unwrap_or_default();
         for place in ended {
+            // Everything in its namespaces has died with it, so its streams end.
+            self.with_streams(place, Streams::read_to_the_end);
             self.pass_lines(place);
-            self.with_streams(place, |streams| streams.read_stderr());
             let Some(container) = self.stage.as_ref().and_then(|stage| stage.containers.get(place)) else { continue };
             if let State::Ended(status) = container.state {
                 let last_lines = container.streams.last_lines();
@@ -227,6 +236,7 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Passes on what one read brings.
     fn pass_lines(&mut self, place: usize) {
         let mut lines = Vec::new();
         self.with_streams(place, |streams| {
@@ -239,7 +249,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn with_streams(&mut self, place: usize, act: impl FnOnce(&mut application::Streams)) {
+    fn with_streams(&mut self, place: usize, act: impl FnOnce(&mut Streams)) {
         if let Some(container) = self.stage.as_mut().and_then(|stage| stage.containers.get_mut(place)) {
             act(&mut container.streams);
         }

@@ -12,14 +12,15 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
 use crate::applications::{APPLICATIONS, busybox, file_of};
+use crate::containers::{DEVICES, FOLDERS};
 use crate::failure::During;
 use crate::protocol::Failure;
+use crate::scene::OUTPUT_FOLDER;
 
 const NOTHING: Option<&str> = None;
 /// Below the worker's private /run.
 const ROOT: &str = "/run/septet/root";
 const OUTPUTS: &str = "/run/septet/out";
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
 /// Programs to put into the root, opened before the mounts below hide where they lie.
 pub(crate) struct Sources(Vec<(String, File)>);
@@ -60,7 +61,7 @@ impl Rootfs {
         fs::create_dir_all(ROOT).host(|| "create the folder of the containers' root".into())?;
         fs::create_dir_all(OUTPUTS).host(|| "create the folder of the containers' output".into())?;
         tmpfs(Path::new(ROOT), "size=256m,mode=755", MsFlags::empty())?;
-        for folder in ["bin", "dev", "out", "proc"] {
+        for folder in FOLDERS {
             let path = Path::new(ROOT).join(folder);
             fs::create_dir(&path).host(|| format!("create /{folder} of the containers' root"))?;
         }
@@ -113,7 +114,7 @@ impl Rootfs {
     /// Makes the root this process's own, read-only, with `output` as its output folder, and forgets all else.
     /// The process must be in a mount namespace of its own.
     pub(super) fn enter(&self, output: &Path) -> Result<(), Failure> {
-        let inside = Path::new(ROOT).join("out");
+        let inside = Path::new(ROOT).join(OUTPUT_FOLDER.trim_start_matches('/'));
         mount(Some(output), &inside, NOTHING, MsFlags::MS_BIND, NOTHING).scene(|| "mount the output folder".into())?;
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
         mount(NOTHING, ROOT, NOTHING, read_only, NOTHING).scene(|| "make the root read-only".into())?;
@@ -151,7 +152,8 @@ fn bind_device(device: &str) -> Result<(), Failure> {
     let inside = Path::new(ROOT).join("dev").join(device);
     let outside = Path::new("/dev").join(device);
     File::create(&inside).host(|| format!("create /dev/{device} of the containers' root"))?;
-    mount(Some(&outside), &inside, NOTHING, MsFlags::MS_BIND, NOTHING).host(|| format!("show /dev/{device} to containers"))
+    mount(Some(&outside), &inside, NOTHING, MsFlags::MS_BIND, NOTHING)
+        .host(|| format!("show /dev/{device} to containers"))
 }
 
 /// Copies a program into the root and returns its BLAKE3, hex.

@@ -79,7 +79,8 @@ impl Stage {
         let mut result = self.switch.take().map_or(Ok(()), |mut switch| switch.stop());
         for container in &mut self.containers {
             if !matches!(container.state, State::Ended(_)) {
-                let reaped = waitpid(container.pid, None).scene(|| format!("reap container {}", container.checked.name));
+                let reaped =
+                    waitpid(container.pid, None).scene(|| format!("reap container {}", container.checked.name));
                 result = result.and(reaped.map(drop));
             }
             result = result.and(rootfs.remove_output(&container.output));

@@ -17,14 +17,18 @@ pub struct Listed {
     pub values: Vec<AxisValue>,
     /// How many there are.
     pub count: u64,
-    /// The place of each, or one place of the range that they came from.
-    pub spans: Vec<Span>,
+    /// Where they are.
+    pub spans: Spans,
 }
 
-impl Listed {
+/// The places of values: of each, or the one place of the range that all of them came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spans(Vec<Span>);
+
+impl Spans {
     /// The place of a value.
-    pub fn span(&self, index: usize) -> Span {
-        self.spans.get(index).or_else(|| self.spans.first()).cloned().unwrap_or_default()
+    pub fn of(&self, index: usize) -> Span {
+        self.0.get(index).or_else(|| self.0.first()).cloned().unwrap_or_default()
     }
 }
 
@@ -36,7 +40,7 @@ pub fn read(axis: Axis, node: &Node<'_>, findings: &mut Findings<'_>) -> Option<
             findings.error(node.span(), format!("axis {axis} is empty"), Some("give it at least one value".into()));
             return None;
         }
-        let mut listed = Listed { values: Vec::new(), count: array.len() as u64, spans: Vec::new() };
+        let mut listed = Listed { values: Vec::new(), count: array.len() as u64, spans: Spans(Vec::new()) };
         let mut known: HashMap<AxisValue, usize> = HashMap::new();
         let mut sound = true;
         for element in array.iter() {
@@ -46,15 +50,17 @@ pub fn read(axis: Axis, node: &Node<'_>, findings: &mut Findings<'_>) -> Option<
             };
             if let Some(&first) = known.get(&value) {
                 let message = format!("axis {axis} lists {value} twice");
-                let help =
-                    format!("it is already on line {}; take one of them out", findings.line(listed.span(first).start));
+                let help = format!(
+                    "it is already on line {}; take one of them out",
+                    findings.line(listed.spans.of(first).start)
+                );
                 findings.error(element.span(), message, Some(help));
                 sound = false;
                 continue;
             }
             known.insert(value.clone(), listed.values.len());
             listed.values.push(value);
-            listed.spans.push(element.span());
+            listed.spans.0.push(element.span());
         }
         return sound.then_some(listed);
     }
@@ -62,7 +68,7 @@ pub fn read(axis: Axis, node: &Node<'_>, findings: &mut Findings<'_>) -> Option<
         return range(axis, node, findings);
     }
     let value = one(axis, node, findings)?;
-    Some(Listed { values: vec![value], count: 1, spans: vec![node.span()] })
+    Some(Listed { values: vec![value], count: 1, spans: Spans(vec![node.span()]) })
 }
 
 fn one(axis: Axis, node: &Node<'_>, findings: &mut Findings<'_>) -> Option<AxisValue> {
@@ -141,7 +147,7 @@ fn range(axis: Axis, node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Lis
     let made = if u128::from(count) > TESTS_MAX { 1 } else { count };
     let values = (0..made).map(|index| AxisValue::from_number(axis, from + index * step));
     match values.collect::<Result<Vec<_>, _>>() {
-        Ok(values) => Some(Listed { values, count, spans: vec![node.span()] }),
+        Ok(values) => Some(Listed { values, count, spans: Spans(vec![node.span()]) }),
         Err(error) => {
             findings.error(node.span(), error.message, error.help);
             None

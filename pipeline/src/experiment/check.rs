@@ -14,39 +14,42 @@ use results::tuple::Tuple;
 use super::axis_list::Listed;
 use super::diagnostic::Span;
 use super::document::{Findings, Section};
-use super::group::{self, Declared};
-use super::matrix::{self, Matrix, MatrixError, TESTS_MAX, Times};
+use super::group::{self, Places};
+use super::matrix::{self, Group, Matrix, MatrixError, TESTS_MAX, Times};
 use super::report::{Drawable, Spec};
 use super::suggest;
 use super::units::with_commas;
 
-/// A group whose identifier could be read; the rest of it only when nothing in it is wrong.
-pub struct Known {
-    /// Its identifier.
-    pub id: Id,
-    /// What it declares.
-    pub declared: Option<Declared>,
+/// What could be read of all groups.
+#[derive(Default)]
+pub struct Groups {
+    /// Identifiers in order of declaration; each with the place of its group in `sound`, if it is there.
+    known: Vec<(Id, Option<usize>)>,
+    /// Groups in which nothing is wrong.
+    pub sound: Vec<Group>,
+    /// Where the parts of each of them are.
+    places: Vec<Places>,
 }
 
 /// Reads all groups, whose identifiers must differ.
-pub fn groups(sections: &[Section<'_, '_>], protocol: Option<Times>, findings: &mut Findings<'_>) -> Vec<Known> {
-    if sections.is_empty() {
-        return Vec::new();
-    }
-    let mut known = Vec::new();
-    let mut places = Vec::new();
+pub fn groups(sections: &[Section<'_, '_>], protocol: Option<Times>, findings: &mut Findings<'_>) -> Groups {
+    let mut groups = Groups::default();
+    let mut ids = Vec::new();
     for section in sections {
         let id = group::id(*section, findings);
         // A group without an identifier is still looked through.
         let name = id.as_ref().map(|(id, _)| id.clone()).or_else(|| Id::new("unnamed"));
-        let declared = name.and_then(|name| group::read(*section, name, protocol, findings));
-        if let Some((id, span)) = id {
-            places.push((id.clone(), span));
-            known.push(Known { id, declared });
+        let read = name.and_then(|name| group::read(*section, name, protocol, findings));
+        let Some((id, span)) = id else { continue };
+        groups.known.push((id.clone(), read.is_some().then_some(groups.sound.len())));
+        ids.push((id, span));
+        if let Some((group, places)) = read {
+            groups.sound.push(group);
+            groups.places.push(places);
         }
     }
-    unique("groups", places, findings);
-    known
+    unique("groups", ids, findings);
+    groups
 }
 
 /// Identifiers of figures, tables and claims name files, and must differ.
@@ -68,56 +71,55 @@ fn unique(what: &str, mut ids: Vec<(Id, Span)>, findings: &mut Findings<'_>) {
 }
 
 /// Makes the matrix of all groups that could be read. None when there are too many tests to make any.
-pub fn matrix(groups: &[Known], findings: &mut Findings<'_>) -> Option<Matrix> {
-    let declared: Vec<&Declared> = groups.iter().filter_map(|known| known.declared.as_ref()).collect();
-    let plain: Vec<matrix::Group> = declared.iter().map(|declared| declared.group.clone()).collect();
-    let (matrix, errors) = matrix::expand(&plain);
+pub fn matrix(groups: &Groups, findings: &mut Findings<'_>) -> Option<Matrix> {
+    let (matrix, errors) = matrix::expand(&groups.sound);
     let refused =
         |error: &MatrixError| matches!(error, MatrixError::TooMany { .. } | MatrixError::TooManyTogether { .. });
     let made = !errors.iter().any(refused);
     for error in errors {
-        tell(&error, &declared, findings);
+        tell(&error, groups, findings);
     }
     made.then_some(matrix)
 }
 
-fn tell(error: &MatrixError, groups: &[&Declared], findings: &mut Findings<'_>) {
+fn tell(error: &MatrixError, groups: &Groups, findings: &mut Findings<'_>) {
     let limit = with_commas(TESTS_MAX);
+    let head = |group: usize| groups.places[group].head.clone();
     match error {
         MatrixError::TooMany { group, product } => {
-            let message = format!("'{}' has more than {limit} tests: {product}", groups[*group].group.id);
-            findings.error(groups[*group].head.clone(), message, Some("take values out of its longest axes".into()));
+            let message = format!("'{}' has more than {limit} tests: {product}", groups.sound[*group].id);
+            findings.error(head(*group), message, Some("take values out of its longest axes".into()));
         }
         MatrixError::TooManyTogether { sum } => {
             let message = format!("the groups have more than {limit} tests together: {sum}");
-            findings.error(groups[0].head.clone(), message, Some("split the experiment".into()));
+            findings.error(head(0), message, Some("split the experiment".into()));
         }
         MatrixError::Impossible { group, axis, value, fault } => {
-            let listed = groups[*group].listed.iter().find(|(named, _)| named == axis);
-            let span = listed.map_or(groups[*group].head.clone(), |(_, listed)| listed.span(*value));
+            let spans = groups.places[*group].axes.iter().find(|(named, _)| named == axis);
+            let span = spans.map_or_else(|| head(*group), |(_, spans)| spans.of(*value));
             findings.error(span, fault.to_string(), Some(fault.help().into()));
         }
         MatrixError::ExcludesNothing { group, exclusion } => {
-            let span = groups[*group].exclusions[*exclusion].clone();
+            let span = groups.places[*group].exclusions[*exclusion].clone();
             let help = "take it out, or mend its values".into();
             findings.error(span, "the exclusion leaves out no test of its group", Some(help));
         }
         MatrixError::Empty { group } => {
-            let message = format!("every test of '{}' is excluded", groups[*group].group.id);
-            findings.error(groups[*group].head.clone(), message, None);
+            let message = format!("every test of '{}' is excluded", groups.sound[*group].id);
+            findings.error(head(*group), message, None);
         }
         MatrixError::TimesDiffer { first, second, test } => {
-            let (first, second) = (groups[*first], groups[*second]);
-            let (times, line) = (|group: &Declared| shown(group.group.times), findings.line(first.times.start));
+            let line = |group: usize| findings.line(groups.places[group].times.start);
+            let times = |group: usize| shown(groups.sound[group].times);
+            let id = &groups.sound[*first].id;
+            let (old, new) = (line(*first), line(*second));
             let message = format!(
-                "test {test} is also in '{}' (line {line}), with {} instead of {}",
-                first.group.id,
-                times(first),
-                times(second)
+                "test {test} is also in '{id}' (line {old}), with {} instead of {}",
+                times(*first),
+                times(*second)
             );
-            let own = findings.line(second.times.start);
-            let help = format!("give lines {line} and {own} the same duration, warmup and cooldown");
-            findings.error(second.times.clone(), message, Some(help));
+            let help = format!("give lines {old} and {new} the same duration, warmup and cooldown");
+            findings.error(groups.places[*second].times.clone(), message, Some(help));
         }
     }
 }
@@ -129,13 +131,13 @@ fn shown(times: Times) -> String {
 }
 
 /// Whether every figure, table and claim can be made of the tests of its groups.
-pub fn drawables(drawables: &[Drawable], groups: &[Known], matrix: Option<&Matrix>, findings: &mut Findings<'_>) {
+pub fn drawables(drawables: &[Drawable], groups: &Groups, matrix: Option<&Matrix>, findings: &mut Findings<'_>) {
     for drawable in drawables {
         let claim = parsed(drawable, findings);
         let mut sound = true;
         for (id, span) in &drawable.from {
-            if !groups.iter().any(|known| known.id == *id) {
-                let help = suggest::help(id.as_str(), groups.iter().map(|known| known.id.as_str()));
+            if !groups.known.iter().any(|(known, _)| known == id) {
+                let help = suggest::help(id.as_str(), groups.known.iter().map(|(known, _)| known.as_str()));
                 findings.missing(span.clone(), format!("there is no group of tests '{id}'"), help);
                 sound = false;
             }
@@ -171,20 +173,13 @@ fn parsed<'d>(drawable: &'d Drawable, findings: &mut Findings<'_>) -> Option<(Cl
 }
 
 /// The tests of a drawable's groups; None when a group could not be read.
-fn of_groups<'m>(drawable: &Drawable, groups: &[Known], matrix: &'m Matrix) -> Option<Vec<&'m Tuple>> {
+fn of_groups<'m>(drawable: &Drawable, groups: &Groups, matrix: &'m Matrix) -> Option<Vec<&'m Tuple>> {
     let mut wanted = BTreeSet::new();
-    let mut index = 0u16;
-    for known in groups {
-        let named = drawable.from.iter().any(|(id, _)| *id == known.id);
-        if named && known.declared.is_none() {
-            return None;
-        }
-        if named {
-            wanted.insert(index);
-        }
-        index += u16::from(known.declared.is_some());
+    for (_, place) in groups.known.iter().filter(|(known, _)| drawable.from.iter().any(|(id, _)| id == known)) {
+        wanted.insert((*place)?);
     }
-    let tests = matrix.tests.iter().filter(|test| test.groups.iter().any(|group| wanted.contains(group)));
+    let tests = matrix.tests.iter();
+    let tests = tests.filter(|test| test.groups.iter().any(|group| wanted.contains(&usize::from(*group))));
     Some(tests.map(|test| &test.tuple).collect())
 }
 
@@ -203,7 +198,7 @@ fn values_exist(selection: &[(Axis, Listed)], tests: &[&Tuple], findings: &mut F
             let shown = there.filter_map(|value| tests.iter().find(|tuple| tuple.value(*axis) == *value));
             let shown: Vec<String> = shown.map(|tuple| tuple.shown(*axis)).collect();
             let message = format!("no test of its groups has {axis} = {value}");
-            findings.error(listed.span(index), message, Some(format!("they have {}", shown.join(", "))));
+            findings.error(listed.spans.of(index), message, Some(format!("they have {}", shown.join(", "))));
             sound = false;
         }
     }

@@ -41,7 +41,7 @@ pub struct Place {
 pub struct Diagnostics {
     file_name: String,
     source: String,
-    line_starts: Vec<usize>,
+    lines: Lines,
     list: Vec<Diagnostic>,
 }
 
@@ -55,9 +55,7 @@ impl Diagnostics {
         }
         list.sort_by(|a, b| (a.span.start, a.span.end, &a.message).cmp(&(b.span.start, b.span.end, &b.message)));
         list.dedup();
-        let source = source.to_string();
-        let line_starts = line_starts(&source);
-        Diagnostics { file_name: file_name.to_string(), source, line_starts, list }
+        Diagnostics { file_name: file_name.to_string(), source: source.to_string(), lines: Lines::of(source), list }
     }
 
     /// Each thing that is wrong, in order of place.
@@ -67,14 +65,17 @@ impl Diagnostics {
 
     /// Where a diagnostic of this file begins.
     pub fn place(&self, diagnostic: &Diagnostic) -> Place {
-        place(&self.source, &self.line_starts, diagnostic.span.start)
+        let line = self.lines.line(diagnostic.span.start);
+        let start = self.lines.0[line - 1];
+        let before = self.source.get(start..diagnostic.span.start).unwrap_or("");
+        Place { line, column: before.chars().count() + 1 }
     }
 
     fn render(&self, diagnostic: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, column } = self.place(diagnostic);
         writeln!(f, "{}:{line}:{column}: {}", clean(&self.file_name), clean(&diagnostic.message))?;
         let gutter = " ".repeat(line.to_string().len());
-        let text = self.line(line);
+        let text = self.lines.text(&self.source, line);
         let length = text.chars().count();
         let from = if length <= LINE_CHARS_MAX { 0 } else { (column - 1).saturating_sub(LINE_CHARS_MAX / 3) };
         let shown: String = text.chars().skip(from).take(LINE_CHARS_MAX).map(visible).collect();
@@ -91,12 +92,6 @@ impl Diagnostics {
             writeln!(f, "{gutter} = help: {}", clean(help))?;
         }
         Ok(())
-    }
-
-    fn line(&self, line: usize) -> &str {
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(self.source.len());
-        let end = self.line_starts.get(line).copied().unwrap_or(self.source.len());
-        self.source.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r'])
     }
 }
 
@@ -117,20 +112,26 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// Where in `source` the byte `offset` is.
-pub fn place_of(source: &str, offset: usize) -> Place {
-    place(source, &line_starts(source), offset)
-}
+/// Where the lines of a text begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines(Vec<usize>);
 
-fn line_starts(source: &str) -> Vec<usize> {
-    std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect()
-}
+impl Lines {
+    /// The lines of `source`.
+    pub fn of(source: &str) -> Lines {
+        Lines(std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect())
+    }
 
-fn place(source: &str, line_starts: &[usize], offset: usize) -> Place {
-    let line = line_starts.partition_point(|&start| start <= offset).max(1);
-    let start = line_starts.get(line - 1).copied().unwrap_or(0);
-    let before = source.get(start..source.floor_char_boundary(offset)).unwrap_or("");
-    Place { line, column: before.chars().count() + 1 }
+    /// The line of a byte, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|&start| start <= offset).max(1)
+    }
+
+    /// The bytes of a line of `source`, without its end.
+    fn text<'s>(&self, source: &'s str, line: usize) -> &'s str {
+        let start = |line: usize| self.0.get(line - 1).copied().unwrap_or(source.len());
+        source.get(start(line)..start(line + 1)).unwrap_or("").trim_end_matches(['\n', '\r'])
+    }
 }
 
 /// `text` of somebody else in single quotes, cut to a length that can be read.

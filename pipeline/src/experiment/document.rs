@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::axis_value::Scalar;
-use super::diagnostic::{Diagnostic, Span, is_hidden, quoted};
+use super::diagnostic::{Diagnostic, Lines, Span, is_hidden, quoted};
 use super::suggest;
 use super::units::{self, QuantityError};
 
@@ -19,6 +19,7 @@ pub type Node<'i> = Spanned<DeValue<'i>>;
 pub struct Findings<'s> {
     /// The whole file.
     pub source: &'s str,
+    lines: Lines,
     /// The diagnostics, in no order.
     pub list: Vec<Diagnostic>,
     /// Keys that unknown ones were taken for, each with the start of its section: they are not told again as
@@ -32,7 +33,7 @@ pub struct Findings<'s> {
 impl<'s> Findings<'s> {
     /// Nothing yet.
     pub fn new(source: &'s str, broken: bool) -> Findings<'s> {
-        Findings { source, list: Vec::new(), misspelt: BTreeSet::new(), broken }
+        Findings { source, lines: Lines::of(source), list: Vec::new(), misspelt: BTreeSet::new(), broken }
     }
 
     /// Something is wrong at `span`.
@@ -49,7 +50,7 @@ impl<'s> Findings<'s> {
 
     /// The line of a byte, from 1.
     pub fn line(&self, offset: usize) -> usize {
-        super::diagnostic::place_of(self.source, offset).line
+        self.lines.line(offset)
     }
 }
 
@@ -193,7 +194,7 @@ pub fn text(node: &Node<'_>, what: &str, chars_max: usize, lines: bool, findings
     let length = text.chars().count();
     let hidden = text.chars().find(|c| is_hidden(*c) && !(lines && *c == '\n'));
     if text.trim().is_empty() {
-        findings.error(node.span(), format!("{what} is empty"), Some("leave it out, or say something".into()));
+        findings.error(node.span(), format!("{what} is empty"), None);
     } else if length > chars_max {
         let help = Some(format!("at most {chars_max} are allowed"));
         findings.error(node.span(), format!("{what} has {length} characters"), help);

@@ -5,7 +5,7 @@ use reports::spec::Id;
 use results::axes::{Axis, Burst, Dimension, Locality, PacketSize, Pairs, Rate, VSwitch};
 use results::tuple::{Tuple, Variant};
 
-use super::axis_list::{self, Listed};
+use super::axis_list::{self, Listed, Spans};
 use super::axis_value::AxisValue;
 use super::diagnostic::{Span, quoted};
 use super::document::{self, Findings, Node, Section};
@@ -27,15 +27,13 @@ const TUPLE: [(Axis, &str); 7] = [
     (Axis::B, "B = 32"),
 ];
 
-/// A group and the places of its parts.
+/// Where the parts of a group are.
 #[derive(Clone, Debug)]
-pub struct Declared {
-    /// The group.
-    pub group: Group,
+pub struct Places {
     /// Its head.
     pub head: Span,
-    /// What stands behind each axis, in the order of `group.axes`.
-    pub listed: Vec<(Axis, Listed)>,
+    /// The values of each axis that it names.
+    pub axes: Vec<(Axis, Spans)>,
     /// Each exclusion.
     pub exclusions: Vec<Span>,
     /// What gives it its times: its own key, or the head.
@@ -54,7 +52,7 @@ pub fn read(
     id: Id,
     protocol: Option<Times>,
     findings: &mut Findings<'_>,
-) -> Option<Declared> {
+) -> Option<(Group, Places)> {
     let mut keys = vec!["id", "exclude", "duration", "warmup", "cooldown"];
     keys.extend(Axis::ALL.map(Axis::name));
     section.only(&keys, findings);
@@ -70,17 +68,16 @@ pub fn read(
     if listed.len() < named.len() {
         return None;
     }
-    let axes = listed.iter().map(|(axis, listed)| AxisValues {
-        axis: *axis,
-        values: listed.values.clone(),
-        count: listed.count,
-    });
-    let axes: Vec<AxisValues> = axes.collect();
     let (exclude, exclusions) = exclusions.into_iter().unzip();
+    let (mut axes, mut places) = (Vec::new(), Vec::new());
+    for (axis, Listed { values, count, spans }) in listed {
+        axes.push(AxisValues { axis, values, count });
+        places.push((axis, spans));
+    }
     let own = ["duration", "warmup", "cooldown"].iter().find_map(|key| section.get(key));
     let group = Group { id, first: first(&axes)?, axes, exclude, times: times? };
     let times = own.map_or(section.span(), |node| node.span());
-    Some(Declared { group, head: section.span(), listed, exclusions, times })
+    Some((group, Places { head: section.span(), axes: places, exclusions, times }))
 }
 
 /// The first test of the group: the first value on every axis. None when the tuple is not complete.
@@ -138,7 +135,7 @@ fn exclusions(node: &Node<'_>, listed: &[(Axis, Listed)], findings: &mut Finding
                 if !group.values.contains(value) {
                     let known: Vec<String> = group.values.iter().take(16).map(AxisValue::to_string).collect();
                     let message = format!("axis {axis} of this group has no {}", quoted(&value.to_string()));
-                    findings.error(values.span(index), message, Some(format!("it has {}", known.join(", "))));
+                    findings.error(values.spans.of(index), message, Some(format!("it has {}", known.join(", "))));
                     sound = false;
                 }
             }

@@ -16,6 +16,7 @@ pub mod select;
 mod suggest;
 mod units;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub use diagnostic::Diagnostics;
 pub use header::{Order, Protocol, Repetitions};
 pub use matrix::{Group, Matrix, Test, Times};
 
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Lines};
 use document::{Findings, Section};
 use report::{Drawable, Spec};
 
@@ -116,9 +117,10 @@ pub fn parse(source: &str, file_name: &str) -> Result<Experiment, Diagnostics> {
     if !syntax.is_empty() {
         let syntax: Vec<Diagnostic> = syntax.iter().map(|error| not_toml(error, source)).collect();
         // What the parser made of a broken line is its guess, not the user's word.
-        let line = |offset: usize| diagnostic::place_of(source, offset).line;
-        let broken: Vec<usize> = syntax.iter().map(|diagnostic| line(diagnostic.span.start)).collect();
-        list.retain(|diagnostic| !broken.contains(&line(diagnostic.span.start)));
+        let lines = Lines::of(source);
+        let line = |diagnostic: &Diagnostic| lines.line(diagnostic.span.start);
+        let broken: BTreeSet<usize> = syntax.iter().map(line).collect();
+        list.retain(|diagnostic| !broken.contains(&line(diagnostic)));
         list.extend(syntax);
     }
     match experiment {
@@ -166,6 +168,6 @@ fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Experiment> {
         }
     }
     let header::Heading { name, title, authors, notes } = heading?;
-    let groups = groups.into_iter().filter_map(|group| group.declared).map(|declared| declared.group).collect();
+    let groups = groups.sound;
     Some(Experiment { name, title, authors, notes, protocol: protocol?, groups, report, matrix: matrix? })
 }

@@ -7,24 +7,35 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
+        .min_by_key(|(distance, candidate)| (*distance, candidate.chars().next() != word.chars().next()))
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, letters of either case alike.
+/// Distance of optimal string alignment (Levenshtein's with swapped neighbours as one step), letters of
+/// either case alike.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, from) in left.chars().flat_map(char::to_lowercase).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, &to) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(row[column + 1] + 1);
+    let letters = |text: &str| -> Vec<char> { text.chars().flat_map(char::to_lowercase).collect() };
+    let (left, right) = (letters(left), letters(right));
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for line in 0..=left.len() {
+        for column in 0..=right.len() {
+            rows[line][column] = if line == 0 || column == 0 {
+                line + column
+            } else {
+                let replaced = rows[line - 1][column - 1] + usize::from(left[line - 1] != right[column - 1]);
+                let mut least = replaced.min(rows[line - 1][column] + 1).min(rows[line][column - 1] + 1);
+                let swapped = line > 1
+                    && column > 1
+                    && left[line - 1] == right[column - 2]
+                    && left[line - 2] == right[column - 1];
+                if swapped {
+                    least = least.min(rows[line - 2][column - 2] + 1);
+                }
+                least
+            };
         }
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -34,7 +45,7 @@ mod tests {
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
         assert_eq!(nearest("rx_mpp", ["rx_mpps", "tx_mpps"]), Some("rx_mpps"));
-        assert_eq!(nearest("OVS", ["ovs", "vpp"]), Some("ovs"));
+        assert_eq!(nearest("OSV", ["ovs", "vpp"]), Some("ovs"));
         assert_eq!(nearest("banana", ["ovs", "vpp"]), None);
     }
 }

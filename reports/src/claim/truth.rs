@@ -38,7 +38,7 @@ pub(super) fn every_measured(instances: &[Truth]) -> Truth {
 
 #[cfg(test)]
 mod tests {
-    use super::Truth::{CannotBeTold, Holds, NotMeasured, Refuted};
+    use super::Outcome::{CannotBeTold, Holds, NotMeasured, Refuted};
     use super::*;
 
     #[test]

@@ -117,14 +117,14 @@ fn plates(figures: &[Figure]) -> Result<Vec<PlateView>, RenderError> {
 fn plate_view(plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderError> {
     let shared = plate.panels.len() > 1;
     let legend = if shared { plate_legend(plate, figures)? } else { None };
+    let own_legend = legend.is_none();
     let panels = plate.panels.iter().enumerate().map(|(panel, (place, letter))| {
         let figure = &figures[*place];
-        let own_legend = legend.is_none() && figure.plot.series.len() > 1;
         Ok(PanelView {
             id: figure.id.to_string(),
             label: if shared { format!("({letter})") } else { format!("Figure {}.", plate.label(panel)) },
             title: figure.title.clone().unwrap_or_default(),
-            svg: svg::figure_inline(figure, own_legend || !shared, "")?,
+            svg: svg::figure_inline(figure, own_legend, "")?,
             caption: figure.caption.clone().unwrap_or_default(),
             notes: figure.notes.clone(),
         })

@@ -2,7 +2,8 @@
 
 use polars::prelude::{
     ChunkFullNull, ChunkedArray, Column, DataFrame, Int32Type, IntoColumn, KeyValueMetadata, NewChunkedArray,
-    ParquetCompression, ParquetWriter, PolarsNumericType, PolarsResult, StringChunked, UInt32Type, UInt64Type,
+    ParquetCompression, ParquetWriter, PolarsNumericType, PolarsResult, StatisticsOptions, StringChunked, UInt32Type,
+    UInt64Type,
 };
 use wire::{OverflowRecord, RttRecord};
 
@@ -35,6 +36,8 @@ pub fn write_parquet(streams: &[RawStream]) -> Result<Vec<u8>, DatasetError> {
         .and_then(|mut table| {
             ParquetWriter::new(&mut bytes)
                 .with_compression(ParquetCompression::Zstd(None))
+                // Most files are small, and statistics would be half of them.
+                .with_statistics(StatisticsOptions::empty())
                 .with_row_group_size(Some(ROW_GROUP_ROWS))
                 .with_key_value_metadata(Some(metadata))
                 .set_parallel(false)
@@ -88,15 +91,13 @@ fn table(streams: &[RawStream]) -> PolarsResult<DataFrame> {
 
 /// A column of names: `name` of each stream and kind, as often as it has such rows.
 fn label<'a>(column: &str, streams: &'a [RawStream], name: fn(&'a RawStream, &'static str) -> &'a str) -> Column {
-    let kinds: [(&'static str, fn(&RawStream) -> usize); 3] = [
-        ("interval", |stream| stream.intervals.len()),
-        ("rtt", |stream| stream.rtts.len()),
-        ("overflow", |stream| stream.overflow.len()),
-    ];
-    let values = kinds.into_iter().flat_map(|(kind, rows)| {
+    let repeat = |kind, rows: fn(&RawStream) -> usize| {
         streams.iter().flat_map(move |stream| std::iter::repeat_n(name(stream, kind), rows(stream)))
-    });
-    StringChunked::from_iter_values(column.into(), values).into_column()
+    };
+    let intervals = repeat("interval", |stream| stream.intervals.len());
+    let rtts = repeat("rtt", |stream| stream.rtts.len());
+    let overflow = repeat("overflow", |stream| stream.overflow.len());
+    StringChunked::from_iter_values(column.into(), intervals.chain(rtts).chain(overflow)).into_column()
 }
 
 /// A column of nulls, values, nulls.

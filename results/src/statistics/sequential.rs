@@ -137,7 +137,6 @@ mod tests {
                 let precision = Precision { min, max, ..PRECISION };
                 for asked in [0.3, 0.4, 0.5, 0.55, 0.6, 0.75, 1.0, 1.5, 2.0, 3.0] {
                     let held = coverage(shape, &precision, asked, &mut random);
-                    println!("{shape}, {min} to {max} values, {asked} standard deviations asked for: {held:.3}");
                     assert!(held >= 0.93, "{shape}, {min} to {max} values, {asked} asked for: {held:.3}");
                 }
             }

@@ -1,0 +1,76 @@
+//! What containers are made of, as text for keys and as the values that the worker makes them with: the two
+//! cannot differ. Pure. It must not know how they are made.
+
+use crate::scene::{OUTPUT_FOLDER, Runtime};
+
+/// Devices in every container.
+pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// Folders of the root.
+pub(crate) const FOLDERS: [&str; 4] = ["bin", "dev", "out", "proc"];
+/// Capabilities that an application keeps, by name and number: raw sockets, and socket buffers beyond the
+/// host's limit.
+pub(crate) const CAPABILITIES: [(&str, u64); 2] = [("net_admin", 12), ("net_raw", 13)];
+/// All that an application finds in its environment, as long as its runtime adds nothing.
+pub(crate) const ENVIRONMENT: &std::ffi::CStr = c"PATH=/bin:/usr/bin:/usr/sbin";
+
+/// How containers of a runtime are made, without what differs from container to container: one value a line,
+/// to be part of keys, like the configuration of a switch.
+pub fn render(runtime: Runtime) -> String {
+    let capabilities = CAPABILITIES.map(|(name, _)| name).join(" ");
+    let mut text = format!(
+        "root read-only nosuid folders={} devices={}\noutput {OUTPUT_FOLDER} tmpfs nosuid nodev noexec\n\
+         capabilities {capabilities}\nno-new-privileges on\nenvironment {}\n",
+        FOLDERS.join(","),
+        DEVICES.join(","),
+        ENVIRONMENT.to_string_lossy(),
+    );
+    match runtime {
+        Runtime::Netns => text.push_str("namespaces mount pid net ipc uts\n"),
+        Runtime::Lxc => text.push_str(&lxc_configuration("NAME", "ROOT", "OUTPUT")),
+    }
+    text
+}
+
+/// What LXC is told. `lxc.net.0.type = none` leaves the container in the network namespace that it is started
+/// in, which is its own already and has the link.
+pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str) -> String {
+    let capabilities = CAPABILITIES.map(|(name, _)| name).join(" ");
+    let inside = OUTPUT_FOLDER.trim_start_matches('/');
+    format!(
+        "lxc.uts.name = {name}\n\
+         lxc.rootfs.path = dir:{root}\n\
+         lxc.rootfs.options = ro\n\
+         lxc.mount.entry = {output} {inside} none bind,nosuid,nodev,noexec 0 0\n\
+         lxc.net.0.type = none\n\
+         lxc.autodev = 0\n\
+         lxc.console.path = none\n\
+         lxc.tty.max = 0\n\
+         lxc.pty.max = 0\n\
+         lxc.cap.keep = {capabilities}\n\
+         lxc.no_new_privs = 1\n\
+         lxc.apparmor.profile = unconfined\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If these must change, every measurement in such containers becomes dirty.
+    #[test]
+    fn makings_are_pinned() {
+        let digest = |runtime| blake3::hash(render(runtime).as_bytes()).to_hex().to_string();
+        assert_eq!(
+            digest(Runtime::Netns),
+            "8a4da72ec96c2775ca41fba1434e58bfedee218812210868f9a6288ee2ac9cec",
+            "{}",
+            render(Runtime::Netns)
+        );
+        assert_eq!(
+            digest(Runtime::Lxc),
+            "8374cd75ede78dc6825847224cc0b1afd90bbdd0fb932657d5294eac5a9cbbda",
+            "{}",
+            render(Runtime::Lxc)
+        );
+    }
+}

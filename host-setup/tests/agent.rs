@@ -1,0 +1,216 @@
+//! Conversations with the real agent, as root and as an ordinary user: what a client may rely on.
+
+// A skipped test prints its reason.
+#![allow(clippy::print_stdout)]
+
+mod harness;
+
+use harness::{Agent, PATIENCE_MS, Programs, User, family, links_and_mounts, request, scene, users};
+use host_setup::facts::Privilege;
+use host_setup::protocol::{Answer, Event, FailureKind, Message, Op, Outcome, PROTOCOL, Setup};
+use host_setup::scene::Runtime;
+
+fn lease(wait_ms: u64) -> Op {
+    Op::Lease { wait_ms, setup: Setup::default() }
+}
+
+#[test]
+fn greets_its_own_version_only() {
+    let programs = Programs::install();
+    let mut agent = Agent::start(&programs, User::Own);
+    let early = agent.ask(Op::Clock).expect_err("nothing before hello");
+    assert_eq!(early.kind, FailureKind::Request);
+    let other = agent.ask(Op::Hello { protocol: PROTOCOL + 1 }).expect_err("another version");
+    assert!(other.message.contains("speaks protocol 2, this agent 1"), "{other}");
+    assert!(other.advice.is_some());
+    assert!(matches!(agent.ok(Op::Hello { protocol: PROTOCOL }), Answer::Hello { protocol: PROTOCOL, .. }));
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+#[test]
+fn refuses_what_it_does_not_understand_and_goes_on() {
+    let programs = Programs::install();
+    let mut agent = Agent::greeted(&programs, User::Own);
+    for (text, id) in [("nonsense\n", 0), ("{\"id\":77,\"op\":\"fly\"}\n", 77), ("\n", 0)] {
+        agent.send_text(text);
+        let Some(Message::Reply(reply)) = agent.read() else { panic!("no reply to {text:?}") };
+        assert_eq!(reply.id, id);
+        assert!(matches!(reply.outcome, Outcome::Error(failure) if failure.kind == FailureKind::Request));
+    }
+    let long = "x".repeat(5 << 20) + "\n";
+    agent.send_text(&long);
+    assert!(matches!(agent.read(), Some(Message::Reply(reply)) if matches!(reply.outcome, Outcome::Error(_))));
+    let unleased = agent.ask(Op::Teardown).expect_err("nothing to take down");
+    assert_eq!(unleased.kind, FailureKind::Request);
+    assert!(matches!(agent.ok(Op::Clock), Answer::Clock { mono_ns } if mono_ns > 0));
+    assert_eq!(agent.close(), 0, "the end of input is a clean way out");
+}
+
+#[test]
+fn tells_facts_as_any_user() {
+    let programs = Programs::install();
+    for user in users() {
+        let mut agent = Agent::greeted(&programs, user);
+        let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: true }) else { panic!("no facts") };
+        let Answer::Facts(mut again) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
+        // The clock, the load and free memory may differ.
+        again.aside = facts.aside.clone();
+        again.memory = facts.memory.clone();
+        assert_eq!(again, facts);
+        assert!(!facts.topology.is_empty() && facts.memory.total_bytes > 0 && !facts.kernel.release.is_empty());
+        assert_eq!(facts.privilege == Privilege::Root, user == User::Own && nix::unistd::geteuid().is_root());
+        let names: Vec<&str> = facts.switches.iter().map(|offer| offer.name.as_str()).collect();
+        assert_eq!(names, host_setup::switch::KNOWN);
+        let ovs = facts.switches.iter().find(|offer| offer.name == "ovs").and_then(|offer| offer.missing.clone());
+        assert_eq!(ovs.as_deref(), Some("this version of septet-host does not drive ovs yet"));
+        let generator = &facts.applications[0];
+        assert_eq!(generator.missing.is_none(), programs.has_generator, "{generator:?}");
+        for offer in facts.runtimes.iter().chain(&facts.switches).chain(&facts.applications) {
+            for name in &offer.components {
+                assert!(facts.components.iter().any(|component| component.name == *name), "{name}");
+            }
+        }
+    }
+}
+
+/// Builds, runs, collects and takes down `pairs` on a leased host; the counts must agree.
+fn measure(agent: &mut Agent, pairs: usize, runtime: Runtime) {
+    agent.events.clear();
+    let scene = scene(pairs, runtime);
+    let names: Vec<String> = scene.containers.iter().map(|container| container.name.clone()).collect();
+    agent.ok(Op::Build { scene });
+    for (place, container) in names.iter().enumerate() {
+        agent.ok(Op::Start { container: container.clone(), line: request(place) });
+    }
+    for container in &names {
+        assert_eq!(agent.line(container)["event"], "ready");
+    }
+    let Answer::Clock { mono_ns } = agent.ok(Op::Clock) else { panic!("no clock") };
+    let start = serde_json::json!({ "command": "start", "epoch_mono_ns": mono_ns + 5_000_000 }).to_string();
+    for container in &names {
+        agent.ok(Op::Send { container: container.clone(), line: start.clone() });
+    }
+    let mut sent = Vec::new();
+    for container in names.iter().step_by(2) {
+        let done = agent.line(container);
+        assert_eq!(done["event"], "done", "{done}");
+        sent.push(done["totals"]["sent"].as_u64());
+    }
+    for (pair, container) in names.iter().skip(1).step_by(2).enumerate() {
+        agent.ok(Op::Send { container: container.clone(), line: r#"{"command":"stop"}"#.into() });
+        let totals = &agent.line(container)["totals"];
+        let count = |name: &str| totals[name].as_u64();
+        assert_eq!(count("received").zip(count("lost")).map(|(received, lost)| received + lost), sent[pair]);
+    }
+    for name in &names {
+        let exit = agent.wait_event(|event| matches!(event, Event::Exit { container, .. } if container == name));
+        assert!(matches!(exit, Event::Exit { status: 0, .. }), "{exit:?}");
+    }
+    let Answer::Snapshot(snapshot) = agent.ok(Op::Snapshot) else { panic!("no snapshot") };
+    assert_eq!(snapshot.ports.len(), names.len(), "ports count until the scene is taken down");
+    assert!(snapshot.ports.iter().step_by(2).zip(&sent).all(|(port, sent)| Some(port.received) >= *sent));
+    agent.files.clear();
+    agent.ok(Op::Collect { container: names[0].clone() });
+    assert!(agent.files.keys().is_sorted() && agent.files.contains_key("intervals.bin"), "{:?}", agent.files.keys());
+    agent.ok(Op::Teardown);
+}
+
+#[test]
+fn measures_one_and_eight_pairs_as_any_user_and_leaves_nothing() {
+    let Some(programs) = Programs::install_with_generator() else { return };
+    for user in users() {
+        let before = links_and_mounts();
+        let mut agent = Agent::leased(&programs, user, Setup::default());
+        for pairs in [1, 8, 1] {
+            measure(&mut agent, pairs, Runtime::Netns);
+        }
+        let children: Vec<_> = family(agent.child.id());
+        agent.ok(Op::Release);
+        agent.ok(Op::Bye);
+        assert_eq!(agent.close(), 0);
+        assert!(children.iter().all(|process| !process.is_there()));
+        assert_eq!(links_and_mounts(), before);
+    }
+}
+
+#[test]
+fn measures_in_lxc_where_it_is() {
+    let Some(programs) = Programs::install_with_generator() else { return };
+    let mut agent = Agent::leased(&programs, User::Own, Setup::default());
+    let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
+    let lxc = facts.runtimes.iter().find(|offer| offer.name == "lxc").expect("lxc is always listed");
+    if let Some(reason) = &lxc.missing {
+        println!("skipped: {reason}");
+        let failure = agent.ask(Op::Build { scene: scene(1, Runtime::Lxc) }).expect_err("no LXC");
+        assert_eq!(failure.kind, FailureKind::Host);
+        return;
+    }
+    for pairs in [1, 2] {
+        measure(&mut agent, pairs, Runtime::Lxc);
+    }
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+#[test]
+fn a_failed_build_leaves_nothing_and_the_next_works() {
+    let Some(programs) = Programs::install_with_generator() else { return };
+    let mut agent = Agent::leased(&programs, User::Own, Setup::default());
+    let mut unknown = scene(1, Runtime::Netns);
+    unknown.containers[1].application = "no-such-program".into();
+    let failure = agent.ask(Op::Build { scene: unknown }).expect_err("an unknown application");
+    assert!(failure.message.contains("no-such-program"), "{failure}");
+    let mut other = scene(1, Runtime::Netns);
+    other.switch.configuration.push('x');
+    let failure = agent.ask(Op::Build { scene: other }).expect_err("a configuration of another version");
+    assert_eq!(failure.kind, FailureKind::Request);
+    // Fails late: everything stands but the last address, which is the first one's network.
+    let mut late = scene(2, Runtime::Netns);
+    late.containers[3].link.mac = "02:73:65:70:ff:00".into();
+    let failure = agent.ask(Op::Build { scene: late }).expect_err("the bridge's own address");
+    assert!(failure.message.contains("receive-1"), "{failure}");
+    assert_eq!(family(agent.child.id()).len(), 2, "supervisor and worker");
+    measure(&mut agent, 1, Runtime::Netns);
+    let failure = agent.ask(Op::Start { container: "send-0".into(), line: String::new() }).expect_err("no scene");
+    assert_eq!(failure.kind, FailureKind::Request);
+    agent.ok(Op::Build { scene: scene(1, Runtime::Netns) });
+    agent.ok(Op::Start { container: "send-0".into(), line: "nonsense".into() });
+    let exit = agent.wait_event(|event| matches!(event, Event::Exit { .. }));
+    assert!(matches!(exit, Event::Exit { status: 1, .. }), "{exit:?}");
+    let failure = agent.ask(Op::Start { container: "send-0".into(), line: String::new() }).expect_err("it has ended");
+    assert!(failure.message.contains("has ended with 1"), "{failure}");
+}
+
+#[test]
+fn a_second_agent_waits_for_the_first() {
+    let programs = Programs::install();
+    for user in users() {
+        let mut first = Agent::leased(&programs, User::Own, Setup::default());
+        let mut second = Agent::greeted(&programs, user);
+        let busy = second.ask(lease(0)).expect_err("the host is held");
+        assert_eq!(busy.kind, FailureKind::Busy);
+        assert!(busy.message.contains(&format!("process {}", first.child.id())), "{busy}");
+        let waits = second.send(lease(PATIENCE_MS));
+        assert!(matches!(second.wait_event(|event| *event != Event::Heartbeat), Event::Waiting { .. }));
+        first.ok(Op::Release);
+        loop {
+            match second.read().expect("a reply") {
+                Message::Reply(reply) => {
+                    assert_eq!(reply.id, waits);
+                    assert!(matches!(reply.outcome, Outcome::Ok(Answer::Leased { .. })), "{reply:?}");
+                    break;
+                }
+                Message::Event(Event::Heartbeat | Event::Waiting { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn lives_while_it_is_silent() {
+    let programs = Programs::install();
+    let mut agent = Agent::greeted(&programs, User::Own);
+    assert!(matches!(agent.wait_event(|_| true), Event::Heartbeat));
+}

@@ -1,0 +1,145 @@
+//! The protocol and the scene as other programs see them: JSON that must not change within a version, and a
+//! checker that takes anything.
+
+use host_setup::protocol::*;
+use host_setup::scene::checked::check;
+use host_setup::scene::{Container, Link, Runtime, Scene, Switch};
+use host_setup::switch;
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+
+fn is<T: serde::Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T, json: &str) {
+    assert_eq!(serde_json::to_string(value).expect("JSON"), json);
+    assert_eq!(&serde_json::from_str::<T>(json).expect("a value"), value);
+}
+
+#[test]
+fn requests_are_pinned() {
+    is(&Request { id: 1, op: Op::Hello { protocol: 1 } }, r#"{"id":1,"op":"hello","protocol":1}"#);
+    is(&Request { id: 2, op: Op::Facts { refresh: true } }, r#"{"id":2,"op":"facts","refresh":true}"#);
+    let lease = Op::Lease { wait_ms: 5, setup: Setup { hugepages_2m: vec![(0, 512)] } };
+    is(&Request { id: 3, op: lease }, r#"{"id":3,"op":"lease","wait_ms":5,"setup":{"hugepages_2m":[[0,512]]}}"#);
+    let start = Op::Start { container: "send-0".into(), line: "{}".into() };
+    is(&Request { id: 4, op: start }, r#"{"id":4,"op":"start","container":"send-0","line":"{}"}"#);
+    is(&Request { id: 5, op: Op::Bye }, r#"{"id":5,"op":"bye"}"#);
+}
+
+#[test]
+fn messages_are_pinned() {
+    let reply = |outcome| Message::Reply(Reply { id: 7, outcome });
+    is(&reply(Outcome::Ok(Answer::Done {})), r#"{"id":7,"ok":{"done":{}}}"#);
+    is(&reply(Outcome::Ok(Answer::Clock { mono_ns: 5 })), r#"{"id":7,"ok":{"clock":{"mono_ns":5}}}"#);
+    is(
+        &reply(Outcome::Ok(Answer::Leased { achieved: Achieved::default() })),
+        r#"{"id":7,"ok":{"leased":{"achieved":{}}}}"#,
+    );
+    let failure = Failure::new(FailureKind::Busy, "lease the host: another holds it");
+    is(
+        &reply(Outcome::Error(failure)),
+        r#"{"id":7,"error":{"kind":"busy","message":"lease the host: another holds it"}}"#,
+    );
+    is(&Message::Event(Event::Heartbeat), r#"{"event":"heartbeat"}"#);
+    let line = Event::Line { container: "a".into(), line: "b".into() };
+    is(&Message::Event(line), r#"{"event":"line","container":"a","line":"b"}"#);
+    let bulk = Bulk { bulk: "rtt.bin".into(), len: 3, blake3: "00".into() };
+    is(&Message::Bulk(bulk), r#"{"bulk":"rtt.bin","len":3,"blake3":"00"}"#);
+}
+
+#[test]
+fn an_older_snapshot_without_ports_is_read() {
+    let json = r#"{"mono_ns":1,"steal_ns":[],"busy_ns":[[0,5]],"context_switches":null}"#;
+    assert!(serde_json::from_str::<Snapshot>(json).expect("a snapshot").ports.is_empty());
+}
+
+fn scene() -> Scene {
+    let container = |name: &str, end: u8| Container {
+        name: name.into(),
+        application: "septet-gen".into(),
+        cpus: vec![1],
+        output_bytes_max: 1 << 20,
+        link: Link {
+            interface: "eth0".into(),
+            mac: format!("02:00:00:00:00:{end:02x}"),
+            ipv4: Some(format!("10.0.0.{end}/16")),
+            neighbours: vec![("10.0.0.9".into(), "02:00:00:00:00:09".into())],
+        },
+    };
+    Scene {
+        runtime: Runtime::Netns,
+        switch: Switch {
+            kind: "linux-bridge".into(),
+            stack: "system".into(),
+            cpus: Vec::new(),
+            configuration: switch::render("linux-bridge", 2, &[]).expect("a bridge"),
+        },
+        containers: vec![container("send-0", 1), container("receive-0", 2)],
+        housekeeping: Some(0),
+    }
+}
+
+/// What makes a good scene a bad one.
+type Change = fn(&mut Scene);
+
+#[test]
+fn a_scene_is_checked_in_every_part() {
+    check(&scene()).expect("a good scene");
+    let wrong: [(&str, Change); 20] = [
+        ("containers: there are 0", |scene| scene.containers.clear()),
+        ("no switch called", |scene| scene.switch.kind = "magic".into()),
+        ("does not drive ovs yet", |scene| scene.switch.kind = "ovs".into()),
+        ("not what this agent renders", |scene| scene.switch.configuration.clear()),
+        ("cannot use the 1 CPUs", |scene| scene.switch.cpus = vec![0]),
+        ("switch: there is no CPU", |scene| scene.switch.cpus = vec![5000]),
+        ("housekeeping: there is no CPU", |scene| scene.housekeeping = Some(1024)),
+        ("is not a name", |scene| scene.containers[0].name = "../x".into()),
+        ("is not a name", |scene| scene.containers[0].name = "A".into()),
+        ("is not a name", |scene| scene.containers[0].name = "thirteen-long".into()),
+        ("names must differ", |scene| scene.containers[0].name = "receive-0".into()),
+        ("not the name of an application", |scene| scene.containers[0].application = "/bin/sh".into()),
+        ("there is no CPU 1024", |scene| scene.containers[0].cpus = vec![1024]),
+        ("an output folder of 5 bytes", |scene| scene.containers[0].output_bytes_max = 5),
+        ("name of an interface", |scene| scene.containers[0].link.interface = "lo".into()),
+        ("not a unicast address", |scene| scene.containers[0].link.mac = "01:00:00:00:00:01".into()),
+        ("MAC addresses must differ", |scene| scene.containers[0].link.mac = "02:00:00:00:00:02".into()),
+        ("IPv4 addresses must differ", |scene| scene.containers[0].link.ipv4 = Some("10.0.0.2/8".into())),
+        ("address with a prefix length", |scene| scene.containers[0].link.ipv4 = Some("10.0.0.1/33".into())),
+        ("neighbours and no address", |scene| scene.containers[0].link.ipv4 = None),
+    ];
+    for (words, change) in wrong {
+        let mut scene = scene();
+        change(&mut scene);
+        let error = check(&scene).expect_err(words).to_string();
+        assert!(error.contains(words), "{error:?} does not say {words:?}");
+    }
+}
+
+proptest! {
+    /// Whatever a client sends: an answer, not a panic; and what passes holds only what may be.
+    #[test]
+    fn any_scene_is_answered(
+        name in ".{0,14}", application in ".{0,70}", mac in "[0-9a-f:+ ]{0,18}", ipv4 in "[0-9./]{0,20}",
+        interface in ".{0,17}", cpus in prop::collection::vec(any::<u32>(), 0..3), bytes in any::<u64>(),
+    ) {
+        let mut scene = scene();
+        let container = &mut scene.containers[0];
+        container.name = name;
+        container.application = application;
+        container.cpus = cpus;
+        container.output_bytes_max = bytes;
+        container.link.mac = mac;
+        container.link.ipv4 = Some(ipv4);
+        container.link.interface = interface;
+        if let Ok(checked) = check(&scene) {
+            let container = &checked.containers[0];
+            prop_assert!(container.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+            prop_assert!(container.link.mac.0[0] & 1 == 0);
+        }
+    }
+
+    #[test]
+    fn an_address_survives_its_text(bytes in any::<[u8; 6]>()) {
+        use host_setup::scene::checked::Mac;
+        let mac = Mac([bytes[0] & 0xfe, bytes[1], bytes[2], bytes[3], bytes[4], bytes[5] | 1]);
+        prop_assert_eq!(mac.to_string().parse::<Mac>(), Ok(mac));
+    }
+}

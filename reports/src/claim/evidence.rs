@@ -1,0 +1,148 @@
+//! What a verdict rests on: comparisons with their numbers, tests that were missing, the worst grade. It must
+//! not know expressions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::axes::VSwitch;
+use results::flags::Flag;
+use results::metric::Metric;
+use results::summary::Grade;
+
+use super::interval::Interval;
+use super::truth::Truth;
+use super::{Outcome, Verdict};
+use crate::model::{State, TestView};
+use crate::number;
+
+/// Comparisons that a verdict lists; the rest is counted.
+const NUMBERS_MAX: usize = 40;
+/// Missing tests that a verdict lists for one reason; the rest is counted.
+const MISSING_MAX: usize = 8;
+
+/// Switches whose results one comparison looked at, and whether any of them shared cores.
+#[derive(Clone, Default)]
+pub(super) struct Touched {
+    switches: BTreeSet<VSwitch>,
+    shared: bool,
+    single: bool,
+    values: usize,
+}
+
+impl Touched {
+    /// Whether the comparison would rank switches by results of shared cores.
+    pub fn ranks_on_shared_cores(&self) -> bool {
+        self.shared && self.switches.len() > 1
+    }
+}
+
+/// Gathered while judging.
+#[derive(Default)]
+pub(super) struct Evidence {
+    lines: Vec<(Truth, String)>,
+    missing: BTreeMap<String, BTreeSet<String>>,
+    doubts: BTreeSet<&'static str>,
+    grade: Option<Grade>,
+    touched: Touched,
+}
+
+impl Evidence {
+    /// Notes a test; its value in base units if there is one.
+    pub fn value(&mut self, test: &TestView, metric: Metric) -> Option<Interval> {
+        let Some(summary) = test.measured() else {
+            let reason = match &test.state {
+                State::Skipped(reason) => format!("skipped: {reason}"),
+                State::Measured | State::NotMeasured => "not measured yet".to_string(),
+            };
+            self.missing.entry(reason).or_default().insert(test.name.clone());
+            return None;
+        };
+        let Some(estimate) = summary.get(metric.quantity).filter(|estimate| estimate.mean.is_finite()) else {
+            self.missing.entry(format!("no {metric} was measured")).or_default().insert(test.name.clone());
+            return None;
+        };
+        self.grade = self.grade.max(Some(summary.grade));
+        self.touched.switches.insert(test.tuple.vswitch);
+        self.touched.shared |= summary.flags.iter().any(|(flag, _)| *flag == Flag::Oversubscribed);
+        self.touched.values += 1;
+        match estimate.half_width {
+            Some(half) => Some(Interval::new(estimate.mean - half.abs(), estimate.mean, estimate.mean + half.abs())),
+            None => {
+                self.touched.single = true;
+                Some(Interval::unbounded(estimate.mean))
+            }
+        }
+    }
+
+    /// Starts a comparison; what it looks at is kept apart until [`Evidence::compared`].
+    pub fn begin(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Ends a comparison: its truth, or doubt where it would rank switches on shared cores.
+    pub fn compared(&mut self, before: Touched, truth: Truth, line: impl FnOnce(Truth) -> String) -> Truth {
+        let touched = std::mem::replace(&mut self.touched, before);
+        let decided = matches!(truth, Truth::Holds | Truth::Refuted);
+        let truth = if decided && touched.ranks_on_shared_cores() {
+            self.doubts.insert(
+                "Switches whose cores were shared are not ranked: the sleep policy of each decides who wins.",
+            );
+            Truth::CannotBeTold
+        } else {
+            truth
+        };
+        if truth == Truth::CannotBeTold && touched.single {
+            self.doubts.insert("A value of one repetition has no interval and decides nothing.");
+        }
+        if truth != Truth::NotMeasured {
+            self.lines.push((truth, line(truth)));
+        }
+        self.touched.switches.extend(touched.switches);
+        self.touched.shared |= touched.shared;
+        truth
+    }
+
+    /// The verdict.
+    pub fn verdict(mut self, outcome: Outcome) -> Verdict {
+        let rank = |truth: Truth| match truth {
+            Truth::Refuted => 0,
+            Truth::CannotBeTold => 1,
+            Truth::NotMeasured | Truth::Holds => 2,
+        };
+        self.lines.sort_by_key(|(truth, _)| rank(*truth));
+        let more = self.lines.len().saturating_sub(NUMBERS_MAX);
+        let mut numbers: Vec<String> = self.lines.into_iter().take(NUMBERS_MAX).map(|(_, line)| line).collect();
+        if more > 0 {
+            numbers.push(format!("and {more} more comparisons"));
+        }
+        Verdict {
+            outcome,
+            grade: self.grade.unwrap_or(Grade::Indicative),
+            numbers,
+            missing: self.missing.iter().map(|(reason, tests)| told(reason, tests)).collect(),
+            doubts: self.doubts.into_iter().map(str::to_string).collect(),
+        }
+    }
+}
+
+fn told(reason: &str, tests: &BTreeSet<String>) -> String {
+    let mut list = tests.iter().take(MISSING_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if tests.len() > MISSING_MAX {
+        list.push_str(&format!(" and {} more", tests.len() - MISSING_MAX));
+    }
+    format!("{list} ({reason})")
+}
+
+/// A value with its interval in the unit of a metric; plain without one.
+pub(super) fn shown(value: Interval, metric: Option<Metric>) -> String {
+    let scale = metric.map_or(1.0, |metric| metric.unit.scale());
+    let unit = metric.map_or("", |metric| metric.unit.symbol());
+    let decimals = number::decimals_for(value.mean / scale);
+    let digits = |value: f64| number::shown(value / scale, decimals);
+    let doubt = match (value.low == value.high, value.low.is_finite() && value.high.is_finite()) {
+        (true, _) => String::new(),
+        (false, true) => format!(" [{}, {}]", digits(value.low), digits(value.high)),
+        (false, false) => " [one repetition]".to_string(),
+    };
+    let blank = if unit.is_empty() { "" } else { " " };
+    format!("{}{doubt}{blank}{unit}", digits(value.mean))
+}
