@@ -8,15 +8,21 @@ mod harness;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
-use harness::{Agent, Process, Programs, User, eventually, family, links_and_mounts, request, scene, users};
+use harness::{Agent, Process, Programs, User, eventually, family, links_and_mounts, request, scene, spawn, users};
 use host_setup::protocol::{Answer, Op, Setup};
 use host_setup::scene::Runtime;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use proptest::prelude::{ProptestConfig, any, prop_oneof, proptest};
 use proptest::strategy::{Just, Strategy as _};
+
+/// Written by the test that leaves settings of the host behind: until they are restored, no ordinary user is
+/// given a lease.
+static HOST: RwLock<()> = RwLock::new(());
 
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +117,9 @@ fn works(programs: &Programs, (user, runtime): (User, Runtime)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 12, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default()
+    })]
     #[test]
     fn any_death_at_any_moment_leaves_nothing(
         step in 0usize..10,
@@ -120,6 +128,7 @@ proptest! {
         way in any::<usize>(),
     ) {
         let Some(programs) = Programs::install_with_generator() else { return Ok(()) };
+        let _in_order = HOST.read();
         let ways = ways(&programs);
         let way = ways[way % ways.len()];
         let before = (links_and_mounts(), control_groups());
@@ -132,6 +141,7 @@ proptest! {
 #[test]
 fn signals_and_the_end_of_input_are_tidy_ways_out() {
     let Some(programs) = Programs::install_with_generator() else { return };
+    let _in_order = HOST.read();
     for signal in [Some(Signal::SIGTERM), Some(Signal::SIGINT), Some(Signal::SIGHUP), None] {
         let mut agent = Agent::leased(&programs, User::Own, Setup::default());
         agent.ok(Op::Build { scene: scene(1, Runtime::Netns) });
@@ -164,6 +174,7 @@ fn hugepages_are_given_back_on_every_way_out() {
         assert!(agent.ask(Op::Lease { wait_ms: harness::PATIENCE_MS, setup: wanted }).is_err());
         return;
     }
+    let _out_of_order = HOST.write();
     let programs = Programs::install();
     // Whoever holds the host may change them; so the first value is taken while nobody else does.
     let hold = Agent::leased(&programs, User::Own, Setup::default());
@@ -188,8 +199,13 @@ fn hugepages_are_given_back_on_every_way_out() {
     let mut agent = Agent::leased(&programs, User::Own, setup);
     agent.child.kill().expect("a kill");
     agent.child.wait().expect("its end");
+    if users().contains(&User::Nobody) {
+        let lease = Op::Lease { wait_ms: harness::PATIENCE_MS, setup: Setup::default() };
+        let failure = Agent::greeted(&programs, User::Nobody).ask(lease).expect_err("settings that are left behind");
+        assert!(failure.advice.is_some_and(|advice| advice.contains("as root")));
+    }
     // The next start of any agent, or the command for it, restores.
-    let restored = std::process::Command::new(programs.host()).arg("restore").status().expect("septet-host restore");
+    let restored = spawn(Command::new(programs.host()).arg("restore")).wait().expect("septet-host restore");
     assert!(restored.success() || restored.code() == Some(3), "{restored}");
     eventually("hugepages are restored", || hugepages() == before);
 

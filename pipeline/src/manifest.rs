@@ -284,10 +284,8 @@ mod tests {
             ("test", Sealed::new(Section::new().with("P", 64u64).with("touch", true))),
             ("nic", Sealed::new(Section::new())),
         ]);
-        assert_eq!(
-            manifest.key().to_string(),
-            "PINNED"
-        );
+        let pinned = "ee0e2b5b19083ea182e153d7c1d426c5896dbc41fcf3ece841645fed748238df";
+        assert_eq!(manifest.key().to_string(), pinned);
         assert_eq!(manifest.listing().key(), manifest.key());
     }
 

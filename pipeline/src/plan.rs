@@ -209,15 +209,20 @@ pub fn standing(entries: &[Entry], wanted: &Repetitions) -> KeyStanding {
 }
 
 fn enough(valid: &[f64], wanted: &Repetitions) -> bool {
-    let (min, max) = (wanted.min as usize, wanted.max as usize);
-    match wanted.ci {
-        None => valid.len() >= min,
-        Some(ci) => {
-            let precision =
-                Precision { min, max, half_width_ratio: ci, half_width_floor: HALF_WIDTH_FLOOR };
-            valid.len() >= min && sequential::enough(valid, &precision)
-        }
+    match precision(wanted) {
+        None => valid.len() >= wanted.min as usize,
+        Some(precision) => valid.len() >= precision.min && sequential::enough(valid, &precision),
     }
+}
+
+/// What is asked of the mean, where the number of repetitions is not fixed beforehand.
+pub fn precision(wanted: &Repetitions) -> Option<Precision> {
+    wanted.ci.filter(|_| wanted.min < wanted.max).map(|ci| Precision {
+        min: wanted.min as usize,
+        max: wanted.max as usize,
+        half_width_ratio: ci,
+        half_width_floor: HALF_WIDTH_FLOOR,
+    })
 }
 
 /// What one more repetition costs in milliseconds: the median of what others of the key cost, or an estimate

@@ -186,8 +186,7 @@ impl Claim {
 
     /// Its verdict over `tests` (those of its groups). What [`Claim::check`] would refuse is not measured.
     pub fn judge(&self, tests: &[&TestView]) -> Verdict {
-        let subjects =
-            tests.iter().map(|test| universe::Subject { tuple: &test.tuple, view: Some(test) }).collect();
+        let subjects = tests.iter().map(|test| universe::Subject { tuple: &test.tuple, view: Some(test) }).collect();
         evaluate::run(&self.root, &self.source, subjects).unwrap_or_else(|error| Verdict {
             outcome: Outcome::NotMeasured,
             grade: Grade::Indicative,

@@ -48,7 +48,8 @@ pub fn table(table: &Table) -> String {
 }
 
 fn value_columns(value: &str, over: Option<&str>) -> Vec<String> {
-    let mut columns = vec![value.to_string(), format!("{value}_ci95_low"), format!("{value}_ci95_high"), "n".to_string()];
+    let mut columns =
+        vec![value.to_string(), format!("{value}_ci95_low"), format!("{value}_ci95_high"), "n".to_string()];
     columns.extend(over.map(|axis| format!("{axis}_chosen")));
     columns.extend(["flags", "test", "key"].map(String::from));
     columns

@@ -105,7 +105,7 @@ pub fn build_figure(spec: &FigureSpec, tests: &[&TestView]) -> Result<Figure, Sp
     Ok(Figure {
         id: spec.id.clone(),
         title: cleaned(&spec.title, text::LABEL_MAX),
-        caption: cleaned(&spec.caption, text::PROSE_MAX),
+        caption: cleaned(&spec.caption, text::CAPTION_MAX),
         plot: Plot { form: ruler.form, x: ruler.axis, y, series, shaded: Vec::new() },
         metric: spec.y,
         x_axis: spec.x,
@@ -186,13 +186,7 @@ impl Default for Draft {
     }
 }
 
-fn points_of(
-    spec: &FigureSpec,
-    label: &str,
-    tests: &[&TestView],
-    ruler: &Ruler,
-    draft: &mut Draft,
-) -> Vec<Point> {
+fn points_of(spec: &FigureSpec, label: &str, tests: &[&TestView], ruler: &Ruler, draft: &mut Draft) -> Vec<Point> {
     let mut places: BTreeMap<Coordinate, Vec<&TestView>> = BTreeMap::new();
     for test in tests {
         places.entry(Coordinate::of(&test.tuple, spec.x)).or_default().push(test);
@@ -204,7 +198,8 @@ fn points_of(
         let mut miss = |test: &TestView, reason: String| {
             let x = select::value_shown(spec.x, &test.tuple);
             let what = if label.is_empty() { x } else { format!("{label} at {x}") };
-            draft.missing.push(Missing { what, reason });
+            let clean = |text: String| text::cleaned(&text, text::LABEL_MAX);
+            draft.missing.push(Missing { what: clean(what), reason: clean(reason) });
         };
         match select::cell(&candidates, spec.y, spec.over) {
             Some(Cell::Value { test, estimate, chosen, absent }) => {
@@ -260,10 +255,14 @@ fn notes(draft: &Draft, series: &[Series], y: &PlotAxis) -> Vec<String> {
     }
     notes.extend(missing_note(&draft.missing));
     if draft.absent > 0 {
-        notes.push(format!("{} of the folded tests have no result: a best value was chosen without them.", draft.absent));
+        notes.push(format!(
+            "{} of the folded tests have no result: a best value was chosen without them.",
+            draft.absent
+        ));
     }
     if draft.alone > 0 {
-        notes.push(format!("{} of {} values come from one repetition and have no interval.", draft.alone, draft.values));
+        notes
+            .push(format!("{} of {} values come from one repetition and have no interval.", draft.alone, draft.values));
     }
     let beyond = |point: &Point| point.interval.is_some_and(|(low, high)| high > y.max || low < y.min);
     if series.iter().any(|series| series.is_marked() && series.points.iter().any(beyond)) {

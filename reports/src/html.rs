@@ -52,10 +52,7 @@ fn fact_row(fact: &Fact) -> FactRow {
 }
 
 fn fact_table(list: &FactList) -> FactTable {
-    FactTable {
-        heading: text::cleaned(&list.heading, LABEL_MAX),
-        rows: list.facts.iter().map(fact_row).collect(),
-    }
+    FactTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows: list.facts.iter().map(fact_row).collect() }
 }
 
 fn component_line(row: &ComponentRow) -> ComponentLine {

@@ -19,7 +19,7 @@ pub fn summary(report: &Report) -> String {
     let value = json!({
         "version": SUMMARY_VERSION,
         "experiment": report.meta.name.as_str(),
-        "generation": report.meta.generation,
+        "generation": text::cleaned(&report.meta.generation, text::LABEL_MAX),
         "grade": report.meta.grade,
         "tests_total": report.tests.len(),
         "measured": counts(|state| *state == State::Measured),
@@ -125,7 +125,7 @@ fn test(test: &TestView) -> Value {
         State::Measured => "measured",
         State::NotMeasured => "not_measured",
         State::Skipped(reason) => {
-            object.insert("reason".into(), json!(reason));
+            object.insert("reason".into(), json!(text::cleaned(reason, text::PROSE_MAX)));
             "skipped"
         }
     };

@@ -16,8 +16,8 @@ use crate::table::{Table, TableCell};
 use crate::templates::{self, RenderError};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
-/// Figures a row of a plate; more would be too small to read.
-const PLATE_COLUMNS: usize = 3;
+/// Panels of a plate that still fit on a page in rows of two; more stand in rows of three.
+const PANELS_IN_PAIRS_MAX: usize = 8;
 
 #[derive(Serialize)]
 struct FigureData {
@@ -194,6 +194,8 @@ struct Document {
 struct PlateData {
     number: String,
     wide: bool,
+    width: &'static str,
+    caption: String,
     legend: Vec<KeyData>,
     panels: Vec<FloatData>,
     notes: Vec<String>,
@@ -286,10 +288,7 @@ pub fn document(report: &Report) -> Result<String, RenderError> {
                 details: claim.verdict.as_ref().map(|verdict| verdict.doubts.clone()).unwrap_or_default(),
             })
             .collect(),
-        flags: flags
-            .into_iter()
-            .map(|(flag, _)| FlagData { name: flag.name(), meaning: flag.meaning() })
-            .collect(),
+        flags: flags.into_iter().map(|(flag, _)| FlagData { name: flag.name(), meaning: flag.meaning() }).collect(),
         protocol: meta.protocol.iter().map(pair).collect(),
         facts: meta
             .facts
@@ -321,6 +320,7 @@ fn plates(figures: &[Figure]) -> Vec<PlateData> {
 
 fn plate_data(plate: &Plate, figures: &[Figure]) -> PlateData {
     let wide = plate.panels.len() > 1;
+    let columns = if plate.panels.len() > PANELS_IN_PAIRS_MAX { 3 } else { 2 };
     let mut legend: Vec<KeyData> = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     let mut panels = Vec::new();
@@ -343,10 +343,16 @@ fn plate_data(plate: &Plate, figures: &[Figure]) -> PlateData {
             label: if wide { letter.clone() } else { plate.label(panel) },
             caption: said.into_iter().flatten().collect::<Vec<_>>().join(" "),
             notes: figure.notes.clone(),
-            row_end: (panel + 1) % PLATE_COLUMNS == 0,
+            row_end: (panel + 1) % columns == 0,
         });
     }
-    PlateData { number: plate.number.clone(), wide, legend, panels, notes }
+    let letters = (plate.panels.first(), plate.panels.last());
+    let caption = match letters {
+        (Some((_, first)), Some((_, last))) if wide => format!("Panels ({first}) to ({last})."),
+        _ => String::new(),
+    };
+    let width = if columns == 3 { "0.325" } else { "0.485" };
+    PlateData { number: plate.number.clone(), wide, width, caption, legend, panels, notes }
 }
 
 fn tables(tables: &[Table]) -> Vec<FloatData> {

@@ -82,7 +82,7 @@ pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -119,8 +119,11 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_expected() {
-        assert_eq!([pixel(1.5), pixel(-0.001), pixel(12.0), pixel(3.14159)], ["1.5", "0", "12", "3.14"]);
-        assert_eq!([machine(0.1), machine(1e9), machine(123456.7891), machine(0.0)], ["0.1", "1000000000", "123456.789", "0"]);
+        assert_eq!([pixel(1.5), pixel(-0.001), pixel(12.0), pixel(3.1428)], ["1.5", "0", "12", "3.14"]);
+        assert_eq!(
+            [machine(0.1), machine(1e9), machine(123456.7891), machine(0.0)],
+            ["0.1", "1000000000", "123456.789", "0"]
+        );
         assert_eq!([count(7), count(1096), count(1234567)], ["7", "1,096", "1,234,567"]);
         assert_eq!((decimals_for(440.0), decimals_for(12.3), decimals_for(1e6), decimals_for(0.01)), (1, 2, 0, 5));
         assert_eq!((shown(-0.0001, 2), shown(-1.5, 1)), ("0.00".to_string(), "-1.5".to_string()));

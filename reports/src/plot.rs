@@ -125,7 +125,7 @@ impl PlotAxis {
             Scale::Linear => {
                 let bottom = means.iter().copied().fold(0.0, f64::min);
                 let top = if top > bottom { top } else { bottom + 1.0 };
-                let step = nice_step((top - bottom) * 1.04, 6);
+                let step = nice_step((top - bottom) * 1.02, 7);
                 let (first, last) = ((bottom / step).floor(), (top * 1.02 / step).ceil());
                 let (min, max) = (first * step, last * step);
                 PlotAxis { label, scale, min, max, ticks: stepped(min, max, step) }
@@ -236,7 +236,11 @@ fn ladder(scale: Scale, lowest: f64, highest: f64) -> Vec<f64> {
         }
         Scale::Linear | Scale::Log10 => {
             let (low, high) = (number::exponent10(lowest), number::exponent10(highest) + 1);
-            let factors: &[f64] = if high - low <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            let factors: &[f64] = match high - low {
+                ..=2 if highest < 10.0 * lowest => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+                ..=2 => &[1.0, 2.0, 5.0],
+                _ => &[1.0],
+            };
             (low..=high).flat_map(|power| factors.iter().map(move |factor| factor * number::power10(power))).collect()
         }
     };

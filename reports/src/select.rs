@@ -162,10 +162,10 @@ pub fn check(layout: &Layout, tuples: &[&Tuple]) -> Result<(), SpecError> {
     let shown = |tuple: &Tuple| layout.metrics.iter().any(|&metric| can_have(tuple, metric));
     for tuple in taken.into_iter().filter(|tuple| shown(tuple)) {
         let place = axes.iter().map(|&axis| tuple.value(axis)).collect();
-        if let Some(other) = places.insert(place, tuple) {
-            if other != tuple {
-                return Err(ambiguous(other, tuple));
-            }
+        if let Some(other) = places.insert(place, tuple)
+            && other != tuple
+        {
+            return Err(ambiguous(other, tuple));
         }
     }
     Ok(())

@@ -88,6 +88,7 @@ struct LegendItem {
     shape: &'static str,
     open: bool,
     bar: bool,
+    marked: bool,
     label: String,
 }
 
@@ -127,7 +128,12 @@ pub(crate) fn palette_css() -> String {
         let color = |entry: &(&str, &'static str, &'static str)| if dark { entry.2 } else { entry.1 };
         PALETTE.iter().enumerate().map(|(place, entry)| format!(".k{place}{{color:{}}}\n", color(entry))).collect()
     };
-    format!("{}@media (prefers-color-scheme:dark){{\n{}}}\n@media print{{\n{}}}\n", rules(false), rules(true), rules(false))
+    format!(
+        "{}@media (prefers-color-scheme:dark){{\n{}}}\n@media print{{\n{}}}\n",
+        rules(false),
+        rules(true),
+        rules(false)
+    )
 }
 
 /// The file of a report's test page, or none for a test without a key.
@@ -139,7 +145,8 @@ pub(crate) fn test_page(key: Option<&str>) -> Option<String> {
 
 /// A figure as a file of its own.
 pub fn figure_file(figure: &Figure) -> Result<String, RenderError> {
-    let title = figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
+    let title =
+        figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
     let description = description(figure);
     let setting =
         Setting { id: "figure", title: &title, description: &description, alone: true, legend: true, base: "" };
@@ -149,7 +156,8 @@ pub fn figure_file(figure: &Figure) -> Result<String, RenderError> {
 /// A figure inside a page.
 pub(crate) fn figure_inline(figure: &Figure, legend: bool, base: &str) -> Result<String, RenderError> {
     let id = format!("fig-{}", figure.id);
-    let title = figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
+    let title =
+        figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
     let description = description(figure);
     drawing(&figure.plot, &Setting { id: &id, title: &title, description: &description, alone: false, legend, base })
 }
@@ -178,10 +186,8 @@ pub(crate) fn shared_legend(series: &[&Series], bars: bool) -> Result<Option<Str
         width: String,
         height: String,
     }
-    let widest = items
-        .iter()
-        .filter_map(|item| Some(item.x.parse::<f64>().ok()? + item_width(&item.label)))
-        .fold(0.0, f64::max);
+    let widest =
+        items.iter().filter_map(|item| Some(item.x.parse::<f64>().ok()? + item_width(&item.label))).fold(0.0, f64::max);
     let strip = Strip { legend: items, width: pixel(widest), height: pixel(rows as f64 * LEGEND_ROW + 4.0) };
     templates::markup("legend.svg", &strip).map(Some)
 }
@@ -192,9 +198,10 @@ fn item_width(label: &str) -> f64 {
 
 fn legend(series: &[&Series], bars: bool, left: f64, top: f64, right: f64) -> (Vec<LegendItem>, usize) {
     let (mut x, mut row) = (left, 0);
+    let width = series.iter().map(|series| item_width(&series.label)).fold(0.0, f64::max);
     let mut items = Vec::new();
     for series in series.iter().filter(|series| !series.label.is_empty()) {
-        if x > left && x + item_width(&series.label) > right {
+        if x > left && x + width > right {
             (x, row) = (left, row + 1);
         }
         items.push(LegendItem {
@@ -205,9 +212,10 @@ fn legend(series: &[&Series], bars: bool, left: f64, top: f64, right: f64) -> (V
             shape: series.look.marker.path(),
             open: series.look.marker.open(),
             bar: bars,
+            marked: series.is_marked(),
             label: series.label.clone(),
         });
-        x += item_width(&series.label);
+        x += width;
     }
     let rows = if items.is_empty() { 0 } else { row + 1 };
     (items, rows)
@@ -355,7 +363,13 @@ fn whisker(point: &Point, plot: &Plot, frame: &Frame, x: f64, path: &mut String)
         if (top - 0.01..=bottom + 0.01).contains(&end) {
             path.push_str(&format!("M{} {}h6", pixel(x - 3.0), pixel(end)));
         } else {
-            path.push_str(&format!("M{} {}l3 {}l3 {}", pixel(x - 3.0), pixel(edge + inward), pixel(-inward), pixel(inward)));
+            path.push_str(&format!(
+                "M{} {}l3 {}l3 {}",
+                pixel(x - 3.0),
+                pixel(edge + inward),
+                pixel(-inward),
+                pixel(inward)
+            ));
         }
     }
 }

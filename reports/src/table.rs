@@ -100,11 +100,7 @@ pub fn build_table(spec: &TableSpec, tests: &[&TestView]) -> Result<Table, SpecE
         places.entry((Coordinate::of(&test.tuple, spec.rows), column)).or_default().push(test);
     }
     let heads: Vec<Head> = match spec.columns {
-        None => spec
-            .values
-            .iter()
-            .map(|&metric| Head { coordinate: None, metric, heading: metric.label() })
-            .collect(),
+        None => spec.values.iter().map(|&metric| Head { coordinate: None, metric, heading: metric.label() }).collect(),
         Some(axis) => select::values(axis, &chosen)
             .into_iter()
             .flat_map(|(coordinate, test)| {
@@ -138,7 +134,7 @@ pub fn build_table(spec: &TableSpec, tests: &[&TestView]) -> Result<Table, SpecE
         _ => grade_notes(draft.grade, &draft.flags),
     };
     notes.extend(missing_note(&draft.missing));
-    let caption = spec.caption.as_deref().map(|caption| text::cleaned(caption, text::PROSE_MAX));
+    let caption = spec.caption.as_deref().map(|caption| text::cleaned(caption, text::CAPTION_MAX));
     Ok(Table {
         id: spec.id.clone(),
         caption: caption.filter(|caption| !caption.is_empty()),

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-/// Longest caption or statement shown, characters.
+/// Longest caption shown, characters: more does not fit beside a figure on a page.
+pub const CAPTION_MAX: usize = 1_000;
+/// Longest statement or note shown, characters.
 pub const PROSE_MAX: usize = 2_000;
 /// Longest title or label shown, characters.
 pub const LABEL_MAX: usize = 200;
@@ -52,8 +54,11 @@ fn is_invisible(character: char) -> bool {
         || u32::from(character) & 0xFFFE == 0xFFFE
 }
 
-/// Characters between two blanks after which TeX may break a line, so that no word overfills a column.
+/// Longer words may be broken by TeX behind so many characters, and then every [`BREAK_EVERY`], so that no
+/// word overfills a column.
 const UNBROKEN_MAX: usize = 24;
+/// Distance of breaks in words that are too long.
+const BREAK_EVERY: usize = 6;
 
 /// Text for TeX: prints as it reads, executes nothing. Expects [`cleaned`] text; what Computer Modern in T1
 /// encoding lacks is written as its code point, such as `[U+4F60]`.
@@ -64,7 +69,7 @@ pub fn tex(text: &str) -> String {
         unbroken = if character == ' ' { 0 } else { unbroken + 1 };
         if unbroken > UNBROKEN_MAX {
             escaped.push_str("\\allowbreak{}");
-            unbroken = 1;
+            unbroken = UNBROKEN_MAX + 1 - BREAK_EVERY;
         }
         tex_character(character, &mut escaped);
         if matches!(character, '/' | '+' | '=') {
@@ -118,10 +123,21 @@ fn tex_character(character: char, escaped: &mut String) {
         '≥' => escaped.push_str("\\ensuremath{\\geq}"),
         '≈' => escaped.push_str("\\ensuremath{\\approx}"),
         '→' => escaped.push_str("\\ensuremath{\\rightarrow}"),
-        '\u{C0}'..='\u{FF}' | '\u{100}'..='\u{107}' | '\u{10C}'..='\u{111}' | '\u{118}'..='\u{11B}'
-        | '\u{141}'..='\u{144}' | '\u{147}'..='\u{148}' | '\u{150}'..='\u{153}' | '\u{158}'..='\u{15B}'
-        | '\u{15E}'..='\u{165}' | '\u{16E}'..='\u{171}' | '\u{178}'..='\u{17E}'
-            if character != '÷' => escaped.push(character),
+        '\u{C0}'..='\u{FF}'
+        | '\u{100}'..='\u{107}'
+        | '\u{10C}'..='\u{111}'
+        | '\u{118}'..='\u{11B}'
+        | '\u{141}'..='\u{144}'
+        | '\u{147}'..='\u{148}'
+        | '\u{150}'..='\u{153}'
+        | '\u{158}'..='\u{15B}'
+        | '\u{15E}'..='\u{165}'
+        | '\u{16E}'..='\u{171}'
+        | '\u{178}'..='\u{17E}'
+            if character != '÷' =>
+        {
+            escaped.push(character)
+        }
         ' '..='~' => escaped.push(character),
         _ => {
             let _ = write!(escaped, "[U+{:04X}]", u32::from(character));
@@ -136,9 +152,15 @@ mod tests {
 
     #[test]
     fn hostile_text_is_only_text() {
-        assert_eq!(tex("\\input{/etc/passwd}").replace("\\allowbreak{}", ""), "\\textbackslash{}input\\{/etc/passwd\\}");
+        assert_eq!(
+            tex("\\input{/etc/passwd}").replace("\\allowbreak{}", ""),
+            "\\textbackslash{}input\\{/etc/passwd\\}"
+        );
         assert_eq!(tex("$\\write18{x}$"), "\\$\\textbackslash{}write18\\{x\\}\\$");
-        assert_eq!(tex("50% of a_b #1 ^^41 ~"), "50\\% of a\\_b \\#1 \\textasciicircum{}\\textasciicircum{}41 \\textasciitilde{}");
+        assert_eq!(
+            tex("50% of a_b #1 ^^41 ~"),
+            "50\\% of a\\_b \\#1 \\textasciicircum{}\\textasciicircum{}41 \\textasciitilde{}"
+        );
         assert_eq!(tex("5 µs 你 é"), "5 \\textmu{}s [U+4F60] é");
         assert_eq!(cleaned("a\u{202E}b\u{200B}c\u{0}\td \n e", 99), "abc d e");
         assert_eq!(cleaned("abcdef", 3), "abc [cut]");

@@ -22,7 +22,14 @@ fn quick() -> BTreeMap<String, Vec<u8>> {
         claim("ovs-wins", &["rtt"], "for B <= 32: rtt_us_mean[V=ovs] < rtt_us_mean[V=linux-bridge]"),
     ];
     let tests = quick_tests();
-    with_report(&meta("Kernel networking between two containers"), &quick_figures(), &[quick_table()], &claims, &tests, render_all)
+    with_report(
+        &meta("Kernel networking between two containers"),
+        &quick_figures(),
+        &[quick_table()],
+        &claims,
+        &tests,
+        render_all,
+    )
 }
 
 fn paper() -> BTreeMap<String, Vec<u8>> {
@@ -54,21 +61,36 @@ fn a_report_has_the_files_that_scripts_rely_on_and_the_same_bytes_twice() {
     let files = quick();
     keep("quick", &files);
     for path in [
-        "index.html", "report.tex", "summary.json", "septet.css", "septet.js", "septet-report.sty",
-        "figures/throughput.svg", "figures/throughput.tex", "figures/throughput.csv", "figures/latency.svg",
-        "tables/2.tex", "tables/2.csv",
+        "index.html",
+        "report.tex",
+        "summary.json",
+        "septet.css",
+        "septet.js",
+        "septet-report.sty",
+        "figures/throughput.svg",
+        "figures/throughput.tex",
+        "figures/throughput.csv",
+        "figures/latency.svg",
+        "tables/2.tex",
+        "tables/2.csv",
     ] {
         assert!(files.contains_key(path), "{path} of {:?}", files.keys());
     }
     assert_eq!(files.keys().filter(|path| path.starts_with("tests/")).count(), 16);
     assert_eq!(files, quick());
     let index = text(&files, "index.html");
-    for words in ["skipped: ovs is not installed", "not measured yet", "no ranking may be read", "oversubscribed", "refuted"] {
+    for words in
+        ["skipped: ovs is not installed", "not measured yet", "no ranking may be read", "oversubscribed", "refuted"]
+    {
         assert!(index.contains(words), "{words}");
     }
     for (path, bytes) in &files {
         let page = String::from_utf8_lossy(bytes);
-        assert!(!page.contains("http://") || page.matches("http://").count() == page.matches("http://www.w3.org/2000/svg").count(), "{path}");
+        assert!(
+            !page.contains("http://")
+                || page.matches("http://").count() == page.matches("http://www.w3.org/2000/svg").count(),
+            "{path}"
+        );
     }
 }
 
@@ -76,7 +98,16 @@ fn a_report_has_the_files_that_scripts_rely_on_and_the_same_bytes_twice() {
 fn files_are_as_they_were() {
     let files = quick();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for path in ["figures/throughput.svg", "figures/latency.svg", "figures/latency.tex", "figures/latency.csv", "tables/2.tex", "tables/2.csv", "index.html", "summary.json"] {
+    for path in [
+        "figures/throughput.svg",
+        "figures/latency.svg",
+        "figures/latency.tex",
+        "figures/latency.csv",
+        "tables/2.tex",
+        "tables/2.csv",
+        "index.html",
+        "summary.json",
+    ] {
         let kept = golden.join(path.replace('/', "-"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::create_dir_all(&golden).expect("create golden folder");
@@ -106,9 +137,9 @@ fn the_paper_renders_fast_and_its_front_page_is_small() {
     assert!(size < 3_000_000);
 }
 
-#[test]
-fn hostile_text_stays_text() {
-    let hostile = "</script><script>alert(1)</script> \\input{/etc/passwd} $\\write18{id}$ %#_^~&{} \u{202E}x\u{200B}y 你 \"'";
+fn hostile() -> BTreeMap<String, Vec<u8>> {
+    let hostile =
+        "</script><script>alert(1)</script> \\input{/etc/passwd} $\\write18{id}$ %#_^~&{} \u{202E}x\u{200B}y 你 \"'";
     let mut tests = quick_tests();
     let last = tests.len() - 1;
     tests[last].state = State::Skipped(hostile.to_string());
@@ -127,11 +158,16 @@ fn hostile_text_stays_text() {
     let mut table = quick_table();
     table.caption = Some(hostile.to_string());
     let claims = [reports::spec::ClaimSpec { text: hostile.to_string(), ..claim("c", &["sockets"], "rx_pps > </b>") }];
-    let files = with_report(&meta, &figures, &[table], &claims, &tests, render_all);
+    with_report(&meta, &figures, &[table], &claims, &tests, render_all)
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let files = hostile();
     keep("hostile", &files);
     for (path, bytes) in &files {
         let page = String::from_utf8(bytes.clone()).expect("UTF-8");
-        assert!(!page.contains("<script>"), "{path}");
+        assert!(path.ends_with(".json") || path.ends_with(".csv") || !page.contains("<script>"), "{path}");
         assert!(!page.contains(['\u{202E}', '\u{200B}', '\0']), "{path}");
         if path.ends_with(".tex") {
             let plain = page.replace("\\input{figures/", "").replace("\\input{tables/", "");
@@ -196,7 +232,11 @@ fn intervals_wider_than_the_plot_and_odd_values_are_drawn() {
                 let text = String::from_utf8(file.bytes.clone()).expect("UTF-8");
                 assert!(!text.contains("NaN") && !text.contains("inf,"), "{}: {text}", file.path);
             }
-            assert!(figure.missing.iter().any(|missing| missing.reason.contains("not a number")), "{:?}", figure.missing);
+            assert!(
+                figure.missing.iter().any(|missing| missing.reason.contains("not a number")),
+                "{:?}",
+                figure.missing
+            );
         }
     }
 }
@@ -204,14 +244,18 @@ fn intervals_wider_than_the_plot_and_odd_values_are_drawn() {
 #[test]
 fn figures_that_cannot_be_made_say_why() {
     let tests = paper_tests();
-    let tuples: Vec<_> = tests.iter().filter(|test| test.groups[0].as_str() == "local").map(|test| &test.tuple).collect();
+    let tuples: Vec<_> =
+        tests.iter().filter(|test| test.groups[0].as_str() == "local").map(|test| &test.tuple).collect();
     let spec = |x, y, series| figure("f", &["local"], Vec::new(), x, y, series);
     let told = |spec: FigureSpec| check_figure(&spec, &tuples).unwrap_err().to_string();
     assert!(told(spec(Axis::P, "rx_mpps", Axis::V)).contains("they differ in R"));
     assert!(told(spec(Axis::P, "rtt_us_mean", Axis::V)).contains("no selected test has 'rtt_us_mean'"));
     assert!(told(spec(Axis::V, "rx_mpps", Axis::V)).contains("used twice"));
     let nothing = FigureSpec {
-        selection: reports::spec::Selection(vec![(Axis::B, vec![results::tuple::Value::Number(u64::from(Burst::new(7).unwrap().get()))])]),
+        selection: reports::spec::Selection(vec![(
+            Axis::B,
+            vec![results::tuple::Value::Number(u64::from(Burst::new(7).unwrap().get()))],
+        )]),
         ..spec(Axis::P, "rx_mpps", Axis::V)
     };
     assert!(told(nothing).contains("selects no test"));
@@ -226,4 +270,37 @@ fn an_unmeasured_experiment_has_a_report() {
     let files = with_report(&meta("Nothing yet"), &quick_figures(), &[quick_table()], &[], &tests, render_all);
     keep("empty", &files);
     assert!(text(&files, "index.html").contains("Nothing of this figure has been measured"));
+}
+
+/// Compiles a report as a reader would; without LaTeX on the machine there is nothing to test.
+fn compile(name: &str, files: &BTreeMap<String, Vec<u8>>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), files);
+    let latexmk = std::process::Command::new("latexmk")
+        .args(["-pdf", "-interaction=nonstopmode", "-halt-on-error", "report.tex"])
+        .current_dir(folder.path())
+        .output();
+    let output = match latexmk {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: latexmk cannot be run here: {error}");
+            return;
+        }
+    };
+    let log = std::fs::read(folder.path().join("report.log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    if log.contains("pgfplots.sty' not found") {
+        println!("skipped: pgfplots is not installed");
+        return;
+    }
+    assert!(output.status.success(), "{name}: {log}");
+    assert!(!log.contains("Overfull"), "{name}: {log}");
+    assert!(folder.path().join("report.pdf").exists());
+}
+
+#[test]
+fn latex_compiles_without_an_overfull_box() {
+    compile("quick", &quick());
+    compile("paper", &paper());
+    compile("hostile", &hostile());
 }

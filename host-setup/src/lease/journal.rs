@@ -40,6 +40,11 @@ impl JournalFile {
         self.open = None;
         let text = match fs::read_to_string(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let message = "give the host back: an agent of root's was killed and left settings changed, \
+                               which only root can restore";
+                return Err(Failure::new(FailureKind::Host, message).advise("run septet-host restore as root"));
+            }
             other => other.host(|| format!("read {}", self.path.display()))?,
         };
         let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;

@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,16 @@ pub const PATIENCE_MS: u64 = 120_000;
 pub struct Programs {
     folder: tempfile::TempDir,
     pub has_generator: bool,
+}
+
+/// A program that is being written cannot be executed, and a process that another thread forks meanwhile holds
+/// it open: writing of programs keeps everybody from forking.
+static PROGRAMS: RwLock<()> = RwLock::new(());
+
+/// Starts a program while none is being written.
+pub fn spawn(command: &mut Command) -> Child {
+    let _nobody_writes = PROGRAMS.read();
+    command.spawn().expect("a program that starts")
 }
 
 /// Who runs the agent.
@@ -46,6 +57,7 @@ impl Programs {
     pub fn install() -> Programs {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a readable folder");
+        let _nobody_forks = PROGRAMS.write();
         let host = Path::new(env!("CARGO_BIN_EXE_septet-host"));
         fs::copy(host, folder.path().join("septet-host")).expect("a copy of septet-host");
         let beside = host.parent().expect("its folder");
@@ -104,7 +116,7 @@ impl Agent {
         };
         let mark = format!("{}.{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         command.env(MARK, &mark);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("septet-host");
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().expect("its output"));
         Agent { child, stdin, stdout, next: 0, events: Vec::new(), files: BTreeMap::new(), mark }
@@ -309,10 +321,13 @@ fn stat(pid: u32) -> Option<Vec<String>> {
 
 impl Process {
     fn of(pid: u32) -> Option<Process> {
-        Some(Process { pid, started: stat(pid)?.get(19)?.clone() })
+        let stat = stat(pid)?;
+        // Dead, holding nothing, and waiting for init to take notice.
+        let is_zombie = stat.first()? == "Z";
+        (!is_zombie).then_some(Process { pid, started: stat.get(19)?.clone() })
     }
 
-    /// Alive, or dead and not reaped.
+    /// Whether it is alive.
     pub fn is_there(&self) -> bool {
         Process::of(self.pid).as_ref() == Some(self)
     }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 use reports::model::{ComponentRow, Fact, FactList, Meta, State, TestView};
 use results::flags::Flag;
-use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, summarise};
+use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, Summary, summarise, summarise_adaptive};
 
 use crate::clock;
-use crate::experiment::Order;
+use crate::experiment::{Order, Repetitions, Test};
 use crate::key::ResultId;
-use crate::store::{Generation, GenerationTest, Record, StoreError};
+use crate::plan;
+use crate::store::{Generation, GenerationTest, Record, StoreError, judged_by};
 use crate::workspace::Workspace;
 
 /// Tests as reports see them, with the records behind them.
@@ -44,7 +45,7 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
             for (id, record) in &records {
                 repetitions.push(repetition(workspace, id, record)?);
             }
-            let summary = summarise(&repetitions);
+            let summary = summarised(&repetitions, test, &workspace.experiment.protocol.repetitions);
             let state = match stands.and_then(|test| test.skipped.clone()) {
                 Some(reason) => State::Skipped(reason),
                 None if summary.valid == 0 => State::NotMeasured,
@@ -71,6 +72,14 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
         seed: generation.seed.clone(),
         complete: generation.complete,
     })
+}
+
+/// Repetitions whose number was not fixed beforehand get the wider interval that keeps its coverage.
+fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetitions) -> Summary {
+    match plan::precision(wanted) {
+        Some(precision) => summarise_adaptive(repetitions, judged_by(test.tuple.dimension), &precision),
+        None => summarise(repetitions),
+    }
 }
 
 /// A repetition as summaries see it; reduced anew from its samples if an older reduction made the record's.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use nix::fcntl::{Flock, FlockArg};
+use results::axes::Dimension;
 use results::metric::Quantity;
 
 use super::atomic::{sync_folder, unique_name, write_synced};
@@ -115,13 +116,18 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The value that a test's repetitions are judged by.
+pub fn judged_by(dimension: Dimension) -> Quantity {
+    match dimension {
+        Dimension::Throughput => Quantity::RxPps,
+        Dimension::Latency => Quantity::RttMean,
+    }
+}
+
 impl Record {
     /// The record as the index knows it.
     pub fn entry(&self, id: ResultId) -> Entry {
-        let quantity = match self.tuple.dimension {
-            results::axes::Dimension::Throughput => Quantity::RxPps,
-            results::axes::Dimension::Latency => Quantity::RttMean,
-        };
+        let quantity = judged_by(self.tuple.dimension);
         Entry {
             key: self.key,
             id,

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use atomic::{replace_if_different, write_atomically};
-pub use commit::{Repetition, Writer};
+pub use commit::{Repetition, Writer, judged_by};
 pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};

@@ -113,7 +113,10 @@ fn rate(text: &str) -> Option<u64> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = fraction.trim_end_matches('0');
-    if fraction.len() > zeros || whole.len() > 10 || !(whole.to_string() + fraction).bytes().all(|byte| byte.is_ascii_digit()) {
+    if fraction.len() > zeros
+        || whole.len() > 10
+        || !(whole.to_string() + fraction).bytes().all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let padded = format!("{whole}{fraction}{}", "0".repeat(zeros - fraction.len()));

@@ -106,8 +106,7 @@ impl Walk<'_> {
 
     /// Bindings of the joint values that occur on some axes among tests, in the order of reports.
     fn instances(&self, places: &[usize], axes: &[Axis], binding: &Binding) -> Vec<Binding> {
-        let joint: BTreeSet<Vec<u32>> =
-            places.iter().map(|&place| self.universe.coordinates(place, axes)).collect();
+        let joint: BTreeSet<Vec<u32>> = places.iter().map(|&place| self.universe.coordinates(place, axes)).collect();
         let bind = |numbers: Vec<u32>| {
             let mut bound = *binding;
             for (axis, number) in axes.iter().zip(numbers) {
@@ -120,7 +119,13 @@ impl Walk<'_> {
 
     /// Bindings that a fold or shape runs through: joint values of its axes among the tests of all selections
     /// inside, which must leave these axes open.
-    fn run_through(&mut self, node: &Node, inside: &[&Node], over: &[Axis], binding: &Binding) -> Result<Vec<Binding>, ClaimError> {
+    fn run_through(
+        &mut self,
+        node: &Node,
+        inside: &[&Node],
+        over: &[Axis],
+        binding: &Binding,
+    ) -> Result<Vec<Binding>, ClaimError> {
         let mut open = *binding;
         over.iter().for_each(|axis| open[slot(*axis)] = None);
         let mut found = Vec::new();
@@ -147,9 +152,15 @@ impl Walk<'_> {
             Kind::Sum(terms) => self.combine(terms, binding, |held, subtracted, term| {
                 held.plus(if subtracted { term.negated() } else { term })
             }),
-            Kind::Product(factors) => self.combine(factors, binding, |held, divides, factor| {
-                if divides { held.divided_by(factor) } else { held.times(factor) }
-            }),
+            Kind::Product(factors) => {
+                self.combine(
+                    factors,
+                    binding,
+                    |held, divides, factor| {
+                        if divides { held.divided_by(factor) } else { held.times(factor) }
+                    },
+                )
+            }
             Kind::Select { metric, conditions } => self.resolve(node, *metric, conditions, binding),
             Kind::Fold { fold, over, value } => {
                 let mut known = Vec::new();
@@ -256,9 +267,9 @@ impl Walk<'_> {
 
     /// Bound axes as `V=ovs, P=64B`.
     fn bound(&self, binding: &Binding) -> String {
-        let parts = Axis::ALL.into_iter().filter_map(|axis| {
-            Some(format!("{axis}={}", self.universe.shown(axis, binding[slot(axis)]?)))
-        });
+        let parts = Axis::ALL
+            .into_iter()
+            .filter_map(|axis| Some(format!("{axis}={}", self.universe.shown(axis, binding[slot(axis)]?))));
         parts.collect::<Vec<_>>().join(", ")
     }
 

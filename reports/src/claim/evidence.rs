@@ -83,9 +83,8 @@ impl Evidence {
         let touched = std::mem::replace(&mut self.touched, before);
         let decided = matches!(truth, Truth::Holds | Truth::Refuted);
         let truth = if decided && touched.ranks_on_shared_cores() {
-            self.doubts.insert(
-                "Switches whose cores were shared are not ranked: the sleep policy of each decides who wins.",
-            );
+            self.doubts
+                .insert("Switches whose cores were shared are not ranked: the sleep policy of each decides who wins.");
             Truth::CannotBeTold
         } else {
             truth

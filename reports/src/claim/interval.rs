@@ -36,8 +36,7 @@ impl Interval {
     }
 
     pub fn times(self, other: Interval) -> Interval {
-        let products =
-            [self.low * other.low, self.low * other.high, self.high * other.low, self.high * other.high];
+        let products = [self.low * other.low, self.low * other.high, self.high * other.low, self.high * other.high];
         if products.iter().any(|product| product.is_nan()) {
             return Interval::unbounded(self.mean * other.mean);
         }

@@ -26,8 +26,7 @@ const UNITS: [(&str, f64, Dimension); 12] = [
     ("s", 1e9, Dimension::Time),
 ];
 
-const FUNCTIONS: [&str; 8] =
-    ["max", "min", "mean", "flat", "logarithmic", "increasing", "decreasing", "plateau"];
+const FUNCTIONS: [&str; 8] = ["max", "min", "mean", "flat", "logarithmic", "increasing", "decreasing", "plateau"];
 
 pub(super) fn parse(source: &str) -> Result<Node, ClaimError> {
     if source.len() > LEN_MAX {
@@ -293,7 +292,8 @@ impl Parser<'_> {
         }
         let end = self.scan.here();
         self.scan.expect(")", &format!("to close '{name}('"))?;
-        let needed = within.ok_or_else(|| ClaimError::new(end.clone(), format!("'{name}' needs 'within' and a percentage")));
+        let needed =
+            within.ok_or_else(|| ClaimError::new(end.clone(), format!("'{name}' needs 'within' and a percentage")));
         let shape = match name {
             "flat" => Shape::Flat(needed?),
             "logarithmic" => Shape::Logarithmic(needed?),

@@ -99,7 +99,8 @@ impl<'a> Scanner<'a> {
     /// A value of an axis as experiments write it.
     pub fn value(&mut self) -> Option<(&'a str, Range<usize>)> {
         let start = self.start();
-        let end = self.while_matching(start, |character| character.is_ascii_alphanumeric() || "._-".contains(character));
+        let end =
+            self.while_matching(start, |character| character.is_ascii_alphanumeric() || "._-".contains(character));
         self.position = end;
         (end > start).then(|| (&self.source[start..end], start..end))
     }

@@ -75,10 +75,8 @@ fn logarithmic(row: &[Step], within: f64) -> Truth {
 
 /// Some place before which values follow the others, and from which they are flat.
 fn plateau(row: &[Step], within: f64) -> Truth {
-    let follows: Vec<Truth> = row
-        .iter()
-        .map(|step| step.other.map_or(Truth::NotMeasured, |other| step.value.about(other, within)))
-        .collect();
+    let follows: Vec<Truth> =
+        row.iter().map(|step| step.other.map_or(Truth::NotMeasured, |other| step.value.about(other, within))).collect();
     let choices: Vec<Truth> = (0..=row.len())
         .map(|place| {
             let level = if place == row.len() { Truth::Holds } else { flat(&row[place..], within) };

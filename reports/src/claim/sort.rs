@@ -21,9 +21,10 @@ pub(super) fn check(root: &Node, source: &str) -> Result<(), ClaimError> {
 fn statement(node: &Node, source: &str) -> Result<(), ClaimError> {
     match sort(node, source)? {
         Sort::Statement => Ok(()),
-        Sort::Number(_) => {
-            Err(ClaimError::new(node.at.clone(), "this is a number; a claim compares: write '> ...' or '~ ... within 5%'"))
-        }
+        Sort::Number(_) => Err(ClaimError::new(
+            node.at.clone(),
+            "this is a number; a claim compares: write '> ...' or '~ ... within 5%'",
+        )),
     }
 }
 

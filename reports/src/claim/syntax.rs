@@ -19,20 +19,41 @@ pub(super) struct Node {
 /// What a part is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
-    Quantified { all: bool, binders: Vec<Condition>, body: Box<Node> },
+    Quantified {
+        all: bool,
+        binders: Vec<Condition>,
+        body: Box<Node>,
+    },
     Or(Vec<Node>),
     And(Vec<Node>),
     Not(Box<Node>),
-    Relation { first: Box<Node>, rest: Vec<(Comparison, Node)> },
-    Shape { shape: Shape, over: Vec<Axis>, operands: Vec<Node> },
+    Relation {
+        first: Box<Node>,
+        rest: Vec<(Comparison, Node)>,
+    },
+    Shape {
+        shape: Shape,
+        over: Vec<Axis>,
+        operands: Vec<Node>,
+    },
     /// Terms with whether they are subtracted.
     Sum(Vec<(bool, Node)>),
     /// Factors with whether they divide.
     Product(Vec<(bool, Node)>),
     Negate(Box<Node>),
-    Number { value: f64, dimension: Dimension },
-    Select { metric: Metric, conditions: Vec<Condition> },
-    Fold { fold: Folding, over: Vec<Axis>, value: Box<Node> },
+    Number {
+        value: f64,
+        dimension: Dimension,
+    },
+    Select {
+        metric: Metric,
+        conditions: Vec<Condition>,
+    },
+    Fold {
+        fold: Folding,
+        over: Vec<Axis>,
+        value: Box<Node>,
+    },
 }
 
 /// How two sides of a relation compare.

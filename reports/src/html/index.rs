@@ -11,7 +11,7 @@ use results::summary::Grade;
 
 use super::tables::{self, TableView};
 use super::{ComponentLine, FactRow, FactTable, FlagLine};
-use crate::claim::Verdict;
+use crate::claim::{Outcome, Verdict};
 use crate::figure::Figure;
 use crate::model::{State, TestView};
 use crate::number;
@@ -154,9 +154,9 @@ fn plate_legend(plate: &Plate, figures: &[Figure]) -> Result<Option<String>, Ren
 fn table_views(report: &Report) -> Vec<TableView> {
     let ids: Vec<_> = report.tables.iter().map(|table| &table.id).collect();
     let plates = numbering::plates(&ids);
-    let labels = plates.iter().flat_map(|plate| {
-        plate.panels.iter().enumerate().map(|(panel, (place, _))| (*place, plate.label(panel)))
-    });
+    let labels = plates
+        .iter()
+        .flat_map(|plate| plate.panels.iter().enumerate().map(|(panel, (place, _))| (*place, plate.label(panel))));
     labels.map(|(place, label)| tables::view(label, &report.tables[place])).collect()
 }
 
@@ -198,7 +198,11 @@ pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
     let plural = |count: usize, one: &str, many: &str| {
         format!("{} {}", number::count(count as u64), if count == 1 { one } else { many })
     };
-    let mut first = format!("This report is made of {}: {} measured", plural(tests.len(), "test", "tests"), measured);
+    let mut first = format!(
+        "This report is made of {}: {} measured",
+        plural(tests.len(), "test", "tests"),
+        number::count(measured as u64)
+    );
     if waiting > 0 {
         first.push_str(&format!(", {} not measured yet", number::count(waiting as u64)));
     }
@@ -228,14 +232,30 @@ pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
         ),
     }
     if !report.claims.is_empty() {
-        let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
-        for claim in report.claims {
-            *outcomes.entry(claim.verdict.as_ref().map_or("not judged yet", |verdict| verdict.outcome.name())).or_default() += 1;
-        }
-        let told: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        sentences.push(format!("Of {}: {}.", plural(report.claims.len(), "claim", "claims"), told.join(", ")));
+        sentences.push(outcomes_of(report.claims));
     }
     sentences
+}
+
+/// How many claims came out how: `Of 3 claims, 2 hold and 1 is refuted.`
+fn outcomes_of(claims: &[ClaimView]) -> String {
+    let count = |outcome: Option<Outcome>| {
+        claims.iter().filter(|claim| claim.verdict.as_ref().map(|verdict| verdict.outcome) == outcome).count()
+    };
+    let kinds = [
+        (count(Some(Outcome::Holds)), "holds", "hold"),
+        (count(Some(Outcome::Refuted)), "is refuted", "are refuted"),
+        (count(Some(Outcome::CannotBeTold)), "cannot be told", "cannot be told"),
+        (count(Some(Outcome::NotMeasured)), "is not measured", "are not measured"),
+        (count(None), "is not judged yet", "are not judged yet"),
+    ];
+    let told: Vec<String> = kinds
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
+        .collect();
+    let noun = if claims.len() == 1 { "claim" } else { "claims" };
+    format!("Of {} {noun}, {}.", claims.len(), told.join(", "))
 }
 
 /// The values of an axis that varies: `burst size (4, 32, 128)`.

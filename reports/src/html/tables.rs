@@ -56,7 +56,13 @@ fn row_view(table: &Table, row: &Row) -> RowView {
 
 fn cell_view(decimals: usize, cell: Option<&TableCell>) -> CellView {
     match cell {
-        None => CellView { value: String::new(), doubt: String::new(), sort: String::new(), tip: String::new(), link: String::new() },
+        None => CellView {
+            value: String::new(),
+            doubt: String::new(),
+            sort: String::new(),
+            tip: String::new(),
+            link: String::new(),
+        },
         Some(TableCell::Missing { reason }) => CellView {
             value: "–".to_string(),
             doubt: String::new(),

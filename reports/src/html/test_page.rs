@@ -110,7 +110,9 @@ pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Stri
             .collect(),
         count_columns,
         flags: summary
-            .map(|summary| summary.flags.iter().map(|(flag, count)| super::flag_line(*flag, count.to_string())).collect())
+            .map(|summary| {
+                summary.flags.iter().map(|(flag, count)| super::flag_line(*flag, count.to_string())).collect()
+            })
             .unwrap_or_default(),
         facts: details.facts.iter().map(super::fact_table).collect(),
         components: details.components.iter().map(super::component_line).collect(),
@@ -152,7 +154,12 @@ fn unit_for(quantity: Quantity, estimate: &Estimate) -> Unit {
 fn is_column(quantity: Quantity) -> bool {
     matches!(
         quantity,
-        Quantity::RxPps | Quantity::TxPps | Quantity::LossRatio | Quantity::RttMean | Quantity::RttP50 | Quantity::RttP99
+        Quantity::RxPps
+            | Quantity::TxPps
+            | Quantity::LossRatio
+            | Quantity::RttMean
+            | Quantity::RttP50
+            | Quantity::RttP99
     )
 }
 

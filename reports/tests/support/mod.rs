@@ -24,7 +24,15 @@ pub fn name(text: &str) -> Value {
     Value::Name(text.to_string())
 }
 
-pub fn tuple(dimension: Dimension, locality: Locality, pairs: u16, vswitch: VSwitch, packet: u16, rate: u32, burst: u16) -> Tuple {
+pub fn tuple(
+    dimension: Dimension,
+    locality: Locality,
+    pairs: u16,
+    vswitch: VSwitch,
+    packet: u16,
+    rate: u32,
+    burst: u16,
+) -> Tuple {
     Tuple {
         dimension,
         locality,
@@ -40,7 +48,9 @@ pub fn tuple(dimension: Dimension, locality: Locality, pairs: u16, vswitch: VSwi
 /// A test with a key made of its name.
 pub fn test(group: &str, tuple: Tuple, summary: Option<Summary>) -> TestView {
     let name = tuple.to_string();
-    let key = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let key = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     TestView {
         tuple,
         name,
@@ -52,7 +62,8 @@ pub fn test(group: &str, tuple: Tuple, summary: Option<Summary>) -> TestView {
 }
 
 pub fn summary(values: &[(Quantity, f64, f64)], flags: &[Flag]) -> Summary {
-    let estimate = |&(quantity, mean, half): &(Quantity, f64, f64)| (quantity, Estimate { n: 3, mean, half_width: Some(half) });
+    let estimate =
+        |&(quantity, mean, half): &(Quantity, f64, f64)| (quantity, Estimate { n: 3, mean, half_width: Some(half) });
     Summary {
         valid: 3,
         suspect: 0,
@@ -93,9 +104,8 @@ fn latency(mean_us: f64, flags: &[Flag]) -> Summary {
 }
 
 pub const SIZES: [u16; 6] = [64, 128, 256, 512, 1024, 1500];
-const RATES: [u32; 9] = [
-    1_000_000, 2_500_000, 5_000_000, 7_500_000, 10_000_000, 12_500_000, 15_000_000, 17_500_000, 20_000_000,
-];
+const RATES: [u32; 9] =
+    [1_000_000, 2_500_000, 5_000_000, 7_500_000, 10_000_000, 12_500_000, 15_000_000, 17_500_000, 20_000_000];
 const V5: [VSwitch; 5] = [VSwitch::Basicfwd, VSwitch::Ovs, VSwitch::Snabb, VSwitch::Sriov, VSwitch::Vpp];
 const V3: [VSwitch; 3] = [VSwitch::Ovs, VSwitch::Sriov, VSwitch::Vpp];
 
@@ -138,19 +148,20 @@ pub fn paper_tests() -> Vec<TestView> {
         let summary = throughput(&tuple, kpps / 1e3, &[]);
         tests.push(test("sockets", tuple, Some(summary)));
     }
-    let mut add = |group: &str, locality, pairs: u16, switches: &[VSwitch], sizes: &[u16], rates: &[u32], bursts: &[u16]| {
-        for &vswitch in switches {
-            for &packet in sizes {
-                for &rate in rates {
-                    for &burst in bursts {
-                        let tuple = tuple(Throughput, locality, pairs, vswitch, packet, rate, burst);
-                        let summary = throughput(&tuple, mpps_max(&tuple), &[]);
-                        tests.push(test(group, tuple, Some(summary)));
+    let mut add =
+        |group: &str, locality, pairs: u16, switches: &[VSwitch], sizes: &[u16], rates: &[u32], bursts: &[u16]| {
+            for &vswitch in switches {
+                for &packet in sizes {
+                    for &rate in rates {
+                        for &burst in bursts {
+                            let tuple = tuple(Throughput, locality, pairs, vswitch, packet, rate, burst);
+                            let summary = throughput(&tuple, mpps_max(&tuple), &[]);
+                            tests.push(test(group, tuple, Some(summary)));
+                        }
                     }
                 }
             }
-        }
-    };
+        };
     add("local", Local, 1, &V5, &SIZES, &RATES, &[32]);
     add("local-more", Local, 2, &V5, &[64, 1500], &RATES, &[32]);
     add("local-more", Local, 4, &V5, &[64, 1500], &RATES, &[32]);
@@ -173,7 +184,14 @@ pub fn paper_tests() -> Vec<TestView> {
     tests
 }
 
-pub fn figure(figure: &str, from: &[&str], selection: Vec<(Axis, Vec<Value>)>, x: Axis, y: &str, series: Axis) -> FigureSpec {
+pub fn figure(
+    figure: &str,
+    from: &[&str],
+    selection: Vec<(Axis, Vec<Value>)>,
+    x: Axis,
+    y: &str,
+    series: Axis,
+) -> FigureSpec {
     FigureSpec {
         id: id(figure),
         from: from.iter().map(|group| id(group)).collect(),
@@ -194,7 +212,8 @@ pub fn paper_figures() -> Vec<FigureSpec> {
     let sized = |packet: u64| vec![(Axis::P, vec![Value::Number(packet)])];
     let max = Some((Axis::R, Fold::Max));
     let mut figures = vec![figure("4a", &["local"], sized(64), Axis::R, "rx_mpps", Axis::V)];
-    for (panel, group, metric) in [("4b", "local", "rx_mpps"), ("4c", "local", "rx_gbps"), ("4d", "remote", "rx_gbps")] {
+    for (panel, group, metric) in [("4b", "local", "rx_mpps"), ("4c", "local", "rx_gbps"), ("4d", "remote", "rx_gbps")]
+    {
         let plain = figure(panel, &[group], Vec::new(), Axis::P, metric, Axis::V);
         figures.push(FigureSpec { x_scale: Scale::Log2, over: max, ..plain });
     }
@@ -240,7 +259,8 @@ pub fn quick_tests() -> Vec<TestView> {
     let mut tests = Vec::new();
     for (packet, factor) in [(64, 1.0), (1500, 0.83)] {
         for (io, kpps) in [(Io::Udp, 338.0), (Io::UdpMmsg, 409.0), (Io::Raw, 360.0), (Io::RawMmsg, 440.0)] {
-            let mut tuple = tuple(Dimension::Throughput, Locality::Local, 1, VSwitch::LinuxBridge, packet, 1_000_000, 64);
+            let mut tuple =
+                tuple(Dimension::Throughput, Locality::Local, 1, VSwitch::LinuxBridge, packet, 1_000_000, 64);
             tuple.variant.io = io;
             let summary = throughput(&tuple, kpps * factor / 1e3, &flags);
             tests.push(test("sockets", tuple, Some(summary)));
@@ -275,11 +295,7 @@ pub fn quick_figures() -> Vec<FigureSpec> {
 }
 
 pub fn quick_table() -> TableSpec {
-    TableSpec {
-        columns: Some(Axis::P),
-        values: vec!["rx_kpps".parse().expect("a metric")],
-        ..paper_table()
-    }
+    TableSpec { columns: Some(Axis::P), values: vec!["rx_kpps".parse().expect("a metric")], ..paper_table() }
 }
 
 pub fn claim(name: &str, from: &[&str], test: &str) -> ClaimSpec {
@@ -303,8 +319,16 @@ pub fn meta(title: &str) -> Meta {
             ],
         }],
         components: vec![
-            ComponentRow { name: "septet-gen".into(), version: "0.1.0".into(), digest: "8f14e45fceea167a5a36dedd4bea2543".into() },
-            ComponentRow { name: "kernel".into(), version: "6.1.76".into(), digest: "c9f0f895fb98ab9159f51fd0297e236d".into() },
+            ComponentRow {
+                name: "septet-gen".into(),
+                version: "0.1.0".into(),
+                digest: "8f14e45fceea167a5a36dedd4bea2543".into(),
+            },
+            ComponentRow {
+                name: "kernel".into(),
+                version: "6.1.76".into(),
+                digest: "c9f0f895fb98ab9159f51fd0297e236d".into(),
+            },
         ],
         protocol: vec![
             Fact::new("Window", "1 s"),
@@ -341,7 +365,9 @@ pub fn details(test: &TestView) -> Details {
         }),
         round_trips: Some(Distribution {
             cumulative: (1..=200).map(|at| (20_000.0 + f64::from(at * at), f64::from(at) / 200.0)).collect(),
-            histogram: (0..40).map(|at| (20e3 + 1e3 * f64::from(at), 21e3 + 1e3 * f64::from(at), (40 - at as u64) * 17)).collect(),
+            histogram: (0..40)
+                .map(|at| (20e3 + 1e3 * f64::from(at), 21e3 + 1e3 * f64::from(at), (40 - at as u64) * 17))
+                .collect(),
         }),
         facts: vec![FactList { heading: "Setup".into(), facts: vec![Fact::new("Governor", "not available")] }],
         components: Vec::new(),
