@@ -191,6 +191,9 @@ pub struct Tuning {
     /// Clock source of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clocksource: Option<String>,
+    /// Limits of the kernel's network stack that hold for every container, `(name, value)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<(String, u64)>,
 }
 
 /// Recorded beside results, never in a key.

@@ -26,7 +26,9 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The agent's program is not where it must be.
-    #[error("failed to find septet-host at {0}: it must lie beside the septet program; `make build` puts both into target/release")]
+    #[error(
+        "failed to find septet-host at {0}: it must lie beside the septet program; `make build` puts both into target/release"
+    )]
     NotFound(PathBuf),
     /// It could not be started.
     #[error("failed to start {path}: {source}")]
@@ -154,9 +156,9 @@ impl Agent {
         };
         match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL })? {
             Answer::Hello { protocol: PROTOCOL, .. } => Ok(agent),
-            Answer::Hello { protocol, .. } => Err(AgentError::Nonsense(format!(
-                "it speaks protocol {protocol}, this septet speaks {PROTOCOL}"
-            ))),
+            Answer::Hello { protocol, .. } => {
+                Err(AgentError::Nonsense(format!("it speaks protocol {protocol}, this septet speaks {PROTOCOL}")))
+            }
             other => Err(unexpected(&other)),
         }
     }
@@ -267,7 +269,8 @@ impl Agent {
     ) -> Result<Answer, AgentError> {
         let id = self.next_id;
         self.next_id += 1;
-        let mut line = serde_json::to_string(&Request { id, op }).map_err(|error| AgentError::Nonsense(error.to_string()))?;
+        let mut line =
+            serde_json::to_string(&Request { id, op }).map_err(|error| AgentError::Nonsense(error.to_string()))?;
         line.push('\n');
         let sent = match &mut self.input {
             Some(input) => input.write_all(line.as_bytes()).and_then(|()| input.flush()),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
 use host_setup::facts::{Component, Facts, Offer};
 use host_setup::scene::Runtime;
@@ -106,7 +107,9 @@ impl<'a> Conditions<'a> {
     fn takes_io(&self, tuple: &Tuple) -> Result<(), String> {
         let name = io_name(tuple.variant.io);
         for offers in [&self.facts.switches, &self.facts.applications] {
-            for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), traffic::GENERATOR].contains(&&*offer.name)) {
+            for offer in
+                offers.iter().filter(|offer| [tuple.vswitch.name(), traffic::GENERATOR].contains(&&*offer.name))
+            {
                 if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
                     return Err(format!("{} does not take io={name}", offer.name));
                 }
@@ -148,11 +151,11 @@ impl<'a> Conditions<'a> {
     }
 
     fn software(&self, runtime: Runtime) -> Vec<(&'static str, Sealed)> {
-        let runtime_section = Section::new().with("name", runtime.name());
+        let made = Section::new().with("name", runtime.name()).with("containers", containers::render(runtime));
         let generator = Section::new().with("name", traffic::GENERATOR);
         let busybox = self.component("busybox").map(|component| component.digest.clone());
         vec![
-            ("runtime", Sealed::new(self.with_components(runtime_section, &self.facts.runtimes, runtime.name()))),
+            ("runtime", Sealed::new(self.with_components(made, &self.facts.runtimes, runtime.name()))),
             ("generator", Sealed::new(self.with_components(generator, &self.facts.applications, traffic::GENERATOR))),
             ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
         ]
@@ -279,7 +282,14 @@ fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
         .with_some("smt", tuning.smt.clone())
         .with_some("clocksource", tuning.clocksource.clone())
         .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone());
-    [("kernel", kernel), ("cpu", cpu), ("host", host), ("setup", setup), ("memory", Section::new().with("mode", "none"))]
-        .map(|(name, section)| (name, Sealed::new(section)))
-        .into()
+    let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
+    [
+        ("kernel", kernel),
+        ("cpu", cpu),
+        ("host", host),
+        ("setup", setup),
+        ("memory", Section::new().with("mode", "none")),
+    ]
+    .map(|(name, section)| (name, Sealed::new(section)))
+    .into()
 }

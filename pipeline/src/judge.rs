@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{Achieved, Snapshot};
+use results::accounting::{check_offer, check_totals};
 use results::dataset::{DatasetError, RawStream, write_parquet};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STEAL_RATIO_MAX};
-use results::accounting::{check_offer, check_totals};
 use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 

@@ -166,7 +166,14 @@ impl Session<'_> {
         for container in &responders {
             self.tell(container, &Command::Stop)?;
         }
-        self.wait_for(&responders, parties, Instant::now() + REPORT_MAX, "report after the drain", &mut evidence, is_done)?;
+        self.wait_for(
+            &responders,
+            parties,
+            Instant::now() + REPORT_MAX,
+            "report after the drain",
+            &mut evidence,
+            is_done,
+        )?;
         self.cost.traffic_ms = ms(began.elapsed());
         evidence.after = self.agent.snapshot()?;
 
@@ -220,7 +227,8 @@ impl Session<'_> {
                     if let Event::Done { totals, clock } = &event
                         && let Some(party) = parties.iter().find(|party| party.container == container)
                     {
-                        let told = PartyEvidence { role: party.request.role, totals: (**totals).clone(), clock: *clock };
+                        let told =
+                            PartyEvidence { role: party.request.role, totals: (**totals).clone(), clock: *clock };
                         evidence.parties.insert(container.clone(), told);
                     }
                     if wanted(&event) {
@@ -230,7 +238,8 @@ impl Session<'_> {
                 AppEvent::Exit { container, status, last_lines } => {
                     self.note(&format!("{container} ended with {status}"));
                     if !evidence.parties.contains_key(&container) {
-                        let reason = format!("keep {container} alive: it ended with status {status} before it had reported");
+                        let reason =
+                            format!("keep {container} alive: it ended with status {status} before it had reported");
                         return Err(Stop::Failed { reason, last_lines });
                     }
                 }

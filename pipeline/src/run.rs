@@ -253,13 +253,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Keeps a failure, tells it, and says whether the run goes on.
-    fn fail(
-        &mut self,
-        wanted: &Wanted,
-        failed: Failed,
-        about: &Circumstances,
-        log: String,
-    ) -> Result<bool, RunError> {
+    fn fail(&mut self, wanted: &Wanted, failed: Failed, about: &Circumstances, log: String) -> Result<bool, RunError> {
         let repetition = judge::failure(&failed, about, log)?;
         self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
         self.given_up.insert(wanted.key);

@@ -127,13 +127,7 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, wait: Wait) -> Par
 }
 
 /// The scene of a test.
-pub fn scene(
-    tuple: &Tuple,
-    runtime: Runtime,
-    cores: &CorePlan,
-    configuration: String,
-    parties: &[Party],
-) -> Scene {
+pub fn scene(tuple: &Tuple, runtime: Runtime, cores: &CorePlan, configuration: String, parties: &[Party]) -> Scene {
     let containers = parties.iter().zip(0..).map(|(party, place)| container(party, cores, place)).collect();
     Scene {
         runtime,

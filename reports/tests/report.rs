@@ -1,6 +1,8 @@
 //! Whole reports of invented experiments: files and their names, the same bytes twice, golden files of the
 //! small ones, hostile text, sizes and speed.
 
+#![allow(clippy::print_stdout, reason = "measured sizes and reasons of skips are for who reads the test's output")]
+
 mod support;
 
 use std::collections::BTreeMap;

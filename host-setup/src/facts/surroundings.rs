@@ -27,6 +27,10 @@ const SIGNATURES: [(&str, &str); 6] = [
     ("XenVMMXenVMM", "xen"),
     ("bhyve bhyve", "bhyve"),
 ];
+/// Limits below `net.core` that no network namespace has of its own: how large an ordinary user's socket
+/// buffers may be, how much waits between a veth's two ends, how much is taken from there at once.
+const NETWORK_LIMITS: [&str; 6] =
+    ["rmem_max", "wmem_max", "netdev_max_backlog", "netdev_budget", "netdev_budget_usecs", "dev_weight"];
 /// Clock sources that only a guest has.
 const GUEST_CLOCKS: [(&str, &str); 3] = [("kvm-clock", "kvm"), ("hyperv_clocksource", "microsoft"), ("xen", "xen")];
 
@@ -88,6 +92,10 @@ pub(super) fn tuning(tree: &Tree) -> Tuning {
             .or_else(|| switch(format!("{cpu}/cpufreq/boost"))),
         smt: tree.text(&format!("{cpu}/smt/control")),
         clocksource: tree.text("sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        network: NETWORK_LIMITS
+            .iter()
+            .filter_map(|name| Some((format!("net.core.{name}"), tree.number(&format!("proc/sys/net/core/{name}"))?)))
+            .collect(),
     }
 }
 

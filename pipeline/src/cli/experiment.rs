@@ -119,7 +119,10 @@ fn one_test<'a>(workspace: &'a Workspace, text: &str) -> Result<&'a Test, Troubl
     let found: Vec<&Test> = workspace.tests().iter().filter(|test| selection.takes(&test.tuple)).collect();
     match found[..] {
         [test] => Ok(test),
-        [] => Err(Trouble::input(format!("no test of {} is '{text}'; `septet plan` lists them", workspace.file.display()))),
+        [] => Err(Trouble::input(format!(
+            "no test of {} is '{text}'; `septet plan` lists them",
+            workspace.file.display()
+        ))),
         _ => {
             let names: String = found.iter().take(10).map(|test| format!("\n  {}", test.tuple)).collect();
             Err(Trouble::input(format!("'{text}' takes {}; name one:{names}", plural(found.len(), "test"))))
@@ -152,7 +155,14 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
     if json {
         let changes = changes.iter().map(ToString::to_string).collect();
         let name = test.tuple.to_string();
-        return say_json(&ExplainJson { test: name, key: decision.key, status: decision.status, why, manifest: listing, changes });
+        return say_json(&ExplainJson {
+            test: name,
+            key: decision.key,
+            status: decision.status,
+            why,
+            manifest: listing,
+            changes,
+        });
     }
     let mut out = format!("test    {}\n", test.tuple);
     if let Some(key) = decision.key {

@@ -19,11 +19,14 @@ pub(super) fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
     line("virtualisation", facts.virtualisation.as_deref().unwrap_or("none"));
     line("memory", &format!("{:.1} GiB", facts.memory.total_bytes as f64 / f64::from(1u32 << 30)));
     line("governor", facts.tuning.governor.as_deref().unwrap_or("no frequency control here"));
-    line("agent is", match facts.privilege {
-        host_setup::facts::Privilege::Root => "root",
-        host_setup::facts::Privilege::UserNamespace => "root of its own user namespace",
-        host_setup::facts::Privilege::None => "an ordinary user without user namespaces",
-    });
+    line(
+        "agent is",
+        match facts.privilege {
+            host_setup::facts::Privilege::Root => "root",
+            host_setup::facts::Privilege::UserNamespace => "root of its own user namespace",
+            host_setup::facts::Privilege::None => "an ordinary user without user namespaces",
+        },
+    );
     for (kind, offers) in
         [("runtime", &facts.runtimes), ("switch", &facts.switches), ("application", &facts.applications)]
     {

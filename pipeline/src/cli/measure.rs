@@ -40,8 +40,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     }
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
-    for (name, text, takes) in [("--only", &args.only, &only as &dyn Fn(&Test) -> bool), ("--force", &args.force, &force)] {
-        if let Some(text) = text && !workspace.tests().iter().any(takes) {
+    for (name, text, takes) in
+        [("--only", &args.only, &only as &dyn Fn(&Test) -> bool), ("--force", &args.force, &force)]
+    {
+        if let Some(text) = text
+            && !workspace.tests().iter().any(takes)
+        {
             return Err(Trouble::input(format!("{name} '{text}' takes no test of {}", workspace.file.display())));
         }
     }
@@ -54,7 +58,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
     }
-    let wanted = planned.tests().any(|(test, decision)| decision.status == crate::plan::Status::ToMeasure && only(test));
+    let wanted =
+        planned.tests().any(|(test, decision)| decision.status == crate::plan::Status::ToMeasure && only(test));
     let finished = match wanted {
         false => Finished::default(),
         true => {

@@ -240,7 +240,9 @@ fn say(text: &str) -> Result<Exit, Trouble> {
         false => out.write_all(b"\n").and_then(|()| out.flush()),
     });
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::host(format!("failed to print: {error}"))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Trouble::host(format!("failed to print: {error}")))
+        }
         _ => Ok(Exit::Well),
     }
 }

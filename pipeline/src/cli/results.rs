@@ -39,11 +39,7 @@ impl From<ReportError> for Trouble {
 }
 
 /// Writes the report of a generation, and its PDF if that was asked for.
-pub(super) fn write(
-    workspace: &Workspace,
-    generation: &Generation,
-    output: &OutputArgs,
-) -> Result<Written, Trouble> {
+pub(super) fn write(workspace: &Workspace, generation: &Generation, output: &OutputArgs) -> Result<Written, Trouble> {
     let folder = output.output.clone().unwrap_or_else(|| workspace.report_folder());
     let written = report::write(workspace, generation, &folder)?;
     if output.pdf {

@@ -21,8 +21,7 @@ const LOG_LINES: usize = 12;
 /// The details of a test.
 pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Result<Details, StoreError> {
     let records = measured.records(place);
-    let repetitions: Result<_, _> =
-        records.iter().map(|(id, record)| repetition(workspace, id, record)).collect();
+    let repetitions: Result<_, _> = records.iter().map(|(id, record)| repetition(workspace, id, record)).collect();
     let mut details = Details { repetitions: repetitions?, ..Details::default() };
     let Some((id, record)) = records.iter().find(|(_, record)| record.is_valid()).or(records.first()) else {
         return Ok(details);
@@ -32,7 +31,8 @@ pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Re
     let streams = read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
     details.rates = rates(&streams, record);
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
-    details.facts = vec![FactList { heading: "Key".to_string(), facts: vec![Fact::new("Key", record.key.to_string())] }];
+    details.facts =
+        vec![FactList { heading: "Key".to_string(), facts: vec![Fact::new("Key", record.key.to_string())] }];
     details.components = views::components(record);
     let file = workspace.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     details.command = Some(format!("septet run {file} --force {}", record.test));

@@ -119,13 +119,15 @@ fn drawables(workspace: &Workspace, measured: &Measured, output: &mut Output) ->
     let mut figures = Vec::new();
     for figure in &spec.figures {
         let FigureSpec { id, from, .. } = figure;
-        let drawing = |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
+        let drawing =
+            |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
         figures.push(build_figure(figure, &by_group.of(from)).map_err(drawing)?);
     }
     let mut tables = Vec::new();
     for table in &spec.tables {
         let TableSpec { id, from, .. } = table;
-        let drawing = |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
+        let drawing =
+            |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
         tables.push(build_table(table, &by_group.of(from)).map_err(drawing)?);
     }
     for figure in &figures {
@@ -204,7 +206,8 @@ impl<'a> ByGroup<'a> {
 
     /// The tests that are in any of the groups, each once.
     fn of(&self, groups: &[Id]) -> Vec<&'a TestView> {
-        let mut places: Vec<usize> = groups.iter().filter_map(|group| self.places.get(group)).flatten().copied().collect();
+        let mut places: Vec<usize> =
+            groups.iter().filter_map(|group| self.places.get(group)).flatten().copied().collect();
         places.sort_unstable();
         places.dedup();
         places.into_iter().map(|place| &self.views[place]).collect()

@@ -118,8 +118,7 @@ impl Stamps {
     pub(super) fn keep_drawable_if_fresh(&mut self, folder: &Path, id: &str, inputs: Inputs) -> bool {
         let mut paths = Vec::new();
         for (kind, extensions) in [("figures", &["svg", "tex", "csv"][..]), ("tables", &["tex", "csv"])] {
-            let of_kind: Vec<String> =
-                extensions.iter().map(|extension| format!("{kind}/{id}.{extension}")).collect();
+            let of_kind: Vec<String> = extensions.iter().map(|extension| format!("{kind}/{id}.{extension}")).collect();
             if of_kind.iter().all(|path| self.before.contains_key(path)) {
                 paths = of_kind;
             }
@@ -140,8 +139,11 @@ impl Stamps {
         for path in self.before.keys().filter(|path| !self.now.contains_key(*path)) {
             removed += usize::from(fs::remove_file(folder.join(path)).is_ok());
         }
-        let front =
-            self.now.iter().filter(|(path, _)| !path.starts_with("tests/")).map(|(path, stamp)| (path.clone(), (stamp.len, stamp.mtime_ns)));
+        let front = self
+            .now
+            .iter()
+            .filter(|(path, _)| !path.starts_with("tests/"))
+            .map(|(path, stamp)| (path.clone(), (stamp.len, stamp.mtime_ns)));
         let tests_mtime_ns = size_and_time(&folder.join("tests")).map(|(_, time)| time);
         let head = Head { inputs, front: front.collect(), tests_mtime_ns };
         let encoding = |error: serde_json::Error| ReportError::Io {

@@ -51,8 +51,11 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
                 None if summary.valid == 0 => State::NotMeasured,
                 None => State::Measured,
             };
-            let groups =
-                test.groups.iter().filter_map(|group| workspace.experiment.groups.get(usize::from(*group))).map(|group| group.id.clone());
+            let groups = test
+                .groups
+                .iter()
+                .filter_map(|group| workspace.experiment.groups.get(usize::from(*group)))
+                .map(|group| group.id.clone());
             let view = TestView {
                 tuple: test.tuple.clone(),
                 name,
@@ -88,16 +91,14 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<s
         true => record.reduction.clone(),
         false => reduce_again(workspace, id, record)?,
     };
-    let flags: Vec<Flag> =
-        record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
+    let flags: Vec<Flag> = record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
     Ok(summary::Repetition { reduction, flags })
 }
 
 fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<Reduction, StoreError> {
     let samples = workspace.store.file(id, record, "samples.parquet")?;
     let path = workspace.store.result_folder(id).join("samples.parquet");
-    let streams =
-        results::dataset::read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
+    let streams = results::dataset::read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
     let window = results::reduce::Window {
         warmup_ns: record.times.warmup_ns,
         duration_ns: record.times.duration_ns,
@@ -171,7 +172,9 @@ impl Measured {
         let repetitions = match protocol.repetitions {
             wanted if wanted.min == wanted.max => wanted.min.to_string(),
             wanted => match wanted.ci {
-                Some(ci) => format!("{} to {}, until the interval is within ±{:.1} %", wanted.min, wanted.max, ci * 100.0),
+                Some(ci) => {
+                    format!("{} to {}, until the interval is within ±{:.1} %", wanted.min, wanted.max, ci * 100.0)
+                }
                 None => format!("{} to {}", wanted.min, wanted.max),
             },
         };
@@ -197,10 +200,13 @@ pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
         ("Name", host.aside.hostname.clone()),
         ("System", host.aside.os.clone()),
         ("Kernel", format!("{} {}", host.kernel.release, host.kernel.version)),
-        ("Boot parameters", match host.kernel.boot_parameters.is_empty() {
-            true => "none that matters".to_string(),
-            false => host.kernel.boot_parameters.join(" "),
-        }),
+        (
+            "Boot parameters",
+            match host.kernel.boot_parameters.is_empty() {
+                true => "none that matters".to_string(),
+                false => host.kernel.boot_parameters.join(" "),
+            },
+        ),
         ("Processor", host.cpu.model.clone()),
         ("Usable CPUs", host.topology.len().to_string()),
         ("Microcode", text(&host.cpu.microcode, "not shown")),

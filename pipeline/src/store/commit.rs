@@ -65,8 +65,7 @@ impl<'a> Writer<'a> {
             .map_err(StoreError::io("compress", &log_path))?;
         for (name, bytes) in [("samples.parquet", &repetition.samples), ("log.zst", &log)] {
             write_synced(&folder.join(name), bytes)?;
-            let digest =
-                FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
+            let digest = FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
             repetition.record.files.insert(name.to_string(), digest);
         }
         let record_path = folder.join("record.json");

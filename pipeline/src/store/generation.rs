@@ -97,9 +97,10 @@ impl Store {
     pub fn generation(&self, experiment: &str, name: &str) -> Result<Generation, StoreError> {
         let path = self.generations(experiment).join(format!("{name}.json.zst"));
         let file = fs::File::open(&path).map_err(StoreError::io("open", &path))?;
-        let generation: Generation = zstd::stream::read::Decoder::new(file)
-            .map_err(StoreError::io("read", &path))
-            .and_then(|reader| serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| StoreError::damaged(&path, error)))?;
+        let generation: Generation =
+            zstd::stream::read::Decoder::new(file).map_err(StoreError::io("read", &path)).and_then(|reader| {
+                serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| StoreError::damaged(&path, error))
+            })?;
         if generation.format > GENERATION_VERSION {
             return Err(StoreError::damaged(
                 &path,

@@ -187,10 +187,8 @@ impl Store {
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
         let Some((header, body)) = bytes.split_at_checked(48) else { return Ok(None) };
-        let sound = header[..16] == CHECKPOINT_MAGIC[..]
-            && blake3::hash(body).as_bytes()[..] == header[16..48];
-        Ok(sound
-            .then(|| body.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, false)).collect()))
+        let sound = header[..16] == CHECKPOINT_MAGIC[..] && blake3::hash(body).as_bytes()[..] == header[16..48];
+        Ok(sound.then(|| body.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, false)).collect()))
     }
 
     fn segments(&self) -> Result<Vec<PathBuf>, StoreError> {

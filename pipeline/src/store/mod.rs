@@ -66,7 +66,9 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Written by a newer Septet.
-    #[error("failed to open the store {path}: it has format {found}, this septet reads up to {STORE_FORMAT}; use a newer septet")]
+    #[error(
+        "failed to open the store {path}: it has format {found}, this septet reads up to {STORE_FORMAT}; use a newer septet"
+    )]
     Newer {
         /// The store.
         path: String,

@@ -54,7 +54,10 @@ impl Bench {
         for program in ["septet", "septet-host", "septet-gen"] {
             let from = built.join(program);
             assert!(from.is_file(), "{} is missing: `make build` makes it", from.display());
-            fs::copy(&from, folder.path().join(program)).expect("programs can be copied");
+            // By another process: a file that is open for writing here, while another test's thread forks,
+            // is busy for as long as that child has not started its own program.
+            let copied = Command::new("cp").arg("-p").arg(&from).arg(folder.path()).status();
+            assert!(copied.is_ok_and(|status| status.success()), "{program} can be copied");
         }
         Bench { folder, as_nobody: false }
     }
@@ -92,6 +95,13 @@ impl Bench {
         let text = fs::read_to_string(self.path(name)).expect("it is there");
         assert!(text.contains(from), "{name} has no {from:?}");
         self.write(name, &text.replacen(from, to, 1));
+    }
+
+    /// Adds a byte to a program, as an upgrade would change it.
+    pub fn upgrade(&self, program: &str) {
+        let script = format!("cp -p {program} new && printf x >> new && mv new {program}");
+        let done = Command::new("sh").arg("-c").arg(script).current_dir(self.path("")).status();
+        assert!(done.is_ok_and(|status| status.success()), "{program} can be replaced");
     }
 
     /// `septet` with these arguments, not started yet.

@@ -78,9 +78,9 @@ fn a_changed_caption_rewrites_its_figure_and_the_pages_that_hold_it() {
 fn a_changed_axis_value_measures_the_new_test_only() {
     let bench = measured();
     bench.edit("small.toml", "P = [64, 1500]", "P = [64, 512]");
+    bench.edit("small.toml", "rx_pps[P=1500]", "rx_pps[P=512]");
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
     assert_eq!((&plan["stored"], &plan["to_measure"]), (&2.into(), &1.into()));
-    bench.edit("small.toml", "rx_pps[P=1500]", "rx_pps[P=512]");
     let run = bench.septet(&["run", "small.toml"]).code(0);
     assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
     bench.edit("small.toml", "P = [64, 512]", "P = [64, 1500]");
@@ -92,15 +92,7 @@ fn a_changed_axis_value_measures_the_new_test_only() {
 #[test]
 fn a_changed_generator_makes_every_test_dirty_and_the_plan_says_why() {
     let bench = measured();
-    let mut program = fs::read(bench.path("septet-gen")).expect("it is there");
-    program.push(0);
-    fs::write(bench.path("septet-gen.new"), program).expect("the bench is writable");
-    fs::set_permissions(
-        bench.path("septet-gen.new"),
-        fs::metadata(bench.path("septet-gen")).expect("it is there").permissions(),
-    )
-    .expect("it is ours");
-    fs::rename(bench.path("septet-gen.new"), bench.path("septet-gen")).expect("it can be replaced");
+    bench.upgrade("septet-gen");
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
     assert_eq!(plan["to_measure"], 3);
     for test in plan["tests"].as_array().expect("tests are listed") {
@@ -109,36 +101,36 @@ fn a_changed_generator_makes_every_test_dirty_and_the_plan_says_why() {
     }
     bench.septet(&["status", "small.toml", "-q"]).code(1);
     let explained = bench.septet(&["explain", "small.toml", "D=latency"]).code(0);
-    assert!(explained.stdout.contains("changed since it was last measured\n  generator septet-gen"), "{}", explained.stdout);
+    assert!(
+        explained.stdout.contains("changed since it was last measured\n  generator septet-gen"),
+        "{}",
+        explained.stdout
+    );
 }
 
 #[test]
 fn other_programs_with_other_bytes_change_no_key() {
     let bench = measured();
-    for program in ["septet", "septet-host"] {
-        let mut bytes = fs::read(bench.path(program)).expect("it is there");
-        bytes.push(0);
-        let permissions = fs::metadata(bench.path(program)).expect("it is there").permissions();
-        fs::remove_file(bench.path(program)).expect("it can be replaced");
-        fs::write(bench.path(program), bytes).expect("the bench is writable");
-        fs::set_permissions(bench.path(program), permissions).expect("it is ours");
-    }
+    bench.upgrade("septet");
+    bench.upgrade("septet-host");
     bench.septet(&["status", "small.toml", "-q"]).code(0);
 }
 
 #[test]
 fn reports_do_not_depend_on_where_when_or_by_whom_they_are_made() {
     let bench = measured();
-    bench.septet_with(
-        &[("TZ", "Asia/Tokyo"), ("LC_ALL", "tr_TR.UTF-8"), ("RAYON_NUM_THREADS", "1")],
-        &["report", "small.toml", "-o", "one"],
-    )
-    .code(0);
-    bench.septet_with(
-        &[("TZ", "America/New_York"), ("LC_ALL", "C"), ("RAYON_NUM_THREADS", "7")],
-        &["report", "small.toml", "-o", "two/deeper"],
-    )
-    .code(0);
+    bench
+        .septet_with(
+            &[("TZ", "Asia/Tokyo"), ("LC_ALL", "tr_TR.UTF-8"), ("RAYON_NUM_THREADS", "1")],
+            &["report", "small.toml", "-o", "one"],
+        )
+        .code(0);
+    bench
+        .septet_with(
+            &[("TZ", "America/New_York"), ("LC_ALL", "C"), ("RAYON_NUM_THREADS", "7")],
+            &["report", "small.toml", "-o", "two/deeper"],
+        )
+        .code(0);
     let (one, two) = (bench.files("one"), bench.files("two/deeper"));
     assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
     for (name, (_, _, bytes)) in &one {
@@ -172,7 +164,8 @@ fn forced_repetitions_join_the_stored_ones() {
     let run = bench.septet(&["run", "small.toml", "--force", "P=1500"]).code(0);
     assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
-    let have: Vec<_> = plan["tests"].as_array().expect("listed").iter().map(|test| &test["repetitions"]["have"]).collect();
+    let have: Vec<_> =
+        plan["tests"].as_array().expect("listed").iter().map(|test| &test["repetitions"]["have"]).collect();
     assert_eq!(have, [2, 4, 2]);
 }
 
