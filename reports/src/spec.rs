@@ -69,7 +69,7 @@ pub enum Fold {
     Min,
 }
 
-/// A figure: one plot, or one panel of a plate when several share `plate`.
+/// A figure: one plot. Neighbours whose ids are one number and a letter (`4a`, `4b`) are panels of one plate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureSpec {
     /// Unique among figures, tables and claims.

@@ -137,7 +137,7 @@ fn drawables(workspace: &Workspace, measured: &Measured, output: &mut Output) ->
         output.put_all(&table.id, Inputs::of_debug(table), || render::render_table(table))?;
     }
     let views: Vec<&TestView> = measured.views.iter().collect();
-    let claims: Vec<ClaimView> = spec.claims.iter().map(ClaimView::unjudged).collect();
+    let claims: Vec<ClaimView> = spec.claims.iter().map(|claim| ClaimView::judged(claim, &views)).collect();
     let report = Report { meta: &meta, figures: &figures, tables: &tables, claims: &claims, tests: &views };
     let rendering = |what: &str| {
         let what = what.to_string();
