@@ -5,16 +5,17 @@ use wire::{Io, Request, Role, Totals};
 use crate::generator::{Generator, check_books, request, soon};
 use crate::link::Link;
 
-struct Ran {
-    left: Generator,
-    right: Generator,
-    sent: Totals,
-    received: Totals,
-    intended: u64,
+/// Both ends after their ends.
+pub struct Ran {
+    pub left: Generator,
+    pub right: Generator,
+    pub sent: Totals,
+    pub received: Totals,
+    pub intended: u64,
 }
 
 /// Runs both ends to their ends.
-fn run(link: &Link, roles: (Role, Role), io: Io, change: impl Fn(&mut Request)) -> Ran {
+pub fn run(link: &Link, roles: (Role, Role), io: Io, change: impl Fn(&mut Request)) -> Ran {
     let make = |role| {
         let change = &change;
         move |output: &std::path::Path| {
@@ -48,7 +49,8 @@ fn check(ran: &Ran) {
     check_books(received, &ran.right.intervals(), received.received);
 }
 
-fn check_send(ran: &Ran) {
+/// What holds between a sender and a receiver.
+pub fn check_send(ran: &Ran) {
     check(ran);
     check_books(&ran.sent, &ran.left.intervals(), ran.sent.sent);
     assert_eq!(ran.received.attempted, 0);

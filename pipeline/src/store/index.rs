@@ -168,7 +168,7 @@ impl Store {
     }
 
     /// Entries made from the results themselves; damaged ones are left out (`store verify` names them).
-    pub(super) fn scan(&self) -> Result<Vec<Entry>, StoreError> {
+    fn scan(&self) -> Result<Vec<Entry>, StoreError> {
         use rayon::prelude::*;
         let ids = self.result_ids()?;
         Ok(ids.par_iter().filter_map(|id| self.record(id).ok().map(|record| record.entry(*id))).collect())
@@ -254,8 +254,15 @@ impl Store {
         Ok(())
     }
 
+    /// Makes the index anew from the results themselves: after results came in by other means than a
+    /// [`super::Writer`]. No writer may be at work.
+    pub fn rebuild_index(&self) -> Result<(), StoreError> {
+        self.prepare()?;
+        self.write_checkpoint(self.scan()?)
+    }
+
     /// Writes a checkpoint of exactly these entries.
-    pub(super) fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+    fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         let index = Index::from_entries(entries);
         let mut body = Vec::with_capacity(index.entries.len() * ENTRY_BYTES);
         for entry in &index.entries {

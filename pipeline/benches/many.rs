@@ -1,0 +1,220 @@
+//! How septet does with many tests, beside ninja with as many edges in the same run: nothing to do, and one
+//! thing to do. Makes a store of synthetic results first (no packet was sent for them; they are never kept).
+//!
+//!   cargo bench -p septet-pipeline --bench many            100,000 tests
+//!   SEPTET_MANY=10000 cargo bench ...                       fewer
+//!
+//! Needs ninja and GNU time (Debian packages ninja-build and time); without them the peer's rows are left
+//! out, and it says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use host_setup::facts::Facts;
+use host_setup::protocol::Achieved;
+use pipeline::agent::Agent;
+use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::experiment::Test;
+use pipeline::key::ResultId;
+use pipeline::manifest::Manifest;
+use pipeline::store::{Cost, Evidence, FileDigest, RECORD_VERSION, Record, Status};
+use pipeline::workspace::Workspace;
+use rayon::prelude::*;
+use results::metric::Quantity;
+use results::summary::{REDUCTION_VERSION, Reduction};
+
+/// Timed runs of each command, taken in turn.
+const RUNS: usize = 11;
+
+fn main() {
+    let tests: u64 = std::env::var("SEPTET_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let septet = PathBuf::from(env!("CARGO_BIN_EXE_septet"));
+    let many = folder.path().join("many.toml");
+    fs::write(&many, experiment(tests / 100)).expect("it is ours");
+    let began = Instant::now();
+    make_store(&many, &septet);
+    println!("made a store of {} synthetic results in {:.0} s", tests / 100 * 100, began.elapsed().as_secs_f64());
+
+    let began = Instant::now();
+    let mut no_op = Command::new(&septet);
+    no_op.args(["run", "many.toml"]).current_dir(folder.path());
+    let first = no_op.output().expect("septet starts");
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    println!("the first report took {:.1} s", began.elapsed().as_secs_f64());
+
+    // One axis value more: a hundred tests of which one is taken.
+    fs::write(folder.path().join("dirty.toml"), experiment(tests / 100).replace("exclude = []", "").replace(
+        "B = { from = 1, to = 100, step = 1 }",
+        "B = { from = 1, to = 101, step = 1 }\nexclude = [{ B = 101, P = { from = 65, to = LAST, step = 1 } }]",
+    ).replace("LAST", &(63 + tests / 100).to_string())).expect("it is ours");
+
+    let ninja = make_ninja(folder.path(), tests);
+    let septet = septet.display().to_string();
+    let mut rows: Vec<(&str, Vec<String>)> = vec![
+        ("septet run, nothing to do", vec![septet.clone(), "run".into(), "many.toml".into()]),
+        ("septet plan, one test of many dirty", vec![septet, "plan".into(), "dirty.toml".into()]),
+    ];
+    if ninja {
+        rows.push(("ninja, nothing to do", vec!["ninja".into(), "-C".into(), "ninja".into()]));
+    }
+    let mut measured: BTreeMap<&str, Vec<(f64, u64)>> = BTreeMap::new();
+    for _ in 0..RUNS {
+        for (name, command) in &rows {
+            measured.entry(name).or_default().push(timed(folder.path(), command));
+        }
+    }
+    println!("{:<40} {:>10} {:>10} {:>10} {:>10}", "median of 11, in turn", "seconds", "min", "max", "MiB");
+    for (name, _) in &rows {
+        let mut runs = measured.remove(name).unwrap_or_default();
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let peak = runs.iter().map(|run| run.1).max().unwrap_or(0);
+        println!(
+            "{name:<40} {:>10.3} {:>10.3} {:>10.3} {:>10.1}",
+            runs[RUNS / 2].0,
+            runs[0].0,
+            runs[RUNS - 1].0,
+            peak as f64 / 1024.0
+        );
+    }
+}
+
+/// A hundred burst sizes times so many packet sizes.
+fn experiment(sizes: u64) -> String {
+    format!(
+        r#"
+[experiment]
+name = "many"
+title = "Many"
+[protocol]
+duration = "1s"
+warmup = "200ms"
+cooldown = "200ms"
+repetitions = 1
+[[tests]]
+id = "all"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = "linux-bridge"
+P = {{ from = 64, to = {}, step = 1 }}
+R = "1Mpps"
+B = {{ from = 1, to = 100, step = 1 }}
+exclude = []
+[[figure]]
+id = "some"
+from = "all"
+where = {{ B = [1, 32, 100] }}
+x = "P"
+y = "rx_kpps"
+series = "B"
+"#,
+        63 + sizes
+    )
+    .replace("exclude = []\n", "")
+}
+
+/// Seconds of wall time and KiB of memory of a command.
+fn timed(folder: &Path, command: &[String]) -> (f64, u64) {
+    let began = Instant::now();
+    let run = |program: &str, arguments: &[String]| {
+        Command::new(program).args(arguments).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::piped()).output()
+    };
+    let measured = ["-f", "%M"].map(String::from).into_iter().chain(command.iter().cloned()).collect::<Vec<_>>();
+    match run("time", &measured) {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let text = String::from_utf8_lossy(&output.stderr);
+            let peak = text.lines().last().and_then(|line| line.trim().parse().ok());
+            (began.elapsed().as_secs_f64(), peak.unwrap_or(0))
+        }
+        Err(_) => {
+            let output = run(&command[0], &command[1..]).expect("it starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            (began.elapsed().as_secs_f64(), 0)
+        }
+    }
+}
+
+/// Writes a result for every test, as the store would hold it, and the index of them.
+fn make_store(many: &Path, septet: &Path) {
+    let mut agent = Agent::spawn(&septet.with_file_name("septet-host")).expect("septet-host lies beside septet");
+    let facts = agent.facts(false).expect("facts can be read");
+    agent.bye().expect("it ends");
+    let workspace = Workspace::load(many, None).expect("the experiment is right");
+    let conditions = Conditions::new(&facts);
+    let samples = results::dataset::write_parquet(&[]).expect("no samples are samples");
+    let log = zstd::bulk::compress(b"synthetic\n", 3).expect("it is short");
+    workspace.tests().par_chunks(512).for_each(|tests| {
+        let mut shared = Shared::default();
+        for test in tests {
+            match conditions.judge(test, &mut shared) {
+                Prospect::Ready(ready) => write(&workspace, test, &ready.manifest, &facts, &samples, &log),
+                Prospect::Skipped(reason) => panic!("this host cannot take the benchmark's tests: {reason}"),
+            }
+        }
+    });
+    workspace.store.rebuild_index().expect("the store is writable");
+}
+
+fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts, samples: &[u8], log: &[u8]) {
+    let digest = |bytes: &[u8]| FileDigest {
+        len: bytes.len() as u64,
+        blake3: blake3::hash(bytes).to_hex().to_string(),
+    };
+    let rate = 1e5 + f64::from(test.tuple.burst.get());
+    let record = Record {
+        format: RECORD_VERSION,
+        test: test.tuple.to_string(),
+        tuple: test.tuple.clone(),
+        times: test.times,
+        interval_ns: 10_000_000,
+        key: manifest.key(),
+        status: Status::Valid,
+        flags: Vec::new(),
+        reduction: Reduction { values: BTreeMap::from([(Quantity::RxPps, rate)]), ..Reduction::default() },
+        reduction_version: REDUCTION_VERSION,
+        evidence: Evidence::default(),
+        cost: Cost { total_ms: 1500, ..Cost::default() },
+        started: "2026-01-01T00:00:00.000Z".to_string(),
+        host: facts.clone(),
+        achieved: Achieved::default(),
+        origin: None,
+        files: BTreeMap::from([
+            ("samples.parquet".to_string(), digest(samples)),
+            ("log.zst".to_string(), digest(log)),
+        ]),
+    };
+    let json = serde_json::to_vec(&record).expect("records are JSON");
+    let folder = workspace.store.result_folder(&ResultId(*blake3::hash(&json).as_bytes()));
+    fs::create_dir_all(&folder).expect("the store is writable");
+    for (name, bytes) in [("record.json", &json[..]), ("samples.parquet", samples), ("log.zst", log)] {
+        fs::write(folder.join(name), bytes).expect("the store is writable");
+    }
+}
+
+/// A ninja project of as many edges, built once. False where there is no ninja.
+fn make_ninja(folder: &Path, edges: u64) -> bool {
+    let project = folder.join("ninja");
+    fs::create_dir(&project).expect("it is ours");
+    let mut text = String::from("rule make\n command = for file in $out; do : > $$file; done\n");
+    for edge in 0..edges {
+        let _ = writeln!(text, "build out/{edge}: make in/{}", edge % 1000);
+    }
+    fs::write(project.join("build.ninja"), text).expect("it is ours");
+    fs::create_dir(project.join("in")).expect("it is ours");
+    for input in 0..1000 {
+        fs::write(project.join(format!("in/{input}")), "").expect("it is ours");
+    }
+    match Command::new("ninja").arg("-C").arg(&project).stdout(Stdio::null()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            println!("no ninja here ({error}); its row is left out");
+            false
+        }
+    }
+}
