@@ -19,7 +19,7 @@ pub fn render(runtime: Runtime) -> String {
     let capabilities = CAPABILITIES.map(|(name, _)| name).join(" ");
     let mut text = format!(
         "root read-only nosuid folders={} devices={}\noutput {OUTPUT_FOLDER} tmpfs nosuid nodev noexec\n\
-         capabilities {capabilities}\nno-new-privileges on\nenvironment {}\n",
+         session own\ncapabilities {capabilities}\nno-new-privileges on\nenvironment {}\n",
         FOLDERS.join(","),
         DEVICES.join(","),
         ENVIRONMENT.to_string_lossy(),
@@ -62,13 +62,13 @@ mod tests {
         let digest = |runtime| blake3::hash(render(runtime).as_bytes()).to_hex().to_string();
         assert_eq!(
             digest(Runtime::Netns),
-            "8a4da72ec96c2775ca41fba1434e58bfedee218812210868f9a6288ee2ac9cec",
+            "da4f15ff14e6344bc358fb8f366b7af02367810fc12cd44df6e849e787183b3c",
             "{}",
             render(Runtime::Netns)
         );
         assert_eq!(
             digest(Runtime::Lxc),
-            "8374cd75ede78dc6825847224cc0b1afd90bbdd0fb932657d5294eac5a9cbbda",
+            "a1135b3c07bccc733c570a9ebaa510614721feef02599b86178af24ecbd5b9dc",
             "{}",
             render(Runtime::Lxc)
         );

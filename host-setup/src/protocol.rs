@@ -201,6 +201,12 @@ pub enum Event {
         /// What is known of the holder.
         holder: String,
     },
+    /// What was leased is lost: the worker died by itself, and all that it had built with it. The host has
+    /// been given back. A request that was under way is answered after this, by an error.
+    Lost {
+        /// What is known of it.
+        failure: Failure,
+    },
     /// The agent lives. Sent every [`HEARTBEAT_MS`] while nothing else is.
     Heartbeat,
 }

@@ -54,6 +54,9 @@ pub enum AgentError {
         /// Its answer.
         failure: Failure,
     },
+    /// It holds the host no longer.
+    #[error("failed to {}\nwhat is stored is kept, the next run goes on from there", shown(.0))]
+    Lost(Failure),
     /// It said something that this program does not understand.
     #[error("failed to understand septet-host: {0}; both programs must be of one build")]
     Nonsense(String),
@@ -310,6 +313,7 @@ impl Agent {
                 Message::Event(Event::Exit { container, status, last_lines }) => {
                     self.events.push_back(AppEvent::Exit { container, status, last_lines });
                 }
+                Message::Event(Event::Lost { failure }) => return Err(AgentError::Lost(failure)),
                 Message::Event(Event::Waiting { holder }) => {
                     if !waiting(&holder) {
                         return Err(AgentError::Interrupted);

@@ -57,8 +57,8 @@ impl Watcher for Progress {
         self.line(&format!("waiting for the host: {holder}"));
     }
 
-    fn left(&mut self, repetitions: usize, eta: Duration) {
-        self.left = repetitions as u64;
+    fn left(&mut self, repetitions: u64, eta: Duration) {
+        self.left = repetitions;
         self.eta = eta;
     }
 
@@ -86,7 +86,7 @@ impl Watcher for Progress {
         };
         let left = clock::shown(self.eta.saturating_sub(Duration::from_millis(record.cost.total_ms)));
         let place = format!("[{}/{}]", self.done, self.done + self.left);
-        self.line(&format!("{place:>9} {}  {}{doubts}  (about {left} left in this round)", test.tuple, value(record)));
+        self.line(&format!("{place:>9} {}  {}{doubts}  (about {left} left)", test.tuple, value(record)));
     }
 
     fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]) {

@@ -40,8 +40,8 @@ pub struct Request<'a> {
 pub trait Watcher {
     /// Another run holds the host.
     fn waiting(&mut self, holder: &str);
-    /// So many repetitions are left in this block, which will take about so long.
-    fn left(&mut self, repetitions: usize, eta: Duration);
+    /// So many repetitions are left as far as is known, which will take about so long.
+    fn left(&mut self, repetitions: u64, eta: Duration);
     /// A repetition begins.
     fn begins(&mut self, test: &Test);
     /// It is stored.
@@ -136,7 +136,10 @@ struct Wanted<'a> {
     test: &'a Test,
     ready: Box<Ready>,
     key: Key,
+    /// What one repetition will cost, milliseconds.
     eta_ms: u64,
+    /// Repetitions that it wants as far as is known, this one counted; at least 1.
+    missing: u64,
 }
 
 struct Runner<'a> {
@@ -170,12 +173,14 @@ impl<'a> Runner<'a> {
             if workspace.experiment.protocol.order == Order::Random {
                 wanted.sort_by_cached_key(|item| place_in_block(&seed, block, &item.key));
             }
-            let mut left_ms: u64 = wanted.iter().map(|item| item.eta_ms).sum();
-            for (place, item) in wanted.iter().enumerate() {
-                self.watcher.left(wanted.len() - place, Duration::from_millis(left_ms));
+            let mut left: u64 = wanted.iter().map(|item| item.missing).sum();
+            let mut left_ms: u64 = wanted.iter().map(|item| item.missing * item.eta_ms).sum();
+            for item in &wanted {
+                self.watcher.left(left, Duration::from_millis(left_ms));
                 if !self.one(item)? {
                     return Ok(());
                 }
+                left -= 1;
                 left_ms -= item.eta_ms;
             }
         }
@@ -195,12 +200,17 @@ impl<'a> Runner<'a> {
                 continue;
             }
             let entries = index.of_key(&key);
-            let more = match (self.request.force)(test) {
-                true => self.forced.get(&key).copied().unwrap_or(0) < repetitions.min,
-                false => matches!(plan::standing(entries, repetitions).next, Next::More(_)),
+            let standing = plan::standing(entries, repetitions);
+            let (more, have) = match (self.request.force)(test) {
+                true => {
+                    let added = self.forced.get(&key).copied().unwrap_or(0);
+                    (added < repetitions.min, added)
+                }
+                false => (matches!(standing.next, Next::More(_)), standing.valid),
             };
             if more {
-                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(&test.times, entries) });
+                let missing = u64::from(repetitions.min.saturating_sub(have).max(1));
+                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(&test.times, entries), missing });
             }
         }
         wanted

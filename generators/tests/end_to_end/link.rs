@@ -1,14 +1,15 @@
-//! Two network namespaces joined by a veth pair, `left` and `right`, inside a user namespace: no rights are
-//! needed, and nothing is left when their two processes end. It must not know generators.
+//! Two network namespaces, joined by a veth pair or by a bridge in a third, inside a user namespace: no rights
+//! are needed, and nothing is left when their processes end. It must not know generators.
 
 use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The two ends, alive as long as this.
+/// The two ends, with the interfaces `left` and `right`, alive as long as this.
 pub struct Link {
-    // Dropped in this order: the right one lives in the left one's user namespace.
+    // Dropped in this order: the others live in the left one's user namespace.
+    middle: Option<Holder>,
     right: Holder,
     left: Holder,
 }
@@ -40,14 +41,15 @@ impl Holder {
         ["nsenter", "-t", &pid, "-U", "--preserve-credentials", "-n"].map(String::from).to_vec()
     }
 
-    fn run(&self, script: &str) -> Result<(), String> {
+    fn run(&self, script: &str) -> Result<String, String> {
         let prefix = self.prefix();
         let output = Command::new(&prefix[0])
             .args(&prefix[1..])
             .args(["sh", "-ec", script])
             .output()
             .map_err(|error| error.to_string())?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_string()) }
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
+        if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
     }
 }
 
@@ -59,32 +61,66 @@ impl Drop for Holder {
 }
 
 impl Link {
-    /// The link, with 10.0.0.1 and 10.0.0.2 on it if `addressed` (without, the kernels on both ends ignore
+    /// A veth pair, with 10.0.0.1 and 10.0.0.2 on it if `addressed` (without, the kernels on both ends ignore
     /// what raw techniques exchange). `None`, with the reason printed, where it cannot be made.
     pub fn new(addressed: bool) -> Option<Self> {
-        Self::make(addressed)
+        Self::make(addressed, false)
+    }
+
+    /// The same through a bridge, whose ports are `to_left` and `to_right`.
+    pub fn bridged(addressed: bool) -> Option<Self> {
+        Self::make(addressed, true)
+    }
+
+    fn make(addressed: bool, bridged: bool) -> Option<Self> {
+        Self::namespaces(bridged)
+            .and_then(|link| if bridged { link.connect_by_bridge() } else { link.connect() }.map(|_| link))
+            .and_then(|link| link.bring_up(addressed).map(|()| link))
             .inspect_err(|why| {
                 let _ = writeln!(std::io::stderr(), "skipped: no veth pair between namespaces here: {why}");
             })
             .ok()
     }
 
-    fn make(addressed: bool) -> Result<Self, String> {
+    fn namespaces(bridged: bool) -> Result<Self, String> {
         let left = Holder::spawn(&["unshare", "-Urn"])?;
         let mut inside = left.prefix();
         inside.extend(["unshare", "-n"].map(String::from));
-        let right = Holder::spawn(&inside.iter().map(String::as_str).collect::<Vec<_>>())?;
-        // Without IPv6 the interfaces are silent by themselves.
-        let silence = "for f in all default; do f=/proc/sys/net/ipv6/conf/$f/disable_ipv6;
-            [ ! -e $f ] || echo 1 > $f; done";
-        left.run(silence)?;
-        right.run(silence)?;
-        left.run(&format!(
+        let inside: Vec<_> = inside.iter().map(String::as_str).collect();
+        let right = Holder::spawn(&inside)?;
+        let middle = if bridged { Some(Holder::spawn(&inside)?) } else { None };
+        for holder in [Some(&left), Some(&right), middle.as_ref()].into_iter().flatten() {
+            // Without IPv6 the interfaces are silent by themselves.
+            holder.run(
+                "for f in all default; do f=/proc/sys/net/ipv6/conf/$f/disable_ipv6;
+                [ ! -e $f ] || echo 1 > $f; done",
+            )?;
+        }
+        Ok(Self { middle, right, left })
+    }
+
+    fn connect(&self) -> Result<String, String> {
+        self.left.run(&format!(
             "ip link add left address 02:00:00:00:00:01 mtu 1500 type veth \
              peer name right address 02:00:00:00:00:02 mtu 1500 netns {}",
-            right.0.id()
-        ))?;
-        for (end, name, own, other) in [(&left, "left", 1, 2), (&right, "right", 2, 1)] {
+            self.right.0.id()
+        ))
+    }
+
+    fn connect_by_bridge(&self) -> Result<String, String> {
+        self.run_middle(&format!(
+            "ip link add bridge type bridge
+             ip link add to_left mtu 1500 type veth peer name left address 02:00:00:00:00:01 mtu 1500 netns {}
+             ip link add to_right mtu 1500 type veth peer name right address 02:00:00:00:00:02 mtu 1500 netns {}
+             for port in to_left to_right; do ip link set $port master bridge up; done
+             ip link set bridge up",
+            self.left.0.id(),
+            self.right.0.id()
+        ))
+    }
+
+    fn bring_up(&self, addressed: bool) -> Result<(), String> {
+        for (end, name, own, other) in [(&self.left, "left", 1, 2), (&self.right, "right", 2, 1)] {
             end.run(&format!("ip link set {name} up"))?;
             if addressed {
                 end.run(&format!(
@@ -93,7 +129,7 @@ impl Link {
                 ))?;
             }
         }
-        Ok(Self { right, left })
+        Ok(())
     }
 
     /// The command prefix that runs a program at the left end.
@@ -106,11 +142,24 @@ impl Link {
         self.right.prefix()
     }
 
+    /// The command prefix that runs a program where the bridge is; at the left end if there is none.
+    pub fn middle(&self) -> Vec<String> {
+        self.middle.as_ref().unwrap_or(&self.left).prefix()
+    }
+
     /// Runs a shell script at the left end.
     ///
     /// # Errors
     /// What it printed to standard error.
-    pub fn run_left(&self, script: &str) -> Result<(), String> {
+    pub fn run_left(&self, script: &str) -> Result<String, String> {
         self.left.run(script)
+    }
+
+    /// Runs a shell script where the bridge is, and returns what it printed.
+    ///
+    /// # Errors
+    /// What it printed to standard error.
+    pub fn run_middle(&self, script: &str) -> Result<String, String> {
+        self.middle.as_ref().unwrap_or(&self.left).run(script)
     }
 }

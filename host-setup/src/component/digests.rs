@@ -13,6 +13,8 @@ const HEADER: &str = "septet-digests 1";
 /// A file that changed so lately could change again without a new time stamp, and is not remembered.
 const SETTLED: Duration = Duration::from_millis(100);
 const ENTRIES_MAX: usize = 10_000;
+/// Start of the names of files that are being written; the process's number follows.
+const UNFINISHED: &str = "digests.";
 
 /// What tells one content of a file from another without reading it.
 type Identity = [i128; 5];
@@ -33,6 +35,7 @@ impl DigestCache {
 
     /// The one in a folder; with `refresh` what it knew is forgotten.
     pub(crate) fn load(folder: Option<&Path>, refresh: bool) -> DigestCache {
+        folder.into_iter().for_each(clear_abandoned);
         let file = folder.map(|folder| folder.join("digests"));
         let text = file.as_ref().filter(|_| !refresh).and_then(|file| fs::read_to_string(file).ok());
         let entries = text.and_then(|text| parse(&text)).unwrap_or_default();
@@ -77,7 +80,7 @@ impl DigestCache {
     fn write(&self, file: &Path) -> io::Result<()> {
         let folder = file.parent().unwrap_or(Path::new("/"));
         fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-        let new = folder.join(format!("digests.{}", std::process::id()));
+        let new = folder.join(format!("{UNFINISHED}{}", std::process::id()));
         let mut text = format!("{HEADER}\n");
         let skip = self.entries.len().saturating_sub(ENTRIES_MAX);
         for (identity, digest) in self.entries.iter().skip(skip) {
@@ -85,12 +88,27 @@ impl DigestCache {
             text.push_str(&format!("{} {digest}\n", numbers.join(" ")));
         }
         let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        // As long as it is locked nobody takes it for a dead process's.
+        out.try_lock()?;
         let written =
             out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&new, file));
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
         written
+    }
+}
+
+/// Removes what agents that were killed while they wrote have left. One that is being written is locked; if it
+/// is taken just before it is, its writer's entries are not remembered, which costs time only.
+fn clear_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && fs::OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 

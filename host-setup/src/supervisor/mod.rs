@@ -300,7 +300,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The worker has died by itself: the host is given back, and whoever waits for an answer gets one.
+    /// The worker has died by itself: the host is given back and the client told, whether it waits for an
+    /// answer or for its applications.
     fn lose_worker(&mut self) -> Result<(), Failure> {
         let garbled = self.held.as_ref().is_some_and(|held| !held.relay.between_messages());
         let pending = self.pending.take();
@@ -308,12 +309,14 @@ impl Supervisor {
         if garbled {
             return restored.and(Err(Failure::new(FailureKind::Host, "go on: the worker died while it sent a file")));
         }
-        if let Some((id, _)) = pending {
-            let message = "go on: the worker died, and all that it had built with it";
-            let failure = Failure::new(FailureKind::Host, message).advise("lease the host again");
-            return self.reply(id, restored.and(Err(failure)));
+        let message = "go on: the worker died, and all that it had built with it";
+        let failure = Failure::new(FailureKind::Host, message).advise("the host has been given back: lease it again");
+        let failure = restored.err().unwrap_or(failure);
+        self.say(&Message::Event(Event::Lost { failure: failure.clone() }))?;
+        match pending {
+            Some((id, _)) => self.reply(id, Err(failure)),
+            None => Ok(()),
         }
-        restored
     }
 
     fn let_go(&mut self) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use nix::sched::CloneFlags;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, sethostname};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, sethostname, setsid};
 
 use super::application::{Inside, Streams, pipes};
 use super::rootfs::Rootfs;
@@ -187,6 +187,9 @@ fn hold(
 ) -> Result<Infallible, Failure> {
     let doing = || format!("prepare container {}", checked.name);
     prctl::set_pdeathsig(Signal::SIGKILL).scene(doing)?;
+    // A session of its own, as LXC gives one: a kernel that shares time out by session (autogroup) then treats
+    // the containers of both runtimes alike.
+    setsid().scene(doing)?;
     dup2_stdin(&inside.stdin).and_then(|()| dup2_stdout(&inside.stdout)).scene(doing)?;
     dup2_stderr(&inside.stderr).scene(doing)?;
     sys::close_all_but(&[control.as_fd()]).scene(doing)?;

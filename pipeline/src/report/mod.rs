@@ -20,7 +20,7 @@ use reports::table::build_table;
 use reports::templates::{self, RENDERER_VERSION, RenderError};
 use results::summary::REDUCTION_VERSION;
 
-use crate::store::{Generation, StoreError, replace_if_different};
+use crate::store::{Generation, StoreError, UNFINISHED, replace_if_different};
 use crate::workspace::Workspace;
 pub use details::log;
 use stamps::{Inputs, Stamps};
@@ -248,14 +248,16 @@ impl Output<'_> {
     }
 }
 
-/// A folder that has files but no report in it is left alone.
+/// A folder that has files but no report in it is left alone. A first file that was never finished is nobody's.
 fn refuse_foreign(folder: &Path) -> Result<(), ReportError> {
-    let mut entries = match fs::read_dir(folder) {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(ReportError::Io { doing: "list", path: folder.display().to_string(), source }),
     };
-    match entries.next().is_some() && !folder.join("septet.css").is_file() {
+    let is_unfinished = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with(UNFINISHED);
+    let has_files = entries.filter_map(Result::ok).any(|entry| !is_unfinished(&entry));
+    match has_files && !folder.join("septet.css").is_file() {
         true => Err(ReportError::Foreign(folder.to_path_buf())),
         false => Ok(()),
     }

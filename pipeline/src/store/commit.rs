@@ -1,15 +1,12 @@
 //! The one way by which a repetition enters the store: whole, synced, by one rename, or not at all.
 //! It must not know how it was measured.
 
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::path::PathBuf;
+use std::fs;
 
-use nix::fcntl::{Flock, FlockArg};
 use results::axes::Dimension;
 use results::metric::Quantity;
 
-use super::atomic::{sync_folder, unique_name, write_synced};
+use super::atomic::{Stage, clear_abandoned, sync_folder, unique_name, write_synced};
 use super::index::Segment;
 use super::{Entry, FileDigest, Record, Store, StoreError, TestId, write_atomically};
 use crate::key::ResultId;
@@ -34,31 +31,22 @@ pub struct Repetition {
 pub struct Writer<'a> {
     store: &'a Store,
     segment: Option<Segment>,
-    stage: PathBuf,
-    /// Held as long as the process lives: says that `stage` is in use.
-    _stage_lock: Flock<fs::File>,
+    stage: Stage,
 }
 
 impl<'a> Writer<'a> {
     /// A writer; makes the store if it is not there, and clears what dead writers left unfinished.
     pub fn open(store: &'a Store) -> Result<Writer<'a>, StoreError> {
         store.prepare()?;
-        clear_abandoned(store)?;
-        let stage = store.tmp().join(unique_name());
-        fs::create_dir(&stage).map_err(StoreError::io("make the folder", &stage))?;
-        let lock_path = stage.join("lock");
-        let file = OpenOptions::new().create_new(true).write(true).open(&lock_path);
-        let file = file.map_err(StoreError::io("create", &lock_path))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, error)| StoreError::io("lock", &lock_path)(error.into()))?;
-        Ok(Writer { store, segment: None, stage, _stage_lock: lock })
+        clear_abandoned(&store.tmp())?;
+        Ok(Writer { store, segment: None, stage: Stage::make(&store.tmp())? })
     }
 
     /// Stores a repetition under its content's digest. A result with the same bytes is there already only
     /// if it is the same result.
     pub fn commit(&mut self, mut repetition: Repetition, manifest: &Listing) -> Result<Entry, StoreError> {
         self.keep_manifest(manifest)?;
-        let folder = self.stage.join(unique_name());
+        let folder = self.stage.path().join(unique_name());
         fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
         let log_path = folder.join("log.zst");
         let log = zstd::bulk::compress(repetition.log.as_bytes(), LOG_LEVEL)
@@ -107,11 +95,10 @@ impl<'a> Writer<'a> {
     /// Ends the writer: folds segments of the index and clears the stage.
     pub fn close(mut self) -> Result<(), StoreError> {
         let wrote = self.segment.take().is_some();
-        let removed = fs::remove_dir_all(&self.stage).map_err(StoreError::io("remove", &self.stage));
         if wrote {
             self.store.fold_index()?;
         }
-        removed
+        Ok(())
     }
 }
 
@@ -137,29 +124,4 @@ impl Record {
             value: self.reduction.values.get(&quantity).copied().unwrap_or(0.0),
         }
     }
-}
-
-/// Removes stages whose writer is dead: their lock can be had.
-fn clear_abandoned(store: &Store) -> Result<(), StoreError> {
-    let tmp = store.tmp();
-    for entry in fs::read_dir(&tmp).map_err(StoreError::io("list", &tmp))? {
-        let path = entry.map_err(StoreError::io("list", &tmp))?.path();
-        if !path.is_dir() {
-            continue;
-        }
-        let abandoned = match fs::File::open(path.join("lock")) {
-            Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
-            // Between making the folder and its lock a writer has nothing to lose yet but its turn, so a
-            // folder without a lock is taken for dead only when it is a minute old.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::metadata(&path)
-                .and_then(|meta| meta.modified())
-                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 60)),
-            Err(_) => false,
-        };
-        if abandoned {
-            // Two processes may clear at the same time; whoever comes second finds nothing.
-            let _ = fs::remove_dir_all(&path);
-        }
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::atomic::clear_abandoned;
 use super::{Store, StoreError, write_atomically};
 use crate::key::{Key, ResultId};
 
@@ -123,8 +124,11 @@ impl Store {
         Ok(latest)
     }
 
-    /// Keeps a generation, unless the latest one stands on the same; its name.
+    /// Keeps a generation, unless the latest one stands on the same; its name. The last thing that a run does
+    /// to the store, so what killed runs have left unfinished is cleared here too: this one may have measured
+    /// nothing.
     pub fn keep_generation(&self, generation: &Generation) -> Result<String, StoreError> {
+        clear_abandoned(&self.tmp())?;
         let digest = generation.digest();
         if let Some(last) = self.generation_names(&generation.experiment)?.pop()
             && last.ends_with(&format!("-{digest}"))

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use atomic::{replace_if_different, write_atomically};
+pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
 pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};

@@ -1,0 +1,221 @@
+//! `kill -9` of each of the programs, at random instants.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::bench::Bench;
+use super::experiment::{self, REPETITIONS, eventually, goes_on, stored, valid};
+use super::processes::{self, Process};
+use super::remains::Host;
+
+/// Kills without `SEPTET_KILLS`.
+const KILLS: usize = 10;
+
+/// Who dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// `septet`.
+    Pipeline,
+    /// `septet-host`, the process that `septet` speaks to.
+    Supervisor,
+    /// `septet-host`, the first process of the namespaces; or one that finds out if they can be had.
+    Worker,
+    /// Anything below the worker that is no generator yet, or holds one: a container.
+    Container,
+    /// `septet-gen`.
+    Generator,
+}
+
+impl Victim {
+    const ALL: [Victim; 5] =
+        [Victim::Pipeline, Victim::Supervisor, Victim::Worker, Victim::Container, Victim::Generator];
+
+    /// Those who could be meant, among a run's processes.
+    fn among(self, septet: &Process, below: &[Process]) -> Vec<Process> {
+        let is_agent = |process: &Process| process.parent == septet.pid && process.program == "septet-host";
+        let supervisor = below.iter().find(|process| is_agent(process)).map(|process| process.pid);
+        let worker = |process: &&Process| Some(process.parent) == supervisor;
+        let generator = |process: &&Process| process.program == "septet-gen";
+        let below = below.iter();
+        match self {
+            Victim::Pipeline => vec![septet.clone()],
+            Victim::Supervisor => below.filter(|process| is_agent(process)).cloned().collect(),
+            Victim::Worker => below.filter(worker).cloned().collect(),
+            Victim::Generator => below.filter(generator).cloned().collect(),
+            Victim::Container => below
+                .filter(|process| supervisor.is_some() && process.parent != septet.pid)
+                .filter(|process| !worker(process) && !generator(process))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Whether a run may end like this when its victim died. 0 when it died after its last word, or was
+    /// one that only found out what the host can.
+    fn allows(self, status: std::process::ExitStatus) -> bool {
+        match self {
+            Victim::Pipeline => status.signal() == Some(9),
+            Victim::Supervisor | Victim::Worker => [Some(0), Some(3)].contains(&status.code()),
+            Victim::Container | Victim::Generator => [Some(0), Some(1)].contains(&status.code()),
+        }
+    }
+}
+
+/// Even numbers from a seed: splitmix64 (Steele, Lea, Flood, OOPSLA 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// As whom, and with which runtime; and how long a whole run takes so.
+struct Way {
+    name: &'static str,
+    runtime: &'static str,
+    bench: Bench,
+    whole: Duration,
+    rounds: usize,
+}
+
+impl Way {
+    /// After a whole run, which shows that it works and how long it takes.
+    fn new(name: &'static str, runtime: &'static str, bench: Bench) -> Way {
+        experiment::write(&bench, 0, runtime);
+        let began = Instant::now();
+        bench.septet(&["run", "small.toml"]).code(0);
+        Way { name, runtime, bench, whole: began.elapsed(), rounds: 0 }
+    }
+
+    fn all() -> Vec<Way> {
+        let mut ways = vec![Way::new("own user, runtime as it is found", "auto", Bench::new())];
+        if nix::unistd::geteuid().is_root() {
+            ways.push(Way::new("root, netns", "netns", Bench::new()));
+            ways.extend(Bench::as_nobody().map(|bench| Way::new("nobody, netns", "netns", bench)));
+        } else {
+            println!("skipped as root: the tests run as an ordinary user");
+        }
+        ways
+    }
+
+    /// One run, killed if its victim shows up before it ends.
+    fn round(&mut self, victim: Victim, random: &mut Random) -> bool {
+        self.rounds += 1;
+        experiment::write(&self.bench, self.rounds, self.runtime);
+        let mut host = Host::look();
+        let stored_before = stored(&self.bench);
+        let errors = File::create(self.bench.path("errors")).expect("the bench is writable");
+        let mut command = self.bench.command(&["run", "small.toml"]);
+        let mut child = command.stdout(Stdio::null()).stderr(errors).spawn().expect("it starts");
+        std::thread::sleep(Duration::from_nanos(random.below(self.whole.as_nanos() as u64)));
+        let killed = kill_one(&mut child, victim, random, &mut host);
+        let status = wait(&mut child);
+        host.is_given_back();
+
+        let errors = fs::read_to_string(self.bench.path("errors")).expect("it is there");
+        assert!(!errors.contains("panicked"), "{errors}");
+        match killed {
+            true => assert!(victim.allows(status), "{status}\n{errors}"),
+            false => assert_eq!(status.code(), Some(0), "{errors}"),
+        }
+        assert!(status.success() || victim == Victim::Pipeline || errors.contains("failed to"), "{status}\n{errors}");
+        self.keeps_what_was_told(&errors, stored(&self.bench) - stored_before);
+        goes_on(&self.bench);
+        if !self.bench.path("cache").exists() {
+            eventually(root_cache_is_finished);
+        }
+        killed
+    }
+
+    /// Each repetition that was told is there, valid if it was told so; at most one more was stored and not told.
+    fn keeps_what_was_told(&self, errors: &str, stored: u64) {
+        let whole: Vec<&str> = errors.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
+        let finished: Vec<&&str> = whole.iter().filter(|line| line.trim_start().starts_with('[')).collect();
+        let failed = whole.iter().filter(|line| line.starts_with("FAILED")).count() as u64;
+        let told = finished.len() as u64 + failed;
+        assert!((told..=told + 1).contains(&stored), "{stored} are stored\n{errors}");
+        assert!(stored <= REPETITIONS + failed, "{stored} are stored\n{errors}");
+        for (test, have) in valid(&self.bench) {
+            let of_test = |line: &&&&str| line.contains(&format!(" {test} ")) && !line.contains("SUSPECT");
+            let told = finished.iter().filter(of_test).count() as u64;
+            assert!((told..=told + 1).contains(&have), "{test} has {have}\n{errors}");
+        }
+    }
+}
+
+/// Kills one of those who are meant as soon as there is one; false if the run ends before.
+fn kill_one(child: &mut Child, victim: Victim, random: &mut Random, host: &mut Host) -> bool {
+    let pid = i32::try_from(child.id()).expect("pids are small");
+    while child.try_wait().expect("it is ours").is_none() {
+        let below = processes::below(pid);
+        host.note(&below);
+        let septet = Process { pid, parent: 0, program: "septet".into() };
+        let meant = victim.among(&septet, &below);
+        if !meant.is_empty() && meant[random.below(meant.len() as u64) as usize].kill() {
+            return true;
+        }
+    }
+    false
+}
+
+fn wait(child: &mut Child) -> std::process::ExitStatus {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the run does not end");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Root's digests lie in one place for all, where others may be writing just now.
+fn root_cache_is_finished() -> Result<(), String> {
+    for entry in fs::read_dir("/var/cache/septet").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != "digests" {
+            return Err(format!("{name} is left in /var/cache/septet"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_kill_at_any_instant_loses_nothing_and_leaves_nothing() {
+    let clock = || Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 16;
+    let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
+    let kills = number("SEPTET_KILLS").map_or(KILLS, |kills| kills as usize);
+    println!("SEPTET_KILL_SEED={seed}");
+    let mut random = Random(seed);
+    let mut ways = Way::all();
+    let mut done = 0;
+    for round in 0.. {
+        let victim = Victim::ALL[round % Victim::ALL.len()];
+        let place = round % ways.len();
+        let way = &mut ways[place];
+        let began = Instant::now();
+        println!("round {round}: {victim:?}; {}", way.name);
+        done += usize::from(way.round(victim, &mut random));
+        println!("  {done} killed; {:.1} s", began.elapsed().as_secs_f64());
+        if done == kills {
+            return;
+        }
+        assert!(round < 4 * kills, "{done} victims were found in {round} runs");
+    }
+}

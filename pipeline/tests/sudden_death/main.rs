@@ -1,0 +1,20 @@
+//! Sudden death and refusing disks, end to end on the real programs: whatever dies at whatever instant, what was
+//! finished is kept, the host has nothing left of it, and the next run goes on.
+//!
+//! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
+//! times instead of 10; `SEPTET_KILL_SEED` repeats the instants and victims of a run that failed, which are told.
+
+// A skipped test prints its reason.
+#![allow(clippy::print_stdout)]
+
+// The whole bench; not all of it is used here.
+#[allow(dead_code)]
+#[path = "../e2e/bench.rs"]
+mod bench;
+mod disks;
+mod experiment;
+mod kills;
+mod leftovers;
+mod processes;
+mod remains;
+mod signals;
