@@ -48,10 +48,17 @@ fn main() {
     println!("the first report took {:.1} s", began.elapsed().as_secs_f64());
 
     // One axis value more: a hundred tests of which one is taken.
-    fs::write(folder.path().join("dirty.toml"), experiment(tests / 100).replace("exclude = []", "").replace(
-        "B = { from = 1, to = 100, step = 1 }",
-        "B = { from = 1, to = 101, step = 1 }\nexclude = [{ B = 101, P = { from = 65, to = LAST, step = 1 } }]",
-    ).replace("LAST", &(63 + tests / 100).to_string())).expect("it is ours");
+    fs::write(
+        folder.path().join("dirty.toml"),
+        experiment(tests / 100)
+            .replace("exclude = []", "")
+            .replace(
+                "B = { from = 1, to = 100, step = 1 }",
+                "B = { from = 1, to = 101, step = 1 }\nexclude = [{ B = 101, P = { from = 65, to = LAST, step = 1 } }]",
+            )
+            .replace("LAST", &(63 + tests / 100).to_string()),
+    )
+    .expect("it is ours");
 
     let ninja = make_ninja(folder.path(), tests);
     let septet = septet.display().to_string();
@@ -162,10 +169,8 @@ fn make_store(many: &Path, septet: &Path) {
 }
 
 fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts, samples: &[u8], log: &[u8]) {
-    let digest = |bytes: &[u8]| FileDigest {
-        len: bytes.len() as u64,
-        blake3: blake3::hash(bytes).to_hex().to_string(),
-    };
+    let digest =
+        |bytes: &[u8]| FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
     let rate = 1e5 + f64::from(test.tuple.burst.get());
     let record = Record {
         format: RECORD_VERSION,
@@ -184,10 +189,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         host: facts.clone(),
         achieved: Achieved::default(),
         origin: None,
-        files: BTreeMap::from([
-            ("samples.parquet".to_string(), digest(samples)),
-            ("log.zst".to_string(), digest(log)),
-        ]),
+        files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),
     };
     let json = serde_json::to_vec(&record).expect("records are JSON");
     let folder = workspace.store.result_folder(&ResultId(*blake3::hash(&json).as_bytes()));

@@ -11,7 +11,7 @@ use crate::experiment::Test;
 use crate::key::Key;
 use crate::manifest::Listing;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status, Why};
-use crate::store::{Index, Store, StoreError};
+use crate::store::{Index, StoreError, TestId};
 use crate::workspace::Workspace;
 
 /// A plan and its inputs.
@@ -72,6 +72,11 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// Key of the test's newest stored repetition, whatever the conditions were.
+    pub fn newest_key(&self, test: &Test) -> Option<Key> {
+        self.index.newest_of(TestId::of(&test.tuple.to_string())).map(|entry| entry.key)
+    }
+
     /// Why a test is not simply stored, in words.
     pub fn words(&self, test: &Test, decision: &Decision) -> Vec<String> {
         let now = match decision.why.iter().any(|why| matches!(why, Why::Changed(_))) {
@@ -126,13 +131,6 @@ impl<'a> Planned<'a> {
             }
         }
         out
-    }
-}
-
-impl Store {
-    /// Key of the newest stored repetition of a test, whatever the conditions were.
-    pub fn newest_key(index: &Index, test: &Test) -> Option<Key> {
-        index.newest_of(crate::store::TestId::of(&test.tuple.to_string())).map(|entry| entry.key)
     }
 }
 

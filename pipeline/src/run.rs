@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{Achieved, Op, Setup};
+use rayon::prelude::*;
 use results::dataset::DatasetError;
 
 use crate::agent::{Agent, AgentError};
@@ -278,12 +279,7 @@ pub fn seed(workspace: &Workspace) -> String {
     if let Some(seed) = workspace.experiment.protocol.seed {
         return format!("{seed:016x}");
     }
-    let mut hasher = blake3::Hasher::new();
-    for test in workspace.tests() {
-        hasher.update(test.tuple.to_string().as_bytes());
-        hasher.update(b"\n");
-    }
-    hasher.finalize().to_hex()[..16].to_string()
+    workspace.tests_digest().to_hex()[..16].to_string()
 }
 
 /// Where a key stands in a block: a keyed hash is an even random order that anybody can make again.
@@ -297,7 +293,7 @@ fn place_in_block(seed: &str, block: u64, key: &Key) -> [u8; 32] {
 
 /// What a plan stands on, as a generation. It is complete when every test that is not skipped is stored.
 pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generation {
-    let tests = workspace.tests().iter().zip(&plan.decisions).map(|(test, decision)| {
+    let tests = workspace.tests().par_iter().zip(&plan.decisions).map(|(test, decision)| {
         let mut repetitions: Vec<_> = decision
             .key
             .iter()

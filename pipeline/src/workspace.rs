@@ -1,7 +1,10 @@
 //! An experiment and everything that goes with it: its tests, its store, where its report goes. Reads files;
 //! it must not measure or print.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use crate::experiment::{self, Experiment, LoadError, Test};
 use crate::store::{STORE_FOLDER, Store, StoreError};
@@ -43,6 +46,29 @@ impl Workspace {
     /// Its tests, each once, in order of declaration.
     pub fn tests(&self) -> &[Test] {
         &self.experiment.matrix.tests
+    }
+
+    /// Digest of its tests' names, in order.
+    pub fn tests_digest(&self) -> blake3::Hash {
+        /// Tests hashed by one worker; part of the digest.
+        const CHUNK: usize = 4096;
+        let chunk = |tests: &[Test]| {
+            let mut hasher = blake3::Hasher::new();
+            let mut name = String::new();
+            for test in tests {
+                name.clear();
+                // Writing to a string cannot fail.
+                let _ = writeln!(name, "{}", test.tuple);
+                hasher.update(name.as_bytes());
+            }
+            hasher.finalize()
+        };
+        let chunks: Vec<blake3::Hash> = self.tests().par_chunks(CHUNK).map(chunk).collect();
+        let mut hasher = blake3::Hasher::new();
+        for chunk in chunks {
+            hasher.update(chunk.as_bytes());
+        }
+        hasher.finalize()
     }
 
     /// Where its report goes if nothing else is said: `out/NAME` in the current folder.

@@ -12,7 +12,6 @@ use crate::experiment::{STARTER, Test, select};
 use crate::manifest::{Change, Listing};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
-use crate::store::Store;
 use crate::workspace::Workspace;
 
 /// Name of the file that `init` writes.
@@ -202,7 +201,7 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
 
 /// What changed since the test's newest stored repetition.
 fn changes(planned: &Planned, test: &Test, now: Option<&Listing>) -> Vec<Change> {
-    let (Some(now), Some(before)) = (now, Store::newest_key(&planned.index, test)) else { return Vec::new() };
+    let (Some(now), Some(before)) = (now, planned.newest_key(test)) else { return Vec::new() };
     match planned.workspace.store.manifest(&before) {
         Ok(Some(before)) => before.changes_to(now),
         Ok(None) => Vec::new(),

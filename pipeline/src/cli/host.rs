@@ -35,6 +35,9 @@ pub(super) fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
             line(kind, &format!("{:<14} {state}", offer.name));
         }
     }
+    if !facts.components.iter().any(|component| component.name == "busybox") {
+        line("containers", "hold the generator only: there is no static BusyBox (package busybox-static)");
+    }
     for component in &facts.components {
         let version = component.version.as_deref().unwrap_or("");
         line("component", &format!("{:<14} {:.12} {version}", component.name, component.digest));

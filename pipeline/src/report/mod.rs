@@ -103,9 +103,12 @@ fn inputs_of_all(workspace: &Workspace, generation: &Generation) -> Inputs {
     hasher.update(&templates::digest_input());
     hasher.update(format!("{RENDERER_VERSION} {REDUCTION_VERSION} {file:?} {head:?} {groups:?}").as_bytes());
     hasher.update(format!("{:?}", experiment.report).as_bytes());
+    hasher.update(workspace.tests_digest().as_bytes());
     for test in workspace.tests() {
-        hasher.update(test.tuple.to_string().as_bytes());
-        hasher.update(format!("{:?}", test.groups).as_bytes());
+        hasher.update(&(test.groups.len() as u64).to_le_bytes());
+        for group in test.groups.iter() {
+            hasher.update(&group.to_le_bytes());
+        }
     }
     hasher.update(generation.digest().as_bytes());
     Inputs::of(hasher)

@@ -126,6 +126,10 @@ impl Measured {
         if !self.complete {
             notes.push("Not every test of this experiment is measured; what is missing is named.".to_string());
         }
+        let bare = |record: &Record| !record.host.components.iter().any(|component| component.name == "busybox");
+        if self.records.iter().flatten().any(|(_, record)| bare(record)) {
+            notes.push("Containers held the generator only: there was no static BusyBox on the host.".to_string());
+        }
         Meta {
             name: experiment.name.clone(),
             title: Some(experiment.title.clone()),

@@ -1,8 +1,12 @@
 //! An experiment that is measured within a second, and what a store has of it. It must not know what is tested.
 
+use std::fs::File;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::bench::Bench;
+use super::processes;
+use super::remains::Host;
 
 /// Repetitions of one round of it.
 pub const REPETITIONS: u64 = 4;
@@ -21,6 +25,25 @@ pub fn write(bench: &Bench, round: usize, runtime: &str) {
              [[figure]]\nid = \"rates\"\nfrom = \"rate\"\nx = \"P\"\ny = \"rx_kpps\"\n"
         ),
     );
+}
+
+/// A run in the middle of a window that is much longer than a test waits. What it says is in `errors`.
+pub fn in_a_long_window(bench: &Bench, host: &mut Host) -> Child {
+    write(bench, 0, "auto");
+    bench.edit("small.toml", "duration = \"60ms\"", "duration = \"60s\"");
+    let errors = File::create(bench.path("errors")).expect("the bench is writable");
+    let mut command = bench.command(&["run", "small.toml"]);
+    let child = command.stdout(Stdio::null()).stderr(errors).spawn().expect("it starts");
+    let pid = i32::try_from(child.id()).expect("pids are small");
+    eventually(|| {
+        let below = processes::below(pid);
+        host.note(&below);
+        match below.iter().filter(|process| process.program == "septet-gen").count() {
+            2 => Ok(()),
+            count => Err(format!("{count} generators run")),
+        }
+    });
+    child
 }
 
 /// Results in the store, failed ones counted; all of it is sound and nothing strange lies in it.

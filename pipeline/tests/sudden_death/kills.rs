@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::bench::Bench;
 use super::experiment::{self, REPETITIONS, eventually, goes_on, stored, valid};
 use super::processes::{self, Process};
-use super::remains::Host;
+use super::remains::{Host, turn};
 
 /// Kills without `SEPTET_KILLS`.
 const KILLS: usize = 10;
@@ -198,7 +198,8 @@ fn root_cache_is_finished() -> Result<(), String> {
 
 #[test]
 fn a_kill_at_any_instant_loses_nothing_and_leaves_nothing() {
-    let clock = || Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 16;
+    let _turn = turn();
+    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
     let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
     let kills = number("SEPTET_KILLS").map_or(KILLS, |kills| kills as usize);
     println!("SEPTET_KILL_SEED={seed}");

@@ -8,15 +8,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::experiment::eventually;
 use super::processes::{self, Process};
 
-/// One test at a time: each looks at all that this process has started.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// One test at a time, as long as this is held: each looks at all that this process has started, and reaps
+/// what it has adopted.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // A test that failed has poisoned it, which says nothing about the next one.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    processes::adopt_orphans();
+    turn
+}
 
 /// The host as it was.
 pub struct Host {
     before: Surroundings,
     /// Namespaces that processes of the run were seen in.
     seen: BTreeSet<PathBuf>,
-    _turn: MutexGuard<'static, ()>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +36,9 @@ struct Surroundings {
 }
 
 impl Host {
-    /// As it is now. Waits for its turn.
+    /// As it is now.
     pub fn look() -> Host {
-        // A test that failed has poisoned it, which says nothing about this one.
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        processes::adopt_orphans();
-        Host { before: Surroundings::now(), seen: BTreeSet::new(), _turn: turn }
+        Host { before: Surroundings::now(), seen: BTreeSet::new() }
     }
 
     /// Remembers where processes of the run live.

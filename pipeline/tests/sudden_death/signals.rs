@@ -1,32 +1,16 @@
-//! Signals that ask a run to end: once tidily, twice at once.
+//! Signals in the middle of a window: asked to end, a run ends tidily, or at once; robbed of a part, it says which.
 
-use std::process::{Child, Stdio};
+use std::fs;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::bench::Bench;
-use super::experiment::{self, goes_on, stored};
-use super::processes;
-use super::remains::Host;
-
-/// A run in the middle of a window that is much longer than a test waits.
-fn in_a_long_window(bench: &Bench, host: &mut Host) -> Child {
-    experiment::write(bench, 0, "auto");
-    bench.edit("small.toml", "duration = \"60ms\"", "duration = \"60s\"");
-    let mut command = bench.command(&["run", "small.toml"]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    experiment::eventually(|| {
-        let below = processes::below(pid(&child).as_raw());
-        host.note(&below);
-        match below.iter().filter(|process| process.program == "septet-gen").count() {
-            2 => Ok(()),
-            count => Err(format!("{count} generators")),
-        }
-    });
-    child
-}
+use super::experiment::{self, goes_on, in_a_long_window, stored};
+use super::processes::{self, Process};
+use super::remains::{Host, turn};
 
 fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("pids are small"))
@@ -47,6 +31,7 @@ fn ends(child: &mut Child) -> (Option<i32>, Duration) {
 
 #[test]
 fn one_signal_of_each_kind_ends_tidily() {
+    let _turn = turn();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let bench = Bench::new();
         let mut host = Host::look();
@@ -62,6 +47,7 @@ fn one_signal_of_each_kind_ends_tidily() {
 
 #[test]
 fn ctrl_c_twice_ends_at_once_and_the_host_is_given_back() {
+    let _turn = turn();
     let bench = Bench::new();
     let mut host = Host::look();
     let mut child = in_a_long_window(&bench, &mut host);
@@ -75,6 +61,30 @@ fn ctrl_c_twice_ends_at_once_and_the_host_is_given_back() {
     assert_eq!(code, Some(130));
     host.is_given_back();
     experiment::write(&bench, 0, "auto");
-    drop(host);
     goes_on(&bench);
+}
+
+/// Kills one of a run's processes in the middle of a window: how the run ends, and what it says.
+fn robbed_of(whom: impl Fn(&Process, i32) -> bool, expected: i32, words: &str) {
+    let bench = Bench::new();
+    let mut host = Host::look();
+    let mut child = in_a_long_window(&bench, &mut host);
+    let septet = pid(&child).as_raw();
+    let below = processes::below(septet);
+    let agent = below.iter().find(|process| process.parent == septet).expect("it has an agent").pid;
+    let victim = below.iter().find(|process| whom(process, agent)).expect("it is there");
+    assert!(victim.kill(), "{victim:?}");
+    let (code, _) = ends(&mut child);
+    let errors = fs::read_to_string(bench.path("errors")).expect("it is there");
+    assert_eq!(code, Some(expected), "{errors}");
+    assert!(errors.contains(words), "{errors}");
+    host.is_given_back();
+}
+
+#[test]
+fn a_part_that_dies_in_the_middle_is_named_long_before_the_window_would_end() {
+    let _turn = turn();
+    robbed_of(|process, agent| process.pid == agent, 3, "failed to hear from septet-host");
+    robbed_of(|process, agent| process.parent == agent, 3, "the worker died");
+    robbed_of(|process, _| process.program == "septet-gen", 1, "alive: it ended with status 137");
 }

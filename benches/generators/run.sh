@@ -1,0 +1,218 @@
+#!/bin/sh
+# How fast the socket techniques send, beside iperf3 and beside a bare sendmmsg loop in C (sendmmsg.c).
+#
+# A sender on one core, a receiver on another, a bridge between them: three network namespaces, two veth pairs.
+# Every rate is what the kernel counts at the receiver's interface over one second (meter.c), whoever sends.
+# Pairs are interleaved, and whoever was first in one is second in the next.
+#
+# iperf3's -l is the UDP payload: -l 22 makes frames of 64 bytes (without FCS), which is P=64; -l 64, as its
+# users would write "64 B", makes frames of 106. Both are compared, each with our frames of the same size.
+# iperf3 is received by iperf3, septet-gen and the bare loop by septet-gen.
+#
+# What bounds each is the kernel's work for one packet: on veth pairs the sender's core also carries the packet
+# over the bridge and into the receiver's socket.
+# shellcheck disable=SC2086  # $at_left and $at_right are several words.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+PAIRS=${PAIRS:-11}
+SEPTET_BIN=${SEPTET_BIN:-$(cd "$here/../.." && pwd)/target/release}
+sender_cpu=${SENDER_CPU:-0}
+receiver_cpu=${RECEIVER_CPU:-1}
+goal=0.97
+burst=64
+window_s=1
+# Longer than the meter waits, settles and measures; what is left of it is cut short.
+traffic_s=5
+
+skip() {
+    echo "generators: skipped: $1"
+    exit 0
+}
+
+[ -x "$SEPTET_BIN/septet-gen" ] || skip "there is no $SEPTET_BIN/septet-gen (make build)"
+for program in unshare nsenter ip taskset cc; do
+    command -v "$program" >/dev/null 2>&1 || skip "$program is not installed"
+done
+taskset -c "$sender_cpu,$receiver_cpu" true 2>/dev/null && [ "$sender_cpu" != "$receiver_cpu" ] \
+    || skip "cores $sender_cpu and $receiver_cpu are not both ours"
+
+# Once more, in a network namespace of our own: all links end with it.
+if [ "${IN_NAMESPACE:-}" != yes ]; then
+    flags=-n
+    [ "$(id -u)" -eq 0 ] || flags=-Urn
+    unshare $flags true 2>/dev/null || skip "no network namespace can be made here"
+    IN_NAMESPACE=yes exec unshare $flags sh "$here/run.sh"
+fi
+
+scratch=$(mktemp -d)
+children=""
+clean_up() {
+    for child in $children; do kill "$child" 2>/dev/null || true; done
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+for program in meter sendmmsg; do cc -O2 -o "$scratch/$program" "$here/$program.c"; done
+
+# A namespace lives as long as a process in it, which lives as long as this script holds its input open.
+mkfifo "$scratch/hold"
+unshare -n cat <"$scratch/hold" &
+left=$!
+unshare -n cat <"$scratch/hold" &
+right=$!
+children="$left $right"
+exec 9>"$scratch/hold"
+own=$(readlink /proc/self/ns/net)
+
+# Polls until the rest of the line is true; gives up after 10 s.
+await() {
+    tries=0
+    until "$@" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 1000 ] || { echo "generators: waited too long for: $*" >&2; return 1; }
+        sleep 0.01
+    done
+}
+has_namespace() { [ "$(readlink "/proc/$1/ns/net")" != "$own" ]; }
+await has_namespace "$left"
+await has_namespace "$right"
+# Words, not functions: what is started in the background with them is the program itself, and can be ended.
+at_left="nsenter -t $left -n taskset -c $sender_cpu"
+at_right="nsenter -t $right -n taskset -c $receiver_cpu"
+
+quiet='for f in all default; do f=/proc/sys/net/ipv6/conf/$f/disable_ipv6; [ ! -e $f ] || echo 1 >$f; done'
+sh -c "$quiet"
+$at_left sh -c "$quiet"
+$at_right sh -c "$quiet"
+ip link add bridge type bridge
+ip link add to_left type veth peer name left address 02:00:00:00:00:01 netns "$left"
+ip link add to_right type veth peer name right address 02:00:00:00:00:02 netns "$right"
+for port in to_left to_right; do ip link set "$port" master bridge up; done
+ip link set bridge up
+for end in "left 1 2" "right 2 1"; do
+    set -- $end
+    if [ "$1" = left ]; then at=$at_left; else at=$at_right; fi
+    $at sh -c "ip link set $1 up && ip link set lo up && ip addr add 10.0.0.$2/24 dev $1 &&
+        ip neigh add 10.0.0.$3 lladdr 02:00:00:00:00:0$3 dev $1 nud permanent"
+done
+
+# request ROLE IO FRAME_BYTES: what septet-gen is asked.
+request() {
+    client='{"mac":"02:00:00:00:00:01","ipv4":"10.0.0.1","udp_port":5000}'
+    server='{"mac":"02:00:00:00:00:02","ipv4":"10.0.0.2","udp_port":6000}'
+    case "$1" in
+        # No core sends so many, so that nobody ever waits.
+        send) ends="\"rate_pps\":20000000,\"local\":$client,\"remote\":$server" name=left ;;
+        receive) ends="\"local\":$server,\"remote\":$client" name=right ;;
+    esac
+    mkdir -p "$scratch/out-$1"
+    printf '{"version":1,"role":"%s","io":"%s","port":{"kind":"interface","name":"%s"},"frame_bytes":%s,' "$1" "$2" "$name" "$3"
+    printf '"burst":%s,"flows":1,"queues":1,"touch":false,"wait":"spin",%s,' "$burst" "$ends"
+    printf '"schedule":{"warmup_ns":0,"duration_ns":%s000000000,"cooldown_ns":0,' "$traffic_s"
+    printf '"interval_ns":100000000,"drain_ns_max":200000000},"rtt_samples_max":0,"output":"%s"}\n' "$scratch/out-$1"
+}
+
+says() { grep -q "\"event\":\"$2\"" "$scratch/said-$1"; }
+start() { echo "{\"command\":\"start\",\"epoch_mono_ns\":$(($("$scratch/meter" now) + 10000000))}"; }
+
+# with_receiver IO FRAME_BYTES COMMAND...: runs the command while septet-gen receives.
+with_receiver() {
+    mkfifo "$scratch/to-receive"
+    $at_right "$SEPTET_BIN/septet-gen" <"$scratch/to-receive" >"$scratch/said-receive" &
+    receiver=$!
+    children="$children $receiver"
+    exec 8>"$scratch/to-receive"
+    request receive "$1" "$2" >&8
+    await says receive ready
+    start >&8
+    shift 2
+    "$@"
+    echo '{"command":"stop"}' >&8
+    exec 8>&-
+    wait "$receiver" || true
+    rm "$scratch/to-receive"
+}
+
+# measure: waits for traffic at the right end and keeps its rate.
+measure() { $at_right "$scratch/meter" right "$window_s" >"$scratch/rate"; }
+
+send_ours() {
+    mkfifo "$scratch/to-send"
+    $at_left "$SEPTET_BIN/septet-gen" <"$scratch/to-send" >"$scratch/said-send" &
+    sender=$!
+    children="$children $sender"
+    exec 7>"$scratch/to-send"
+    request send "$1" "$2" >&7
+    await says send ready
+    start >&7
+    measure
+    # The end of its input ends it.
+    exec 7>&-
+    wait "$sender" || true
+    rm "$scratch/to-send"
+}
+
+send_bare() {
+    $at_left "$scratch/sendmmsg" "$@" &
+    sender=$!
+    children="$children $sender"
+    measure
+    kill "$sender"
+    # It says that it was ended.
+    wait "$sender" 2>/dev/null || true
+}
+
+# rate_of SENDER FRAME_BYTES: one measurement.
+rate_of() {
+    case "$1" in
+        udp | udp-mmsg | raw | raw-mmsg) with_receiver "$1" "$2" send_ours "$1" "$2" ;;
+        bare-udp) with_receiver udp-mmsg "$2" send_bare udp "$2" "$burst" "$traffic_s" ;;
+        bare-packet) with_receiver raw-mmsg "$2" send_bare packet "$2" "$burst" "$traffic_s" left ;;
+        iperf3) rate_of_iperf3 "$(($2 - 42))" ;;
+    esac
+}
+
+listens() { $at_right grep -qs ':1451 00000000:0000 0A' /proc/net/tcp; }
+rate_of_iperf3() {
+    $at_right iperf3 -4 -s -1 >/dev/null 2>&1 &
+    receiver=$!
+    children="$children $receiver"
+    await listens
+    $at_left iperf3 -4 -c 10.0.0.2 -u -b 0 -l "$1" -t "$traffic_s" >/dev/null 2>&1 &
+    sender=$!
+    children="$children $sender"
+    measure
+    kill "$sender" "$receiver" 2>/dev/null || true
+    wait "$sender" "$receiver" 2>/dev/null || true
+}
+
+# compare OURS THEIRS FRAME_BYTES TITLE: a row of the table.
+compare() {
+    if [ "$2" = iperf3 ] && ! command -v iperf3 >/dev/null 2>&1; then
+        printf '%-44s skipped: iperf3 is not installed\n' "$4"
+        return
+    fi
+    : >"$scratch/pairs"
+    pair=0
+    while [ "$pair" -lt "$PAIRS" ]; do
+        order="$1 $2"
+        [ $((pair % 2)) -eq 0 ] || order="$2 $1"
+        for sender_name in $order; do
+            rate_of "$sender_name" "$3"
+            mv "$scratch/rate" "$scratch/rate-$sender_name"
+        done
+        echo "$(cat "$scratch/rate-$1") $(cat "$scratch/rate-$2")" >>"$scratch/pairs"
+        pair=$((pair + 1))
+    done
+    awk -v name="$4" -v goal="$goal" -f "$here/../ratio.awk" "$scratch/pairs"
+}
+
+echo "generators: packets received per second, in thousands; goal: lower end of the interval at least $goal"
+printf '%-44s %9s %9s %7s  %-14s  %5s\n' "ours / theirs" ours theirs ratio "95% interval" pairs
+compare udp iperf3 64 "udp / iperf3 -l 22 (P=64)"
+compare udp-mmsg iperf3 64 "udp-mmsg / iperf3 -l 22 (P=64)"
+compare udp iperf3 106 "udp / iperf3 -l 64 (P=106)"
+compare udp-mmsg iperf3 106 "udp-mmsg / iperf3 -l 64 (P=106)"
+compare udp-mmsg bare-udp 64 "udp-mmsg / bare sendmmsg, UDP (P=64)"
+compare raw-mmsg bare-packet 64 "raw-mmsg / bare sendmmsg, AF_PACKET (P=64)"
