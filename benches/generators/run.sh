@@ -85,6 +85,8 @@ quiet='for f in all default; do f=/proc/sys/net/ipv6/conf/$f/disable_ipv6; [ ! -
 sh -c "$quiet"
 $at_left sh -c "$quiet"
 $at_right sh -c "$quiet"
+# Frames are to cross the bridge, not the packet filter.
+[ ! -e /proc/sys/net/bridge ] || echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
 ip link add bridge type bridge
 ip link add to_left type veth peer name left address 02:00:00:00:00:01 netns "$left"
 ip link add to_right type veth peer name right address 02:00:00:00:00:02 netns "$right"

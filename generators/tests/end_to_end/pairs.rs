@@ -120,6 +120,9 @@ fn overload_is_missed_or_rejected_or_lost_but_accounted_for() {
     }
 }
 
+/// Tries to fill a queue on a machine that is busy with other things.
+const ATTEMPTS: usize = 10;
+
 #[test]
 fn what_a_full_queue_refuses_is_rejected_not_lost() {
     for io in [Io::Udp, Io::UdpMmsg, Io::Raw, Io::RawMmsg] {
@@ -128,10 +131,17 @@ fn what_a_full_queue_refuses_is_rejected_not_lost() {
             eprintln!("skipped: no token bucket here: {why}");
             return;
         }
-        let ran = run(&link, (Role::Send, Role::Receive), io, |_| {});
-        check_send(&ran);
-        assert!(ran.sent.rejected > 0, "{:?}", ran.sent);
-        assert_eq!(ran.received.lost, 0, "{:?} {:?}", ran.sent, ran.received);
+        // A sender that is given too little time offers less than the bucket takes; then nothing is to be seen.
+        let filled = (0..ATTEMPTS).any(|_| {
+            let ran = run(&link, (Role::Send, Role::Receive), io, |_| {});
+            check_send(&ran);
+            assert_eq!(ran.received.lost, 0, "{:?} {:?}", ran.sent, ran.received);
+            if ran.sent.rejected == 0 {
+                eprintln!("again: the sender offered too little: {:?}", ran.sent);
+            }
+            ran.sent.rejected > 0
+        });
+        assert!(filled, "{io:?}: the queue was never full");
     }
 }
 

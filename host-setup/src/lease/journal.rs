@@ -1,9 +1,10 @@
-//! The journal on its medium: JSON lines in a file below `/run`, synced line by line. It must not know what
-//! the settings mean.
+//! The journal on its medium: JSON lines in a file below `/run`, synced line by line, and locked by its owner
+//! as long as that lives: the lock of the host is one of a network namespace, the settings are the machine's.
+//! It must not know what the settings mean.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, HostTree, Record, Restored, restore};
@@ -37,16 +38,30 @@ impl JournalFile {
     /// Restores what the journal says, and removes it if nothing is left to do. Returns words about what was
     /// changed by others in the meantime.
     pub(crate) fn restore(&mut self, root: &Path) -> Result<Vec<String>, Failure> {
-        self.open = None;
-        let text = match fs::read_to_string(&self.path) {
+        let doing = || format!("read {}", self.path.display());
+        // Its lock is let go at the end of this function.
+        let own = self.open.take();
+        let mut file = match OpenOptions::new().read(true).write(true).open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let message = "give the host back: an agent of root's was killed and left settings changed, \
                                which only root can restore";
                 return Err(Failure::new(FailureKind::Host, message).advise("run septet-host restore as root"));
             }
-            other => other.host(|| format!("read {}", self.path.display()))?,
+            other => other.host(doing)?,
         };
+        if own.is_none() {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let message = "restore the host: an agent of another network namespace holds it";
+                    return Err(Failure::new(FailureKind::Busy, message).advise("wait for it to end"));
+                }
+                Err(TryLockError::Error(error)) => Err(error).host(doing)?,
+            }
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).host(doing)?;
         let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;
         let mut words = Vec::new();
         let mut problems = Vec::new();
@@ -75,6 +90,10 @@ impl JournalFile {
             fs::create_dir_all(folder)?;
             // Whoever can write here would choose what root writes into /sys.
             let mut file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&self.path)?;
+            file.try_lock()?;
+            if file.metadata()?.nlink() == 0 {
+                return Err(io::Error::other("another agent took the new journal for one that was left behind"));
+            }
             writeln!(file, "{HEADER}")?;
             file.sync_all()?;
             File::open(folder)?.sync_all()?;
@@ -114,7 +133,12 @@ mod tests {
         let mut journal = JournalFile::at(&root.path().join("run"));
         super::super::change(&mut HostTree(root.path()), &mut journal, "a", "5").expect("a change");
         assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "5");
+        // Others leave a living agent's settings alone.
+        let others = JournalFile::at(&root.path().join("run")).restore(root.path()).expect_err("it is held");
+        assert_eq!(others.kind, FailureKind::Busy, "{others}");
+        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "5");
         // What a killed agent leaves: the file only, with a line cut short.
+        drop(journal);
         let path = root.path().join("run/journal");
         let cut = fs::read_to_string(&path).expect("the journal") + r#"{"what":"chan"#;
         fs::write(&path, cut).expect("the journal");
