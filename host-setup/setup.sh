@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 measure="busybox-static lxc"
-test="iproute2 latexmk texlive-latex-recommended texlive-latex-extra texlive-pictures"
+test="iproute2 iperf3 tshark latexmk texlive-latex-recommended texlive-latex-extra texlive-pictures"
 
 wanted=""
 for set in "$@"; do

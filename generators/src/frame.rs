@@ -2,7 +2,8 @@
 //! changed only where packets differ. It must not know sockets or what the payload means.
 //!
 //! The UDP checksum is the complement of a sum over words (RFC 768, RFC 1071), so the words that never change
-//! are summed once and only the header's (with `touch`, the payload's) are added for each packet.
+//! are summed once, and for each packet only the ports and the header's words, which are at hand, are added
+//! (with `touch`, the pattern's, too).
 
 use crate::payload::{Arrival, Header, Payload};
 use crate::traffic::End;
@@ -30,9 +31,9 @@ pub struct Layout {
     /// Whether this end sends traffic, rather than answers of it: then its source port tells the flow.
     spreads: bool,
     template: Vec<u8>,
-    /// Sum over what is the same in all frames: everything under the UDP checksum but the ports and what
+    /// Folded sum over what is the same in all frames: everything under the UDP checksum but the ports and what
     /// [`Self::write`] writes.
-    constant_sum: u64,
+    constant_sum: u16,
 }
 
 impl Layout {
@@ -42,13 +43,11 @@ impl Layout {
         let mut layout = Self { payload, flows, local, remote, spreads, template: Vec::new(), constant_sum: 0 };
         layout.template = layout.render();
         let udp_bytes = (UDP_BYTES + payload.bytes()) as u16;
-        let pseudo_header = [u16::from(PROTOCOL_UDP), udp_bytes];
         let written_from = OVERHEAD_BYTES + if payload.touch() { payload.bytes() } else { payload.header_bytes() };
-        layout.constant_sum = sum(&local.ipv4.octets())
-            + sum(&remote.ipv4.octets())
-            + pseudo_header.iter().map(|word| sum(&word.to_be_bytes())).sum::<u64>()
-            + sum(&udp_bytes.to_be_bytes())
-            + sum(&layout.template[written_from..]);
+        let addresses = u64::from(sum(&local.ipv4.octets())) + u64::from(sum(&remote.ipv4.octets()));
+        // The length stands in the pseudo-header and in the header.
+        let numbers = u64::from(PROTOCOL_UDP) + 2 * u64::from(udp_bytes);
+        layout.constant_sum = fold(addresses + numbers + u64::from(sum(&layout.template[written_from..])));
         layout
     }
 
@@ -74,8 +73,8 @@ impl Layout {
         frame.extend([0x00, 0x00, 0x40, 0x00, 64, PROTOCOL_UDP, 0x00, 0x00]);
         frame.extend(self.local.ipv4.octets());
         frame.extend(self.remote.ipv4.octets());
-        let checksum = finish(sum(&frame[ETHERNET_BYTES..UDP_AT]));
-        frame[ETHERNET_BYTES + 10..ETHERNET_BYTES + 12].copy_from_slice(&checksum);
+        let checksum = !sum(&frame[ETHERNET_BYTES..UDP_AT]);
+        frame[ETHERNET_BYTES + 10..ETHERNET_BYTES + 12].copy_from_slice(&checksum.to_be_bytes());
         frame.extend(self.local.udp_port.to_be_bytes());
         frame.extend(self.remote.udp_port.to_be_bytes());
         frame.extend(((UDP_BYTES + self.payload.bytes()) as u16).to_be_bytes());
@@ -94,19 +93,20 @@ impl Layout {
             true => (self.local.udp_port.wrapping_add(header.flow), self.remote.udp_port),
             false => (self.local.udp_port, self.remote.udp_port.wrapping_add(header.flow)),
         };
-        let (source, destination) = (source.to_be_bytes(), destination.to_be_bytes());
-        frame[UDP_AT..UDP_AT + 2].copy_from_slice(&source);
-        frame[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&destination);
-        let payload = &mut frame[OVERHEAD_BYTES..];
-        self.payload.write(payload, header);
-        let written = if self.payload.touch() { self.payload.bytes() } else { self.payload.header_bytes() };
-        let total = self.constant_sum + sum(&source) + sum(&destination) + sum(&payload[..written]);
-        let mut checksum = finish(total);
-        if checksum == [0, 0] {
-            // 0 means "no checksum"; its other representation means the same number (RFC 768).
-            checksum = [0xff, 0xff];
+        let (headers, payload) = frame.split_at_mut(OVERHEAD_BYTES);
+        let header_sum = self.payload.write(payload, header);
+        let mut total = u64::from(self.constant_sum) + u64::from(source) + u64::from(destination) + header_sum;
+        if self.payload.touch() {
+            total += u64::from(sum(&payload[self.payload.header_bytes()..self.payload.bytes()]));
         }
-        frame[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum);
+        // 0 means "no checksum"; its other representation means the same number (RFC 768).
+        let checksum = match !fold(total) {
+            0 => 0xffff,
+            checksum => checksum,
+        };
+        headers[UDP_AT..UDP_AT + 2].copy_from_slice(&source.to_be_bytes());
+        headers[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&destination.to_be_bytes());
+        headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum.to_be_bytes());
     }
 
     /// What a received frame is: ours only if it comes from the other end to this one, with the right
@@ -156,7 +156,7 @@ impl Layout {
 
     #[inline]
     fn checksums_fit(&self, headers: &[u8; OVERHEAD_BYTES], frame: &[u8]) -> bool {
-        if finish(sum(&headers[ETHERNET_BYTES..UDP_AT])) != [0, 0] {
+        if sum(&headers[ETHERNET_BYTES..UDP_AT]) != 0xffff {
             return false;
         }
         if headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2] == [0, 0] {
@@ -166,16 +166,23 @@ impl Layout {
         if self.payload.bytes() > CHECKED_BYTES_MAX && !self.payload.touch() {
             return true;
         }
-        let pseudo_header = sum(&headers[26..34]) + sum(&[0, PROTOCOL_UDP]) + sum(&headers[UDP_AT + 4..UDP_AT + 6]);
-        finish(pseudo_header + sum(&frame[UDP_AT..])) == [0, 0]
+        let udp_bytes = u64::from(u16::from_be_bytes([headers[UDP_AT + 4], headers[UDP_AT + 5]]));
+        let pseudo_header = u64::from(sum(&headers[26..34])) + u64::from(PROTOCOL_UDP) + udp_bytes;
+        fold(pseudo_header + u64::from(sum(&frame[UDP_AT..]))) == 0xffff
     }
 }
 
-/// The sum of the 16-bit words of `bytes` in the machine's byte order, not yet folded; an odd last byte is
-/// padded with 0. The order of bytes does not matter to a ones' complement sum as long as it is the same
-/// throughout (RFC 1071, section 2B), and words of 32 bits fold to the same value.
+/// The ones' complement sum of the 16-bit big-endian words of `bytes`; an odd last byte is padded with 0.
 #[inline]
-fn sum(bytes: &[u8]) -> u64 {
+fn sum(bytes: &[u8]) -> u16 {
+    u16::from_be(fold(unfolded_sum(bytes)))
+}
+
+/// The same sum in the machine's byte order, not folded: the order of bytes does not matter to a ones'
+/// complement sum as long as it is the same throughout (RFC 1071, section 2B), and words of 32 bits fold to
+/// the same value.
+#[inline]
+fn unfolded_sum(bytes: &[u8]) -> u64 {
     let chunks = bytes.chunks_exact(4);
     let mut last = [0; 4];
     let tail = chunks.remainder();
@@ -184,11 +191,11 @@ fn sum(bytes: &[u8]) -> u64 {
     words.sum::<u64>() + u64::from(u32::from_ne_bytes(last))
 }
 
-/// A sum, folded to 16 bits and complemented, as the bytes of a checksum field.
+/// A sum, folded to 16 bits. Without branches: which sums carry once more, no processor can foresee.
 #[inline]
-fn finish(mut sum: u64) -> [u8; 2] {
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    (!(sum as u16)).to_ne_bytes()
+fn fold(sum: u64) -> u16 {
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    ((sum >> 16) + sum) as u16
 }

@@ -93,23 +93,31 @@ impl Payload {
         if self.bytes >= HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES_MIN }
     }
 
-    /// Writes `header`, and with `touch` the pattern of its sequence number, to `payload`.
+    /// Writes `header`, and with `touch` the pattern of its sequence number, to `payload`. Returns the sum of
+    /// the header's 16-bit big-endian words, not folded (RFC 1071): who has to make a checksum need not read
+    /// back what was just written.
     ///
     /// # Panics
     /// If `payload` is shorter than [`Self::bytes`]: buffers are made from this very number.
-    #[inline]
-    pub fn write(&self, payload: &mut [u8], header: &Header) {
+    // Always: the sum costs those nothing who have no use for it.
+    #[inline(always)]
+    pub fn write(&self, payload: &mut [u8], header: &Header) -> u64 {
         let payload = &mut payload[..self.bytes];
-        payload[0..2].copy_from_slice(&header.kind.magic().to_be_bytes());
-        payload[2..4].copy_from_slice(&header.flow.to_be_bytes());
-        payload[4..12].copy_from_slice(&header.sequence.to_be_bytes());
-        payload[12..18].copy_from_slice(&header.stamp_ns.to_be_bytes()[2..8]);
-        if let Some(place) = payload.get_mut(HEADER_BYTES_MIN..HEADER_BYTES) {
-            place.copy_from_slice(&check(header).to_be_bytes());
+        let words = Words::of(header);
+        let (first, rest) = payload.split_at_mut(HEADER_BYTES_MIN);
+        first[0..8].copy_from_slice(&words.first.to_be_bytes());
+        first[8..16].copy_from_slice(&words.second.to_be_bytes());
+        first[16..18].copy_from_slice(&words.third.to_be_bytes());
+        let mut sum = words.sum();
+        if let Some(place) = rest.first_chunk_mut() {
+            let check = check(header);
+            *place = check.to_be_bytes();
+            sum += u64::from(check);
         }
         if self.touch {
             write_pattern(&mut payload[self.header_bytes()..], header.sequence);
         }
+        sum
     }
 
     /// What a received payload is.
@@ -145,6 +153,32 @@ impl Payload {
     }
 }
 
+/// A header without its check as it is written, in as few big-endian words as it takes.
+struct Words {
+    first: u64,
+    second: u64,
+    third: u16,
+}
+
+impl Words {
+    #[inline]
+    fn of(header: &Header) -> Self {
+        let ids = u64::from(header.kind.magic()) << 48 | u64::from(header.flow) << 32;
+        Self {
+            first: ids | header.sequence >> 32,
+            second: header.sequence << 32 | (header.stamp_ns & STAMP_MASK) >> 16,
+            third: header.stamp_ns as u16,
+        }
+    }
+
+    /// Over words of 32 bits, which fold to the same as those of 16.
+    #[inline]
+    fn sum(&self) -> u64 {
+        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
+        halves(self.first) + halves(self.second) + u64::from(self.third)
+    }
+}
+
 /// 32 bits over the fields of a header. Each round is a bijection of the state, so that headers which differ
 /// in one field only collide with the probability of a random function, 2^-32.
 #[inline]
@@ -167,6 +201,7 @@ fn pattern(sequence: u64) -> impl Iterator<Item = [u8; 8]> {
     })
 }
 
+#[inline(never)]
 fn write_pattern(bytes: &mut [u8], sequence: u64) {
     let mut words = pattern(sequence);
     let mut chunks = bytes.chunks_exact_mut(8);

@@ -52,11 +52,11 @@ impl Victim {
         }
     }
 
-    /// Whether a run may end like this when its victim died. 0 when it died after its last word, or was
-    /// one that only found out what the host can.
+    /// Whether a run may end like this when its victim was sent the signal. 0 when that came after the last
+    /// word, also to one that was dead already, or to one that only found out what the host can.
     fn allows(self, status: std::process::ExitStatus) -> bool {
         match self {
-            Victim::Pipeline => status.signal() == Some(9),
+            Victim::Pipeline => status.signal() == Some(9) || status.success(),
             Victim::Supervisor | Victim::Worker => [Some(0), Some(3)].contains(&status.code()),
             Victim::Container | Victim::Generator => [Some(0), Some(1)].contains(&status.code()),
         }
