@@ -48,9 +48,10 @@ if [ "${IN_NAMESPACE:-}" != yes ]; then
 fi
 
 scratch=$(mktemp -d)
-children=""
+# Processes of ours that run; forgotten as soon as they are waited for.
+left="" right="" sender="" receiver=""
 clean_up() {
-    for child in $children; do kill "$child" 2>/dev/null || true; done
+    for process in $left $right $sender $receiver; do kill "$process" 2>/dev/null || true; done
     rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -64,7 +65,6 @@ unshare -n cat <"$scratch/hold" &
 left=$!
 unshare -n cat <"$scratch/hold" &
 right=$!
-children="$left $right"
 exec 9>"$scratch/hold"
 own=$(readlink /proc/self/ns/net)
 
@@ -126,7 +126,6 @@ with_receiver() {
     mkfifo "$scratch/to-receive"
     $at_right "$SEPTET_BIN/septet-gen" <"$scratch/to-receive" >"$scratch/said-receive" &
     receiver=$!
-    children="$children $receiver"
     exec 8>"$scratch/to-receive"
     request receive "$1" "$2" >&8
     await says receive ready
@@ -136,6 +135,7 @@ with_receiver() {
     echo '{"command":"stop"}' >&8
     exec 8>&-
     wait "$receiver" || true
+    receiver=""
     rm "$scratch/to-receive"
 }
 
@@ -146,7 +146,6 @@ send_ours() {
     mkfifo "$scratch/to-send"
     $at_left "$SEPTET_BIN/septet-gen" <"$scratch/to-send" >"$scratch/said-send" &
     sender=$!
-    children="$children $sender"
     exec 7>"$scratch/to-send"
     request send "$1" "$2" >&7
     await says send ready
@@ -155,17 +154,18 @@ send_ours() {
     # The end of its input ends it.
     exec 7>&-
     wait "$sender" || true
+    sender=""
     rm "$scratch/to-send"
 }
 
 send_bare() {
     $at_left "$scratch/sendmmsg" "$@" &
     sender=$!
-    children="$children $sender"
     measure
     kill "$sender"
     # It says that it was ended.
     wait "$sender" 2>/dev/null || true
+    sender=""
 }
 
 # rate_of SENDER FRAME_BYTES: one measurement.
@@ -182,14 +182,13 @@ listens() { $at_right grep -qs ':1451 00000000:0000 0A' /proc/net/tcp; }
 rate_of_iperf3() {
     $at_right iperf3 -4 -s -1 >/dev/null 2>&1 &
     receiver=$!
-    children="$children $receiver"
     await listens
     $at_left iperf3 -4 -c 10.0.0.2 -u -b 0 -l "$1" -t "$traffic_s" >/dev/null 2>&1 &
     sender=$!
-    children="$children $sender"
     measure
     kill "$sender" "$receiver" 2>/dev/null || true
     wait "$sender" "$receiver" 2>/dev/null || true
+    sender="" receiver=""
 }
 
 # compare OURS THEIRS FRAME_BYTES TITLE: a row of the table.
@@ -213,8 +212,17 @@ compare() {
     awk -v name="$4" -v goal="$goal" -f "$here/../ratio.awk" "$scratch/pairs"
 }
 
-load=$(cut -d ' ' -f 1 /proc/loadavg)
-[ "${load%.*}" -eq 0 ] || echo "generators: this machine is busy (load $load): ratios will scatter, rates mean nothing"
+# The share of one second that the processors were not idle, before anything of this runs.
+busy_percent() {
+    before=$(head -n 1 /proc/stat)
+    sleep 1
+    echo "$before $(head -n 1 /proc/stat)" | awk '{
+        for (i = 2; i <= 9; i++) total += $(i + NF / 2) - $i
+        print int(100 - 100 * ($(5 + NF / 2) - $5 + $(6 + NF / 2) - $6) / total)
+    }'
+}
+busy=$(busy_percent)
+[ "$busy" -le 10 ] || echo "generators: others keep $busy % of this machine busy: ratios will scatter, rates mean nothing"
 echo "generators: packets received per second, in thousands; goal: lower end of the interval at least $goal"
 printf '%-44s %9s %9s %7s  %-14s  %5s\n' "ours / theirs" ours theirs ratio "95% interval" pairs
 compare udp iperf3 64 "udp / iperf3 -l 22 (P=64)"

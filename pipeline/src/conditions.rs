@@ -45,11 +45,14 @@ pub struct Ready {
     pub configuration: String,
 }
 
+/// A switch's rendered configuration and its section, or why there is none.
+type Switch = Result<(String, Sealed), String>;
+
 /// What tests share with one another, so that a hundred thousand of them need not make it anew.
 #[derive(Debug, Default)]
 pub struct Shared {
     cores: HashMap<(u32, u32), CorePlan>,
-    switches: HashMap<(VSwitch, u16, u16), Result<(String, Sealed), String>>,
+    switches: HashMap<(VSwitch, u16, u16), Switch>,
     protocols: HashMap<Times, Sealed>,
     software: HashMap<(Runtime, Io), Vec<(&'static str, Sealed)>>,
     traffic: HashMap<(Dimension, bool, bool, u16, Times), Sealed>,
@@ -142,7 +145,7 @@ impl<'a> Conditions<'a> {
         section
     }
 
-    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Result<(String, Sealed), String> {
+    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Switch {
         let name = tuple.vswitch.name();
         let ports = 2 * u32::from(tuple.pairs.get());
         let configuration = switch::render(name, ports, &cores.switch).map_err(|error| error.to_string())?;

@@ -139,7 +139,7 @@ fn bits(entries: usize) -> u32 {
 impl Index {
     /// Entries in any order, the same result possibly more than once.
     pub fn from_entries(mut entries: Vec<Entry>) -> Index {
-        entries.sort_unstable_by(|a, b| (a.key, a.stored_ms, a.id).cmp(&(b.key, b.stored_ms, b.id)));
+        entries.sort_unstable_by_key(|entry| (entry.key, entry.stored_ms, entry.id));
         entries.dedup_by_key(|entry| (entry.key, entry.id));
         let mut newest: HashMap<TestId, usize> = HashMap::with_capacity(entries.len());
         for (place, entry) in entries.iter().enumerate() {
