@@ -7,6 +7,9 @@
 //! Needs ninja and GNU time (Debian packages ninja-build and time); without them the peer's rows are left
 //! out, and it says so.
 
+// A benchmark prints what it measured.
+#![allow(clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,8 @@
 //! What a user sees, end to end, on the real programs: real namespaces, a real bridge, real packets.
 
+// A skip prints its reason.
+#![allow(clippy::print_stdout)]
+
 mod bench;
 mod input;
 mod main_job;

@@ -22,7 +22,7 @@ fn run_until_first(bench: &Bench) -> (Child, BufReader<std::process::ChildStderr
         }
         line.clear();
     }
-    panic!("the run ended before its first repetition");
+    panic!("the run ended before its first repetition: {:?}", child.wait());
 }
 
 fn pid(child: &Child) -> Pid {
