@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -36,9 +38,20 @@ struct Surroundings {
 }
 
 impl Host {
-    /// As it is now.
+    /// As it is while nobody else holds it: who does may have settings changed, which it then gives back.
+    #[track_caller]
     pub fn look() -> Host {
-        Host { before: Surroundings::now(), seen: BTreeSet::new() }
+        let mut before = None;
+        eventually(|| {
+            let address = SocketAddr::from_abstract_name("septet-host").map_err(|error| error.to_string())?;
+            let _held = UnixListener::bind_addr(&address).map_err(|error| format!("others hold the host: {error}"))?;
+            if Path::new("/run/septet/journal").exists() {
+                return Err("an agent of others was killed, and its settings are not restored yet".to_string());
+            }
+            before = Some(Surroundings::now());
+            Ok(())
+        });
+        Host { before: before.expect("it was looked at"), seen: BTreeSet::new() }
     }
 
     /// Remembers where processes of the run live.
