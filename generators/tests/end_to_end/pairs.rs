@@ -45,7 +45,9 @@ fn check(ran: &Ran) {
     assert_eq!(sent.intended(), ran.intended, "{sent:?}");
     assert!(received.end_marker_seen);
     assert_eq!(sent.sent, received.received + received.lost + received.corrupt, "{sent:?} {received:?}");
-    assert_eq!((received.duplicates, received.reordered, received.corrupt), (0, 0, 0), "{received:?}");
+    // Nothing here is said of reordering: a sender that is moved to another CPU overtakes its own packets in
+    // the kernel, which queues them by CPU.
+    assert_eq!((received.duplicates, received.corrupt), (0, 0), "{received:?}");
     check_books(received, &ran.right.intervals(), received.received);
 }
 
