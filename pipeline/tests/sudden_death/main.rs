@@ -3,6 +3,8 @@
 //!
 //! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
 //! times instead of 10; `SEPTET_KILL_SEED` repeats the instants and victims of a run that failed, which are told.
+//! The host is compared with what it was, so others who mount or change settings meanwhile are taken for remains:
+//! `unshare -m` before it keeps other people's mounts out. Never `unshare -n`: the host's lock lives in that.
 
 // A skipped test prints its reason.
 #![allow(clippy::print_stdout)]
