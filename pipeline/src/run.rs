@@ -152,7 +152,7 @@ struct Runner<'a> {
     watcher: &'a mut dyn Watcher,
     writer: Writer<'a>,
     finished: Finished,
-    /// Repetitions that this run has added to a forced key.
+    /// Repetitions that this run has added to a key, suspect ones counted: what is always suspect ends, too.
     forced: BTreeMap<Key, u32>,
     /// Keys that failed in this run.
     given_up: BTreeSet<Key>,
@@ -257,7 +257,7 @@ impl<'a> Runner<'a> {
     fn keep(&mut self, wanted: &Wanted, repetition: Repetition) -> Result<(), RunError> {
         let record = repetition.record.clone();
         self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
-        *self.forced.entry(wanted.key).or_insert(0) += u32::from(record.is_valid());
+        *self.forced.entry(wanted.key).or_insert(0) += 1;
         self.finished.measured += 1;
         self.watcher.stored(wanted.test, &record);
         Ok(())
