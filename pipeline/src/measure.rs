@@ -113,6 +113,11 @@ fn failed(reason: String) -> Stop {
     Stop::Failed { reason, last_lines: Vec::new() }
 }
 
+fn died(container: &str, status: i32, last_lines: Vec<String>) -> Stop {
+    let reason = format!("keep {container} alive: it ended with status {status} before it had reported");
+    Stop::Failed { reason, last_lines }
+}
+
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -190,7 +195,24 @@ impl Session<'_> {
     fn tell(&mut self, container: &str, command: &Command) -> Result<(), Stop> {
         let line = serde_json::to_string(command).map_err(|error| failed(error.to_string()))?;
         self.note(&format!("{container} ← {line}"));
-        Ok(self.agent.done("speak to a generator", Op::Send { container: container.to_string(), line })?)
+        let sent = self.agent.done("speak to a generator", Op::Send { container: container.to_string(), line });
+        match sent {
+            // Whoever takes no line any more has died: how is what matters.
+            Err(refused @ AgentError::Refused { .. }) => Err(self.death_of(container)?.unwrap_or(refused.into())),
+            other => Ok(other?),
+        }
+    }
+
+    /// The end of a generator that has been told already.
+    fn death_of(&mut self, whom: &str) -> Result<Option<Stop>, AgentError> {
+        while let Some(event) = self.agent.event(Instant::now())? {
+            if let AppEvent::Exit { container, status, last_lines } = event
+                && container == whom
+            {
+                return Ok(Some(died(&container, status, last_lines)));
+            }
+        }
+        Ok(None)
     }
 
     /// Waits until each of `whom` has said something that is `wanted`. Every other event of a generator than
@@ -238,9 +260,7 @@ impl Session<'_> {
                 AppEvent::Exit { container, status, last_lines } => {
                     self.note(&format!("{container} ended with {status}"));
                     if !evidence.parties.contains_key(&container) {
-                        let reason =
-                            format!("keep {container} alive: it ended with status {status} before it had reported");
-                        return Err(Stop::Failed { reason, last_lines });
+                        return Err(died(&container, status, last_lines));
                     }
                 }
             }
