@@ -97,7 +97,10 @@ fn stream(raw: bool) -> (Vec<Vec<u8>>, u64) {
                 other_port[37] ^= 1;
                 let mut other_host = data(sequence);
                 other_host[5] = 9;
-                frames.extend([arp, other_port, other_host, vec![0xff; 14]]);
+                // A header alone, of no known type, to everybody; a bridge passes no broadcast source address.
+                let mut bare = vec![0xff; 14];
+                bare[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 7]);
+                frames.extend([arp, other_port, other_host, bare]);
                 foreign += 4;
             }
         }
@@ -143,7 +146,7 @@ fn injector() {
 
 fn counted_as_what_it_is(io: Io) {
     let raw = matches!(io, Io::Raw | Io::RawMmsg);
-    let Some(link) = Link::new(!raw) else { return };
+    let Some(link) = Link::bridged(!raw) else { return };
     let mut receiver = Generator::ask(&link.right(), |output| {
         let mut request = request(Role::Receive, io, output);
         (request.frame_bytes, request.touch) = (FRAME_BYTES as u16, true);
