@@ -25,6 +25,7 @@ fi
 
 missing=""
 for package in $wanted; do
+    # A package that was never here is an error to dpkg-query, and an answer to us.
     if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
         missing="$missing $package"
     fi

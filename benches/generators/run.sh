@@ -51,6 +51,7 @@ scratch=$(mktemp -d)
 # Processes of ours that run; forgotten as soon as they are waited for.
 left="" right="" sender="" receiver=""
 clean_up() {
+    # Some have ended already.
     for process in $left $right $sender $receiver; do kill "$process" 2>/dev/null || true; done
     rm -rf "$scratch"
 }
@@ -118,6 +119,13 @@ request() {
     printf '"interval_ns":100000000,"drain_ns_max":200000000},"rtt_samples_max":0,"output":"%s"}\n' "$scratch/out-$1"
 }
 
+# ends PID STATUS: waits for a program, which must end with that status; another one spoils the figures.
+ends() {
+    status=0
+    wait "$1" || status=$?
+    [ "$status" -eq "$2" ] || { echo "generators: a program ended with $status instead of $2" >&2; exit 1; }
+}
+
 says() { grep -q "\"event\":\"$2\"" "$scratch/said-$1"; }
 start() { echo "{\"command\":\"start\",\"epoch_mono_ns\":$(($("$scratch/meter" now) + 10000000))}"; }
 
@@ -134,7 +142,7 @@ with_receiver() {
     "$@"
     echo '{"command":"stop"}' >&8
     exec 8>&-
-    wait "$receiver" || true
+    ends "$receiver" 0
     receiver=""
     rm "$scratch/to-receive"
 }
@@ -151,9 +159,9 @@ send_ours() {
     await says send ready
     start >&7
     measure
-    # The end of its input ends it.
+    # The end of its input ends it, with 1: its caller is gone.
     exec 7>&-
-    wait "$sender" || true
+    ends "$sender" 1
     sender=""
     rm "$scratch/to-send"
 }
@@ -163,8 +171,7 @@ send_bare() {
     sender=$!
     measure
     kill "$sender"
-    # It says that it was ended.
-    wait "$sender" 2>/dev/null || true
+    ends "$sender" 143
     sender=""
 }
 
@@ -186,8 +193,11 @@ rate_of_iperf3() {
     $at_left iperf3 -4 -c 10.0.0.2 -u -b 0 -l "$1" -t "$traffic_s" >/dev/null 2>&1 &
     sender=$!
     measure
-    kill "$sender" "$receiver" 2>/dev/null || true
-    wait "$sender" "$receiver" 2>/dev/null || true
+    # A client that is gone already has sent nothing worth counting, so this must find it.
+    kill "$sender"
+    # The server ends with its client, or now; how either of them puts it is iperf3's own affair.
+    kill "$receiver" 2>/dev/null || true
+    wait "$sender" "$receiver" || true
     sender="" receiver=""
 }
 

@@ -146,7 +146,7 @@ fn injector() {
 
 fn counted_as_what_it_is(io: Io) {
     let raw = matches!(io, Io::Raw | Io::RawMmsg);
-    let Some(link) = Link::bridged(!raw) else { return };
+    let Some(link) = Link::new(!raw) else { return };
     let mut receiver = Generator::ask(&link.right(), |output| {
         let mut request = request(Role::Receive, io, output);
         (request.frame_bytes, request.touch) = (FRAME_BYTES as u16, true);
