@@ -122,7 +122,7 @@ request() {
 # ends PID STATUS: waits for a program, which must end with that status; another one spoils the figures.
 ends() {
     status=0
-    wait "$1" || status=$?
+    wait "$1" 2>/dev/null || status=$?
     [ "$status" -eq "$2" ] || { echo "generators: a program ended with $status instead of $2" >&2; exit 1; }
 }
 
@@ -141,6 +141,8 @@ with_receiver() {
     shift 2
     "$@"
     echo '{"command":"stop"}' >&8
+    # Until it has reported, the end of its input would end it.
+    await says receive done
     exec 8>&-
     ends "$receiver" 0
     receiver=""
@@ -197,7 +199,7 @@ rate_of_iperf3() {
     kill "$sender"
     # The server ends with its client, or now; how either of them puts it is iperf3's own affair.
     kill "$receiver" 2>/dev/null || true
-    wait "$sender" "$receiver" || true
+    wait "$sender" "$receiver" 2>/dev/null || true
     sender="" receiver=""
 }
 
