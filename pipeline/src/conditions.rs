@@ -2,6 +2,7 @@
 //! test and facts give the same manifest. It must not know what is stored.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
@@ -13,7 +14,7 @@ use results::tuple::{STACK_DEFAULT, Tuple};
 use wire::Wait;
 
 use crate::experiment::{Test, Times};
-use crate::manifest::{Manifest, Sealed, Section};
+use crate::manifest::{Common, Manifest, Sealed, Section};
 use crate::traffic;
 
 /// What measurements on one host stand on.
@@ -38,25 +39,64 @@ pub struct Ready {
     /// All that can change it.
     pub manifest: Manifest,
     /// Who does what on which core.
-    pub cores: CorePlan,
+    pub cores: Arc<CorePlan>,
     /// How its containers are made.
     pub runtime: Runtime,
     /// Its switch's rendered configuration.
-    pub configuration: String,
+    pub configuration: Arc<str>,
 }
-
-/// A switch's rendered configuration and its section, or why there is none.
-type Switch = Result<(String, Sealed), String>;
 
 /// What tests share with one another, so that a hundred thousand of them need not make it anew.
 #[derive(Debug, Default)]
 pub struct Shared {
-    cores: HashMap<(u32, u32), CorePlan>,
-    switches: HashMap<(VSwitch, u16, u16), Switch>,
-    protocols: HashMap<Times, Sealed>,
-    software: HashMap<(Runtime, Io), Vec<(&'static str, Sealed)>>,
-    traffic: HashMap<(Dimension, bool, bool, u16, Times), Sealed>,
-    placements: HashMap<(u32, u32), Sealed>,
+    surroundings: HashMap<Kind, Result<Surroundings, String>>,
+    /// The last one, since tests of a kind come one after the other.
+    last: Option<(Kind, Result<Surroundings, String>)>,
+}
+
+/// What decides the surroundings of a test. Every field of a tuple that [`Conditions::surroundings`] looks at
+/// must be here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    dimension: Dimension,
+    locality: Locality,
+    vswitch: VSwitch,
+    pairs: u16,
+    searched: bool,
+    io: Io,
+    queues: u16,
+    switch_cores: u16,
+    runtime: RuntimeChoice,
+    stack: Arc<str>,
+    times: Times,
+}
+
+impl Kind {
+    fn of(test: &Test) -> Kind {
+        let Tuple { dimension, locality, pairs, vswitch, packet: _, rate, burst: _, variant } = &test.tuple;
+        Kind {
+            dimension: *dimension,
+            locality: *locality,
+            vswitch: *vswitch,
+            pairs: pairs.get(),
+            searched: !matches!(rate, Rate::Pps(_)),
+            io: variant.io,
+            queues: variant.queues,
+            switch_cores: variant.switch_cores,
+            runtime: variant.runtime,
+            stack: variant.stack.clone(),
+            times: test.times,
+        }
+    }
+}
+
+/// What a test runs through besides what is its own.
+#[derive(Clone, Debug)]
+struct Surroundings {
+    common: Arc<Common>,
+    cores: Arc<CorePlan>,
+    runtime: Runtime,
+    configuration: Arc<str>,
 }
 
 impl<'a> Conditions<'a> {
@@ -74,6 +114,19 @@ impl<'a> Conditions<'a> {
     }
 
     fn ready(&self, test: &Test, shared: &mut Shared) -> Result<Ready, String> {
+        let kind = Kind::of(test);
+        if shared.last.as_ref().is_none_or(|(last, _)| *last != kind) {
+            let made = shared.surroundings.entry(kind.clone()).or_insert_with(|| self.surroundings(test));
+            shared.last = Some((kind, made.clone()));
+        }
+        let Some((_, surroundings)) = &shared.last else { return Err("nothing is known of it".to_string()) };
+        let Surroundings { common, cores, runtime, configuration } = surroundings.clone()?;
+        let manifest = Manifest::new(common, Sealed::new(test_section(&test.tuple)));
+        Ok(Ready { manifest, cores, runtime, configuration })
+    }
+
+    /// What a test of this kind runs through here, or why it cannot.
+    fn surroundings(&self, test: &Test) -> Result<Surroundings, String> {
         let tuple = &test.tuple;
         supported(tuple)?;
         offered(&self.facts.switches, tuple.vswitch.name())?;
@@ -81,30 +134,16 @@ impl<'a> Conditions<'a> {
         let runtime = self.runtime(tuple.variant.runtime)?;
         offered(&self.facts.applications, traffic::GENERATOR)?;
 
-        let needs = needs(tuple);
-        let place = (needs.switch_cores, needs.generators);
-        let cores = shared.cores.entry(place).or_insert_with(|| cores::plan(&self.facts.topology, &needs)).clone();
-        let switch_place = (tuple.vswitch, tuple.pairs.get(), tuple.variant.switch_cores);
-        let (configuration, switch) =
-            shared.switches.entry(switch_place).or_insert_with(|| self.switch(tuple, &cores)).clone()?;
-        let spins = cores.generators.iter().all(|assignment| assignment.dedicated);
-
+        let cores = cores::plan(&self.facts.topology, &needs(tuple));
+        let (configuration, switch) = self.switch(tuple, &cores)?;
         let mut sections = self.host.clone();
         sections.push(("switch", switch));
-        sections.push(("test", Sealed::new(test_section(tuple))));
-        let protocol = shared.protocols.entry(test.times).or_insert_with(|| Sealed::new(protocol_section(&test.times)));
-        sections.push(("protocol", protocol.clone()));
-        let placement = shared.placements.entry(place).or_insert_with(|| Sealed::new(cores_section(&cores)));
-        sections.push(("cores", placement.clone()));
-        let software = shared.software.entry((runtime, tuple.variant.io)).or_insert_with(|| self.software(runtime));
-        sections.extend(software.iter().cloned());
-        let uses_ip = matches!(tuple.variant.io, Io::Udp | Io::UdpMmsg);
-        let command = shared
-            .traffic
-            .entry((tuple.dimension, uses_ip, spins, tuple.pairs.get(), test.times))
-            .or_insert_with(|| Sealed::new(traffic_section(test, &cores)));
-        sections.push(("traffic", command.clone()));
-        Ok(Ready { manifest: Manifest::new(sections), cores, runtime, configuration })
+        sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
+        sections.push(("cores", Sealed::new(cores_section(&cores))));
+        sections.extend(self.software(runtime));
+        sections.push(("traffic", Sealed::new(traffic_section(test, &cores))));
+        let common = Arc::new(Common::new("test", sections));
+        Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into() })
     }
 
     fn takes_io(&self, tuple: &Tuple) -> Result<(), String> {
@@ -145,7 +184,7 @@ impl<'a> Conditions<'a> {
         section
     }
 
-    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Switch {
+    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Result<(String, Sealed), String> {
         let name = tuple.vswitch.name();
         let ports = 2 * u32::from(tuple.pairs.get());
         let configuration = switch::render(name, ports, &cores.switch).map_err(|error| error.to_string())?;

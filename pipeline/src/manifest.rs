@@ -145,48 +145,81 @@ impl Sealed {
         let digest = *blake3::hash(&section.encode()).as_bytes();
         Sealed { section: Arc::new(section), digest }
     }
+
+    fn push(&self, name: &str, out: &mut Vec<u8>) {
+        push_bytes(out, name.as_bytes());
+        out.extend_from_slice(&self.digest);
+    }
 }
 
-/// All that can change one measurement.
-#[derive(Clone, Debug, Default)]
+/// All that can change one measurement: sections that other tests have, too, and one of its own.
+#[derive(Clone, Debug)]
 pub struct Manifest {
+    common: Arc<Common>,
+    own: Sealed,
+}
+
+/// What the manifests of many tests have in common: all sections but one, encoded and hashed up to where
+/// that one comes, so that a test costs only what is its own.
+#[derive(Debug)]
+pub struct Common {
+    /// In order of name.
     sections: Vec<(&'static str, Sealed)>,
+    /// Name of the section that each test has of its own.
+    own: &'static str,
+    /// Of the encoding up to the test's own section.
+    hasher: blake3::Hasher,
+    /// The encoding behind it.
+    rest: Vec<u8>,
+}
+
+impl Common {
+    /// Of the sections given, in any order; those without fields are left out. `own` names the section that
+    /// is still to come.
+    pub fn new(own: &'static str, sections: impl IntoIterator<Item = (&'static str, Sealed)>) -> Common {
+        let mut sections: Vec<_> = sections.into_iter().filter(|(_, sealed)| !sealed.section.0.is_empty()).collect();
+        sections.sort_by_key(|(name, _)| *name);
+        let before = sections.partition_point(|(name, _)| *name < own);
+        let mut start = Vec::new();
+        start.extend_from_slice(b"septet manifest\0");
+        start.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
+        let mut rest = Vec::new();
+        for (place, (name, sealed)) in sections.iter().enumerate() {
+            sealed.push(name, if place < before { &mut start } else { &mut rest });
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&start);
+        Common { sections, own, hasher, rest }
+    }
 }
 
 impl Manifest {
-    /// A manifest of the sections given, in any order; those without fields are left out.
-    pub fn new(sections: impl IntoIterator<Item = (&'static str, Sealed)>) -> Manifest {
-        let mut sections: Vec<_> = sections.into_iter().filter(|(_, sealed)| !sealed.section.0.is_empty()).collect();
-        sections.sort_by_key(|(name, _)| *name);
-        Manifest { sections }
+    /// The manifest of a test with this section of its own; without fields it is left out.
+    pub fn new(common: Arc<Common>, own: Sealed) -> Manifest {
+        Manifest { common, own }
     }
 
-    /// The canonical encoding, which holds sections by their digests.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(32 + self.sections.len() * 64);
-        out.extend_from_slice(b"septet manifest\0");
-        out.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
-        for (name, sealed) in &self.sections {
-            push_bytes(&mut out, name.as_bytes());
-            out.extend_from_slice(&sealed.digest);
-        }
-        out
-    }
-
-    /// BLAKE3 of the encoding.
+    /// BLAKE3 of the canonical encoding, which holds sections by their digests.
     pub fn key(&self) -> Key {
-        Key(*blake3::hash(&self.encode()).as_bytes())
+        let Common { own, hasher, rest, .. } = &*self.common;
+        let mut hasher = hasher.clone();
+        if !self.own.section.0.is_empty() {
+            let mut encoded = Vec::with_capacity(64);
+            self.own.push(own, &mut encoded);
+            hasher.update(&encoded);
+        }
+        hasher.update(rest);
+        Key(*hasher.finalize().as_bytes())
     }
 
     /// The manifest as it is stored and compared.
     pub fn listing(&self) -> Listing {
+        let Common { sections, own, .. } = &*self.common;
+        let own = (*own, self.own.clone());
+        let all = sections.iter().chain((!self.own.section.0.is_empty()).then_some(&own));
         Listing {
             format: MANIFEST_VERSION,
-            sections: self
-                .sections
-                .iter()
-                .map(|(name, sealed)| (name.to_string(), sealed.section.as_ref().clone()))
-                .collect(),
+            sections: all.map(|(name, sealed)| (name.to_string(), sealed.section.as_ref().clone())).collect(),
         }
     }
 }
@@ -279,23 +312,27 @@ mod tests {
 
     #[test]
     fn the_encoding_is_pinned() {
-        let manifest = Manifest::new([
-            ("kernel", Sealed::new(Section::new().with("release", "6.1.0").with("version", "#1 SMP"))),
-            ("test", Sealed::new(Section::new().with("P", 64u64).with("touch", true))),
-            ("nic", Sealed::new(Section::new())),
-        ]);
+        let kernel = || ("kernel", Sealed::new(Section::new().with("release", "6.1.0").with("version", "#1 SMP")));
+        let test = || ("test", Sealed::new(Section::new().with("P", 64u64).with("touch", true)));
+        let nic = || ("nic", Sealed::new(Section::new()));
         let pinned = "ee0e2b5b19083ea182e153d7c1d426c5896dbc41fcf3ece841645fed748238df";
-        assert_eq!(manifest.key().to_string(), pinned);
-        assert_eq!(manifest.listing().key(), manifest.key());
+        let of = |own: (&'static str, Sealed), others| Manifest::new(Arc::new(Common::new(own.0, others)), own.1);
+        for manifest in [of(test(), [kernel(), nic()]), of(kernel(), [nic(), test()]), of(nic(), [test(), kernel()])] {
+            assert_eq!(manifest.key().to_string(), pinned);
+            assert_eq!(manifest.listing().key(), manifest.key());
+        }
     }
 
     #[test]
     fn absent_sections_and_fields_encode_to_nothing() {
         let kernel = || ("kernel", Sealed::new(Section::new().with("release", "6.1.0")));
-        let bare = Manifest::new([kernel()]);
         let none: Option<u64> = None;
-        let with_empty = Manifest::new([kernel(), ("nic", Sealed::new(Section::new().with_some("speed", none)))]);
-        assert_eq!(bare.encode(), with_empty.encode());
+        let nic = || ("nic", Sealed::new(Section::new().with_some("speed", none)));
+        let test = || Sealed::new(Section::new().with("P", 64u64));
+        let bare = Manifest::new(Arc::new(Common::new("test", [kernel()])), test());
+        let with_empty = Manifest::new(Arc::new(Common::new("test", [kernel(), nic()])), test());
+        assert_eq!(bare.key(), with_empty.key());
+        assert_eq!(bare.listing(), with_empty.listing());
     }
 
     fn any_field() -> impl Strategy<Value = Field> {

@@ -70,7 +70,7 @@ pub fn measure(
     log: &mut String,
 ) -> Result<Outcome, AgentError> {
     let parties = traffic::parties(&test.tuple, &test.times, &ready.cores);
-    let scene = traffic::scene(&test.tuple, ready.runtime, &ready.cores, ready.configuration.clone(), &parties);
+    let scene = traffic::scene(&test.tuple, ready.runtime, &ready.cores, ready.configuration.to_string(), &parties);
     let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
     let result = session.build(scene).and_then(|()| session.traffic(&parties));
     let teardown = Instant::now();

@@ -53,15 +53,12 @@ impl Workspace {
         /// Tests hashed by one worker; part of the digest.
         const CHUNK: usize = 4096;
         let chunk = |tests: &[Test]| {
-            let mut hasher = blake3::Hasher::new();
-            let mut name = String::new();
+            let mut names = String::with_capacity(tests.len() * 64);
             for test in tests {
-                name.clear();
                 // Writing to a string cannot fail.
-                let _ = writeln!(name, "{}", test.tuple);
-                hasher.update(name.as_bytes());
+                let _ = writeln!(names, "{}", test.tuple);
             }
-            hasher.finalize()
+            blake3::hash(names.as_bytes())
         };
         let chunks: Vec<blake3::Hash> = self.tests().par_chunks(CHUNK).map(chunk).collect();
         let mut hasher = blake3::Hasher::new();

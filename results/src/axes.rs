@@ -335,10 +335,16 @@ impl fmt::Display for Rate {
                     1_000.. => ("kpps", 1_000),
                     _ => ("pps", 1),
                 };
-                let digits = format!("{:0width$}", pps % size, width = size.ilog10() as usize);
-                let fraction = if size == 1 { "" } else { digits.trim_end_matches('0') };
-                let dot = if fraction.is_empty() { "" } else { "." };
-                write!(f, "{}{dot}{fraction}{unit}", pps / size)
+                let (whole, mut fraction) = (pps / size, pps % size);
+                if fraction == 0 {
+                    return write!(f, "{whole}{unit}");
+                }
+                let mut digits = size.ilog10() as usize;
+                while fraction % 10 == 0 {
+                    fraction /= 10;
+                    digits -= 1;
+                }
+                write!(f, "{whole}.{fraction:0digits$}{unit}")
             }
             Rate::Ndr => f.write_str("ndr"),
             Rate::Pdr(millionths) => write!(f, "pdr{millionths}ppm"),

@@ -2,7 +2,7 @@
 //! It must not know protocols, keys, or how a matrix is written.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -166,32 +166,31 @@ impl fmt::Display for Tuple {
         let Tuple { dimension, locality, pairs, vswitch, packet, rate, burst, variant } = self;
         write!(f, "{dimension}/{locality}/{pairs}/{vswitch}/{packet}/{rate}/{burst}")?;
         let default = Variant::default_for(*vswitch);
-        let mut tail = String::new();
         if variant.io != default.io {
-            write!(tail, "+io={}", io_name(variant.io))?;
+            write!(f, "+io={}", io_name(variant.io))?;
         }
         if variant.touch != default.touch {
-            write!(tail, "+touch={}", variant.touch)?;
+            write!(f, "+touch={}", variant.touch)?;
         }
         if variant.queues != default.queues {
-            write!(tail, "+queues={}", variant.queues)?;
+            write!(f, "+queues={}", variant.queues)?;
         }
         if variant.flows != default.flows {
-            write!(tail, "+flows={}", variant.flows)?;
+            write!(f, "+flows={}", variant.flows)?;
         }
         if variant.stack != default.stack {
-            write!(tail, "+stack={}", variant.stack)?;
+            write!(f, "+stack={}", variant.stack)?;
         }
         if variant.switch_cores != default.switch_cores {
-            write!(tail, "+switch_cores={}", variant.switch_cores)?;
+            write!(f, "+switch_cores={}", variant.switch_cores)?;
         }
         if variant.runtime != default.runtime {
-            write!(tail, "+runtime={}", variant.runtime)?;
+            write!(f, "+runtime={}", variant.runtime)?;
         }
         if variant.frame != default.frame {
-            write!(tail, "+frame={}", variant.frame)?;
+            write!(f, "+frame={}", variant.frame)?;
         }
-        f.write_str(&tail)
+        Ok(())
     }
 }
 

@@ -56,20 +56,28 @@ impl Generation {
 
     /// Digest of what it stands on, without when: equal ones need no second file. 16 hexadecimal digits.
     pub fn digest(&self) -> String {
+        // BLAKE3 takes long pieces several times as fast as short ones.
+        const PIECE: usize = 64 << 10;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&[u8::from(self.complete)]);
+        let mut piece = Vec::with_capacity(PIECE + 4096);
+        piece.push(u8::from(self.complete));
         for test in &self.tests {
-            hasher.update(&(test.name.len() as u64).to_le_bytes());
-            hasher.update(test.name.as_bytes());
-            hasher.update(&test.key.map_or([0; 32], |key| key.0));
+            piece.extend_from_slice(&(test.name.len() as u64).to_le_bytes());
+            piece.extend_from_slice(test.name.as_bytes());
+            piece.extend_from_slice(&test.key.map_or([0; 32], |key| key.0));
             let skipped = test.skipped.as_deref().unwrap_or("");
-            hasher.update(&(skipped.len() as u64).to_le_bytes());
-            hasher.update(skipped.as_bytes());
-            hasher.update(&(test.repetitions.len() as u64).to_le_bytes());
+            piece.extend_from_slice(&(skipped.len() as u64).to_le_bytes());
+            piece.extend_from_slice(skipped.as_bytes());
+            piece.extend_from_slice(&(test.repetitions.len() as u64).to_le_bytes());
             for id in &test.repetitions {
-                hasher.update(&id.0);
+                piece.extend_from_slice(&id.0);
+            }
+            if piece.len() >= PIECE {
+                hasher.update(&piece);
+                piece.clear();
             }
         }
+        hasher.update(&piece);
         hasher.finalize().to_hex()[..16].to_string()
     }
 }

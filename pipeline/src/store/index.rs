@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -121,8 +122,9 @@ pub struct Index {
     /// Where entries begin whose keys begin with each number of [`bits`] bits, and one past the last: keys are
     /// digests, so that about one entry is behind each.
     starts: Vec<u32>,
-    /// Newest entry of each test, by place in `entries`.
-    newest: HashMap<TestId, usize>,
+    /// Newest entry of each test, by place in `entries`; made when it is first asked for, since a run that has
+    /// nothing to do never asks.
+    newest: OnceLock<HashMap<TestId, usize>>,
 }
 
 /// The number that a key begins with.
@@ -136,25 +138,30 @@ fn bits(entries: usize) -> u32 {
     entries.max(1).ilog2().min(20)
 }
 
+/// The place of each test's newest entry.
+fn newest(entries: &[Entry]) -> HashMap<TestId, usize> {
+    let mut newest: HashMap<TestId, usize> = HashMap::with_capacity(entries.len());
+    for (place, entry) in entries.iter().enumerate() {
+        let known = newest.entry(entry.test).or_insert(place);
+        if entries[*known].stored_ms <= entry.stored_ms {
+            *known = place;
+        }
+    }
+    newest
+}
+
 impl Index {
     /// Entries in any order, the same result possibly more than once.
     pub fn from_entries(mut entries: Vec<Entry>) -> Index {
         entries.sort_unstable_by_key(|entry| (entry.key, entry.stored_ms, entry.id));
         entries.dedup_by_key(|entry| (entry.key, entry.id));
-        let mut newest: HashMap<TestId, usize> = HashMap::with_capacity(entries.len());
-        for (place, entry) in entries.iter().enumerate() {
-            let known = newest.entry(entry.test).or_insert(place);
-            if entries[*known].stored_ms <= entry.stored_ms {
-                *known = place;
-            }
-        }
         let bits = bits(entries.len());
         let mut starts = Vec::with_capacity((1 << bits) + 1);
         for (place, entry) in entries.iter().enumerate() {
             starts.resize(starts.len().max(beginning(&entry.key, bits) + 1), place as u32);
         }
         starts.resize((1 << bits) + 1, entries.len() as u32);
-        Index { entries, starts, newest }
+        Index { entries, starts, newest: OnceLock::new() }
     }
 
     /// All repetitions of a key, oldest first.
@@ -169,7 +176,8 @@ impl Index {
 
     /// The newest repetition of a test, whatever its key.
     pub fn newest_of(&self, test: TestId) -> Option<&Entry> {
-        self.newest.get(&test).map(|&place| &self.entries[place])
+        let newest = self.newest.get_or_init(|| newest(&self.entries));
+        newest.get(&test).map(|&place| &self.entries[place])
     }
 
     /// Every entry, sorted by key.
