@@ -4,6 +4,9 @@
 CARGO ?= cargo
 PROFILE = --release
 OUT = target/release
+GENERATORS = cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators
+# The packages of generators/ that need DPDK, where it is.
+DPDK = $(shell pkg-config --exists libdpdk 2>/dev/null && echo -p septet-dpdk-sys -p septet-generator-dpdk)
 SETUP = sh host-setup/setup.sh
 
 .PHONY: demo test build setup setup-test bench lint clean-demo
@@ -15,12 +18,14 @@ demo: setup build
 # Sets up, runs every test.
 test: setup-test build
 	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(CARGO) test $(PROFILE) --workspace --quiet
-	cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators $(CARGO) test $(PROFILE) --workspace --quiet
+	$(GENERATORS) $(CARGO) test $(PROFILE) --quiet
+	$(if $(DPDK),$(GENERATORS) SEPTET_GEN_DPDK=$(CURDIR)/$(OUT)/septet-gen-dpdk $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh generators/tests/reproducible.sh
 
 build:
 	$(CARGO) build $(PROFILE) --workspace --bins
 	sh generators/build.sh target/generators $(OUT)
+	$(if $(DPDK),sh generators/build.sh target/generators $(OUT) dpdk,@echo "build: no septet-gen-dpdk: pkg-config finds no libdpdk")
 
 # What measuring needs of the system.
 setup:
@@ -37,6 +42,8 @@ lint:
 	$(CARGO) fmt --all --check
 	cd generators && $(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators $(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(GENERATORS) $(CARGO) clippy --all-targets -- -D warnings
+	$(if $(DPDK),$(GENERATORS) $(CARGO) clippy $(DPDK) --all-targets -- -D warnings)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
-	cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	$(GENERATORS) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
+	$(if $(DPDK),$(GENERATORS) RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(DPDK) --no-deps)

@@ -20,6 +20,8 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 pub struct Caller {
     /// Unbuffered, so that polling the descriptor tells all there is.
     input: File,
+    /// A descriptor of its own: what a library prints on standard output can be sent elsewhere.
+    output: File,
     pending: Vec<u8>,
     stop_told: bool,
 }
@@ -28,10 +30,19 @@ impl Caller {
     /// The process's standard input and output.
     ///
     /// # Errors
-    /// There is no standard input.
+    /// There is no standard input or output.
     pub fn open() -> Result<Self, Failure> {
         let input = io::stdin().as_fd().try_clone_to_owned().attempt(|| "open the standard input".into())?;
-        Ok(Self { input: input.into(), pending: Vec::new(), stop_told: false })
+        let output = io::stdout().as_fd().try_clone_to_owned().attempt(|| "open the standard output".into())?;
+        Ok(Self { input: input.into(), output: output.into(), pending: Vec::new(), stop_told: false })
+    }
+
+    /// Where the caller listens, for one last word from another thread.
+    ///
+    /// # Errors
+    /// The system call's.
+    pub fn listener(&self) -> io::Result<File> {
+        self.output.try_clone()
     }
 
     /// The request, which is the first line.
@@ -81,12 +92,10 @@ impl Caller {
     /// # Errors
     /// Nobody listens.
     pub fn say(&mut self, event: &Event) -> Result<(), Failure> {
-        let say = || {
+        let mut say = || {
             let mut line = serde_json::to_vec(event)?;
             line.push(b'\n');
-            let mut out = io::stdout().lock();
-            out.write_all(&line)?;
-            out.flush()
+            self.output.write_all(&line)
         };
         say().attempt(|| "answer the caller".into())
     }

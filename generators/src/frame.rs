@@ -6,7 +6,7 @@
 //! (with `touch`, the pattern's, too).
 
 use crate::payload::{Arrival, Header, Payload};
-use crate::traffic::End;
+use crate::traffic::{End, Traffic};
 
 /// Ethernet, IPv4 and UDP headers before the payload.
 pub const OVERHEAD_BYTES: usize = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
@@ -37,6 +37,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The frames of `traffic`.
+    pub fn of(traffic: &Traffic) -> Self {
+        Self::new(traffic.payload, traffic.flows, traffic.local, traffic.remote, traffic.originates())
+    }
+
     /// Frames from `local` to `remote` and back around `payload`. The end that spreads its traffic over flows
     /// uses one UDP port a flow, counted up from its first; the other end uses one.
     pub fn new(payload: Payload, flows: u16, local: End, remote: End, spreads: bool) -> Self {

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod pacing;
 pub mod payload;
 pub mod port;
+pub mod program;
 pub mod role;
 pub mod round_trips;
 pub mod session;

@@ -25,6 +25,11 @@ const ANNOUNCEMENT_NS: u64 = 2_000_000_000;
 /// for a later one as soon as traffic ends.
 const END_MARKERS: u32 = 64;
 const END_MARKER_DISTANCE: Duration = Duration::from_millis(1);
+/// How many more are sent at most while earlier packets wait to be fetched, so that closing the port does not
+/// take them along.
+const END_MARKERS_MORE: u32 = 1_000;
+/// Packets in flight that the end markers themselves may be.
+const IN_FLIGHT_AT_END: usize = 8;
 /// How near the start may be that a process sleeps towards it.
 const WAKE_NS: u64 = 3_000_000;
 /// A start may lie so far in the future, and so far in the past, in nanoseconds.
@@ -211,7 +216,10 @@ impl<P: Port> Run<'_, P> {
 
     /// Tells the other end how many packets were sent, many times.
     pub fn send_end_markers(&mut self) -> Result<(), Failure> {
-        for _ in 0..END_MARKERS {
+        for number in 0..END_MARKERS + END_MARKERS_MORE {
+            if number >= END_MARKERS && self.port.in_flight() <= IN_FLIGHT_AT_END {
+                break;
+            }
             send_word(&mut self.port, Kind::End, self.ledger.sent()).attempt(|| "send an end marker".into())?;
             std::thread::sleep(END_MARKER_DISTANCE);
             self.beat(self.clock.now())?;

@@ -14,7 +14,7 @@ second="$scratch/two/deeper and/wider"
 for folder in "$first" "$second"; do
     mkdir -p "$folder"
     cp -R "$generators/Cargo.toml" "$generators/Cargo.lock" "$generators/build.sh" "$generators/src" \
-        "$generators/wire" "$folder"
+        "$generators/wire" "$generators/dpdk" "$generators/dpdk-sys" "$folder"
     # Tests and benches are no sources of the program, but the manifest may name them.
     for extra in tests benches; do
         [ ! -d "$generators/$extra" ] || cp -R "$generators/$extra" "$folder"

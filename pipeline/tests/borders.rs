@@ -11,7 +11,16 @@ fn root() -> PathBuf {
 /// Every Rust source below the packages' `src`, as `(path below the root, text)`.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for package in ["pipeline", "host-setup", "results", "reports", "generators", "generators/wire"] {
+    for package in [
+        "pipeline",
+        "host-setup",
+        "results",
+        "reports",
+        "generators",
+        "generators/wire",
+        "generators/dpdk",
+        "generators/dpdk-sys",
+    ] {
         collect(&root().join(package).join("src"), &mut found);
     }
     assert!(found.len() > 60, "only {} sources were found", found.len());
@@ -71,7 +80,7 @@ fn only_results_knows_polars_and_only_reports_knows_tera() {
 
 #[test]
 fn unsafe_code_is_where_system_calls_are_made() {
-    only("unsafe ", &["host-setup/src/sys.rs", "generators/src/sys/", "generators/src/port/"]);
+    only("unsafe ", &["host-setup/src/sys.rs", "generators/src/sys/", "generators/src/port/", "generators/dpdk/src/"]);
 }
 
 #[test]
@@ -86,7 +95,13 @@ fn only_programs_print() {
     }
     only(
         "io::stderr()",
-        &["generators/src/main.rs", "pipeline/src/cli/mod.rs", "pipeline/src/main.rs", "pipeline/src/progress.rs"],
+        &[
+            "generators/src/program.rs",
+            "generators/dpdk/src/log.rs",
+            "pipeline/src/cli/mod.rs",
+            "pipeline/src/main.rs",
+            "pipeline/src/progress.rs",
+        ],
     );
 }
 
@@ -118,6 +133,8 @@ fn crates_depend_only_downwards() {
     assert_eq!(ours("host-setup"), Vec::<String>::new());
     assert_eq!(ours("generators"), ["septet-wire"]);
     assert_eq!(ours("generators/wire"), Vec::<String>::new());
+    assert_eq!(ours("generators/dpdk"), ["septet-dpdk-sys", "septet-generators", "septet-wire"]);
+    assert_eq!(ours("generators/dpdk-sys"), Vec::<String>::new());
 }
 
 #[test]

@@ -36,6 +36,12 @@ pub trait Port {
     /// # Errors
     /// They cannot be read.
     fn drops(&self) -> io::Result<u64>;
+
+    /// Packets that were taken and that the other side has not fetched yet, as far as this port knows: they are
+    /// lost if it is closed now.
+    fn in_flight(&self) -> usize {
+        0
+    }
 }
 
 /// Socket buffers, both ways: some 10,000 of the smallest packets, 10 ms at 1 Mpps. It is within the

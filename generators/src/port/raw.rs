@@ -31,7 +31,7 @@ impl RawPort {
     /// # Errors
     /// There is no such interface, or the right to open packet sockets (`CAP_NET_RAW`) is missing.
     pub fn open(traffic: &Traffic) -> Result<Self, Failure> {
-        let layout = layout(traffic);
+        let layout = Layout::of(traffic);
         Ok(Self {
             socket: open_socket(traffic)?,
             outgoing: layout.template().to_vec(),
@@ -40,11 +40,6 @@ impl RawPort {
             calls: 0,
         })
     }
-}
-
-/// The frames of `traffic`.
-pub(super) fn layout(traffic: &Traffic) -> Layout {
-    Layout::new(traffic.payload, traffic.flows, traffic.local, traffic.remote, traffic.originates())
 }
 
 /// A packet socket that sees all that the interface receives and nothing that it sends; for senders one that

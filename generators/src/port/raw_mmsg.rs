@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::mmsg::Batch;
-use super::raw::{layout, open_socket};
+use super::raw::open_socket;
 use super::{Port, RECEIVE_BYTES, received, taken};
 use crate::failure::Failure;
 use crate::frame::Layout;
@@ -28,7 +28,7 @@ impl RawMmsgPort {
     /// # Errors
     /// There is no such interface, or the right to open packet sockets (`CAP_NET_RAW`) is missing.
     pub fn open(traffic: &Traffic) -> Result<Self, Failure> {
-        let layout = layout(traffic);
+        let layout = Layout::of(traffic);
         Ok(Self {
             socket: open_socket(traffic)?,
             outgoing: Batch::new(traffic.burst, layout.frame_bytes(), layout.template(), &[]),

@@ -1,0 +1,161 @@
+//! Pools of packet buffers, and bursts of buffers taken from them.
+//! It must not know ports or what is in a packet.
+
+use std::ffi::{CStr, c_uint};
+use std::ptr::NonNull;
+
+use dpdk_sys as sys;
+
+use crate::eal::{Eal, last_error, reason};
+
+/// Buffers that a thread keeps at hand.
+pub const CACHE: usize = 256;
+
+/// A pool of buffers; freed when dropped, which must be after every port that uses it was closed.
+#[derive(Debug)]
+pub struct Pool {
+    raw: NonNull<sys::rte_mempool>,
+    size: usize,
+}
+
+impl Pool {
+    /// `size` buffers with room for frames of `frame_bytes` behind the headroom, in memory near `socket`.
+    ///
+    /// # Errors
+    /// Above all that there is too little memory.
+    pub fn new(_: &Eal, name: &CStr, size: usize, frame_bytes: usize, socket: i32) -> Result<Self, String> {
+        let room = sys::SEPTET_HEADROOM as usize + frame_bytes.next_multiple_of(64);
+        // What a cache may hold cannot be taken by anybody else: half as much again as its size.
+        let size = size + CACHE * 3 / 2;
+        // SAFETY: the EAL runs; the name ends with 0 and is copied.
+        let raw = unsafe {
+            sys::rte_pktmbuf_pool_create(name.as_ptr(), size as c_uint, CACHE as c_uint, 0, room as u16, socket)
+        };
+        NonNull::new(raw).map(|raw| Self { raw, size }).ok_or_else(|| reason(last_error()))
+    }
+
+    /// For functions of DPDK.
+    pub fn raw(&self) -> *mut sys::rte_mempool {
+        self.raw.as_ptr()
+    }
+
+    /// Writes the start of `frame` to where frames begin in all buffers. Only while the pool is whole.
+    pub fn fill(&mut self, frame: &[u8]) {
+        debug_assert_eq!(self.absent(), 0);
+        // SAFETY: the pool is whole, so nobody else refers to the buffers; every one has room for a frame of the
+        // measurement, as `new` was told.
+        unsafe { sys::septet_fill(self.raw(), frame.as_ptr(), frame.len() as u16) }
+    }
+
+    /// How many buffers are not in the pool.
+    pub fn absent(&self) -> usize {
+        // SAFETY: the pool exists; counting changes nothing.
+        self.size.saturating_sub(unsafe { sys::rte_mempool_avail_count(self.raw()) } as usize)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // SAFETY: the pool exists and, as is said above, no port uses it any more.
+        unsafe { sys::rte_mempool_free(self.raw()) }
+    }
+}
+
+/// Room for the buffers of a burst, and where their frames lie.
+#[derive(Debug)]
+pub struct Burst {
+    buffers: Box<[*mut sys::rte_mbuf]>,
+    frames: Box<[sys::septet_frame]>,
+    /// Buffers that are ours, at the front.
+    count: usize,
+}
+
+impl Burst {
+    /// Room for `size` buffers.
+    pub fn new(size: u16) -> Self {
+        let nowhere = || sys::septet_frame { data: std::ptr::null_mut(), bytes: 0 };
+        let size = usize::from(size);
+        Self {
+            buffers: vec![std::ptr::null_mut(); size].into(),
+            frames: (0..size).map(|_| nowhere()).collect(),
+            count: 0,
+        }
+    }
+
+    /// How many buffers are held.
+    pub fn held(&self) -> usize {
+        self.count
+    }
+
+    /// Receives into an empty burst.
+    #[inline]
+    pub fn receive(&mut self, port: u16, queue: u16) {
+        debug_assert_eq!(self.count, 0);
+        // SAFETY: the port is started and has the queue (`Device` sees to it), both arrays have room for as many
+        // as is said, and what comes is ours until released.
+        self.count = usize::from(unsafe {
+            let room = self.buffers.len() as u16;
+            sys::septet_receive(port, queue, self.buffers.as_mut_ptr(), self.frames.as_mut_ptr(), room)
+        });
+    }
+
+    /// The frames that were received; of one in several segments the first.
+    #[inline]
+    pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        // SAFETY: the buffers are held, so these bytes are initialised (the driver says so) and nobody else's, as
+        // long as `self` is borrowed.
+        self.frames[..self.count].iter().map(|frame| unsafe { std::slice::from_raw_parts(frame.data, frame.bytes) })
+    }
+
+    /// Gives all buffers back.
+    #[inline]
+    pub fn release(&mut self, pool: &Pool) {
+        // SAFETY: the first `count` buffers are ours, and no longer after this.
+        unsafe { sys::septet_release(pool.raw(), self.buffers.as_mut_ptr(), self.count as u16) }
+        self.count = 0;
+    }
+
+    /// Takes buffers until `count` are held, each for a frame of `frame_bytes`; says whether it could.
+    #[inline]
+    pub fn acquire(&mut self, pool: &Pool, frame_bytes: usize, count: usize) -> bool {
+        let held = self.count;
+        if count <= held {
+            return true;
+        }
+        let (buffers, frames) = (&mut self.buffers[held..count], &mut self.frames[held..count]);
+        // SAFETY: both slices have as much room as is said, and `Pool::new` was told this many bytes.
+        let acquired = unsafe {
+            let room = buffers.len() as u16;
+            sys::septet_acquire(pool.raw(), frame_bytes as u16, buffers.as_mut_ptr(), frames.as_mut_ptr(), room)
+        };
+        if acquired != 0 {
+            self.count = count;
+        }
+        acquired != 0
+    }
+
+    /// The frames of the buffers held, as they were left by whoever had them last.
+    #[inline]
+    pub fn frames_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        // SAFETY: the buffers are held, different from each other, and have been written to (`Pool::fill`);
+        // nobody else refers to them as long as `self` is borrowed.
+        self.frames[..self.count]
+            .iter_mut()
+            .map(|frame| unsafe { std::slice::from_raw_parts_mut(frame.data, frame.bytes) })
+    }
+
+    /// Hands the first `count` of the buffers held to the port, and returns how many it took. The others are held
+    /// still.
+    #[inline]
+    pub fn send(&mut self, port: u16, queue: u16, count: usize) -> usize {
+        let count = count.min(self.count);
+        // SAFETY: the port is started and has the queue, the buffers are ours, and those taken no longer are.
+        let taken = usize::from(unsafe { sys::septet_send(port, queue, self.buffers.as_mut_ptr(), count as u16) });
+        if taken < self.count {
+            self.buffers.copy_within(taken..self.count, 0);
+            self.frames.copy_within(taken..self.count, 0);
+        }
+        self.count -= taken;
+        taken
+    }
+}
