@@ -2,7 +2,9 @@
 //! how facts are read, or what is made of them.
 
 mod kernel;
+mod knobs;
 mod machine;
+mod nics;
 mod offers;
 mod surroundings;
 mod tree;
@@ -19,23 +21,55 @@ use crate::{privilege, sys};
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
 /// are the CPUs that may be used.
 pub(crate) fn read(allowed: &[u32], refresh: bool) -> Facts {
-    let tree = Tree::at(Path::new("/"));
     let privilege = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
     let offers = offers::read(privilege, &mut digests);
     digests.save();
-    Facts {
-        kernel: kernel::read(&tree),
-        cpu: machine::cpu(&tree),
-        topology: machine::topology(&tree, allowed),
-        memory: machine::memory(&tree),
-        virtualisation: surroundings::virtualisation(&tree, sys::hypervisor_signature().as_deref()),
+    let around = Around {
+        allowed: allowed.to_vec(),
         privilege,
+        signature: sys::hypervisor_signature(),
+        firmware: sys::firmware_version,
+    };
+    Facts {
         runtimes: offers.runtimes,
         switches: offers.switches,
         applications: offers.applications,
         components: offers.components,
+        ..of_tree(Path::new("/"), &around)
+    }
+}
+
+/// What facts are made of besides files.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// CPUs that may be used.
+    pub allowed: Vec<u32>,
+    /// What the agent may do.
+    pub privilege: Privilege,
+    /// What the processor calls its hypervisor.
+    pub signature: Option<String>,
+    /// Version of the firmware of a network interface.
+    pub firmware: fn(&str) -> Option<String>,
+}
+
+/// All facts that are read from the files below a folder; none of software, which is found by trying.
+pub fn of_tree(root: &Path, around: &Around) -> Facts {
+    let tree = Tree::at(root);
+    Facts {
+        kernel: kernel::read(&tree),
+        cpu: machine::cpu(&tree),
+        topology: machine::topology(&tree, &around.allowed),
+        memory: machine::memory(&tree),
+        virtualisation: surroundings::virtualisation(&tree, around.signature.as_deref()),
+        privilege: around.privilege,
+        runtimes: Vec::new(),
+        switches: Vec::new(),
+        applications: Vec::new(),
+        components: Vec::new(),
         tuning: surroundings::tuning(&tree),
+        knobs: knobs::read(&tree, around.privilege),
+        nics: nics::read(&tree, &around.firmware),
         aside: surroundings::aside(&tree),
     }
 }
@@ -66,6 +100,12 @@ pub struct Facts {
     pub components: Vec<Component>,
     /// What could be set to make numbers repeatable, and what it is.
     pub tuning: Tuning,
+    /// What else can be turned to make it steady, and how that stands. Absent from facts of older versions.
+    #[serde(default)]
+    pub knobs: Knobs,
+    /// Network devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nics: Vec<Nic>,
     /// Recorded beside results, never in a key.
     pub aside: Aside,
 }
@@ -196,6 +236,152 @@ pub struct Tuning {
     pub network: Vec<(String, u64)>,
 }
 
+/// What can be turned on a host to make it steady, and how it stands. Empty or absent: this host does not have
+/// it, or does not show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Knobs {
+    /// Frequency policies, in order of number.
+    pub frequency: Vec<FrequencyPolicy>,
+    /// `active`, `passive` or `guided`, of intel_pstate and amd_pstate.
+    pub pstate_mode: Option<String>,
+    /// Driver of idle states.
+    pub idle_driver: Option<String>,
+    /// Idle states, lightest first.
+    pub idle_states: Vec<IdleState>,
+    /// Hugepages of each node and size.
+    pub hugepages: Vec<Hugepages>,
+    /// Devices' interrupts.
+    pub interrupts: Interrupts,
+    /// Whether a counter of the processor interrupts every CPU to see that it lives.
+    pub nmi_watchdog: Option<bool>,
+    /// Whether a thread of every CPU shows that it is scheduled.
+    pub watchdog: Option<bool>,
+    /// Whether the kernel moves pages between NUMA nodes, by page faults.
+    pub numa_balancing: Option<bool>,
+    /// Weaknesses that this processor has, and what is done about them, `(name, the kernel's words)`.
+    pub mitigations: Vec<(String, String)>,
+    /// Clock sources that could be had.
+    pub clocksources: Vec<String>,
+    /// Number of IOMMU groups; 0 without an IOMMU.
+    pub iommu_groups: u64,
+    /// Whether the driver vfio-pci is loaded.
+    pub vfio: bool,
+    /// Whether pressure (PSI) is counted.
+    pub pressure: bool,
+    /// Whether throttling by heat is counted.
+    pub throttle_counters: bool,
+    /// Names of the settings that this agent may change.
+    pub settable: Vec<String>,
+}
+
+impl Knobs {
+    /// Whether this agent may change a setting.
+    pub fn can_set(&self, name: &str) -> bool {
+        self.settable.iter().any(|settable| settable == name)
+    }
+}
+
+/// CPUs whose frequency is controlled together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrequencyPolicy {
+    /// The CPUs.
+    pub cpus: Vec<u32>,
+    /// Who chooses the frequency.
+    pub governor: String,
+    /// Who could.
+    pub governors: Vec<String>,
+    /// Lowest frequency that may be chosen, kHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_khz: Option<u64>,
+    /// Highest one, kHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_khz: Option<u64>,
+    /// Frequency without turbo, kHz; shown by intel_pstate only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nominal_khz: Option<u64>,
+    /// What the hardware can do, kHz, lowest and highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_khz: Option<(u64, u64)>,
+}
+
+/// A state that an idle CPU can sleep in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdleState {
+    /// Its name, `C1E`.
+    pub name: String,
+    /// Time to wake up from it, us.
+    pub latency_us: u64,
+    /// Whether it is switched off.
+    pub disabled: bool,
+}
+
+/// Hugepages of one size on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hugepages {
+    /// NUMA node.
+    pub node: u32,
+    /// Size of a page, KiB.
+    pub size_kib: u64,
+    /// Pages, free or not.
+    pub total: u64,
+}
+
+/// Devices' interrupts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Interrupts {
+    /// Each, in order of number.
+    pub irqs: Vec<Irq>,
+    /// Process number of irqbalance, which moves them about.
+    pub irqbalance: Option<u32>,
+    /// Whether it can be paused: it is alone in a control group.
+    pub irqbalance_can_pause: bool,
+}
+
+/// One interrupt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Irq {
+    /// Its number.
+    pub number: u32,
+    /// Its handlers.
+    pub name: String,
+    /// CPUs that may serve it.
+    pub cpus: Vec<u32>,
+}
+
+/// A network interface with a device below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Nic {
+    /// Of the interface.
+    pub name: String,
+    /// Of the device: its PCI address, or how its bus calls it.
+    pub address: String,
+    /// Its driver.
+    pub driver: Option<String>,
+    /// PCI numbers of vendor and device, `8086:1521`.
+    pub vendor_device: Option<String>,
+    /// Firmware as the driver tells it.
+    pub firmware: Option<String>,
+    /// Whether there is a link; absent while the interface is down.
+    pub carrier: Option<bool>,
+    /// Speed of the link, Mbit/s.
+    pub speed_mbps: Option<u64>,
+    /// NUMA node; absent on machines of one.
+    pub node: Option<u32>,
+    /// Virtual functions that it has; absent without SR-IOV.
+    pub vfs: Option<u32>,
+    /// Virtual functions that it can have.
+    pub vfs_max: Option<u32>,
+    /// Interface of its physical function, if it is a virtual one.
+    pub physical_function: Option<String>,
+    /// Its IOMMU group.
+    pub iommu_group: Option<String>,
+    /// Why it is never touched, in words that complete "it ..."; absent if it may be.
+    pub must_stay: Option<String>,
+}
+
 /// Recorded beside results, never in a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Aside {
@@ -211,4 +397,7 @@ pub struct Aside {
     pub agent: String,
     /// Identity of this boot, `/proc/sys/kernel/random/boot_id`.
     pub boot_id: String,
+    /// Part of all time since boot that a hypervisor gave to others; absent where that is not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steal_ratio: Option<f64>,
 }

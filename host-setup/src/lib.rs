@@ -6,16 +6,18 @@
 pub mod containers;
 pub mod cores;
 pub mod facts;
+pub mod lease;
 pub mod program;
 pub mod protocol;
 pub mod scene;
+pub mod settings;
 pub mod switch;
 
 mod affinity;
 mod applications;
 mod component;
+mod cpulist;
 mod failure;
-mod lease;
 mod lines;
 mod netlink;
 mod privilege;

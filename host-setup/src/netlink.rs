@@ -11,7 +11,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
     BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State, Stats64,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkVfInfo, State, Stats64, VfInfo,
 };
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, route::RouteType};
@@ -128,6 +128,13 @@ impl Netlink {
     pub(crate) fn set_group(&mut self, name: &str, group: u32) -> Result<(), NetlinkError> {
         let mut link = named(name);
         link.attributes.push(LinkAttribute::Group(group));
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Sets up a virtual function of an interface.
+    pub(crate) fn set_vf(&mut self, name: &str, wishes: Vec<VfInfo>) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::VfInfoList(vec![LinkVfInfo(wishes)]));
         self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
     }
 

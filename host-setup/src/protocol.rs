@@ -229,17 +229,91 @@ pub struct Bulk {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// Number of 2 MiB hugepages a NUMA node, as `(node, pages)`.
+    /// 2 MiB hugepages that must be free on a NUMA node, as `(node, pages)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_2m: Vec<(u32, u64)>,
+    /// The same of 1 GiB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hugepages_1g: Vec<(u32, u64)>,
+    /// Frequency governor of every CPU, by the kernel's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
+    /// Whether the processor may exceed its nominal frequency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turbo: Option<bool>,
+    /// Bounds of every CPU's frequency, kHz, lowest and highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_khz: Option<(u64, u64)>,
+    /// Longest time that a CPU may need to wake up from idling, us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_latency_us: Option<u32>,
+    /// Whether hyper-threads are on. Without it siblings of measuring cores are but left idle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smt: Option<bool>,
+    /// CPUs that devices' interrupts are moved away from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet_cpus: Vec<u32>,
+    /// `false` pauses irqbalance, which would move interrupts back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irqbalance: Option<bool>,
+    /// `transparent_hugepage/enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transparent_hugepages: Option<String>,
+    /// Virtual functions to make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vfs: Vec<Vfs>,
+    /// Drivers to bind devices to, as `(PCI address, driver)`; made after the virtual functions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drivers: Vec<(String, String)>,
+}
+
+/// Virtual functions of a network interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vfs {
+    /// The physical function's interface.
+    pub interface: String,
+    /// How each is made, in order; their number is the length.
+    pub each: Vec<Vf>,
+}
+
+/// One virtual function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vf {
+    /// Its MAC address, `02:00:00:00:00:01`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Whether it may change its address and be promiscuous.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<bool>,
+    /// Whether frames of other source addresses are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoofchk: Option<bool>,
 }
 
 /// What the host is, read back after preparation. Only what was asked for, or is known, is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Achieved {
-    /// Number of 2 MiB hugepages a NUMA node, as `(node, pages)`.
+    /// All 2 MiB hugepages of a NUMA node, as `(node, pages)`, for each node that some were asked of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_2m: Vec<(u32, u64)>,
+    /// The same of 1 GiB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hugepages_1g: Vec<(u32, u64)>,
+    /// PCI addresses of the virtual functions made, as `(interface, addresses in order)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vfs: Vec<(String, Vec<String>)>,
+    /// What the settings are that a measurement relies on, whether they were changed or not, as
+    /// `(name, value)`: a [`Snapshot`] that says otherwise tells of somebody who changed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
+    /// What was changed, in words for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// What was asked for and could be had in part only, in words for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// Files that the agent copied for the containers of this lease, as `(name, BLAKE3 hex)`: what runs is
     /// what they were at the lease, whatever happens to the originals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -258,10 +332,47 @@ pub struct Snapshot {
     pub busy_ns: Vec<(u32, u64)>,
     /// Context switches of the whole host.
     pub context_switches: Option<u64>,
+    /// Devices' interrupts that a CPU has served, as `(cpu, count)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interrupts: Vec<(u32, u64)>,
+    /// Clock frequency of a CPU now, as `(cpu, kHz)`; for hosts whose counters cannot be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frequency_khz: Vec<(u32, u64)>,
+    /// APERF and MPERF of a CPU: cycles at its real and at its nominal frequency, as `(cpu, aperf, mperf)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cycles: Vec<(u32, u64, u64)>,
+    /// How often a CPU was throttled by heat or power, as `(cpu, count)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub throttled: Vec<(u32, u64)>,
+    /// Time in which something had to wait for a resource (PSI, `some`), as `(resource, us)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pressure_us: Vec<(String, u64)>,
+    /// Threads of the scene's applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<ThreadCounters>,
+    /// What the settings are that a measurement relies on, named as in [`Achieved::settings`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
     /// What the ports of the scene's switch counted, in the order of its containers; empty without a scene,
     /// or for a switch that does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortCounters>,
+}
+
+/// Counts of one thread since it began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadCounters {
+    /// Its number, in the agent's own process namespace.
+    pub thread: u32,
+    /// Its name.
+    pub name: String,
+    /// How often it was moved to another CPU; absent where the kernel does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<u64>,
+    /// Page faults that needed no disk.
+    pub minor_faults: u64,
+    /// Page faults that did.
+    pub major_faults: u64,
 }
 
 /// Counts of one port of the switch since it was built, in packets, as the switch sees them.

@@ -82,3 +82,42 @@ pub(crate) fn hypervisor_signature() -> Option<String> {
     #[cfg(not(target_arch = "x86_64"))]
     None
 }
+
+/// Version of a network interface's firmware, as its driver tells it (`ETHTOOL_GDRVINFO`).
+pub(crate) fn firmware_version(interface: &str) -> Option<String> {
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
+    const ETHTOOL_GDRVINFO: u32 = 3;
+    /// `struct ethtool_drvinfo` of linux/ethtool.h; its fields behind the firmware are not looked at.
+    #[repr(C)]
+    struct DriverInfo {
+        command: u32,
+        driver: [u8; 32],
+        version: [u8; 32],
+        firmware: [u8; 32],
+        rest: [u8; 96],
+    }
+    let mut info =
+        DriverInfo { command: ETHTOOL_GDRVINFO, driver: [0; 32], version: [0; 32], firmware: [0; 32], rest: [0; 96] };
+    // SAFETY: an ifreq of zeroes is a valid value of it.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The last byte stays zero, which ends the name.
+    if interface.len() >= request.ifr_name.len() {
+        return None;
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = (&raw mut info).cast();
+    let socket = nix::sys::socket::socket(
+        nix::sys::socket::AddressFamily::Inet,
+        nix::sys::socket::SockType::Datagram,
+        nix::sys::socket::SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .ok()?;
+    // SAFETY: `request` points to `info`, which is as large as the kernel's structure; both outlive the call.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) }).ok()?;
+    let end = info.firmware.iter().position(|byte| *byte == 0).unwrap_or(info.firmware.len());
+    let text = String::from_utf8_lossy(&info.firmware[..end]).trim().to_owned();
+    (!text.is_empty() && text != "N/A").then_some(text)
+}

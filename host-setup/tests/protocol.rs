@@ -17,7 +17,7 @@ fn is<T: serde::Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(valu
 fn requests_are_pinned() {
     is(&Request { id: 1, op: Op::Hello { protocol: 1 } }, r#"{"id":1,"op":"hello","protocol":1}"#);
     is(&Request { id: 2, op: Op::Facts { refresh: true } }, r#"{"id":2,"op":"facts","refresh":true}"#);
-    let lease = Op::Lease { wait_ms: 5, setup: Setup { hugepages_2m: vec![(0, 512)] } };
+    let lease = Op::Lease { wait_ms: 5, setup: Setup { hugepages_2m: vec![(0, 512)], ..Setup::default() } };
     is(&Request { id: 3, op: lease }, r#"{"id":3,"op":"lease","wait_ms":5,"setup":{"hugepages_2m":[[0,512]]}}"#);
     let start = Op::Start { container: "send-0".into(), line: "{}".into() };
     is(&Request { id: 4, op: start }, r#"{"id":4,"op":"start","container":"send-0","line":"{}"}"#);

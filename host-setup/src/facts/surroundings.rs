@@ -84,12 +84,18 @@ pub(super) fn tuning(tree: &Tree) -> Tuning {
         if values.len() > 1 { Some("mixed".into()) } else { values.pop() }
     };
     let switch = |path: String| tree.number::<u8>(&path).map(|value| value != 0);
+    // Of amd-pstate before Linux 6.11 each policy has one.
+    let boosts = || {
+        let each = policies.iter().filter_map(|policy| switch(format!("{cpu}/cpufreq/policy{policy}/boost")));
+        each.reduce(|one, other| one || other)
+    };
     Tuning {
         frequency_driver: common("scaling_driver"),
         governor: common("scaling_governor"),
         turbo: switch(format!("{cpu}/intel_pstate/no_turbo"))
             .map(|off| !off)
-            .or_else(|| switch(format!("{cpu}/cpufreq/boost"))),
+            .or_else(|| switch(format!("{cpu}/cpufreq/boost")))
+            .or_else(boosts),
         smt: tree.text(&format!("{cpu}/smt/control")),
         clocksource: tree.text("sys/devices/system/clocksource/clocksource0/current_clocksource"),
         network: NETWORK_LIMITS
@@ -110,6 +116,7 @@ pub(super) fn aside(tree: &Tree) -> Aside {
         load_1m: first("proc/loadavg").unwrap_or(0.0),
         agent: env!("CARGO_PKG_VERSION").into(),
         boot_id: tree.text("proc/sys/kernel/random/boot_id").unwrap_or_default(),
+        steal_ratio: super::knobs::steal_ratio(tree),
     }
 }
 

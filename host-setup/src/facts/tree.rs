@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cpulist;
+use crate::settings::tree::HostTree;
+
 pub(super) struct Tree(PathBuf);
 
 impl Tree {
@@ -38,20 +41,28 @@ impl Tree {
         numbers
     }
 
+    /// The same files as settings see them.
+    pub(super) fn settings(&self) -> HostTree {
+        HostTree::at(&self.0)
+    }
+
+    /// Names in a folder, in order.
+    pub(super) fn list(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// The last part of what a symbolic link points to.
+    pub(super) fn target(&self, path: &str) -> Option<String> {
+        Some(fs::read_link(self.0.join(path)).ok()?.file_name()?.to_str()?.to_owned())
+    }
+
     /// A list of CPUs like `0-3,8`.
     pub(super) fn cpus(&self, path: &str) -> Vec<u32> {
-        self.text(path).map(|list| parse_cpus(&list)).unwrap_or_default()
+        self.text(path).map(|list| cpulist::parse(&list)).unwrap_or_default()
     }
-}
-
-/// What is not understood of it is left out, a range longer than any machine too.
-fn parse_cpus(list: &str) -> Vec<u32> {
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        (last.saturating_sub(first) < 1 << 16).then_some(first..=last)
-    };
-    list.split(',').filter_map(range).flatten().collect()
 }
 
 #[cfg(test)]
@@ -63,16 +74,4 @@ pub(super) fn invent(files: &[(&str, &str)]) -> (tempfile::TempDir, Tree) {
     }
     let tree = Tree::at(root.path());
     (root, tree)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_cpus() {
-        assert_eq!(parse_cpus("0-2,8,10-11"), [0, 1, 2, 8, 10, 11]);
-        assert!(parse_cpus("").is_empty());
-        assert_eq!(parse_cpus("3-1,x,5,0-4294967295"), [5]);
-    }
 }

@@ -7,37 +7,44 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Entry, HostTree, Record, Restored, restore};
+use super::{Entry, Record, Restored, restore};
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
+use crate::settings::tree::Tree;
 
 /// First line of a journal; another version is not touched.
 const HEADER: &str = r#"{"septet-journal":1}"#;
 
 /// The journal of a host. Only who holds the host may use it.
-pub(crate) struct JournalFile {
+#[derive(Debug)]
+pub struct JournalFile {
     path: PathBuf,
     open: Option<File>,
 }
 
 impl JournalFile {
     /// The one of this host; only root changes settings, so there is one place.
-    pub(crate) fn of_host() -> JournalFile {
+    pub fn of_host() -> JournalFile {
         JournalFile::at(Path::new("/run/septet"))
     }
 
-    fn at(folder: &Path) -> JournalFile {
+    /// The one in a folder, which is made for the first entry.
+    pub fn at(folder: &Path) -> JournalFile {
         JournalFile { path: folder.join("journal"), open: None }
     }
 
     /// Whether somebody has left settings to restore.
-    pub(crate) fn exists(&self) -> bool {
+    pub fn exists(&self) -> bool {
         self.path.exists()
     }
 
     /// Restores what the journal says, and removes it if nothing is left to do. Returns words about what was
     /// changed by others in the meantime.
-    pub(crate) fn restore(&mut self, root: &Path) -> Result<Vec<String>, Failure> {
+    ///
+    /// # Errors
+    /// When a living agent holds the journal, when it cannot be read, or when a setting cannot be given its
+    /// old value: then the journal stays, and no lease is given.
+    pub fn restore(&mut self, tree: &mut dyn Tree) -> Result<Vec<String>, Failure> {
         let doing = || format!("read {}", self.path.display());
         // Its lock is let go at the end of this function.
         let own = self.open.take();
@@ -65,7 +72,7 @@ impl JournalFile {
         let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;
         let mut words = Vec::new();
         let mut problems = Vec::new();
-        for outcome in restore(&mut HostTree(root), &entries) {
+        for outcome in restore(tree, &entries) {
             match outcome {
                 Restored::Back => {}
                 Restored::ChangedByOthers { path, value } => {
@@ -125,18 +132,29 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::tree::HostTree;
+
+    const PATH: &str = "sys/devices/system/cpu/intel_pstate/no_turbo";
+
+    fn root() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join(PATH);
+        fs::create_dir_all(path.parent().expect("its folder")).expect("folders");
+        fs::write(&path, "1\n").expect("a file");
+        (root, path)
+    }
 
     #[test]
     fn a_journal_left_behind_restores_a_tree_of_files() {
-        let root = tempfile::tempdir().expect("a folder");
-        fs::write(root.path().join("a"), "1\n").expect("a file");
+        let (root, setting) = root();
         let mut journal = JournalFile::at(&root.path().join("run"));
-        super::super::change(&mut HostTree(root.path()), &mut journal, "a", "5").expect("a change");
-        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "5");
+        super::super::change(&mut HostTree::at(root.path()), &mut journal, PATH, "5").expect("a change");
+        assert_eq!(fs::read_to_string(&setting).expect("a file"), "5");
         // Others leave a living agent's settings alone.
-        let others = JournalFile::at(&root.path().join("run")).restore(root.path()).expect_err("it is held");
+        let others =
+            JournalFile::at(&root.path().join("run")).restore(&mut HostTree::at(root.path())).expect_err("it is held");
         assert_eq!(others.kind, FailureKind::Busy, "{others}");
-        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "5");
+        assert_eq!(fs::read_to_string(&setting).expect("a file"), "5");
         // What a killed agent leaves: the file only, with a line cut short.
         drop(journal);
         let path = root.path().join("run/journal");
@@ -144,20 +162,19 @@ mod tests {
         fs::write(&path, cut).expect("the journal");
         let mut found = JournalFile::at(&root.path().join("run"));
         assert!(found.exists());
-        assert_eq!(found.restore(root.path()), Ok(Vec::new()));
-        assert_eq!(fs::read_to_string(root.path().join("a")).expect("a file"), "1");
+        assert_eq!(found.restore(&mut HostTree::at(root.path())), Ok(Vec::new()));
+        assert_eq!(fs::read_to_string(&setting).expect("a file"), "1");
         assert!(!found.exists());
     }
 
     #[test]
     fn what_cannot_be_restored_keeps_its_journal() {
-        let root = tempfile::tempdir().expect("a folder");
-        fs::write(root.path().join("a"), "1").expect("a file");
+        let (root, setting) = root();
         let mut journal = JournalFile::at(&root.path().join("run"));
-        super::super::change(&mut HostTree(root.path()), &mut journal, "a", "5").expect("a change");
-        fs::remove_file(root.path().join("a")).expect("removed");
-        let failure = journal.restore(root.path()).expect_err("no file to restore");
-        assert!(failure.message.contains("/a to 1"), "{failure}");
+        super::super::change(&mut HostTree::at(root.path()), &mut journal, PATH, "5").expect("a change");
+        fs::remove_file(&setting).expect("removed");
+        let failure = journal.restore(&mut HostTree::at(root.path())).expect_err("no file to restore");
+        assert!(failure.message.contains("no_turbo to 1"), "{failure}");
         assert!(journal.exists());
     }
 

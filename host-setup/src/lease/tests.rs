@@ -5,7 +5,8 @@ use std::io;
 
 use proptest::prelude::*;
 
-use super::{Entry, Record, Restored, Tree, change, restore};
+use super::{Entry, Record, Restored, change, restore};
+use crate::settings::tree::Tree;
 
 #[derive(Clone, Default)]
 struct Memory {
@@ -29,6 +30,14 @@ impl Tree for Memory {
         let kept = self.limit.map_or(number, |limit| number.min(limit));
         self.files.insert(path.into(), kept.to_string());
         Ok(())
+    }
+
+    fn list(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn target(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

@@ -1,6 +1,7 @@
 //! A host that is held: the lock, the settings that were changed, the worker. Letting go gives all of it
 //! back, in the reverse order. It must not know the client.
 
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -13,9 +14,10 @@ use nix::unistd::{Pid, getegid, geteuid};
 use super::relay::Relay;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::lease::{HostTree, JournalFile, apply};
+use crate::lease::JournalFile;
 use crate::protocol::{Achieved, Failure, FailureKind, Setup};
-use crate::{privilege, sys, worker};
+use crate::settings::tree::HostTree;
+use crate::{privilege, settings, sys, worker};
 
 /// The host as held by this agent.
 pub(super) struct Held {
@@ -23,6 +25,8 @@ pub(super) struct Held {
     socket: OwnedFd,
     pub relay: Relay,
     journal: JournalFile,
+    /// Open as long as CPUs must not sleep deeply.
+    _idle_latency: Option<File>,
     // Last, so that it is let go last.
     _lock: OwnedFd,
 }
@@ -40,15 +44,18 @@ impl Held {
         }
         let mut journal = JournalFile::of_host();
         recover(&mut journal)?;
-        let achieved = match settings(privilege, &mut journal, setup) {
-            Ok(achieved) => achieved,
+        let (achieved, idle_latency) = match prepared(privilege, &mut journal, setup) {
+            Ok(prepared) => prepared,
             Err(failure) => {
                 recover(&mut journal)?;
                 return Err(failure);
             }
         };
         match start_worker(privilege, &lock, lease, achieved) {
-            Ok((worker, socket)) => Ok(Held { worker, socket, relay: Relay::default(), journal, _lock: lock }),
+            Ok((worker, socket)) => {
+                let relay = Relay::default();
+                Ok(Held { worker, socket, relay, journal, _idle_latency: idle_latency, _lock: lock })
+            }
             Err(failure) => {
                 recover(&mut journal)?;
                 Err(failure)
@@ -75,21 +82,32 @@ pub(crate) fn recover(journal: &mut JournalFile) -> Result<(), Failure> {
     if !journal.exists() {
         return Ok(());
     }
-    for words in journal.restore(Path::new("/"))? {
+    for words in journal.restore(&mut HostTree::of_host())? {
         crate::program::warn(&words);
     }
     Ok(())
 }
 
-fn settings(privilege: Privilege, journal: &mut JournalFile, setup: &Setup) -> Result<Achieved, Failure> {
+/// Changes the settings that are asked for; what must be held open to last comes along.
+fn prepared(
+    privilege: Privilege,
+    journal: &mut JournalFile,
+    setup: &Setup,
+) -> Result<(Achieved, Option<File>), Failure> {
+    let mut tree = HostTree::of_host();
     if *setup == Setup::default() {
-        return Ok(Achieved::default());
+        return Ok((Achieved { settings: settings::state(&tree), ..Achieved::default() }, None));
     }
     if privilege != Privilege::Root {
         let message = "prepare the host: settings were asked for, and only root can change them";
         return Err(Failure::new(FailureKind::Host, message).advise("run septet-host as root, or ask for no setup"));
     }
-    apply(&mut HostTree(Path::new("/")), journal, setup)
+    let latency = setup.idle_latency_us.map(|us| settings::hold_idle_latency(Path::new("/"), us)).transpose()?;
+    let mut achieved = settings::apply(&mut tree, journal, setup, &mut settings::set_vf)?;
+    if let Some(us) = setup.idle_latency_us {
+        achieved.changed.push(format!("idle CPUs wake up within {us} us"));
+    }
+    Ok((achieved, latency))
 }
 
 fn start_worker(

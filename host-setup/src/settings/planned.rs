@@ -1,0 +1,55 @@
+//! Which settings a host is given for measuring, from its facts alone, and what it is then: so that a plan
+//! can say in advance what a key will hold. Pure. It must not know experiments.
+//!
+//! What is asked for is what the paper's numbers stand on: governor `performance`, no turbo, CPUs that sleep no
+//! deeper than C1, interrupts away from measuring CPUs, irqbalance paused. In a virtual machine nothing is: its
+//! knobs do not reach the hardware, so turning them would but look like control.
+
+use crate::facts::{Facts, Tuning};
+use crate::protocol::Setup;
+
+/// The governor that holds the frequency still.
+pub const GOVERNOR: &str = "performance";
+/// Longest time to wake up, us: C1 and nothing deeper, on Intel's and AMD's servers.
+pub const IDLE_LATENCY_US: u32 = 2;
+
+/// What is asked of a host; `measuring` are the CPUs that measurements run on, none if they are shared.
+pub fn planned(facts: &Facts, measuring: &[u32]) -> Setup {
+    if facts.virtualisation.is_some() {
+        return Setup::default();
+    }
+    let knobs = &facts.knobs;
+    let offered = || knobs.frequency.iter().all(|policy| policy.governors.iter().any(|name| name == GOVERNOR));
+    let moves = moves_interrupts(facts) && !measuring.is_empty();
+    Setup {
+        governor: (knobs.can_set("governor") && offered()).then(|| GOVERNOR.into()),
+        turbo: (knobs.can_set("turbo") && facts.tuning.turbo.is_some()).then_some(false),
+        idle_latency_us: idles_lightly(facts).then_some(IDLE_LATENCY_US),
+        irqbalance: (moves && knobs.can_set("irqbalance")).then_some(false),
+        quiet_cpus: if moves { measuring.to_vec() } else { Vec::new() },
+        ..Setup::default()
+    }
+}
+
+/// What a host is when it has been given what is [`planned`].
+pub fn tuned(facts: &Facts) -> Tuning {
+    let setup = planned(facts, &[]);
+    let governor = setup.governor.or_else(|| facts.tuning.governor.clone());
+    Tuning { governor, turbo: setup.turbo.or(facts.tuning.turbo), ..facts.tuning.clone() }
+}
+
+/// Longest time to wake up that measurements are given, us; none if that is left as it is.
+pub fn idle_latency_us(facts: &Facts) -> Option<u32> {
+    planned(facts, &[]).idle_latency_us
+}
+
+/// Whether interrupts are moved away from CPUs that measure alone.
+pub fn moves_interrupts(facts: &Facts) -> bool {
+    // With an irqbalance that cannot be paused they would not stay away.
+    let stay = facts.knobs.interrupts.irqbalance.is_none() || facts.knobs.can_set("irqbalance");
+    facts.virtualisation.is_none() && facts.knobs.can_set("interrupts") && stay
+}
+
+fn idles_lightly(facts: &Facts) -> bool {
+    facts.knobs.can_set("idle-latency") && !facts.knobs.idle_states.is_empty()
+}

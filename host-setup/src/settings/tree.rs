@@ -1,0 +1,93 @@
+//! The files through which a kernel is set, below a root: `/`, or one that a test invents. It refuses to write
+//! what is not on the list of settings. It must not know why a setting is wanted.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+
+use super::list::{is_action, is_setting};
+
+/// Where settings are read and written. Paths are relative to the root, without a slash in front.
+pub trait Tree {
+    /// The content of a file without white space around it.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, path: &str) -> io::Result<String>;
+
+    /// Replaces the content of a file that exists. The kernel may make something else of it.
+    ///
+    /// # Errors
+    /// The system's; `PermissionDenied` for what is not on the list of settings.
+    fn write(&mut self, path: &str, value: &str) -> io::Result<()>;
+
+    /// Names in a folder, sorted; none if there is no such folder.
+    fn list(&self, folder: &str) -> Vec<String>;
+
+    /// The last part of what a symbolic link points to; none if there is no such link.
+    fn target(&self, path: &str) -> Option<String>;
+}
+
+/// The files of this host below a folder, `/` outside of tests.
+#[derive(Clone, Debug)]
+pub struct HostTree(PathBuf);
+
+impl HostTree {
+    /// Below `root`.
+    pub fn at(root: &Path) -> HostTree {
+        HostTree(root.to_path_buf())
+    }
+
+    /// Below `/`.
+    pub fn of_host() -> HostTree {
+        HostTree::at(Path::new("/"))
+    }
+}
+
+impl Tree for HostTree {
+    fn read(&self, path: &str) -> io::Result<String> {
+        // The kernel's files are small; what is not is none of them.
+        const BYTES_MAX: u64 = 1 << 20;
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(fs::File::open(self.0.join(path))?, BYTES_MAX), &mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    fn write(&mut self, path: &str, value: &str) -> io::Result<()> {
+        if !is_setting(path) && !is_action(path) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not on the list of settings"));
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(true).custom_flags(libc::O_NOFOLLOW);
+        // One call: a kernel file takes a value whole.
+        options.open(self.0.join(path))?.write_all(value.as_bytes())
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    fn target(&self, path: &str) -> Option<String> {
+        let target = fs::read_link(self.0.join(path)).ok()?;
+        Some(target.file_name()?.to_str()?.to_owned())
+    }
+}
+
+/// Numbers at the end of a folder's entries that are called `prefix` and a number, in order.
+pub(crate) fn numbered(tree: &dyn Tree, folder: &str, prefix: &str) -> Vec<u32> {
+    let number = |name: String| name.strip_prefix(prefix)?.parse().ok();
+    let mut numbers: Vec<u32> = tree.list(folder).into_iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// A file's number; none if there is no such file, or something else is in it.
+pub(crate) fn number<T: std::str::FromStr>(tree: &dyn Tree, path: &str) -> Option<T> {
+    tree.read(path).ok()?.parse().ok()
+}
