@@ -1,4 +1,4 @@
-//! Frames put on the wire by this test, in known numbers: each must be counted as what it is. The frames are
+//! Frames put on the bridge by this test, in known numbers: each must be counted as what it is. The frames are
 //! built here from the RFCs, not by the library that is tested; only the payload's codec is shared.
 
 use std::io::{BufRead, Write};
@@ -146,7 +146,7 @@ fn injector() {
 
 fn counted_as_what_it_is(io: Io) {
     let raw = matches!(io, Io::Raw | Io::RawMmsg);
-    let Some(link) = Link::new(!raw) else { return };
+    let Some(link) = Link::bridged(!raw) else { return };
     let mut receiver = Generator::ask(&link.right(), |output| {
         let mut request = request(Role::Receive, io, output);
         (request.frame_bytes, request.touch) = (FRAME_BYTES as u16, true);

@@ -60,6 +60,13 @@ impl Drop for Holder {
     }
 }
 
+/// The first CPU that this process may run on.
+fn first_cpu() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    list.trim().split([',', '-']).next().map(String::from)
+}
+
 impl Link {
     /// A veth pair, with 10.0.0.1 and 10.0.0.2 on it if `addressed` (without, the kernels on both ends ignore
     /// what raw techniques exchange). `None`, with the reason printed, where it cannot be made.
@@ -107,9 +114,10 @@ impl Link {
         ))
     }
 
+    /// A bridge that snoops on multicast joins a group of its own, and says so to its ports.
     fn connect_by_bridge(&self) -> Result<String, String> {
         self.run_middle(&format!(
-            "ip link add bridge type bridge
+            "ip link add bridge type bridge mcast_snooping 0 stp_state 0
              ip link add to_left mtu 1500 type veth peer name left address 02:00:00:00:00:01 mtu 1500 netns {}
              ip link add to_right mtu 1500 type veth peer name right address 02:00:00:00:00:02 mtu 1500 netns {}
              for port in to_left to_right; do ip link set $port master bridge up; done
@@ -132,9 +140,14 @@ impl Link {
         Ok(())
     }
 
-    /// The command prefix that runs a program at the left end.
+    /// The command prefix that runs a program at the left end, on one CPU: a veth pair queues packets by the
+    /// CPU that sends them, or whose timer lets them out of a token bucket, so that a sender that moves
+    /// overtakes its own.
     pub fn left(&self) -> Vec<String> {
-        self.left.prefix()
+        let mut prefix: Vec<String> =
+            first_cpu().map(|cpu| ["taskset".into(), "-c".into(), cpu]).into_iter().flatten().collect();
+        prefix.extend(self.left.prefix());
+        prefix
     }
 
     /// The command prefix that runs a program at the right end.
