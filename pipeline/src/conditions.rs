@@ -241,7 +241,7 @@ pub fn needs(tuple: &Tuple) -> Needs {
 
 /// The tuple and the variants that are not the default. The stack's name is left out: what it stands for
 /// is in the components' digests.
-fn test_section(tuple: &Tuple) -> Section {
+pub(crate) fn test_section(tuple: &Tuple) -> Section {
     let default = results::tuple::Variant::default_for(tuple.vswitch);
     let variant = &tuple.variant;
     let changed = |is: u16, default: u16| (is != default).then_some(u64::from(is));
@@ -261,7 +261,8 @@ fn test_section(tuple: &Tuple) -> Section {
         .with_some("frame", (variant.frame != FrameSize::NoFcs).then_some(variant.frame.name()))
 }
 
-fn protocol_section(times: &Times) -> Section {
+/// The protocol's times.
+pub(crate) fn protocol_section(times: &Times) -> Section {
     Section::new()
         .with("duration_ns", times.duration_ns)
         .with("warmup_ns", times.warmup_ns)

@@ -3,6 +3,7 @@
 //! changed, how samples are reduced or how a figure is drawn: four other crates do.
 
 pub mod agent;
+pub mod archive;
 pub mod cli;
 pub mod clock;
 pub mod conditions;

@@ -1,6 +1,7 @@
 //! The command line: what may be asked, and who answers. One file a group of commands. Commands print;
 //! what they print comes from the rest of the crate.
 
+mod archive;
 mod experiment;
 mod host;
 mod measure;
@@ -87,6 +88,9 @@ enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Make, check and import archives: one file with results, report and what proves them.
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -168,6 +172,51 @@ struct RunArgs {
 }
 
 #[derive(Debug, Subcommand)]
+enum ArchiveCommand {
+    /// Write an archive of an experiment's latest generation.
+    Create {
+        #[command(flatten)]
+        target: Target,
+        /// The archive [default: NAME.tar.zst].
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Its licence, as the SPDX list names it: CC-BY-4.0. A file LICENSE beside the experiment is its text.
+        #[arg(long, value_name = "ID")]
+        license: Option<String>,
+        /// Put in the measured programs themselves, and their licences.
+        #[arg(long)]
+        with_components: bool,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check digests and keys, derive every summary again, render every page again.
+    Verify {
+        /// The archive.
+        archive: PathBuf,
+        /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
+        #[arg(long, value_name = "BYTES")]
+        bytes_max: Option<u64>,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring an archive's results into a store, under a name of their own, after checking them.
+    Import {
+        /// The archive.
+        archive: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Name of the origin [default: the experiment's].
+        #[arg(long = "as", value_name = "NAME")]
+        origin: Option<String>,
+        /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
+        #[arg(long, value_name = "BYTES")]
+        bytes_max: Option<u64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum StoreCommand {
     /// Read every result and say what is not what it should be.
     Verify {
@@ -219,6 +268,7 @@ impl Cli {
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
             Command::Report { target, output } => results::report(&target, &output),
+            Command::Archive(command) => archive::run(command),
             Command::Store(command) => store::run(command),
             Command::Host(HostCommand::Facts { json, refresh }) => host::facts(json, refresh),
             Command::Completions { shell } => completions(shell),

@@ -18,16 +18,21 @@ pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
     }
 }
 
-fn open(place: &PlaceArgs) -> Result<Store, Trouble> {
+/// The store that is meant, which need not be there yet.
+pub(super) fn place(place: &PlaceArgs) -> Result<Store, Trouble> {
     let root = place
         .store
         .clone()
         .or_else(|| std::env::var_os("SEPTET_STORE").map(PathBuf::from))
         .unwrap_or_else(|| Path::new(STORE_FOLDER).to_path_buf());
-    let store = Store::open(&root)?;
+    Ok(Store::open(&root)?)
+}
+
+fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
+    let store = place(args)?;
     match store.exists() {
         true => Ok(store),
-        false => Err(Trouble::input(format!("there is no store at {}; name one by --store", root.display()))),
+        false => Err(Trouble::input(format!("there is no store at {}; name one by --store", store.root().display()))),
     }
 }
 

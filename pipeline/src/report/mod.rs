@@ -74,8 +74,22 @@ pub struct Written {
 
 /// Writes the report of a generation into a folder.
 pub fn write(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
+    let stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str());
+    write_with(workspace, generation, folder, stamps)
+}
+
+/// The same into a folder that is read once, such as an archive's; nothing is kept in the store.
+pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
+    write_with(workspace, generation, folder, Stamps::none(folder))
+}
+
+fn write_with(
+    workspace: &Workspace,
+    generation: &Generation,
+    folder: &Path,
+    mut stamps: Stamps,
+) -> Result<Written, ReportError> {
     refuse_foreign(folder)?;
-    let mut stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str());
     let inputs = inputs_of_all(workspace, generation);
     if stamps.all_fresh(inputs) {
         return Ok(Written { folder: folder.to_path_buf(), files: 0 });

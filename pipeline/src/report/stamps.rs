@@ -68,7 +68,8 @@ struct Head {
 /// What was rendered from what, for one report folder.
 #[derive(Debug)]
 pub(super) struct Stamps {
-    cache: PathBuf,
+    /// Where the stamps are kept; absent for a report that is written once.
+    cache: Option<PathBuf>,
     folder: PathBuf,
     before: BTreeMap<String, Stamp>,
     now: BTreeMap<String, Stamp>,
@@ -85,12 +86,19 @@ impl Stamps {
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex();
         let cache = store.reports().join(format!("{experiment}-{}", &place[..16]));
-        Stamps { cache, folder: folder.to_path_buf(), before: BTreeMap::new(), now: BTreeMap::new() }
+        Stamps { cache: Some(cache), folder: folder.to_path_buf(), before: BTreeMap::new(), now: BTreeMap::new() }
+    }
+
+    /// No stamps: everything is rendered, and nothing is kept of it beside the folder.
+    pub(super) fn none(folder: &Path) -> Stamps {
+        Stamps { cache: None, folder: folder.to_path_buf(), before: BTreeMap::new(), now: BTreeMap::new() }
     }
 
     /// Whether the report as a whole is made of these inputs and stands as it was written.
     pub(super) fn all_fresh(&self, inputs: Inputs) -> bool {
-        let Some(head) = fs::read(self.cache.join("head.json")).ok() else { return false };
+        let Some(head) = self.cache.as_ref().and_then(|cache| fs::read(cache.join("head.json")).ok()) else {
+            return false;
+        };
         let Ok(head) = serde_json::from_slice::<Head>(&head) else { return false };
         head.inputs == inputs
             && head.tests_mtime_ns == size_and_time(&self.folder.join("tests")).map(|(_, time)| time)
@@ -99,7 +107,7 @@ impl Stamps {
 
     /// Reads what was rendered from what.
     pub(super) fn load(&mut self) {
-        let bytes = fs::read(self.cache.join("files.json")).unwrap_or_default();
+        let bytes = self.cache.as_ref().and_then(|cache| fs::read(cache.join("files.json")).ok()).unwrap_or_default();
         // A cache that cannot be read is an empty one.
         self.before = serde_json::from_slice(&bytes).unwrap_or_default();
     }
@@ -152,8 +160,11 @@ impl Stamps {
             source: error.into(),
         };
         let files = serde_json::to_vec(&self.now).map_err(encoding)?;
-        replace_if_different(&self.cache.join("files.json"), &files)?;
-        replace_if_different(&self.cache.join("head.json"), &serde_json::to_vec(&head).map_err(encoding)?)?;
+        let head = serde_json::to_vec(&head).map_err(encoding)?;
+        if let Some(cache) = &self.cache {
+            replace_if_different(&cache.join("files.json"), &files)?;
+            replace_if_different(&cache.join("head.json"), &head)?;
+        }
         Ok(removed)
     }
 }

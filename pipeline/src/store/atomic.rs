@@ -26,27 +26,27 @@ pub(super) fn unique_name() -> String {
 }
 
 /// Writes bytes to a file and syncs it; the file must not exist.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = File::create_new(path).map_err(StoreError::io("create", path))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;
     file.sync_all().map_err(StoreError::io("sync", path))
 }
 
 /// Syncs a folder, so that names in it survive a crash.
-pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::io("sync the folder", path))
 }
 
 /// A folder for unfinished work, cleared when it is dropped, and by any later process if this one is killed.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     folder: PathBuf,
     _lock: Flock<File>,
 }
 
 impl Stage {
     /// A new one in `tmp`.
-    pub(super) fn make(tmp: &Path) -> Result<Stage, StoreError> {
+    pub(crate) fn make(tmp: &Path) -> Result<Stage, StoreError> {
         loop {
             let folder = tmp.join(unique_name());
             fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
@@ -63,7 +63,7 @@ impl Stage {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.folder
     }
 }

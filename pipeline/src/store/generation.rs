@@ -2,7 +2,7 @@
 //! one. It must not know how a run came to it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use crate::key::{Key, ResultId};
 /// Version of the format.
 const GENERATION_VERSION: u32 = 1;
 const LEVEL: i32 = 3;
+/// Most bytes of a generation: 100,000 tests have 30 million. One that came from elsewhere may claim to have more.
+const BYTES_MAX: u64 = 1 << 29;
 
 /// What one run of an experiment stood on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,15 @@ impl Generation {
         hasher.update(&piece);
         hasher.finalize().to_hex()[..16].to_string()
     }
+
+    /// Its name and the content of its file.
+    pub fn file(&self) -> Result<(String, Vec<u8>), StoreError> {
+        let name = format!("{}-{}", file_time(&self.created), self.digest());
+        let path = Path::new(&name);
+        let json = serde_json::to_vec(self).map_err(|error| StoreError::io("encode", path)(error.into()))?;
+        let bytes = zstd::bulk::compress(&json, LEVEL).map_err(StoreError::io("compress", path))?;
+        Ok((name, bytes))
+    }
 }
 
 impl Store {
@@ -108,7 +119,8 @@ impl Store {
         let file = fs::File::open(&path).map_err(StoreError::io("open", &path))?;
         let generation: Generation =
             zstd::stream::read::Decoder::new(file).map_err(StoreError::io("read", &path)).and_then(|reader| {
-                serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| StoreError::damaged(&path, error))
+                serde_json::from_reader(io::BufReader::new(reader.take(BYTES_MAX)))
+                    .map_err(|error| StoreError::damaged(&path, error))
             })?;
         if generation.format > GENERATION_VERSION {
             return Err(StoreError::damaged(
@@ -143,12 +155,10 @@ impl Store {
         {
             return Ok(last);
         }
-        let name = format!("{}-{digest}", file_time(&generation.created));
+        let (name, bytes) = generation.file()?;
         let path = self.generations(&generation.experiment).join(format!("{name}.json.zst"));
-        let json = serde_json::to_vec(generation).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
-        let bytes = zstd::bulk::compress(&json, LEVEL).map_err(StoreError::io("compress", &path))?;
         self.prepare()?;
-        write_atomically(&self.tmp(), Path::new(&path), &bytes)?;
+        write_atomically(&self.tmp(), &path, &bytes)?;
         Ok(name)
     }
 }

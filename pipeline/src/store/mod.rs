@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use atomic::{Stage, sync_folder, write_synced};
 pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
 pub use generation::{Generation, GenerationTest};
@@ -147,7 +148,8 @@ impl Store {
         self.results().join(&name[..2]).join(name)
     }
 
-    fn manifest_path(&self, key: &Key) -> PathBuf {
+    /// File of a manifest.
+    pub fn manifest_path(&self, key: &Key) -> PathBuf {
         let name = key.to_string();
         self.root.join("manifests").join(&name[..2]).join(format!("{name}.json"))
     }
@@ -159,10 +161,16 @@ impl Store {
         }
         let path = self.root.join("format");
         if !path.exists() {
-            let bytes = format!("{{\"format\": {STORE_FORMAT}}}\n");
-            write_atomically(&self.tmp(), &path, bytes.as_bytes())?;
+            write_atomically(&self.tmp(), &path, &format_bytes())?;
         }
         Ok(())
+    }
+
+    /// A folder for unfinished work, on the same file system; makes the store if it is not there.
+    pub(crate) fn stage(&self) -> Result<Stage, StoreError> {
+        self.prepare()?;
+        atomic::clear_abandoned(&self.tmp())?;
+        Stage::make(&self.tmp())
     }
 
     /// The record of a repetition, checked against the name of its folder.
@@ -215,6 +223,11 @@ impl Store {
         ids.sort();
         Ok(ids)
     }
+}
+
+/// Content of the file `format`.
+pub(crate) fn format_bytes() -> Vec<u8> {
+    format!("{{\"format\": {STORE_FORMAT}}}\n").into_bytes()
 }
 
 /// Folders in a folder; none if it is not there.

@@ -1,0 +1,87 @@
+//! Under which terms an archive may be used, and how it is cited: `LICENSE` and `CITATION.cff`. Files of these
+//! names beside the experiment are taken as they are. It must not know results.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use super::ArchiveError;
+use crate::experiment::Experiment;
+
+/// Names under which a licence may lie beside an experiment.
+const LICENSE_FILES: [&str; 4] = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING"];
+/// Most bytes of either file.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// The terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct License {
+    /// Its identifier in the SPDX list, if it was given.
+    pub spdx: Option<String>,
+    /// Its text.
+    pub text: String,
+    /// Whether there is any: without one, nobody may use the archive.
+    pub given: bool,
+}
+
+impl License {
+    /// The licence that is named, and that lies beside the experiment.
+    ///
+    /// # Errors
+    /// A name that is no SPDX identifier.
+    pub fn find(named: Option<&str>, beside: &Path) -> Result<License, ArchiveError> {
+        if let Some(name) = named {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+');
+            if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+                return Err(ArchiveError::unfit(
+                    format!("under the licence '{name}'"),
+                    "name it as the SPDX list does, such as CC-BY-4.0",
+                ));
+            }
+        }
+        let spdx = named.map(String::from);
+        for name in LICENSE_FILES {
+            if let Some(text) = beside_experiment(&beside.join(name))? {
+                return Ok(License { spdx, text, given: true });
+            }
+        }
+        let text = match &spdx {
+            Some(spdx) => format!("SPDX-License-Identifier: {spdx}\n\nhttps://spdx.org/licenses/{spdx}.html\n"),
+            None => "No licence was given with these results; ask their authors before using them.\n".to_string(),
+        };
+        let given = spdx.is_some();
+        Ok(License { spdx, text, given })
+    }
+}
+
+fn beside_experiment(path: &Path) -> Result<Option<String>, ArchiveError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(ArchiveError::io("open", path))?;
+    file.take(BYTES_MAX).read_to_string(&mut text).map_err(ArchiveError::io("read", path))?;
+    Ok(Some(text))
+}
+
+/// `CITATION.cff` (Citation File Format 1.2.0): the one beside the experiment, or one made from what it says.
+pub fn citation(experiment: &Experiment, license: &License, date: &str, beside: &Path) -> Result<String, ArchiveError> {
+    if let Some(text) = beside_experiment(&beside.join("CITATION.cff"))? {
+        return Ok(text);
+    }
+    // A string of JSON is one of YAML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut out = String::from("cff-version: 1.2.0\nmessage: \"If you use these results, please cite them.\"\n");
+    out.push_str(&format!("type: dataset\ntitle: {}\nauthors:\n", quoted(&experiment.title)));
+    for author in &experiment.authors {
+        out.push_str(&format!("  - name: {}\n", quoted(author)));
+    }
+    if experiment.authors.is_empty() {
+        out.push_str(&format!("  - name: {}\n", quoted(&format!("The authors of {}", experiment.name))));
+    }
+    if let Some(spdx) = &license.spdx {
+        out.push_str(&format!("license: {spdx}\n"));
+    }
+    out.push_str(&format!("date-released: {date}\n"));
+    Ok(out)
+}

@@ -1,0 +1,249 @@
+//! What goes into an archive: of an experiment and its store, what one generation's report uses, and nothing
+//! else. Reads the store and renders the report; it must not know how archives are written.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host_setup::facts::{Component, Facts};
+use rayon::prelude::*;
+
+use super::bag::{self, Piece};
+use super::citation::{self, License};
+use super::description::Description;
+use super::metadata::{self, About, METADATA};
+use super::{ArchiveError, programs, write};
+use crate::key::{Key, ResultId};
+use crate::report;
+use crate::store::{Generation, Record, StoreError};
+use crate::workspace::Workspace;
+
+/// Files of a result.
+pub(super) const RESULT_FILES: [&str; 3] = ["log.zst", "record.json", "samples.parquet"];
+
+/// What is asked of a new archive.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The file to write.
+    pub out: &'a Path,
+    /// The terms.
+    pub license: &'a License,
+    /// Whether the measured programs themselves go in.
+    pub with_components: bool,
+}
+
+/// An archive that was made.
+#[derive(Debug)]
+pub struct Archived {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Repetitions in it.
+    pub results: usize,
+    /// Tests that they are of.
+    pub tests: usize,
+    /// Measured programs that were asked for and are not on this machine any more.
+    pub missing: Vec<String>,
+}
+
+/// Writes the archive of a generation.
+pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -> Result<Archived, ArchiveError> {
+    let generation = of_the_experiment(workspace, generation);
+    let records = records(workspace, &generation)?;
+    if records.is_empty() {
+        return Err(ArchiveError::unfit(
+            &workspace.experiment.name,
+            "nothing of it is stored; `septet run` measures it",
+        ));
+    }
+    let mut pieces = store_pieces(workspace, &generation, &records)?;
+    pieces.extend(derived(&records)?);
+    let mut missing = Vec::new();
+    if wanted.with_components {
+        let found = programs::find(&components(&records));
+        pieces.extend(found.pieces);
+        missing = found.missing;
+    }
+    let rendered = tempfile::tempdir().map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
+    let folder = rendered.path().join("report");
+    report::write_apart(workspace, &generation, &folder)?;
+    for name in files_below(&folder)? {
+        pieces.push(Piece::copy(format!("report/{name}"), folder.join(&name)));
+    }
+    let tests = records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<_>>().len();
+    pieces.extend(front_matter(workspace, &generation, wanted.license, (records.len(), tests), &pieces)?);
+    pieces.sort_by(|a, b| a.name.cmp(&b.name));
+    let digests = bag::digest_pieces(&pieces)?;
+    let info = [
+        ("Bag-Software-Agent", format!("septet {}", env!("CARGO_PKG_VERSION"))),
+        ("Bagging-Date", metadata::day(&generation.created).to_string()),
+        ("External-Description", workspace.experiment.title.clone()),
+    ];
+    let tags = bag::tags(&pieces, &digests, &info);
+    let bytes = write::write(wanted.out, workspace.experiment.name.as_str(), &tags, &pieces)?;
+    Ok(Archived { bytes, results: records.len(), tests, missing })
+}
+
+/// The generation without tests that the experiment has no more: reports do not see them.
+fn of_the_experiment(workspace: &Workspace, generation: &Generation) -> Generation {
+    let names: HashSet<String> = workspace.tests().iter().map(|test| test.tuple.to_string()).collect();
+    let mut generation = generation.clone();
+    generation.tests.retain(|test| names.contains(&test.name));
+    generation
+}
+
+/// The records of a generation, by id, each once.
+fn records(workspace: &Workspace, generation: &Generation) -> Result<Vec<(ResultId, Record)>, StoreError> {
+    let ids: BTreeSet<ResultId> = generation.tests.iter().flat_map(|test| test.repetitions.iter().copied()).collect();
+    let ids: Vec<ResultId> = ids.into_iter().collect();
+    ids.par_iter().map(|id| Ok((*id, workspace.store.record(id)?))).collect()
+}
+
+/// The results, their manifests and the generation, laid out as a store.
+fn store_pieces(
+    workspace: &Workspace,
+    generation: &Generation,
+    records: &[(ResultId, Record)],
+) -> Result<Vec<Piece>, ArchiveError> {
+    let store = &workspace.store;
+    let mut pieces = vec![Piece::new("store/format", crate::store::format_bytes())];
+    for (id, record) in records {
+        let folder = store.result_folder(id);
+        // What is damaged here must not be given away.
+        for name in ["samples.parquet", "log.zst"] {
+            store.file(id, record, name)?;
+        }
+        let shelf = &id.to_string()[..2];
+        let copies =
+            RESULT_FILES.map(|name| Piece::copy(format!("store/results/{shelf}/{id}/{name}"), folder.join(name)));
+        pieces.extend(copies);
+    }
+    let keys: BTreeSet<Key> = records.iter().map(|(_, record)| record.key).collect();
+    for key in keys {
+        if store.manifest(&key)?.is_none() {
+            return Err(ArchiveError::unfit(
+                &workspace.experiment.name,
+                format!("the manifest of key {} is missing; `septet store verify` says what to run again", key.short()),
+            ));
+        }
+        let shelf = &key.to_string()[..2];
+        pieces.push(Piece::copy(format!("store/manifests/{shelf}/{key}.json"), store.manifest_path(&key)));
+    }
+    let (name, bytes) = generation.file()?;
+    pieces.push(Piece::new(format!("store/generations/{}/{name}.json.zst", generation.experiment), bytes));
+    Ok(pieces)
+}
+
+/// What is written once for readers although every record has it: hosts and components, each distinct one.
+pub(super) fn derived(records: &[(ResultId, Record)]) -> Result<Vec<Piece>, ArchiveError> {
+    let mut ordered: Vec<&(ResultId, Record)> = records.iter().collect();
+    ordered.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
+    let mut hosts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for (_, record) in ordered {
+        // What changes from minute to minute makes no other host.
+        let mut lasting: Facts = record.host.clone();
+        (lasting.aside.uptime_s, lasting.aside.load_1m) = (0.0, 0.0);
+        hosts.entry(short_digest(&json(&lasting)?)).or_insert(json(&record.host)?);
+    }
+    let mut pieces: Vec<Piece> =
+        hosts.into_iter().map(|(digest, bytes)| Piece::new(format!("facts/{digest}.json"), bytes)).collect();
+    for component in components(records) {
+        pieces.push(Piece::new(format!("components/{}.json", programs::folder(component)), json(component)?));
+    }
+    Ok(pieces)
+}
+
+/// Every distinct component, in order of name and digest.
+fn components(records: &[(ResultId, Record)]) -> Vec<&Component> {
+    let all = records.iter().flat_map(|(_, record)| &record.host.components);
+    all.map(|component| ((&component.name, &component.digest), component))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+        .collect()
+}
+
+fn short_digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..12].to_string()
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ArchiveError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| ArchiveError::unfit("a description", error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// What a reader meets first.
+fn front_matter(
+    workspace: &Workspace,
+    generation: &Generation,
+    license: &License,
+    counts: (usize, usize),
+    others: &[Piece],
+) -> Result<Vec<Piece>, ArchiveError> {
+    let experiment = &workspace.experiment;
+    let beside = match workspace.file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = workspace.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    if !file.chars().all(plain) {
+        return Err(ArchiveError::unfit(
+            format!("'{file}'"),
+            "rename it: only letters, digits, '.', '_', '-' and '+' are read everywhere",
+        ));
+    }
+    let text = fs::read(&workspace.file).map_err(ArchiveError::io("read", &workspace.file))?;
+    let (name, _) = generation.file()?;
+    let mut pieces = vec![
+        Piece::new(format!("experiment/{file}"), text),
+        Piece::new("septet.json", json(&Description::new(experiment.name.as_str(), &file, &name))?),
+        Piece::new("README.md", readme(experiment.name.as_str(), &experiment.title, &file)),
+        Piece::new("LICENSE", license.text.clone()),
+        Piece::new(
+            "CITATION.cff",
+            citation::citation(experiment, license, metadata::day(&generation.created), beside)?,
+        ),
+    ];
+    let mut names: Vec<&str> = pieces.iter().chain(others).map(|piece| piece.name.as_str()).collect();
+    names.sort_unstable();
+    let about = About { experiment, file: &file, license, created: &generation.created, counts, names: &names };
+    let described = json(&metadata::metadata(&about))?;
+    pieces.push(Piece::new(METADATA, described));
+    Ok(pieces)
+}
+
+fn readme(name: &str, title: &str, file: &str) -> String {
+    format!(
+        "# {title}\n\n\
+         Results of a network-performance experiment, measured and archived by septet.\n\n\
+         - `report/index.html`: the report; `report/figures` and `report/tables` have the data of each as CSV.\n\
+         - `experiment/{file}`: what was measured, and what is made of it.\n\
+         - `store/results/XX/ID/`: one folder a repetition. `record.json` says what was measured, under which\n  \
+           conditions, and what came out; `samples.parquet` has every raw sample (pandas, DuckDB and R open it);\n  \
+           `log.zst` is what was said meanwhile.\n\
+         - `store/manifests/XX/KEY.json`: all that could change the measurements of that key.\n\
+         - `facts`, `components`: the hosts, and the software by content.\n\n\
+         Check it with any BagIt tool (the folder above this one is the bag), or, also deriving every number and every\n\
+         page again from the raw samples, with `septet archive verify {name}.tar.zst`. In DuckDB:\n\n    \
+         SELECT source, sum(packets) FROM read_parquet('store/results/*/*/samples.parquet') GROUP BY source;\n"
+    )
+}
+
+/// Names of all files below a folder, with `/`, sorted.
+pub(super) fn files_below(folder: &Path) -> Result<Vec<String>, ArchiveError> {
+    let mut names = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let listed = folder.join(&below);
+        for entry in fs::read_dir(&listed).map_err(ArchiveError::io("list", &listed))? {
+            let entry = entry.map_err(ArchiveError::io("list", &listed))?;
+            let name = below.join(entry.file_name());
+            match entry.file_type().map_err(ArchiveError::io("look at", &entry.path()))?.is_dir() {
+                true => open.push(name),
+                false => names.push(name.to_string_lossy().into_owned()),
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
+}

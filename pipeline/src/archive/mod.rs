@@ -1,0 +1,105 @@
+//! Archives: one file that holds an experiment, every raw sample, manifest and record that its report uses,
+//! and the report, and that proves itself: a BagIt bag (RFC 8493) whose payload is an RO-Crate 1.1. It must
+//! not know how anything was measured.
+//!
+//! ```text
+//! NAME/                             the bag, as tar with only plain files, in zstd
+//!   bagit.txt bag-info.txt manifest-sha256.txt tagmanifest-sha256.txt
+//!   data/
+//!     ro-crate-metadata.json        what this is, for people who know nothing of septet
+//!     septet.json                   what this is, for septet: [`Description`]
+//!     README.md LICENSE CITATION.cff
+//!     experiment/FILE               the experiment
+//!     store/                        a store with what the report uses and nothing else
+//!     facts/DIGEST.json             each host that was measured on
+//!     components/NAME-DIGEST.json   each piece of software that was measured
+//!     components/NAME-DIGEST/FILE   its programs, where they were asked for
+//!     report/                       the report
+//! ```
+
+mod bag;
+mod citation;
+mod contents;
+mod description;
+mod import;
+mod metadata;
+mod origin;
+mod programs;
+mod proof;
+mod unpack;
+mod verify;
+mod write;
+
+use std::io;
+use std::path::Path;
+
+pub use citation::License;
+pub use contents::{Archived, Wanted, create};
+pub use description::{ARCHIVE_FORMAT, Description};
+pub use import::{Imported, import};
+pub use origin::Origin;
+pub use unpack::Limits;
+pub use verify::{Compared, Opened, Verified, open, verify};
+
+use crate::report::ReportError;
+use crate::store::StoreError;
+use crate::workspace::WorkspaceError;
+
+/// Why an archive could not be made, read or believed.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The system refused.
+    #[error("failed to {doing} {path}: {source}")]
+    Io {
+        /// Completes "failed to ... PATH".
+        doing: &'static str,
+        /// What was touched.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It is not what an archive may be; nothing of it was used.
+    #[error("failed to open the archive {path}: {reason}; nothing of it was used")]
+    Refused {
+        /// The archive.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its contents are not what they say; nothing of it was imported.
+    #[error("failed to import {path}: {}", differences.join("; "))]
+    Differs {
+        /// The archive.
+        path: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// What should be archived cannot be.
+    #[error("failed to archive {what}: {reason}")]
+    Unfit {
+        /// What.
+        what: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The experiment.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl ArchiveError {
+    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
+        let path = path.display().to_string();
+        move |source| ArchiveError::Io { doing, path, source }
+    }
+
+    fn unfit(what: impl ToString, reason: impl ToString) -> ArchiveError {
+        ArchiveError::Unfit { what: what.to_string(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,250 @@
+//! What the contents of an archive prove about each other: results, manifests and the generation are of the
+//! same tests, samples give the summaries that records say, and nothing is there that nobody uses. It must not
+//! know how archives are packed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rayon::prelude::*;
+use results::accounting::check_totals;
+use results::axes::Dimension;
+use results::dataset::{RawStream, read_parquet};
+use results::flags::Flag;
+use results::reduce::{Window, reduce};
+use results::summary::REDUCTION_VERSION;
+use wire::Role;
+
+use super::ArchiveError;
+use super::bag::Content;
+use super::contents::{RESULT_FILES, derived, files_below};
+use super::description::Description;
+use crate::conditions::{protocol_section, test_section};
+use crate::key::ResultId;
+use crate::store::{Generation, Record, Status, Store};
+use crate::workspace::Workspace;
+
+/// The records of the generation, and all that is wrong with what is there.
+pub fn records(
+    workspace: &Workspace,
+    generation: &Generation,
+    description: &Description,
+) -> Result<(Vec<(ResultId, Record)>, Vec<String>), ArchiveError> {
+    let store = &workspace.store;
+    let mut wrong = Vec::new();
+    if !description.generation.ends_with(&format!("-{}", generation.digest())) {
+        wrong.push(format!("the generation {} does not have the digest of its name", description.generation));
+    }
+    let mut wanted: BTreeMap<ResultId, (&str, Option<crate::key::Key>)> = BTreeMap::new();
+    for test in &generation.tests {
+        for id in &test.repetitions {
+            if wanted.insert(*id, (&test.name, test.key)).is_some_and(|(other, _)| other != test.name) {
+                wrong.push(format!("result {} is of two tests in the generation", id.short()));
+            }
+        }
+    }
+    let read: Vec<Result<Record, String>> = wanted
+        .par_iter()
+        .map(|(id, (name, key))| {
+            let record = store.record(id).map_err(|error| error.to_string())?;
+            of_its_test(store, id, &record, name, *key)?;
+            Ok(record)
+        })
+        .collect();
+    let mut records = Vec::with_capacity(read.len());
+    for (id, record) in wanted.keys().zip(read) {
+        match record {
+            Ok(record) => records.push((*id, record)),
+            Err(reason) => wrong.push(reason),
+        }
+    }
+    wrong.extend(twins(&records));
+    wrong.extend(strangers(store, generation, description, &records)?);
+    Ok((records, wrong))
+}
+
+/// Whether a result is of the test that the generation says, under the key that its manifest has.
+fn of_its_test(
+    store: &Store,
+    id: &ResultId,
+    record: &Record,
+    name: &str,
+    key: Option<crate::key::Key>,
+) -> Result<(), String> {
+    let short = id.short();
+    if record.test != name || record.tuple.to_string() != name {
+        return Err(format!("result {short} is of {}, and is listed under {name}", record.test));
+    }
+    if Some(record.key) != key {
+        return Err(format!(
+            "result {short} of {name} has the key {}, and is listed under another",
+            record.key.short()
+        ));
+    }
+    let names: Vec<&str> = record.files.keys().map(String::as_str).collect();
+    if names != ["log.zst", "samples.parquet"] {
+        return Err(format!("the record of result {short} of {name} names the files {}", names.join(", ")));
+    }
+    for file in names {
+        store.file(id, record, file).map_err(|error| format!("result {short} of {name}: {error}"))?;
+    }
+    let manifest = store.manifest(&record.key).map_err(|error| error.to_string())?;
+    let Some(manifest) = manifest else {
+        return Err(format!("the manifest of key {} of {name} is missing", record.key.short()));
+    };
+    let says = |section: &str, made: crate::manifest::Section| manifest.sections.get(section) == Some(&made);
+    if !says("test", test_section(&record.tuple)) || !says("protocol", protocol_section(&record.times)) {
+        return Err(format!("the manifest of key {} is of another test than {name}", record.key.short()));
+    }
+    Ok(())
+}
+
+/// Results that have the same raw samples: one of them has another one's.
+fn twins(records: &[(ResultId, Record)]) -> Vec<String> {
+    let mut seen: HashMap<&str, &(ResultId, Record)> = HashMap::new();
+    let mut wrong = Vec::new();
+    // Repetitions in which nothing moved may well have equal samples, and do not count.
+    for pair in records.iter().filter(|(_, record)| record.is_valid()) {
+        let Some(digest) = pair.1.files.get("samples.parquet") else { continue };
+        if let Some((other, theirs)) = seen.insert(&digest.blake3, pair) {
+            wrong.push(format!(
+                "results {} of {} and {} of {} have the same samples: one of them has those of another",
+                other.short(),
+                theirs.test,
+                pair.0.short(),
+                pair.1.test
+            ));
+        }
+    }
+    wrong
+}
+
+/// Files of the payload that are not made of the results, or that nothing uses.
+fn strangers(
+    store: &Store,
+    generation: &Generation,
+    description: &Description,
+    records: &[(ResultId, Record)],
+) -> Result<Vec<String>, ArchiveError> {
+    let root = store.root();
+    let payload = root.parent().unwrap_or(root);
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for (id, record) in records {
+        let (id, key) = (id.to_string(), record.key.to_string());
+        known.extend(RESULT_FILES.iter().map(|file| format!("store/results/{}/{id}/{file}", &id[..2])));
+        known.insert(format!("store/manifests/{}/{key}.json", &key[..2]));
+    }
+    known.insert("store/format".to_string());
+    known.insert(format!("store/generations/{}/{}.json.zst", generation.experiment, description.generation));
+    known.insert(format!("experiment/{}", description.file));
+    for name in ["ro-crate-metadata.json", "septet.json", "README.md", "LICENSE", "CITATION.cff"] {
+        known.insert(name.to_string());
+    }
+    let mut wrong = Vec::new();
+    let mut folders: Vec<String> = Vec::new();
+    for piece in derived(records)? {
+        let Content::Bytes(bytes) = piece.content else { continue };
+        let path = payload.join(&piece.name);
+        match std::fs::read(&path) {
+            Ok(found) if found == bytes => {}
+            Ok(_) => wrong.push(format!("{} is not what the records say", piece.name)),
+            Err(_) => wrong.push(format!("{} is missing", piece.name)),
+        }
+        folders.extend(piece.name.strip_suffix(".json").map(|folder| format!("{folder}/")));
+        known.insert(piece.name);
+    }
+    for name in files_below(payload)? {
+        let expected = known.contains(&name)
+            || name.starts_with("report/")
+            || folders.iter().any(|folder| folder.starts_with("components/") && name.starts_with(folder));
+        if !expected {
+            wrong.push(format!("{name} is of nothing that the report uses"));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Every result whose summary is not what its raw samples give, by the reduction of this program.
+pub fn summaries(workspace: &Workspace, records: &[(ResultId, Record)]) -> Vec<String> {
+    let wrong = |(id, record): &(ResultId, Record)| {
+        let reason = summary(&workspace.store, id, record).err()?;
+        Some(format!("result {} of {}: {reason}", id.short(), record.test))
+    };
+    records.par_iter().filter_map(wrong).collect()
+}
+
+fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> {
+    let bytes = store.file(id, record, "samples.parquet").map_err(|error| error.to_string())?;
+    let streams = read_parquet(&bytes).map_err(|error| format!("failed to {error}"))?;
+    if matches!(record.status, Status::Failed { .. }) {
+        return Ok(());
+    }
+    of_these_parties(&streams, record)?;
+    if record.reduction_version != REDUCTION_VERSION {
+        return Ok(());
+    }
+    let Record { times, interval_ns, .. } = record;
+    let window = Window { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
+    let again = reduce(&streams, &window, &record.tuple);
+    if again != record.reduction {
+        let differs =
+            again.values.iter().find(|(quantity, value)| record.reduction.values.get(quantity) != Some(value));
+        return Err(match differs {
+            Some((quantity, value)) => format!(
+                "its samples give {quantity:?} = {value}, its record says {}",
+                record.reduction.values.get(quantity).map_or("nothing".to_string(), f64::to_string)
+            ),
+            None => "its samples do not give what its record says".to_string(),
+        });
+    }
+    if record.is_valid() {
+        let missing = again.flags.iter().find(|flag| !record.flags.contains(flag));
+        if missing.is_some() || record.flags.iter().any(|flag| flag.suspect()) {
+            return Err("it counts as valid although its samples raise a doubt".to_string());
+        }
+        balanced(record)?;
+    }
+    Ok(())
+}
+
+/// Whether the samples are those of the generators whose counts are in the record.
+fn of_these_parties(streams: &[RawStream], record: &Record) -> Result<(), String> {
+    let told: BTreeMap<&str, Role> =
+        record.evidence.parties.iter().map(|(name, party)| (name.as_str(), party.role)).collect();
+    let found: BTreeMap<&str, Role> = streams.iter().map(|stream| (stream.source.as_str(), stream.role)).collect();
+    if told != found {
+        return Err("its samples are of other processes than its record says: samples of another test".to_string());
+    }
+    for stream in streams {
+        let Some(party) = record.evidence.parties.get(&stream.source) else { continue };
+        let counted: u64 = stream.intervals.iter().map(|interval| u64::from(interval.packets)).sum();
+        let totals = &party.totals;
+        let expected = if stream.role == Role::Send { totals.sent } else { totals.received };
+        let timed = stream.rtts.len() as u64;
+        // The drain after the last interval is in the totals only.
+        if counted > expected || stream.role == Role::Client && timed != totals.rtt_samples {
+            return Err(format!(
+                "the samples of {} count {counted} packets, its record {expected}: samples of another test",
+                stream.source
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether each pair's two independent counts agree.
+fn balanced(record: &Record) -> Result<(), String> {
+    let (source, sink) = match record.tuple.dimension {
+        Dimension::Throughput => ("send", "receive"),
+        Dimension::Latency => ("client", "server"),
+    };
+    let parties = &record.evidence.parties;
+    for pair in 0..record.tuple.pairs.get() {
+        let of = |role: &str| parties.get(&format!("{role}-{pair}")).map(|party| &party.totals);
+        let (Some(source), Some(sink)) = (of(source), of(sink)) else {
+            return Err(format!("it counts as valid without the counts of pair {pair}"));
+        };
+        if check_totals(record.tuple.dimension, source, sink).contains(&Flag::AccountingMismatch) {
+            return Err(format!("it counts as valid although the two counts of pair {pair} disagree"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! Whether an archive is what it says, at three levels: digests and keys; summaries, derived again from the raw
+//! samples; pages, rendered again. Works on a copy in a temporary folder; needs no store, host or network. It
+//! must not know how archives are made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use reports::templates::RENDERER_VERSION;
+use results::summary::REDUCTION_VERSION;
+
+use super::bag::{self, PAYLOAD};
+use super::contents::files_below;
+use super::description::{ARCHIVE_FORMAT, Description, Renderer};
+use super::unpack::{Limits, refused, unpack};
+use super::{ArchiveError, proof};
+use crate::key::ResultId;
+use crate::report;
+use crate::store::{Generation, Record};
+use crate::workspace::Workspace;
+
+/// Most bytes of `septet.json`.
+const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
+
+/// An archive unpacked into a temporary folder, which goes when this does.
+#[derive(Debug)]
+pub struct Opened {
+    /// The archive.
+    pub archive: PathBuf,
+    /// What it says of itself.
+    pub description: Description,
+    /// BLAKE3 of its list of digests: the same for the same contents, however they are packed. 16 digits.
+    pub digest: String,
+    pub(super) workspace: Workspace,
+    pub(super) generation: Generation,
+    pub(super) records: Vec<(ResultId, Record)>,
+    bag: PathBuf,
+    differences: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+/// How far something was compared, and what differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// So many, all equal.
+    Equal(usize),
+    /// What differs, in words.
+    Differs(Vec<String>),
+    /// Not compared, and why; nothing is known to be wrong.
+    Unknown(String),
+}
+
+impl Compared {
+    fn of(count: usize, differences: Vec<String>) -> Compared {
+        if differences.is_empty() { Compared::Equal(count) } else { Compared::Differs(differences) }
+    }
+
+    /// Whether something differs.
+    pub fn differs(&self) -> bool {
+        matches!(self, Compared::Differs(_))
+    }
+}
+
+/// What the three levels found.
+#[derive(Debug)]
+pub struct Verified {
+    /// Files, by their digests; names, keys, and what belongs to what.
+    pub digests: Compared,
+    /// Summaries, derived again from the raw samples.
+    pub summaries: Compared,
+    /// Pages, rendered again.
+    pub pages: Compared,
+    /// Bytes of the payload.
+    pub bytes: u64,
+    /// Repetitions.
+    pub results: usize,
+    /// Tests that they are of.
+    pub tests: usize,
+}
+
+impl Verified {
+    /// The highest level at which all is equal, with those below it: 0 to 3.
+    pub fn level(&self) -> u8 {
+        let levels = [&self.digests, &self.summaries, &self.pages];
+        levels.iter().take_while(|level| matches!(level, Compared::Equal(_))).count() as u8
+    }
+
+    /// Whether something differs.
+    pub fn differs(&self) -> bool {
+        [&self.digests, &self.summaries, &self.pages].iter().any(|level| level.differs())
+    }
+}
+
+/// Unpacks an archive and reads what it holds, checking every digest.
+///
+/// # Errors
+/// One that is hostile, of a newer format, or so damaged that nothing can be compared.
+pub fn open(archive: &Path, limits: Limits) -> Result<Opened, ArchiveError> {
+    let folder = tempfile::Builder::new().prefix("septet-archive.").tempdir();
+    let folder = folder.map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
+    let name = unpack(archive, folder.path(), limits)?;
+    let bag = folder.path().join(&name);
+    let names = files_below(&bag)?;
+    let paths: Vec<PathBuf> = names.iter().map(|name| bag.join(name)).collect();
+    let found: BTreeMap<_, _> = names.into_iter().zip(bag::digest_files(&paths)?).collect();
+    let manifest = bag.join(bag::MANIFEST);
+    let listed = fs::read(&manifest).map_err(|_| refused(archive, format!("it has no {}", bag::MANIFEST)))?;
+    let digest = blake3::hash(&listed).to_hex()[..16].to_string();
+    let mut differences = bag::differences(&bag, &found)?;
+
+    let payload = bag.join(PAYLOAD);
+    let description = description(archive, &payload.join("septet.json"))?;
+    let told = |error: &dyn std::fmt::Display| {
+        let hidden = error.to_string().replace(&format!("{}/", bag.display()), "");
+        let before = if differences.is_empty() { String::new() } else { format!("{}; ", differences.join("; ")) };
+        refused(archive, format!("{before}{}", hidden.trim_end()))
+    };
+    let file = payload.join("experiment").join(&description.file);
+    let workspace = Workspace::load(&file, Some(&payload.join("store"))).map_err(|error| told(&error))?;
+    if workspace.experiment.name.as_str() != description.experiment || name != description.experiment {
+        return Err(refused(archive, "its folder, its description and its experiment have different names"));
+    }
+    let generation =
+        workspace.store.generation(&description.experiment, &description.generation).map_err(|error| told(&error))?;
+    let (records, wrong) = proof::records(&workspace, &generation, &description)?;
+    // What is known to differ by its digest need not be told again as what follows from it.
+    if differences.is_empty() {
+        differences = wrong;
+    }
+    let differences = differences.into_iter().map(|text| text.replace(&format!("{}/", bag.display()), "")).collect();
+    Ok(Opened {
+        archive: archive.to_path_buf(),
+        description,
+        digest,
+        workspace,
+        generation,
+        records,
+        bag,
+        differences,
+        _folder: folder,
+    })
+}
+
+fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        format: u32,
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(DESCRIPTION_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| refused(archive, format!("its septet.json cannot be read: {error}")))?;
+    let wrong = |error: serde_json::Error| refused(archive, format!("its septet.json is none: {error}"));
+    let versioned: Versioned = serde_json::from_slice(&bytes).map_err(wrong)?;
+    if versioned.format > ARCHIVE_FORMAT {
+        let reason =
+            format!("it has format {}, this septet reads up to {ARCHIVE_FORMAT}; use a newer septet", versioned.format);
+        return Err(refused(archive, reason));
+    }
+    let description: Description = serde_json::from_slice(&bytes).map_err(wrong)?;
+    for name in [&description.file, &description.generation, &description.experiment] {
+        if name.is_empty() || name == ".." || name == "." || name.contains('/') {
+            return Err(refused(
+                archive,
+                format!("its septet.json has the name '{}', which is none", name.escape_debug()),
+            ));
+        }
+    }
+    Ok(description)
+}
+
+/// Compares at all levels.
+pub fn verify(opened: &Opened) -> Result<Verified, ArchiveError> {
+    let payload = opened.bag.join(PAYLOAD);
+    let names = files_below(&payload)?;
+    let sizes = names.iter().map(|name| fs::metadata(payload.join(name)).map(|meta| meta.len()));
+    let bytes = sizes.sum::<io::Result<u64>>().map_err(ArchiveError::io("look at", &payload))?;
+    let tests: BTreeSet<&str> = opened.records.iter().map(|(_, record)| record.test.as_str()).collect();
+    let digests = digests(opened, names.len());
+    // What is not what it says by its digests is not worth deriving anything from.
+    let (summaries, pages) = match digests.differs() {
+        true => {
+            let reason = || Compared::Unknown("not compared, since the contents are not what they say".to_string());
+            (reason(), reason())
+        }
+        false => (summaries(opened), pages(opened, &payload)?),
+    };
+    Ok(Verified { digests, summaries, pages, bytes, results: opened.records.len(), tests: tests.len() })
+}
+
+/// What is not what it says; `files` were looked at.
+pub(super) fn digests(opened: &Opened, files: usize) -> Compared {
+    Compared::of(files, opened.differences.clone())
+}
+
+pub(super) fn summaries(opened: &Opened) -> Compared {
+    let differences = proof::summaries(&opened.workspace, &opened.records);
+    let older = opened.records.iter().filter(|(_, record)| record.reduction_version != REDUCTION_VERSION).count();
+    if differences.is_empty() && older > 0 {
+        let version = opened.records.iter().map(|(_, record)| record.reduction_version).min().unwrap_or(0);
+        return Compared::Unknown(format!(
+            "{older} of {} were reduced by version {version}, here it is {REDUCTION_VERSION}: reduction differs; the others are equal",
+            opened.records.len()
+        ));
+    }
+    Compared::of(opened.records.len(), differences)
+}
+
+fn pages(opened: &Opened, payload: &Path) -> Result<Compared, ArchiveError> {
+    let theirs = &opened.description.renderer;
+    if *theirs != Renderer::here() {
+        return Ok(Compared::Unknown(format!(
+            "renderer differs (version {} there, {RENDERER_VERSION} here{})",
+            theirs.version,
+            if theirs.version == RENDERER_VERSION { ", other templates" } else { "" }
+        )));
+    }
+    if opened.description.reduction_version != REDUCTION_VERSION {
+        return Ok(Compared::Unknown("reduction differs, so that pages do".to_string()));
+    }
+    let rendered = tempfile::tempdir().map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
+    let folder = rendered.path().join("report");
+    report::write_apart(&opened.workspace, &opened.generation, &folder)?;
+    let kept = payload.join("report");
+    let (now, then) = (files_below(&folder)?, files_below(&kept)?);
+    let all: BTreeSet<&String> = now.iter().chain(&then).collect();
+    let count = all.len();
+    let mut differences = Vec::new();
+    for name in all {
+        let of = |folder: &Path| match fs::read(folder.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(ArchiveError::io("read", &folder.join(name))(error)),
+        };
+        match (of(&kept)?, of(&folder)?) {
+            (Some(then), Some(now)) if then == now => {}
+            (Some(then), Some(now)) => differences.push(format!("report/{name} differs {}", place(&then, &now))),
+            (Some(_), None) => differences.push(format!("report/{name} is not made of these results")),
+            (None, _) => differences.push(format!("report/{name} is missing")),
+        }
+    }
+    Ok(Compared::of(count, differences))
+}
+
+/// Where two contents begin to differ.
+fn place(a: &[u8], b: &[u8]) -> String {
+    let at = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()));
+    let line = 1 + a[..at].iter().filter(|byte| **byte == b'\n').count();
+    format!("from byte {at} on, in line {line}")
+}

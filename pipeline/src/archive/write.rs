@@ -1,0 +1,89 @@
+//! Writes the one file: tar of plain files in a given order, in zstd. Nothing of this machine gets into it: no
+//! time, owner, mode or order of its folders. It must not know what the files are.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::ArchiveError;
+use super::bag::{self, Content, Piece};
+
+/// Most of an archive is compressed already; more effort finds nothing.
+const LEVEL: i32 = 3;
+
+/// Writes an archive, whole or not at all; the number of its bytes.
+pub fn write(out: &Path, name: &str, tags: &[(&'static str, Vec<u8>)], pieces: &[Piece]) -> Result<u64, ArchiveError> {
+    let parent = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let staged = tempfile::Builder::new()
+        .prefix(".septet-archive.")
+        .tempfile_in(parent)
+        .map_err(ArchiveError::io("write an archive into", parent))?;
+    let writing = || ArchiveError::io("write", out);
+    let encoder = zstd::stream::write::Encoder::new(BufWriter::with_capacity(1 << 20, staged.as_file()), LEVEL);
+    let mut encoder = encoder.map_err(writing())?;
+    encoder.include_checksum(true).map_err(writing())?;
+    let mut tar = tar::Builder::new(encoder);
+    for (tag, bytes) in tags {
+        append(&mut tar, &format!("{name}/{tag}"), bytes.len() as u64, &mut &bytes[..])?;
+    }
+    for piece in pieces {
+        let path = format!("{name}/{}/{}", bag::PAYLOAD, piece.name);
+        match &piece.content {
+            Content::Bytes(bytes) => append(&mut tar, &path, bytes.len() as u64, &mut &bytes[..])?,
+            Content::File(file) => {
+                let mut open = File::open(file).map_err(ArchiveError::io("open", file))?;
+                let len = open.metadata().map_err(ArchiveError::io("look at", file))?.len();
+                append(&mut tar, &path, len, &mut open)?;
+            }
+        }
+    }
+    let mut buffered = tar.into_inner().and_then(|encoder| encoder.finish()).map_err(writing())?;
+    buffered.flush().and_then(|()| staged.as_file().sync_all()).map_err(writing())?;
+    drop(buffered);
+    let len = staged.as_file().metadata().map_err(writing())?.len();
+    // Temporary files are their owner's alone; an archive is made to be given away.
+    staged.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(writing())?;
+    staged.persist(out).map_err(|error| writing()(error.error))?;
+    Ok(len)
+}
+
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    path: &str,
+    len: u64,
+    content: &mut dyn Read,
+) -> Result<(), ArchiveError> {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(len);
+    header.set_path(path).map_err(|error| ArchiveError::unfit(path, format!("{error}; shorten its name")))?;
+    header.set_cksum();
+    // A file that changed its length meanwhile would shift everything behind it.
+    let mut counted = Exactly { reader: content.take(len), left: len };
+    tar.append(&header, &mut counted).map_err(ArchiveError::io("archive", Path::new(path)))
+}
+
+/// A reader that must give so many bytes.
+struct Exactly<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        if count == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was read"));
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
