@@ -1,0 +1,11 @@
+//! Archives, as their makers, their readers and their forgers see them: the real programs on real results.
+
+// A skip prints its reason.
+#![allow(clippy::print_stdout)]
+
+#[path = "../e2e/bench.rs"]
+#[allow(dead_code)]
+mod bench;
+mod forged;
+mod honest;
+mod parcel;
