@@ -41,6 +41,7 @@ bench: setup-test build
 lint:
 	$(CARGO) fmt --all --check
 	cd generators && $(CARGO) fmt --all --check
+	sh nix/check.sh
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(GENERATORS) $(CARGO) clippy --all-targets -- -D warnings
 	$(if $(DPDK),$(GENERATORS) $(CARGO) clippy $(DPDK) --all-targets -- -D warnings)

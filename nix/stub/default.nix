@@ -1,0 +1,38 @@
+# `import nixpkgs { system = ...; }` of the stand-in: every package is an empty derivation of its version.
+{ system }:
+let
+  lib = import ./lib.nix;
+  package = pname: version: derivation {
+    name = "${pname}-${version}";
+    inherit system;
+    builder = "/bin/sh";
+  } // { inherit pname version; };
+  unversioned = pname: package pname "0";
+  # Every input is looked at, so that a name that is not here is an error.
+  having = inputs: made: builtins.deepSeq (map (input: input.outPath) inputs) made;
+  inputsOf = arguments: (arguments.nativeBuildInputs or [ ]) ++ (arguments.buildInputs or [ ]);
+  rustPlatform = {
+    buildRustPackage = arguments:
+      assert builtins.pathExists arguments.cargoLock.lockFile;
+      having (inputsOf arguments) (package arguments.pname arguments.version);
+    bindgenHook = unversioned "bindgen-hook";
+  };
+  busybox = package "busybox" "1.37.0";
+  onX86 = set: if system == "x86_64-linux" then set else { };
+in
+{
+  inherit lib rustPlatform;
+  stdenv.hostPlatform.isx86_64 = system == "x86_64-linux";
+  pkgsStatic = { inherit busybox rustPlatform; };
+  dpdk = package "dpdk" "26.03";
+  openvswitch-dpdk = package "openvswitch-dpdk" "3.7.1";
+  lxc = package "lxc" "7.0.0";
+  runCommand = name: arguments: script: builtins.seq script (having (inputsOf arguments) (unversioned name));
+  writeText = name: text: builtins.seq text (unversioned name);
+  buildEnv = arguments: having arguments.paths (unversioned arguments.name);
+  mkShell = arguments: having arguments.packages (unversioned "shell");
+}
+// lib.genAttrs [
+  "cargo" "rustc" "rustfmt" "clippy" "pkg-config" "iproute2" "iperf3" "wireshark-cli" "texliveMedium" "poppler-utils"
+] unversioned
+// onX86 { vpp = package "vpp" "26.02"; snabb = package "snabb" "2024.08"; }
