@@ -3,6 +3,7 @@
 //! agent itself. It must not know experiments, traffic, stores or reports; what a generator is asked passes
 //! through as opaque JSON.
 
+pub mod check;
 pub mod containers;
 pub mod cores;
 pub mod facts;
