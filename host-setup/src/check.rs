@@ -158,16 +158,16 @@ fn turbo(facts: &Facts) -> Option<Finding> {
     found("turbo", Harm::Grade, "turbo is on", does, remedy)
 }
 
-/// One pair wants two generators, a switch core and one for everything else.
+/// The smallest test has two generators, and one core for everything else.
 fn cores(facts: &Facts) -> Option<Finding> {
-    const WANTED: usize = 4;
+    const WANTED: usize = 3;
     let mut cores: Vec<(u32, u32)> = facts.topology.iter().map(|core| (core.package, core.core)).collect();
     cores.sort_unstable();
     cores.dedup();
     if cores.len() >= WANTED {
         return None;
     }
-    let is = format!("there are {} cores; a pair of generators with a switch of its own wants {WANTED}", cores.len());
+    let is = format!("there are {} cores; a pair of generators and everything else want {WANTED}", cores.len());
     let does = "generators and switches take turns on a core: what is measured is the scheduler";
     found("cores", Harm::Grade, is, does, Remedy::Elsewhere("measure on a host with more cores".into()))
 }
@@ -210,15 +210,7 @@ fn isolation(facts: &Facts) -> Option<Finding> {
     if facts.topology.len() < 4 || facts.topology.iter().any(|core| core.isolated) {
         return None;
     }
-    // The first core of each package stays for everything else, with its sibling.
-    let mut kept: Vec<(u32, u32)> = Vec::new();
-    for core in &facts.topology {
-        if !kept.iter().any(|(package, _)| *package == core.package) {
-            kept.push((core.package, core.core));
-        }
-    }
-    let measuring = facts.topology.iter().filter(|core| !kept.contains(&(core.package, core.core)));
-    let list = cpulist::format(&measuring.map(|core| core.cpu).collect::<Vec<_>>());
+    let list = cpulist::format(&planned::sparable(facts));
     if list.is_empty() {
         return None;
     }
@@ -315,8 +307,8 @@ fn mitigations(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let is = format!("the kernel mitigates {}", active.join(", "));
-    let does = "system calls cost more: fair to say so in a paper; boot parameters of it are in keys";
-    found("mitigations", Harm::Note, is, does, boot("mitigations=off (on a machine that nobody else uses)"))
+    let does = "system calls cost more: say so in a paper; switch it off only where nobody else has an account";
+    found("mitigations", Harm::Note, is, does, boot("mitigations=off"))
 }
 
 fn transparent_hugepages(facts: &Facts) -> Option<Finding> {

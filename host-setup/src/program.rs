@@ -58,7 +58,14 @@ fn agent() -> Result<(), Failure> {
 
 fn restore() -> Result<(), Failure> {
     match supervisor::lock::attempt()? {
-        Attempt::Held(_lock) => supervisor::held::recover(&mut crate::lease::JournalFile::of_host()),
+        Attempt::Held(_lock) => {
+            let mut journal = crate::lease::JournalFile::of_host();
+            if !journal.exists() {
+                return print("nothing to give back: no agent has left settings changed\n");
+            }
+            supervisor::held::recover(&mut journal)?;
+            print("the host has been given back\n")
+        }
         Attempt::Busy { holder, .. } => {
             let message = format!("restore the host: {holder} holds it, and restores it at its end");
             Err(Failure::new(FailureKind::Busy, message))

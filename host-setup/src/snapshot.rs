@@ -1,18 +1,36 @@
 //! Counters of what disturbs a measurement, from `/proc/stat`. The parser is pure; it must not know windows
 //! or thresholds.
 
+mod disturbances;
+
+use std::path::Path;
+
 use nix::time::{ClockId, clock_gettime};
 
 use crate::failure::During;
 use crate::protocol::{Failure, PortCounters, Snapshot};
+use crate::settings;
+use crate::settings::tree::HostTree;
 
 /// The unit of `/proc/stat` towards programs, whatever the kernel's own tick is.
 const NS_PER_TICK: u64 = 10_000_000;
 
 /// Takes one.
 pub(crate) fn take(ports: Vec<PortCounters>) -> Result<Snapshot, Failure> {
+    let root = Path::new("/");
     let stat = std::fs::read_to_string("/proc/stat").host(|| "read /proc/stat".into())?;
-    Ok(Snapshot { mono_ns: mono_ns()?, ports, ..parse(&stat) })
+    let counted = parse(&stat);
+    let cpus: Vec<u32> = counted.busy_ns.iter().map(|(cpu, _)| *cpu).collect();
+    let disturbed = disturbances::read(root, &cpus);
+    Ok(Snapshot {
+        mono_ns: mono_ns()?,
+        ports,
+        settings: settings::state(&HostTree::at(root)),
+        steal_ns: counted.steal_ns,
+        busy_ns: counted.busy_ns,
+        context_switches: counted.context_switches,
+        ..disturbed
+    })
 }
 
 /// `CLOCK_MONOTONIC`, ns.

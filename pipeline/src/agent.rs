@@ -127,6 +127,18 @@ pub fn program() -> PathBuf {
     own.parent().unwrap_or(Path::new("")).join("septet-host")
 }
 
+/// Gives back what a killed agent could not; what there is to say goes to standard output and error.
+///
+/// # Errors
+/// When the program cannot be started. What it could not do is in its exit code.
+pub fn restore(program: &Path) -> Result<std::process::ExitStatus, AgentError> {
+    if !program.is_file() {
+        return Err(AgentError::NotFound(program.to_path_buf()));
+    }
+    let status = Command::new(program).arg("restore").stdin(Stdio::null()).status();
+    status.map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })
+}
+
 impl Agent {
     /// Starts the agent and agrees on a protocol. It runs in a process group of its own, so that a Ctrl-C
     /// at the terminal reaches `septet` alone, which then ends it tidily.

@@ -8,6 +8,7 @@ use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
 use host_setup::facts::{Component, Facts, Offer};
 use host_setup::scene::Runtime;
+use host_setup::settings::planned;
 use host_setup::switch;
 use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::{STACK_DEFAULT, Tuple};
@@ -139,7 +140,7 @@ impl<'a> Conditions<'a> {
         let mut sections = self.host.clone();
         sections.push(("switch", switch));
         sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
-        sections.push(("cores", Sealed::new(cores_section(&cores))));
+        sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
         sections.extend(self.software(runtime));
         sections.push(("traffic", Sealed::new(traffic_section(test, &cores))));
         let common = Arc::new(Common::new("test", sections));
@@ -271,7 +272,8 @@ pub(crate) fn protocol_section(times: &Times) -> Section {
 
 /// The core plan by role: how many, and whether they are theirs alone; which numbers they have is not
 /// what makes a difference.
-fn cores_section(cores: &CorePlan) -> Section {
+fn cores_section(cores: &CorePlan, facts: &Facts) -> Section {
+    let quiet = planned::moves_interrupts(facts) && !cores.oversubscribed;
     let dedicated = cores.generators.iter().filter(|assignment| assignment.dedicated).count();
     let mut distinct: Vec<u32> = cores.generators.iter().flat_map(|assignment| assignment.cpus.clone()).collect();
     distinct.sort_unstable();
@@ -282,6 +284,7 @@ fn cores_section(cores: &CorePlan) -> Section {
         .with("generators_dedicated", dedicated as u64)
         .with("generator_cpus", distinct.len() as u64)
         .with("oversubscribed", cores.oversubscribed)
+        .with_some("interrupts_moved_away", quiet.then_some(true))
 }
 
 /// The command lines: the request of each role, with what the tuple says already left out.
@@ -317,14 +320,16 @@ fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
         .with_some("microcode", facts.cpu.microcode.clone())
         .with("tsc_invariant", facts.cpu.tsc_invariant);
     let host = Section::new().with("class", facts.virtualisation.as_deref().unwrap_or("bare-metal"));
-    let tuning = &facts.tuning;
+    // What it is when it has been given what this host can give: read back before and after each test.
+    let tuning = planned::tuned(facts);
     let setup = Section::new()
         .with_some("frequency_driver", tuning.frequency_driver.clone())
         .with_some("governor", tuning.governor.clone())
         .with_some("turbo", tuning.turbo)
         .with_some("smt", tuning.smt.clone())
         .with_some("clocksource", tuning.clocksource.clone())
-        .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone());
+        .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone())
+        .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from));
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
     [
         ("kernel", kernel),

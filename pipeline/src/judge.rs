@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{Achieved, Snapshot};
+use host_setup::settings::planned;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{DatasetError, RawStream, write_parquet};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STEAL_RATIO_MAX};
@@ -12,6 +13,7 @@ use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 
 use crate::conditions::Ready;
+use crate::drift;
 use crate::experiment::Test;
 use crate::measure::{Failed, Measured};
 use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Status};
@@ -126,10 +128,12 @@ fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     if about.facts.virtualisation.is_some() {
         flags.push(Flag::Virtualised);
     }
-    if about.facts.tuning.governor.as_deref() != Some("performance") {
+    let tuning = planned::tuned(about.facts);
+    if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
         flags.push(Flag::FrequencyUncontrolled);
     }
     let Evidence { before, after, parties } = evidence;
+    flags.extend(drift::flags(about.achieved, before, after, &about.ready.cores));
     let span_ns = after.mono_ns.saturating_sub(before.mono_ns);
     let stolen = |cpu: u32| steal_of(after, cpu).saturating_sub(steal_of(before, cpu));
     let most_stolen = before.steal_ns.iter().map(|(cpu, _)| stolen(*cpu)).max().unwrap_or(0);

@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use host_setup::protocol::Achieved;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use results::metric::Quantity;
 
@@ -55,6 +56,18 @@ impl Progress {
 impl Watcher for Progress {
     fn waiting(&mut self, holder: &str) {
         self.line(&format!("waiting for the host: {holder}"));
+    }
+
+    fn prepared(&mut self, achieved: &Achieved) {
+        if self.quiet {
+            return;
+        }
+        for words in &achieved.changed {
+            self.line(&format!("host: {words}, until the run ends"));
+        }
+        for words in &achieved.limits {
+            self.line(&format!("host: {words}"));
+        }
     }
 
     fn left(&mut self, repetitions: u64, eta: Duration) {

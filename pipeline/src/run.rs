@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Op, Setup};
+use host_setup::protocol::{Achieved, Op};
 use rayon::prelude::*;
 use results::dataset::DatasetError;
 
@@ -18,6 +18,7 @@ use crate::judge::{self, Circumstances};
 use crate::key::Key;
 use crate::measure::{self, Failed, Outcome};
 use crate::plan::{self, Next, Plan, Why};
+use crate::preparation;
 use crate::store::{Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
 use crate::workspace::Workspace;
 
@@ -41,6 +42,8 @@ pub struct Request<'a> {
 pub trait Watcher {
     /// Another run holds the host.
     fn waiting(&mut self, holder: &str);
+    /// The host is leased, and what was asked of it is had.
+    fn prepared(&mut self, achieved: &Achieved);
     /// So many repetitions are left as far as is known, which will take about so long.
     fn left(&mut self, repetitions: u64, eta: Duration);
     /// A repetition begins.
@@ -90,7 +93,8 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, RunError> {
     let interrupted = request.interrupted;
-    let leased = agent.lease(request.wait, Setup::default(), &mut |holder| {
+    let setup = preparation::setup(facts, workspace.tests().iter().filter(|test| (request.only)(test)));
+    let leased = agent.lease(request.wait, setup, &mut |holder| {
         if !holder.is_empty() {
             watcher.waiting(holder);
         }
@@ -103,6 +107,7 @@ pub fn run(
     if let Some(file) = changed_since(facts, &achieved) {
         return Err(RunError::Changed(file));
     }
+    watcher.prepared(&achieved);
     let mut runner = Runner {
         workspace,
         agent,

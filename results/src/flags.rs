@@ -31,6 +31,19 @@ pub enum Flag {
     FrequencyUncontrolled,
     /// The machine is virtual: what else runs on its host is unknown.
     Virtualised,
+    /// A measuring core was slowed down by heat or by a limit of power.
+    Throttled,
+    /// A measuring core ran faster or slower than at its nominal frequency, or its frequency changed, by more
+    /// than [`FREQUENCY_RATIO_MAX`].
+    FrequencyDrift,
+    /// A measuring thread was moved between cores more often than [`MIGRATIONS_PER_S_MAX`].
+    Migrations,
+    /// Devices interrupted a measuring core more often than [`INTERRUPTS_PER_S_MAX`].
+    Interrupts,
+    /// A measuring thread had more page faults than [`PAGE_FAULTS_PER_S_MAX`], or one that needed a disk.
+    PageFaults,
+    /// Something on the host waited for processor, memory or disk for more than [`PRESSURE_RATIO_MAX`].
+    Pressure,
 }
 
 /// Steal time above this part of the window is flagged.
@@ -42,9 +55,22 @@ pub const MISSED_RATIO_MAX: f64 = 0.001;
 /// A sender that was idle for less than this part of the window, and missed deadlines, bounds the result.
 pub const IDLE_RATIO_MIN: f64 = 0.01;
 
+/// A frequency that is off by more than this part is flagged: repetitions of a fixed frequency differ by less.
+pub const FREQUENCY_RATIO_MAX: f64 = 0.02;
+/// Migrations of a measuring thread above this rate are flagged, per second; pinned threads have none.
+pub const MIGRATIONS_PER_S_MAX: f64 = 1.0;
+/// Devices' interrupts on a measuring core above this rate are flagged, per second: at some 5 us each they take
+/// 0.05 % of it.
+pub const INTERRUPTS_PER_S_MAX: f64 = 100.0;
+/// Minor page faults of a measuring thread above this rate are flagged, per second: at some 1 us each they take
+/// 0.01 % of its core.
+pub const PAGE_FAULTS_PER_S_MAX: f64 = 100.0;
+/// Pressure (PSI, `some`) above this part of the window is flagged.
+pub const PRESSURE_RATIO_MAX: f64 = 0.05;
+
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 12] = [
+    pub const ALL: [Flag; 18] = [
         Flag::AccountingMismatch,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
@@ -57,6 +83,12 @@ impl Flag {
         Flag::GeneratorBound,
         Flag::FrequencyUncontrolled,
         Flag::Virtualised,
+        Flag::Throttled,
+        Flag::FrequencyDrift,
+        Flag::Migrations,
+        Flag::Interrupts,
+        Flag::PageFaults,
+        Flag::Pressure,
     ];
 
     /// Whether a repetition with it is suspect: kept, marked, and left out of averages.
@@ -73,7 +105,15 @@ impl Flag {
 
     /// Whether results with it are `indicative` instead of `paper-grade`.
     pub fn indicative(self) -> bool {
-        matches!(self, Flag::Oversubscribed | Flag::StealTime | Flag::FrequencyUncontrolled | Flag::Virtualised)
+        matches!(
+            self,
+            Flag::Oversubscribed
+                | Flag::StealTime
+                | Flag::FrequencyUncontrolled
+                | Flag::Virtualised
+                | Flag::Throttled
+                | Flag::FrequencyDrift
+        )
     }
 
     /// The name in records, JSON and reports.
@@ -91,6 +131,12 @@ impl Flag {
             Flag::GeneratorBound => "generator-bound",
             Flag::FrequencyUncontrolled => "frequency-uncontrolled",
             Flag::Virtualised => "virtualised",
+            Flag::Throttled => "throttled",
+            Flag::FrequencyDrift => "frequency-drift",
+            Flag::Migrations => "migrations",
+            Flag::Interrupts => "interrupts",
+            Flag::PageFaults => "page-faults",
+            Flag::Pressure => "pressure",
         }
     }
 
@@ -111,6 +157,12 @@ impl Flag {
             Flag::GeneratorBound => "The sender had no time left: its speed, not the switch's, may be what is shown.",
             Flag::FrequencyUncontrolled => "The processor's frequency could not be fixed on this host.",
             Flag::Virtualised => "The host is a virtual machine; what else its hardware does is unknown.",
+            Flag::Throttled => "A measuring core was slowed down by heat or by a limit of power.",
+            Flag::FrequencyDrift => "A measuring core was more than 2 % off its nominal or its first frequency.",
+            Flag::Migrations => "A measuring thread was moved between cores more than once a second.",
+            Flag::Interrupts => "Devices interrupted a measuring core more than 100 times a second.",
+            Flag::PageFaults => "A measuring thread had over 100 page faults a second, or one that needed a disk.",
+            Flag::Pressure => "Something waited for processor, memory or disk for more than 5 % of the time.",
         }
     }
 
@@ -129,6 +181,12 @@ impl Flag {
             Flag::GeneratorBound => "Compare with V=direct, or raise B; do not read it as the switch's limit.",
             Flag::FrequencyUncontrolled => "Measure on bare metal with cpufreq, governor performance, turbo off.",
             Flag::Virtualised => "Measure on bare metal for numbers that others can hold you to.",
+            Flag::Throttled => "Look after cooling and the firmware's power limits; compare with later repetitions.",
+            Flag::FrequencyDrift => "Let septet run as root, which fixes governor and turbo; see septet host check.",
+            Flag::Migrations => "Look for a program that changes affinities, or for too few cores.",
+            Flag::Interrupts => "Let septet run as root, which moves interrupts away; pause irqbalance.",
+            Flag::PageFaults => "Switch NUMA balancing off, and see that memory is not short.",
+            Flag::Pressure => "Stop other load on this host while measuring.",
         }
     }
 }

@@ -50,6 +50,18 @@ pub fn moves_interrupts(facts: &Facts) -> bool {
     facts.virtualisation.is_none() && facts.knobs.can_set("interrupts") && stay
 }
 
+/// CPUs that can be kept for measuring: all but the first core of each package, with its siblings.
+pub fn sparable(facts: &Facts) -> Vec<u32> {
+    let mut kept: Vec<(u32, u32)> = Vec::new();
+    for core in &facts.topology {
+        if !kept.iter().any(|(package, _)| *package == core.package) {
+            kept.push((core.package, core.core));
+        }
+    }
+    let measuring = facts.topology.iter().filter(|core| !kept.contains(&(core.package, core.core)));
+    measuring.map(|core| core.cpu).collect()
+}
+
 fn idles_lightly(facts: &Facts) -> bool {
     facts.knobs.can_set("idle-latency") && !facts.knobs.idle_states.is_empty()
 }

@@ -1,10 +1,30 @@
 //! Commands about this host.
 
-use super::{say, say_json};
+use std::time::{Duration, Instant};
+
+use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
+use host_setup::facts::{Facts, Privilege};
+use host_setup::protocol::{Op, Setup};
+use host_setup::settings::planned;
+use serde::Serialize;
+
+use super::{HostCommand, remark, say, say_json};
+use crate::agent::{self, Agent, AgentError};
 use crate::exit::{Exit, Trouble};
+use crate::signals::Signals;
+
+/// Does what is asked.
+pub(super) fn run(command: &HostCommand) -> Result<Exit, Trouble> {
+    match command {
+        HostCommand::Facts { json, refresh } => facts(*json, *refresh),
+        HostCommand::Check { json } => checked(*json),
+        HostCommand::Apply { dry_run, time_limit, hugepages } => apply(*dry_run, *time_limit, *hugepages),
+        HostCommand::Restore => restore(),
+    }
+}
 
 /// `septet host facts`.
-pub(super) fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
+fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
     let facts = super::experiment::facts(refresh)?;
     if json {
         return say_json(&facts);
@@ -22,9 +42,9 @@ pub(super) fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
     line(
         "agent is",
         match facts.privilege {
-            host_setup::facts::Privilege::Root => "root",
-            host_setup::facts::Privilege::UserNamespace => "root of its own user namespace",
-            host_setup::facts::Privilege::None => "an ordinary user without user namespaces",
+            Privilege::Root => "root",
+            Privilege::UserNamespace => "root of its own user namespace",
+            Privilege::None => "an ordinary user without user namespaces",
         },
     );
     for (kind, offers) in
@@ -43,4 +63,108 @@ pub(super) fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
         line("component", &format!("{:<14} {:.12} {version}", component.name, component.digest));
     }
     say(&out)
+}
+
+/// `septet host check --json`.
+#[derive(Serialize)]
+struct CheckJson<'a> {
+    paper_grade: bool,
+    missing_right: Option<String>,
+    findings: &'a [Finding],
+}
+
+/// `septet host check`.
+fn checked(json: bool) -> Result<Exit, Trouble> {
+    let facts = super::experiment::facts(false)?;
+    let findings = check(&facts);
+    let paper_grade = !findings.iter().any(Finding::forbids_paper_grade);
+    if json {
+        say_json(&CheckJson { paper_grade, missing_right: missing_right(&facts), findings: &findings })?;
+    } else {
+        say(&check_text(&facts, &findings, paper_grade))?;
+    }
+    Ok(if paper_grade { Exit::Well } else { Exit::Host })
+}
+
+fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool) -> String {
+    let mut out = match paper_grade {
+        true => "This host can give paper-grade results.\n".to_string(),
+        false => "This host gives indicative results, not paper-grade ones.\n".to_string(),
+    };
+    if let Some(right) = missing_right(facts) {
+        out.push_str(&format!("Nothing is set here: {right}.\n"));
+    }
+    let kinds = [
+        (Harm::Grade, "makes results indicative"),
+        (Harm::Spread, "makes results spread"),
+        (Harm::Tests, "makes tests be skipped"),
+        (Harm::Note, "worth knowing"),
+    ];
+    for (harm, heading) in kinds {
+        let here = findings.iter().filter(|finding| finding.harm == harm);
+        for (place, finding) in here.enumerate() {
+            if place == 0 {
+                out.push_str(&format!("\n{heading}:\n"));
+            }
+            let remedy = match &finding.remedy {
+                Remedy::Septet => "septet sees to it while it measures".to_string(),
+                Remedy::Administrator(line) => format!("an administrator: {line}"),
+                Remedy::Elsewhere(words) => words.clone(),
+            };
+            out.push_str(&format!(
+                "  {}: {}\n    effect: {}\n    remedy: {remedy}\n",
+                finding.name, finding.is, finding.does
+            ));
+        }
+    }
+    out
+}
+
+/// `septet host apply`.
+fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>) -> Result<Exit, Trouble> {
+    let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
+    let mut agent = Agent::spawn(&agent::program())?;
+    let facts = agent.facts(false)?;
+    if facts.privilege != Privilege::Root
+        && let Some(right) = missing_right(&facts)
+    {
+        agent.bye()?;
+        return Err(Trouble::host(format!("failed to apply settings: {right}")));
+    }
+    let mut setup = planned::planned(&facts, &planned::sparable(&facts));
+    setup.hugepages_2m.extend(hugepages.map(|pages| (0, pages)));
+    if dry_run {
+        agent.bye()?;
+        return say_json(&setup);
+    }
+    if setup == Setup::default() {
+        agent.bye()?;
+        return Err(Trouble::host(
+            "failed to apply settings: this host has none that Septet would set; see septet host check",
+        ));
+    }
+    let achieved = match agent.lease(Duration::ZERO, setup, &mut |_| !signals.asked()) {
+        Err(AgentError::Interrupted) => return Ok(Exit::Interrupted),
+        other => other?,
+    };
+    for words in achieved.changed.iter().chain(&achieved.limits) {
+        say(words)?;
+    }
+    remark("the host is held; Ctrl-C gives it back");
+    let began = Instant::now();
+    const LOOK: Duration = Duration::from_millis(200);
+    while !signals.asked() && time_limit.is_none_or(|limit| began.elapsed() < limit) {
+        // Nothing runs, so nothing is heard but that the agent lives.
+        agent.event(Instant::now() + LOOK)?;
+    }
+    agent.done("give the host back", Op::Release)?;
+    agent.bye()?;
+    remark("the host has been given back");
+    Ok(Exit::Well)
+}
+
+/// `septet host restore`.
+fn restore() -> Result<Exit, Trouble> {
+    let status = agent::restore(&agent::program())?;
+    Ok(if status.success() { Exit::Well } else { Exit::Host })
 }

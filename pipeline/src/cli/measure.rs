@@ -7,6 +7,7 @@ use crate::agent::{self, Agent};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
 use crate::planned::{Planned, plural};
+use crate::preparation;
 use crate::progress::Progress;
 use crate::run::{self, Finished, Request};
 use crate::signals::Signals;
@@ -52,7 +53,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let mut agent = Agent::spawn(&agent::program())?;
     let facts = agent.facts(false)?;
     if args.require_paper_grade {
-        paper_grade(&facts)?;
+        paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
     }
     let planned = Planned::make(&workspace, &facts, &force)?;
     if !args.quiet {
@@ -139,19 +140,14 @@ fn summary(finished: &Finished, written: Option<&results::Written>) -> String {
     out
 }
 
-/// Refuses a host on which every result would be indicative.
-fn paper_grade(facts: &host_setup::facts::Facts) -> Result<(), Trouble> {
-    let mut reasons = Vec::new();
-    if let Some(kind) = &facts.virtualisation {
-        reasons.push(format!("the host is virtual ({kind})"));
-    }
-    match facts.tuning.governor.as_deref() {
-        Some("performance") => {}
-        Some(other) => reasons.push(format!("the frequency governor is {other}, not performance")),
-        None => reasons.push("the processor's frequency cannot be controlled".to_string()),
-    }
+/// Refuses a host on which results of these tests would be indicative.
+fn paper_grade<'t>(facts: &host_setup::facts::Facts, tests: impl Iterator<Item = &'t Test>) -> Result<(), Trouble> {
+    let reasons = preparation::indicative(facts, tests);
     match reasons.is_empty() {
         true => Ok(()),
-        false => Err(Trouble::host(format!("this host gives indicative results only: {}", reasons.join("; ")))),
+        false => Err(Trouble::host(format!(
+            "failed to prepare the host for paper-grade results: {}; septet host check says what can be done",
+            reasons.join("; ")
+        ))),
     }
 }

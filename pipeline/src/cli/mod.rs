@@ -94,7 +94,7 @@ enum Command {
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// What this host is.
+    /// What this host is, what it could be, and giving it back.
     #[command(subcommand)]
     Host(HostCommand),
     /// Print shell completions.
@@ -254,6 +254,26 @@ enum HostCommand {
         #[arg(long)]
         refresh: bool,
     },
+    /// Say what stands between this host and paper-grade numbers; exit 3 if anything does.
+    Check {
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give this host the settings of a run, hold it until Ctrl-C, and give it back.
+    Apply {
+        /// Only say what would be set.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Give it back after this time: `2h`, `30min`.
+        #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+        time_limit: Option<Duration>,
+        /// Free 2 MiB hugepages that are wanted on NUMA node 0.
+        #[arg(long, value_name = "PAGES")]
+        hugepages: Option<u64>,
+    },
+    /// Give back settings that a killed run could not.
+    Restore,
 }
 
 impl Cli {
@@ -270,7 +290,7 @@ impl Cli {
             Command::Report { target, output } => results::report(&target, &output),
             Command::Archive(command) => archive::run(command),
             Command::Store(command) => store::run(command),
-            Command::Host(HostCommand::Facts { json, refresh }) => host::facts(json, refresh),
+            Command::Host(command) => host::run(&command),
             Command::Completions { shell } => completions(shell),
         }
     }

@@ -1,0 +1,52 @@
+//! What a run asks of the host before it measures, and what that makes of the grade of its results. Pure. It
+//! must not know how settings are made.
+
+use std::collections::BTreeSet;
+
+use host_setup::check::{Finding, check};
+use host_setup::facts::Facts;
+use host_setup::protocol::Setup;
+use host_setup::settings::planned;
+
+use crate::conditions::{Conditions, Prospect, Shared};
+use crate::drift;
+use crate::experiment::Test;
+
+/// The setup for measuring these tests.
+pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup {
+    if !planned::moves_interrupts(facts) {
+        return planned::planned(facts, &[]);
+    }
+    let conditions = Conditions::new(facts);
+    let mut shared = Shared::default();
+    let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
+    for test in tests {
+        let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+        if !ready.cores.oversubscribed {
+            measuring.extend(drift::measuring(&ready.cores));
+            housekeeping.extend(ready.cores.housekeeping);
+        }
+    }
+    // A CPU that measures in one test and keeps house in another is kept quiet only if others are left.
+    if facts.topology.iter().all(|core| measuring.contains(&core.cpu)) {
+        measuring.retain(|cpu| !housekeeping.contains(cpu));
+    }
+    planned::planned(facts, &measuring.into_iter().collect::<Vec<_>>())
+}
+
+/// Why results of these tests would be indicative here, in words; none if they can be paper-grade.
+pub fn indicative<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        check(facts).into_iter().filter(Finding::forbids_paper_grade).map(|finding| finding.is).collect();
+    let conditions = Conditions::new(facts);
+    let mut shared = Shared::default();
+    for test in tests {
+        if let Prospect::Ready(ready) = conditions.judge(test, &mut shared)
+            && ready.cores.oversubscribed
+        {
+            reasons.push(format!("{} is oversubscribed here", test.tuple));
+            break;
+        }
+    }
+    reasons
+}
