@@ -11,7 +11,7 @@ use crate::workspace::WorkspaceError;
 pub enum Exit {
     /// All is well.
     Well = 0,
-    /// Some tests failed; for `status -q`, something is stale; for `store verify`, something is damaged.
+    /// Some tests failed; under `--strict-claims`, a claim is refuted; for `compare`, a test is slower; for `status -q`, something is stale; for `store verify`, something is damaged.
     TestsFailed = 1,
     /// The user's input is wrong.
     BadInput = 2,

@@ -3,6 +3,7 @@
 //! the same inputs give the same bytes.
 
 pub mod claim;
+pub mod comparison;
 pub mod csv;
 pub mod figure;
 pub mod html;

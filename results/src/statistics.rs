@@ -4,11 +4,13 @@
 
 pub mod best;
 pub mod bootstrap;
+pub mod difference;
 pub mod mean;
 pub mod outliers;
 pub mod percentile;
 pub mod random;
 pub mod sequential;
+pub mod stands;
 pub mod steady;
 pub mod student;
 

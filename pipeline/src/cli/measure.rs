@@ -116,7 +116,7 @@ fn conclude(args: &RunArgs, workspace: &Workspace, before: &Planned, finished: &
     Ok(match () {
         () if finished.interrupted => Exit::Interrupted,
         () if !finished.failed.is_empty() => Exit::TestsFailed,
-        () => Exit::Well,
+        () => results::strict_claims(workspace, &generation, &args.output)?,
     })
 }
 

@@ -2,6 +2,7 @@
 //! what they print comes from the rest of the crate.
 
 mod archive;
+mod compare;
 mod experiment;
 mod host;
 mod measure;
@@ -91,6 +92,8 @@ enum Command {
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
     Archive(ArchiveCommand),
+    /// Say what moved between two generations, by how much, and whether it is real.
+    Compare(compare::CompareArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -128,6 +131,9 @@ struct OutputArgs {
     /// Compile report.tex by latexmk as well.
     #[arg(long)]
     pdf: bool,
+    /// Exit with 1 if a claim is refuted.
+    #[arg(long)]
+    strict_claims: bool,
 }
 
 #[derive(Debug, Args)]
@@ -289,6 +295,7 @@ impl Cli {
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
             Command::Report { target, output } => results::report(&target, &output),
             Command::Archive(command) => archive::run(command),
+            Command::Compare(args) => compare::run(&args),
             Command::Store(command) => store::run(command),
             Command::Host(command) => host::run(&command),
             Command::Completions { shell } => completions(shell),

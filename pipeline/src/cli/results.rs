@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use results::reduce::TrialCount;
+
 use super::{OutputArgs, StoreArgs, Target, remark, say, say_json};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
@@ -80,7 +82,21 @@ pub(super) fn report(target: &Target, output: &OutputArgs) -> Result<Exit, Troub
     if !generation.complete {
         remark("septet: no run of this experiment was complete; the report names what is missing");
     }
-    say(&write(&workspace, &generation, output)?.to_string())
+    say(&write(&workspace, &generation, output)?.to_string())?;
+    strict_claims(&workspace, &generation, output)
+}
+
+/// Under `--strict-claims`, names the claims that are refuted: exit 1 if there is one.
+pub(super) fn strict_claims(
+    workspace: &Workspace,
+    generation: &Generation,
+    output: &OutputArgs,
+) -> Result<Exit, Trouble> {
+    let refuted = if output.strict_claims { report::refuted(workspace, generation)? } else { Vec::new() };
+    for claim in &refuted {
+        remark(&format!("septet: the claim '{claim}' is refuted"));
+    }
+    Ok(if refuted.is_empty() { Exit::Well } else { Exit::TestsFailed })
 }
 
 /// `septet show`.
@@ -137,7 +153,21 @@ fn shown(id: &ResultId, record: &Record) -> String {
     for (quantity, value) in &record.reduction.values {
         let unit = quantity.units()[0];
         let metric = results::metric::Metric { quantity: *quantity, unit };
-        out.push_str(&format!("  {:<34} {}\n", metric.label(), rounded(value / unit.scale())));
+        let within = record.reduction.within.get(quantity).map_or(String::new(), |(low, high)| {
+            format!(" [{}, {}]", rounded(low / unit.scale()), rounded(high / unit.scale()))
+        });
+        out.push_str(&format!("  {:<34} {}{within}\n", metric.label(), rounded(value / unit.scale())));
+    }
+    for (quantity, bursts) in &record.reduction.refused {
+        out.push_str(&format!("  {:<34} refused: {bursts} independent bursts are too few\n", quantity.label()));
+    }
+    for trial in record.search.iter().flat_map(|search| &search.trials) {
+        let TrialCount { intended, lost } = trial.count;
+        let offered = results::axes::Rate::Pps(trial.rate_pps);
+        out.push_str(&format!(
+            "  trial    {offered} for {} ms: {lost} of {intended} lost\n",
+            trial.duration_ns / 1_000_000
+        ));
     }
     for flag in &record.flags {
         out.push_str(&format!("  flag     {}: {}\n", flag.name(), flag.meaning()));

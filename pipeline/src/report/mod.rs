@@ -4,6 +4,7 @@
 
 mod details;
 mod stamps;
+mod verdicts;
 mod views;
 
 use std::collections::HashMap;
@@ -24,7 +25,9 @@ use crate::store::{Generation, StoreError, UNFINISHED, replace_if_different};
 use crate::workspace::Workspace;
 pub use details::log;
 use stamps::{Inputs, Stamps};
+pub use verdicts::refuted;
 use views::Measured;
+pub(crate) use views::repetition as repetition_of;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,8 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        // One letter for another is no slip: 'D' is not what 'Q' was meant to be.
+        .filter(|(distance, candidate)| *distance == 0 || *distance <= limit && *distance < candidate.chars().count())
         .min_by_key(|(distance, candidate)| (*distance, candidate.chars().next() != word.chars().next()))
         .map(|(_, candidate)| candidate)
 }
@@ -47,5 +48,7 @@ mod tests {
         assert_eq!(nearest("rx_mpp", ["rx_mpps", "tx_mpps"]), Some("rx_mpps"));
         assert_eq!(nearest("OSV", ["ovs", "vpp"]), Some("ovs"));
         assert_eq!(nearest("banana", ["ovs", "vpp"]), None);
+        assert_eq!(nearest("Q", ["D", "P", "io"]), None);
+        assert_eq!(nearest("p", ["D", "P", "io"]), Some("P"));
     }
 }

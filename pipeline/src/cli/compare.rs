@@ -1,0 +1,250 @@
+//! `septet compare`: what moved between two sides, as a table, a plot and JSON.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use reports::comparison::{self, RatioRow};
+use results::metric::Metric;
+use results::statistics::difference::FAMILY_ERROR_MAX;
+use results::summary::{Estimate, Grade};
+use serde::Serialize;
+
+use super::{Target, remark, say, say_json};
+use crate::compare::{Comparison, Row, SideError, compare, resolve};
+use crate::exit::{Exit, Trouble};
+use crate::planned::plural;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    #[command(flatten)]
+    target: Target,
+    /// The earlier side: a generation, by the beginning of its name or digest, or `latest~1`.
+    before: String,
+    /// The later side: `latest`, or another generation.
+    #[arg(default_value = "latest")]
+    after: String,
+    /// Compare by this metric (rx_mpps, rtt_us_p99, ...) [default: received rate, mean round trip].
+    #[arg(long)]
+    metric: Option<String>,
+    /// Exit with 1 if a test is surely slower, by at least this part: `5%`.
+    #[arg(long, value_name = "PART", value_parser = part)]
+    fail_if_slower: Option<f64>,
+    /// Write the plot into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Machine-readable.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `5%` or `0.05`.
+fn part(text: &str) -> Result<f64, String> {
+    let (digits, scale) = text.strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+    match digits.trim().parse::<f64>() {
+        Ok(part) if (0.0..=1.0).contains(&(part / scale)) => Ok(part / scale),
+        _ => Err(format!("'{text}' is no part: write 5% or 0.05")),
+    }
+}
+
+impl From<SideError> for Trouble {
+    fn from(error: SideError) -> Trouble {
+        match error {
+            SideError::Store(error) => error.into(),
+            other => Trouble::input(other.to_string()),
+        }
+    }
+}
+
+pub(super) fn run(args: &CompareArgs) -> Result<Exit, Trouble> {
+    let metric = args.metric.as_deref().map(str::parse::<Metric>).transpose();
+    let metric = metric.map_err(|error| Trouble::input(format!("failed to compare: {error}; rx_mpps is one")))?;
+    let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
+    let before = resolve(&workspace, &args.before)?;
+    let after = resolve(&workspace, &args.after)?;
+    let comparison = compare(&before, &after, metric);
+    if let Some(path) = &args.plot {
+        let rows: Vec<RatioRow> = comparison.rows.iter().map(drawn).collect();
+        let title = format!("{}: {} against {}", workspace.experiment.name, comparison.after, comparison.before);
+        let svg = comparison::svg(&title, &rows)
+            .map_err(|error| Trouble::host(format!("failed to draw the comparison: {error}")))?;
+        std::fs::write(path, svg)
+            .map_err(|error| Trouble::input(format!("failed to write {}: {error}", path.display())))?;
+    }
+    match args.json {
+        true => say_json(&json(workspace.experiment.name.as_str(), &comparison))?,
+        false => say(&text(workspace.experiment.name.as_str(), &comparison))?,
+    };
+    let slower = args.fail_if_slower.map_or(0, |part| comparison.slower(part).count());
+    if slower > 0 {
+        remark(&format!("septet: {} slower than allowed", plural(slower, "test is")));
+        return Ok(Exit::TestsFailed);
+    }
+    Ok(Exit::Well)
+}
+
+fn drawn(row: &Row) -> RatioRow {
+    RatioRow {
+        test: row.test.clone(),
+        n: row.before.n + row.after.n,
+        ratio: row.ratio.value,
+        interval: row.ratio.interval,
+        moved: row.moved(),
+    }
+}
+
+#[derive(Serialize)]
+struct CompareJson<'a> {
+    experiment: &'a str,
+    before: &'a str,
+    after: &'a str,
+    /// Part of such comparisons of two equal sides that call anything moved, at most.
+    family_error_max: f64,
+    compared: usize,
+    moved: usize,
+    same: usize,
+    /// Median over tests of the least change that would be called real every other time.
+    detectable: Option<f64>,
+    tests: Vec<RowJson<'a>>,
+    left_out: Vec<LeftOutJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    name: &'a str,
+    metric: String,
+    before: Estimate,
+    after: Estimate,
+    ratio: f64,
+    ratio_ci95: Option<(f64, f64)>,
+    p: f64,
+    p_adjusted: f64,
+    moved: bool,
+    slower_by: f64,
+    detectable: Option<f64>,
+    grade: Grade,
+}
+
+#[derive(Serialize)]
+struct LeftOutJson<'a> {
+    name: &'a str,
+    reason: &'a str,
+}
+
+/// Values of `before` and `after` are in base units, whatever unit the metric has.
+fn json<'a>(experiment: &'a str, comparison: &'a Comparison) -> CompareJson<'a> {
+    let row = |row: &'a Row| RowJson {
+        name: &row.test,
+        metric: row.metric.to_string(),
+        before: row.before,
+        after: row.after,
+        ratio: row.ratio.value,
+        ratio_ci95: row.ratio.interval,
+        p: row.p,
+        p_adjusted: row.p_adjusted,
+        moved: row.moved(),
+        slower_by: row.slower_by(),
+        detectable: row.detectable,
+        grade: row.grade,
+    };
+    CompareJson {
+        experiment,
+        before: &comparison.before,
+        after: &comparison.after,
+        family_error_max: FAMILY_ERROR_MAX,
+        compared: comparison.rows.len(),
+        moved: comparison.rows.iter().filter(|row| row.moved()).count(),
+        same: comparison.same,
+        detectable: comparison.detectable(),
+        tests: comparison.rows.iter().map(row).collect(),
+        left_out: comparison.left_out.iter().map(|(name, reason)| LeftOutJson { name, reason }).collect(),
+    }
+}
+
+fn text(experiment: &str, comparison: &Comparison) -> String {
+    let moved = comparison.rows.iter().filter(|row| row.moved()).count();
+    let mut out = format!(
+        "{experiment}: {} against {}\n{} compared, {moved} moved (of comparisons of equals, at most {:.0} in 100 \
+         would name any)",
+        comparison.after,
+        comparison.before,
+        plural(comparison.rows.len(), "test"),
+        FAMILY_ERROR_MAX * 100.0,
+    );
+    if comparison.same > 0 {
+        let _ = write!(out, "\n{} on the very same repetitions", plural(comparison.same, "test stands"));
+    }
+    if let Some(part) = comparison.detectable() {
+        let _ = write!(
+            out,
+            "\nwith these repetitions a change of {:.1} % would be called real every other time (median over tests)",
+            part * 100.0
+        );
+    }
+    if comparison.rows.iter().any(|row| row.grade == Grade::Indicative) {
+        out.push_str("\nindicative results: the host could not be made what a paper asks for");
+    }
+    if !comparison.rows.is_empty() {
+        let _ = write!(out, "\n\n{}", table(&comparison.rows));
+    }
+    for (name, reason) in &comparison.left_out {
+        let _ = write!(out, "\nnot compared: {name}: {reason}");
+    }
+    out
+}
+
+fn table(rows: &[Row]) -> String {
+    const HEADS: [&str; 6] = ["#", "later / earlier", "95 % interval", "p", "earlier → later", "test"];
+    let mut cells = vec![HEADS.map(str::to_string)];
+    for (number, row) in (1..).zip(rows) {
+        let interval = match row.ratio.interval {
+            Some((low, high)) => format!("[{low:.4}, {high:.4}]"),
+            None => "unbounded".to_string(),
+        };
+        let scale = row.metric.unit.scale();
+        let unit = row.metric.unit.symbol();
+        let values = format!("{} → {} {unit}", shown(row.before.mean / scale), shown(row.after.mean / scale));
+        let mark = if row.moved() { "*" } else { " " };
+        let p = if row.p_adjusted < 0.0005 { "<0.001".to_string() } else { format!("{:.3}", row.p_adjusted) };
+        cells.push([
+            number.to_string(),
+            format!("{:.4}{mark}", row.ratio.value),
+            interval,
+            p,
+            values.trim_end().to_string(),
+            row.test.clone(),
+        ]);
+    }
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
+    let mut out = String::new();
+    for row in &cells {
+        let padded = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out.push_str("* moved; p is corrected for all tests together (Holm)");
+    out
+}
+
+/// Four significant digits at least.
+fn shown(value: f64) -> String {
+    let decimals = reports::number::decimals_for(value);
+    reports::number::shown(value, decimals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_written_as_percent_or_as_they_are() {
+        assert_eq!(part("5%"), Ok(0.05));
+        assert_eq!(part("0.05"), Ok(0.05));
+        for wrong in ["5", "-1%", "five", "", "nan%"] {
+            assert!(part(wrong).is_err(), "{wrong}");
+        }
+    }
+}

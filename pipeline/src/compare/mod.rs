@@ -1,0 +1,209 @@
+//! Two sides of an experiment held against each other: for each test the ratio, its interval, and whether the
+//! difference is real once all tests are asked at once. Pure but for the reading of sides. It must not know
+//! how a comparison is printed or drawn.
+
+mod side;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::axes::Dimension;
+use results::metric::{Metric, Quantity, Unit};
+use results::statistics::difference::{self, FAMILY_ERROR_MAX, Ratio};
+use results::statistics::{SampleError, student};
+use results::summary::{Estimate, Grade, Repetition, summarise};
+use results::tuple::Tuple;
+
+use crate::planned::plural;
+
+pub use side::{Measured, Side, SideError, resolve};
+
+/// A comparison of two sides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Name of the earlier side.
+    pub before: String,
+    /// Name of the later side.
+    pub after: String,
+    /// Tests compared: those that moved first, the largest change first.
+    pub rows: Vec<Row>,
+    /// Tests that stand on the very same repetitions on both sides.
+    pub same: usize,
+    /// Tests that could not be compared, with the reason, in order of name.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// One test on both sides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its name.
+    pub test: String,
+    /// What is compared.
+    pub metric: Metric,
+    /// The earlier side, base units.
+    pub before: Estimate,
+    /// The later side, base units.
+    pub after: Estimate,
+    /// The later mean over the earlier one.
+    pub ratio: Ratio,
+    /// Probability of such a difference where there is none, of this test alone.
+    pub p: f64,
+    /// The same, corrected for all tests of the comparison.
+    pub p_adjusted: f64,
+    /// Least change, as a part of the earlier mean, that would be called real every other time.
+    pub detectable: Option<f64>,
+    /// The worse grade of the two sides.
+    pub grade: Grade,
+}
+
+impl Row {
+    /// Whether the difference is real: not one of what chance makes in so many tests.
+    pub fn moved(&self) -> bool {
+        self.p_adjusted <= FAMILY_ERROR_MAX
+    }
+
+    /// How much slower the later side is, as a part of the earlier one: less of a rate, more of a time or of a
+    /// loss. Negative where it is faster.
+    pub fn slower_by(&self) -> f64 {
+        match more_is_better(self.metric.quantity) {
+            true => 1.0 - self.ratio.value,
+            false => self.ratio.value - 1.0,
+        }
+    }
+
+    /// How far it moved, whichever way.
+    fn size(&self) -> f64 {
+        let ratio = self.ratio.value;
+        if ratio > 0.0 { ratio.max(1.0 / ratio) } else { f64::INFINITY }
+    }
+}
+
+fn more_is_better(quantity: Quantity) -> bool {
+    matches!(quantity.units()[0], Unit::Pps | Unit::Mbps)
+}
+
+impl Comparison {
+    /// Tests that became slower by at least that part, surely.
+    pub fn slower(&self, part: f64) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.moved() && row.slower_by() >= part)
+    }
+
+    /// The median over tests of the least change that would be called real; absent where there is none.
+    pub fn detectable(&self) -> Option<f64> {
+        let mut parts: Vec<f64> = self.rows.iter().filter_map(|row| row.detectable).collect();
+        parts.sort_by(f64::total_cmp);
+        parts.get(parts.len() / 2).copied()
+    }
+}
+
+/// What a test is compared by where nothing is asked for.
+fn usual(tuple: &Tuple) -> Metric {
+    match tuple.dimension {
+        Dimension::Throughput => Metric { quantity: Quantity::RxPps, unit: Unit::Kpps },
+        Dimension::Latency => Metric { quantity: Quantity::RttMean, unit: Unit::Us },
+    }
+}
+
+/// Holds `after` against `before`, by `metric` or by what each test is usually judged by. Repetitions that both
+/// sides have are taken out of the side that has more of them, so that no sample is compared with itself.
+pub fn compare(before: &Side, after: &Side, metric: Option<Metric>) -> Comparison {
+    let names: BTreeSet<&String> = before.tests.keys().chain(after.tests.keys()).collect();
+    let (mut pairs, mut same, mut left_out) = (Vec::new(), 0, Vec::new());
+    for name in names {
+        let pair = match (before.tests.get(name), after.tests.get(name)) {
+            (Some(earlier), Some(later)) if earlier.is_same(later) => {
+                same += 1;
+                continue;
+            }
+            (Some(earlier), Some(later)) => Pair::of(earlier, later, metric),
+            (None, _) => Err(format!("not in {}", before.name)),
+            (_, None) => Err(format!("not in {}", after.name)),
+        };
+        match pair {
+            Ok(pair) => pairs.push((name.clone(), pair)),
+            Err(reason) => left_out.push((name.clone(), reason)),
+        }
+    }
+    let tests = pairs.len();
+    let least: BTreeMap<Quantity, f64> = least_errors(&pairs);
+    let mut rows = Vec::with_capacity(tests);
+    for (name, pair) in pairs {
+        let error_min = least.get(&pair.metric.quantity).copied().unwrap_or(0.0);
+        match pair.row(name.clone(), error_min, tests) {
+            Ok(row) => rows.push(row),
+            Err(error) => left_out.push((name, format!("failed to {error}"))),
+        }
+    }
+    let adjusted = difference::holm(&rows.iter().map(|row| row.p).collect::<Vec<_>>());
+    rows.iter_mut().zip(adjusted).for_each(|(row, adjusted)| row.p_adjusted = adjusted);
+    rows.sort_by(|a, b| {
+        b.moved().cmp(&a.moved()).then(b.size().total_cmp(&a.size())).then_with(|| a.test.cmp(&b.test))
+    });
+    left_out.sort();
+    Comparison { before: before.name.clone(), after: after.name.clone(), rows, same, left_out }
+}
+
+/// What no test's error is believed to be below, by quantity.
+fn least_errors(pairs: &[(String, Pair)]) -> BTreeMap<Quantity, f64> {
+    let mut errors: BTreeMap<Quantity, Vec<f64>> = BTreeMap::new();
+    for (_, Pair { metric, before, after }) in pairs {
+        let error = difference::relative_error(&values(before, metric.quantity), &values(after, metric.quantity));
+        errors.entry(metric.quantity).or_default().extend(error.ok());
+    }
+    errors.into_iter().map(|(quantity, errors)| (quantity, difference::least_error(&errors))).collect()
+}
+
+/// One test's values on both sides, in base units.
+struct Pair {
+    metric: Metric,
+    before: Vec<Repetition>,
+    after: Vec<Repetition>,
+}
+
+impl Pair {
+    fn of(earlier: &Measured, later: &Measured, metric: Option<Metric>) -> Result<Pair, String> {
+        let metric = metric.unwrap_or_else(|| usual(&earlier.tuple));
+        let (before, after) = (earlier.without(later), later.without(earlier));
+        let valued = |repetitions: &[Repetition]| values(repetitions, metric.quantity).len();
+        for (repetitions, which) in [(&before, "earlier"), (&after, "later")] {
+            match valued(repetitions) {
+                0 | 1 if repetitions.len() < 2 => {
+                    return Err(format!("the {which} side has {} of its own", plural(repetitions.len(), "valid repetition")));
+                }
+                0 | 1 => return Err(format!("the {which} side has no {metric}")),
+                _ => {}
+            }
+        }
+        Ok(Pair { metric, before, after })
+    }
+
+    fn row(&self, test: String, error_min: f64, tests: usize) -> Result<Row, SampleError> {
+        let Pair { metric, before, after } = self;
+        let (earlier, later) = (values(before, metric.quantity), values(after, metric.quantity));
+        let (first, second) = (summarise(before), summarise(after));
+        let estimate = |values: &[f64]| {
+            let (mean, half_width) = student::interval(values)?;
+            Ok::<_, SampleError>(Estimate { n: values.len() as u32, mean, half_width: Some(half_width) })
+        };
+        let p = difference::p_value(&earlier, &later, error_min)?;
+        Ok(Row {
+            test,
+            metric: *metric,
+            before: estimate(&earlier)?,
+            after: estimate(&later)?,
+            ratio: difference::ratio(&earlier, &later)?,
+            p,
+            p_adjusted: p,
+            detectable: difference::detectable(&earlier, &later, error_min, tests)?,
+            grade: first.grade.max(second.grade),
+        })
+    }
+}
+
+/// Values of a quantity, where there are any.
+fn values(repetitions: &[Repetition], quantity: Quantity) -> Vec<f64> {
+    let values = repetitions.iter().filter_map(|repetition| repetition.reduction.values.get(&quantity));
+    values.copied().filter(|value| value.is_finite()).collect()
+}
+
+#[cfg(test)]
+mod tests;
