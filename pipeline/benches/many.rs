@@ -191,6 +191,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         started: "2026-01-01T00:00:00.000Z".to_string(),
         host: facts.clone(),
         achieved: Achieved::default(),
+        search: None,
         origin: None,
         files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),
     };

@@ -16,6 +16,7 @@ use wire::Wait;
 
 use crate::experiment::{Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
+use crate::search::Goal;
 use crate::traffic;
 
 /// What measurements on one host stand on.
@@ -143,6 +144,9 @@ impl<'a> Conditions<'a> {
         sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
         sections.extend(self.software(runtime));
         sections.push(("traffic", Sealed::new(traffic_section(test, &cores))));
+        if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
+            sections.push(("search", Sealed::new(goal.section())));
+        }
         let common = Arc::new(Common::new("test", sections));
         Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into() })
     }
@@ -209,9 +213,6 @@ impl<'a> Conditions<'a> {
 fn supported(tuple: &Tuple) -> Result<(), String> {
     if tuple.locality == Locality::Remote {
         return Err("L=remote needs two hosts; this version measures on one".to_string());
-    }
-    if !matches!(tuple.rate, Rate::Pps(_)) {
-        return Err(format!("R={} is a search; this version measures fixed rates", tuple.rate));
     }
     if tuple.variant.io != Io::Dpdk && tuple.variant.queues != 1 {
         return Err("queues other than 1 need io=dpdk".to_string());

@@ -95,6 +95,7 @@ fn record(
         started: about.started.clone(),
         host: about.facts.clone(),
         achieved: about.achieved.clone(),
+        search: None,
         origin: None,
         files: BTreeMap::new(),
     }

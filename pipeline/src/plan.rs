@@ -7,9 +7,10 @@ use results::statistics::sequential::{self, Precision};
 use serde::Serialize;
 
 use crate::conditions::{Conditions, Prospect, Ready, Shared};
-use crate::experiment::{Protocol, Repetitions, Test, Times};
+use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Listing;
+use crate::search::TRIALS_USUAL;
 use crate::store::{Entry, Index, Standing, TestId};
 
 /// What a repetition costs beyond its traffic where nothing is known yet, milliseconds.
@@ -150,7 +151,7 @@ fn decide(test: &Test, ready: &Ready, protocol: &Protocol, index: &Index, forced
     let have = Have { have: standing.valid, min, max };
     let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, repetitions: have, eta_ms };
     let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
-    let eta_ms = u64::from(missing) * cost_ms(&test.times, entries);
+    let eta_ms = u64::from(missing) * cost_ms(test, entries);
     match (forced, standing.next) {
         (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
         (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
@@ -227,12 +228,16 @@ pub fn precision(wanted: &Repetitions) -> Option<Precision> {
 
 /// What one more repetition costs in milliseconds: the median of what others of the key cost, or an estimate
 /// from the times.
-pub fn cost_ms(times: &Times, entries: &[Entry]) -> u64 {
+pub fn cost_ms(test: &Test, entries: &[Entry]) -> u64 {
+    let times = &test.times;
     let mut costs: Vec<u32> = entries.iter().map(|entry| entry.cost_ms).filter(|cost| *cost > 0).collect();
     costs.sort_unstable();
     match costs.get(costs.len() / 2) {
         Some(median) => u64::from(*median),
-        None => (times.warmup_ns + times.duration_ns + times.cooldown_ns) / 1_000_000 + OVERHEAD_MS,
+        None => {
+            let once = (times.warmup_ns + times.duration_ns + times.cooldown_ns) / 1_000_000 + OVERHEAD_MS;
+            if test.tuple.rate.fixed_pps().is_some() { once } else { once * TRIALS_USUAL }
+        }
     }
 }
 

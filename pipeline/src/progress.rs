@@ -83,6 +83,15 @@ impl Watcher for Progress {
         }
     }
 
+    fn tried(&mut self, test: &Test, rate_pps: u32, loss_ratio: f64) {
+        let text = format!("{} kpps offered, {:.4} % lost", f64::from(rate_pps) / 1e3, loss_ratio * 100.0);
+        match &self.bar {
+            Some(bar) => bar.set_message(format!("ETA {}  {}  {text}", clock::shown(self.eta), test.tuple)),
+            None if self.verbose => self.line(&format!("          {}  {text}", test.tuple)),
+            None => {}
+        }
+    }
+
     fn stored(&mut self, test: &Test, record: &Record) {
         self.done += 1;
         self.left = self.left.saturating_sub(1);

@@ -2,6 +2,8 @@
 //! one) after the other in random order, and keeps each result as soon as it is there. A run that was cut
 //! goes on where it was, since what is stored is not measured again. It must not print or render.
 
+mod search;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ use crate::key::Key;
 use crate::measure::{self, Failed, Outcome};
 use crate::plan::{self, Next, Plan, Why};
 use crate::preparation;
+use crate::search::Goal;
 use crate::store::{Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
 use crate::workspace::Workspace;
 
@@ -48,6 +51,8 @@ pub trait Watcher {
     fn left(&mut self, repetitions: u64, eta: Duration);
     /// A repetition begins.
     fn begins(&mut self, test: &Test);
+    /// A trial of a search was made: packets/s a sender, and what part was lost.
+    fn tried(&mut self, test: &Test, rate_pps: u32, loss_ratio: f64);
     /// It is stored.
     fn stored(&mut self, test: &Test, record: &Record);
     /// It failed.
@@ -216,7 +221,7 @@ impl<'a> Runner<'a> {
             };
             if more {
                 let missing = u64::from(repetitions.min.saturating_sub(have).max(1));
-                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(&test.times, entries), missing });
+                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(test, entries), missing });
             }
         }
         wanted
@@ -234,6 +239,9 @@ impl<'a> Runner<'a> {
             return Ok(false);
         }
         self.watcher.begins(wanted.test);
+        if let Some(goal) = Goal::of(wanted.test.tuple.rate, wanted.test.times.duration_ns) {
+            return self.search(wanted, goal);
+        }
         let started = clock::now_rfc3339();
         let mut log = String::new();
         let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;

@@ -12,6 +12,7 @@
 
 mod doubts;
 mod latency;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ use crate::dataset::RawStream;
 use crate::metric::Quantity;
 use crate::summary::Reduction;
 use crate::tuple::Tuple;
+
+pub use trial::{TrialCount, trial};
 
 /// The part of a repetition that counts, in nanoseconds from the common start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,15 +87,29 @@ pub fn reduce(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Reductio
     if window.duration_ns == 0 || !doubts::is_staffed(streams, tuple) {
         return reduction;
     }
+    let packets = packets(streams, window, tuple);
+    rates(&mut reduction.values, &packets, window, tuple);
+    ratios(&mut reduction.values, &packets);
+    if tuple.dimension == Dimension::Latency {
+        latency::round_trips(&mut reduction, streams, window, tuple);
+    }
+    reduction.flags.extend(doubts::unsteady(streams, window, tuple));
+    reduction.flags.extend(doubts::of_offer(streams, window, tuple, &packets));
+    reduction.flags.sort_unstable();
+    reduction.flags.dedup();
+    reduction
+}
+
+/// Counts the packets of the window.
+fn packets(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Packets {
     let (source, sink) = roles(tuple.dimension);
     let measured = if tuple.dimension == Dimension::Throughput { sink } else { source };
     let records = |role| streams.iter().filter(move |stream| stream.role == role).flat_map(|stream| &stream.intervals);
-
     let intended = tuple.rate.fixed_pps().map(|rate_pps| {
         let bursts = window.bursts(rate_pps, tuple.burst.get());
         (bursts.end - bursts.start) as f64 * f64::from(tuple.burst.get()) * f64::from(tuple.pairs.get())
     });
-    let packets = Packets {
+    Packets {
         received: window.sum(records(measured), |record| record.packets),
         sent: match tuple.dimension {
             Dimension::Throughput => Some(window.sum(records(source), |record| record.packets)),
@@ -101,16 +118,7 @@ pub fn reduce(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Reductio
         rejected: window.sum(records(source), |record| record.rejected),
         missed: window.sum(records(source), |record| record.missed),
         intended,
-    };
-    rates(&mut reduction.values, &packets, window, tuple);
-    ratios(&mut reduction.values, &packets);
-    if tuple.dimension == Dimension::Latency {
-        latency::round_trips(&mut reduction, streams, window, tuple);
     }
-    reduction.flags.extend(doubts::of_offer(streams, window, tuple, &packets));
-    reduction.flags.sort_unstable();
-    reduction.flags.dedup();
-    reduction
 }
 
 /// Packets of the window, all pairs together; fractions come from intervals that lie partly inside.

@@ -2,12 +2,13 @@
 //! trips. Reads samples and logs of that test alone. It must not draw.
 
 use reports::model::{Details, Distribution, Fact, FactList, RatesOverTime, RepetitionView};
-use results::axes::Dimension;
+use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use wire::Role;
 
 use super::views::{self, Measured};
 use crate::key::ResultId;
+use crate::search::trials::{self, Search, Trial};
 use crate::store::{Record, Status, Store, StoreError};
 use crate::workspace::Workspace;
 
@@ -29,14 +30,30 @@ pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Re
     let samples = workspace.store.file(id, record, "samples.parquet")?;
     let path = workspace.store.result_folder(id).join("samples.parquet");
     let streams = read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
+    let streams = match &record.search {
+        // Of a search, the last full trial at the rate found is shown.
+        Some(search) => search.deciding().last().map_or(Vec::new(), |place| trials::streams_of(&streams, place)),
+        None => streams,
+    };
     details.rates = rates(&streams, record);
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
     details.facts =
         vec![FactList { heading: "Key".to_string(), facts: vec![Fact::new("Key", record.key.to_string())] }];
+    details.facts.extend(record.search.as_ref().map(trial_list));
     details.components = views::components(record);
     let file = workspace.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     details.command = Some(format!("septet run {file} --force {}", record.test));
     Ok(details)
+}
+
+/// The trials of a search, one a line.
+fn trial_list(search: &Search) -> FactList {
+    let fact = |trial: &Trial| {
+        let offered = format!("{} for {} ms", Rate::Pps(trial.rate_pps), trial.duration_ns / 1_000_000);
+        Fact::new(offered, format!("{} of {} lost", trial.count.lost, trial.count.intended))
+    };
+    let facts = search.trials.iter().map(fact).collect();
+    FactList { heading: "Trials of the search, in order".to_string(), facts }
 }
 
 fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<RepetitionView, StoreError> {

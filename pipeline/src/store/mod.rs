@@ -8,6 +8,7 @@
 //!   manifests/ab/<key>.json         once by key
 //!   generations/<experiment>/       what one run stood on
 //!   index/                          a cache of results/: can be thrown away
+//!   searches/<key>-<boot>/          trials of searches that are not finished
 //!   reports/                        what was rendered from what: can be thrown away
 //!   tmp/                            unfinished writes of living processes
 //! ```
@@ -16,6 +17,7 @@ mod atomic;
 mod commit;
 mod generation;
 mod index;
+mod pending;
 mod record;
 mod verify;
 
@@ -30,6 +32,7 @@ pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
 pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};
+pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};
 pub use verify::{Finding, Verification};
 

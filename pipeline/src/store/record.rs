@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::experiment::Times;
 use crate::key::Key;
+use crate::search::trials::Search;
 
 /// Version of the record. A newer one is refused with its number.
 pub const RECORD_VERSION: u32 = 1;
@@ -50,6 +51,9 @@ pub struct Record {
     pub host: Facts,
     /// What the host was prepared to, read back.
     pub achieved: Achieved,
+    /// The trials that it is made of, where the rate was searched; the samples hold those of all trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// Where it came from, if it was not measured into this store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,

@@ -1,0 +1,120 @@
+//! Trials of a search that is not finished: kept so that a run that was cut loses none, and used again only
+//! within the same boot, the same generation and the same day, since trials of other conditions must not feed
+//! a bracket. It must not know how rates are chosen.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Record, Store, StoreError, write_atomically};
+use crate::clock;
+use crate::key::Key;
+use crate::search::trials::Trial;
+
+/// Trials older than this are of another day, ms.
+const AGE_MS_MAX: u64 = 24 * 3600 * 1000;
+const HEAD: &str = "search.json";
+
+/// What trials belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occasion {
+    /// The boot of the host.
+    pub boot_id: String,
+    /// The latest complete generation when the search began; absent if there was none.
+    pub generation: Option<String>,
+}
+
+/// A trial as it is kept until its search is finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingTrial {
+    /// What the search sees.
+    pub trial: Trial,
+    /// Its record, as a repetition at a fixed rate.
+    pub record: Record,
+    /// What was said while it ran.
+    pub log: String,
+}
+
+/// The trials of one key on one boot.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    store: &'a Store,
+    folder: PathBuf,
+    /// In the order in which they were made.
+    pub trials: Vec<PendingTrial>,
+}
+
+impl<'a> Pending<'a> {
+    /// The trials that a search of `key` may go on from; those of another occasion are thrown away.
+    pub fn open(store: &'a Store, key: &Key, occasion: &Occasion) -> Result<Pending<'a>, StoreError> {
+        let boot: String = occasion.boot_id.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+        let folder = store.root().join("searches").join(format!("{key}-{boot}"));
+        let mut pending = Pending { store, folder, trials: Vec::new() };
+        let head: Option<Occasion> = pending.read(HEAD)?;
+        if head.as_ref() == Some(occasion) {
+            while let Some(trial) = pending.read(&name(pending.trials.len(), "json"))? {
+                pending.trials.push(trial);
+            }
+            if pending.trials.iter().all(is_of_today) {
+                return Ok(pending);
+            }
+        }
+        pending.discard()?;
+        let json = serde_json::to_vec(occasion).map_err(|error| StoreError::io("encode", &pending.folder)(error.into()))?;
+        write_atomically(&store.tmp(), &pending.folder.join(HEAD), &json)?;
+        Ok(pending)
+    }
+
+    /// Keeps one more trial. Its samples are there before it is.
+    pub fn add(&mut self, trial: PendingTrial, samples: &[u8]) -> Result<(), StoreError> {
+        let place = self.trials.len();
+        write_atomically(&self.store.tmp(), &self.folder.join(name(place, "parquet")), samples)?;
+        let path = self.folder.join(name(place, "json"));
+        let json = serde_json::to_vec(&trial).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
+        write_atomically(&self.store.tmp(), &path, &json)?;
+        self.trials.push(trial);
+        Ok(())
+    }
+
+    /// The samples of the trial in that place, as Parquet.
+    pub fn samples(&self, place: usize) -> Result<(PathBuf, Vec<u8>), StoreError> {
+        let path = self.folder.join(name(place, "parquet"));
+        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        Ok((path, bytes))
+    }
+
+    /// Throws all trials away: the search is finished, or they belong to another occasion.
+    pub fn discard(&mut self) -> Result<(), StoreError> {
+        self.trials.clear();
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", &self.folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A file of the folder; none where it is not there or cannot be understood: such a search begins anew.
+    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let path: &Path = &self.folder.join(name);
+        match fs::read(path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("read", path)(error)),
+        }
+    }
+}
+
+fn name(place: usize, extension: &str) -> String {
+    format!("{place:03}.{extension}")
+}
+
+fn is_of_today(pending: &PendingTrial) -> bool {
+    let now = clock::parse_rfc3339_ms(&clock::now_rfc3339());
+    match (clock::parse_rfc3339_ms(&pending.trial.started), now) {
+        (Some(then), Some(now)) => now.abs_diff(then) < AGE_MS_MAX,
+        _ => false,
+    }
+}
