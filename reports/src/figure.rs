@@ -177,12 +177,14 @@ struct Draft {
     values: usize,
     alone: usize,
     absent: usize,
+    /// Tests with values far from their others.
+    far: Vec<String>,
 }
 
 impl Default for Draft {
     fn default() -> Draft {
         let (missing, flags) = (Vec::new(), BTreeMap::new());
-        Draft { missing, grade: Grade::PaperGrade, flags, values: 0, alone: 0, absent: 0 }
+        Draft { missing, grade: Grade::PaperGrade, flags, values: 0, alone: 0, absent: 0, far: Vec::new() }
     }
 }
 
@@ -241,6 +243,9 @@ impl Draft {
         self.values += 1;
         self.alone += usize::from(!has_interval);
         self.absent += absent;
+        if test.measured().is_some_and(|summary| !summary.outliers.is_empty()) {
+            self.far.push(test.name.clone());
+        }
         self.grade = self.grade.max(test.measured().map_or(Grade::Indicative, |summary| summary.grade));
         for (flag, _) in flags {
             *self.flags.entry(*flag).or_default() += 1;
@@ -264,6 +269,7 @@ fn notes(draft: &Draft, series: &[Series], y: &PlotAxis) -> Vec<String> {
         notes
             .push(format!("{} of {} values come from one repetition and have no interval.", draft.alone, draft.values));
     }
+    notes.extend(far_note(&draft.far));
     let beyond = |point: &Point| point.interval.is_some_and(|(low, high)| high > y.max || low < y.min);
     if series.iter().any(|series| series.is_marked() && series.points.iter().any(beyond)) {
         notes.push("Intervals with an arrow are wider than the plot.".to_string());
@@ -275,6 +281,15 @@ fn notes(draft: &Draft, series: &[Series], y: &PlotAxis) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// That some averages hold repetitions far from the others: told, never dropped.
+fn far_note(tests: &[String]) -> Option<String> {
+    const LISTED_MAX: usize = 4;
+    let listed = tests.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let more = tests.len().saturating_sub(LISTED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!tests.is_empty()).then(|| format!("Repetitions far from the others are averaged all the same: {listed}{more}."))
 }
 
 /// What has to be said below results of that grade with these flags.

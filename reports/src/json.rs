@@ -141,6 +141,20 @@ fn test(test: &TestView) -> Value {
             })
             .collect();
         object.insert("values".into(), Value::Object(values));
+        if !summary.outliers.is_empty() {
+            let far: Vec<Value> = summary.outliers.iter().map(|&value| number(value)).collect();
+            object.insert("outliers".into(), Value::Array(far));
+        }
+        let refused: Map<String, Value> = summary
+            .refused
+            .iter()
+            .filter_map(|(quantity, bursts)| {
+                Some((serde_json::to_value(quantity).ok()?.as_str()?.to_string(), json!({ "bursts": bursts })))
+            })
+            .collect();
+        if !refused.is_empty() {
+            object.insert("refused".into(), Value::Object(refused));
+        }
         object.insert("valid".into(), json!(summary.valid));
         object.insert("suspect".into(), json!(summary.suspect));
         object.insert("grade".into(), json!(summary.grade));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::axes::{Axis, Dimension, IO_ALL, RuntimeChoice, VSwitch, io_name};
 use results::metric::Metric;
+use results::statistics::best;
 use results::summary::Estimate;
 use results::tuple::{Tuple, Value};
 
@@ -188,8 +189,8 @@ pub enum Cell<'a> {
     Value {
         /// The test that gave it.
         test: &'a TestView,
-        /// In base units.
-        estimate: &'a Estimate,
+        /// In base units; of a fold, without the bias of having chosen.
+        estimate: Estimate,
         /// The value of the folded axis that gave it, as shown.
         chosen: Option<String>,
         /// Tests of the fold that have no value, so that the choice was among fewer.
@@ -205,38 +206,59 @@ pub enum Cell<'a> {
 }
 
 /// Folds the tests of one place to one value; absent when there is no test.
+///
+/// The best of several noisy means is chosen as [`best::best_of`] does, so that luck is not part of its value;
+/// where a candidate has one repetition only there is no way around it, and the best mean is taken as it is.
 pub fn cell<'a>(tests: &[&'a TestView], metric: Metric, over: Option<(Axis, Fold)>) -> Option<Cell<'a>> {
-    let estimate = |test: &'a TestView| test.measured().and_then(|summary| summary.get(metric.quantity));
-    let mut best: Option<(&'a TestView, &'a Estimate)> = None;
-    for (test, estimate) in tests.iter().filter_map(|test| Some((*test, estimate(test)?))) {
-        let better = match (best, over) {
-            (None, _) => true,
-            (Some((_, held)), Some((_, Fold::Max))) => estimate.mean > held.mean,
-            (Some((_, held)), Some((_, Fold::Min))) => estimate.mean < held.mean,
-            (Some(_), None) => false,
-        };
-        if better {
-            best = Some((test, estimate));
+    let measured = |test: &'a TestView| {
+        let summary = test.measured()?;
+        let samples = summary.samples.get(&metric.quantity).map_or(&[][..], Vec::as_slice);
+        Some((test, *summary.get(metric.quantity)?, samples))
+    };
+    let candidates: Vec<(&'a TestView, Estimate, &'a [f64])> =
+        tests.iter().filter_map(|test| measured(test)).collect();
+    let Some((first, alone, _)) = candidates.first().copied() else {
+        return tests.first().map(|&test| Cell::Missing { test, reason: absence(tests, metric) });
+    };
+    let absent = tests.iter().filter(|test| test.measured().is_none()).count();
+    let Some((axis, fold)) = over else {
+        return Some(Cell::Value { test: first, estimate: alone, chosen: None, absent });
+    };
+    let sign = if fold == Fold::Max { 1.0 } else { -1.0 };
+    let values: Vec<Vec<f64>> =
+        candidates.iter().map(|(_, _, samples)| samples.iter().map(|value| sign * value).collect()).collect();
+    let (place, estimate) = match best::best_of(&values) {
+        Ok(best) => {
+            let (_, whole, _) = candidates[best.candidate];
+            // Never surer than the chosen test's own interval, which knows how its repetitions came about.
+            let half_width = best.half_width.map(|half| half.max(whole.half_width.unwrap_or(0.0)));
+            (best.candidate, Estimate { n: best.values.len() as u32, mean: sign * best.mean, half_width })
         }
-    }
-    match best {
-        Some((test, estimate)) => {
-            let chosen = over.map(|(axis, _)| test.tuple.shown(axis));
-            let absent = tests.iter().filter(|test| test.measured().is_none()).count();
-            Some(Cell::Value { test, estimate, chosen, absent })
+        Err(_) => {
+            let mut best = 0;
+            for (place, (_, estimate, _)) in candidates.iter().enumerate() {
+                if sign * estimate.mean > sign * candidates[best].1.mean {
+                    best = place;
+                }
+            }
+            (best, candidates[best].1)
         }
-        None => tests.first().map(|&test| Cell::Missing { test, reason: absence(tests) }),
-    }
+    };
+    let test = candidates[place].0;
+    Some(Cell::Value { test, estimate, chosen: Some(test.tuple.shown(axis)), absent })
 }
 
 /// Why none of the tests has a value: each reason once, in order.
-fn absence(tests: &[&TestView]) -> String {
+fn absence(tests: &[&TestView], metric: Metric) -> String {
     let reasons: BTreeSet<String> = tests
         .iter()
         .map(|test| match &test.state {
             State::Skipped(reason) => format!("skipped: {reason}"),
             State::NotMeasured => "not measured yet".to_string(),
-            State::Measured => "the measurement has no such value".to_string(),
+            State::Measured => match test.measured().and_then(|summary| summary.refused.get(&metric.quantity)) {
+                Some(bursts) => format!("{bursts} independent bursts a repetition are too few for it; measure longer"),
+                None => "the measurement has no such value".to_string(),
+            },
         })
         .collect();
     reasons.into_iter().collect::<Vec<_>>().join("; ")

@@ -25,6 +25,9 @@ pub enum Flag {
     InvoluntarySwitches,
     /// More than [`MISSED_RATIO_MAX`] of the deadlines were missed.
     MissedDeadlines,
+    /// The received rate still changed inside the window: the warm-up was too short, or the system has no steady
+    /// state.
+    NotSteady,
     /// The sender had no idle time left: it, not the switch, may be what was measured.
     GeneratorBound,
     /// The hardware's clock frequency could not be held still (no cpufreq here).
@@ -52,6 +55,8 @@ pub const STEAL_RATIO_MAX: f64 = 0.01;
 pub const INVOLUNTARY_SWITCHES_PER_S_MAX: f64 = 10.0;
 /// Missed deadlines above this part of the intended packets are flagged.
 pub const MISSED_RATIO_MAX: f64 = 0.001;
+/// A received rate whose mean without the part that MSER-5 would drop differs by more than this is flagged.
+pub const STEADY_RATIO_MAX: f64 = 0.02;
 /// A sender that was idle for less than this part of the window, and missed deadlines, bounds the result.
 pub const IDLE_RATIO_MIN: f64 = 0.01;
 
@@ -70,7 +75,7 @@ pub const PRESSURE_RATIO_MAX: f64 = 0.05;
 
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 18] = [
+    pub const ALL: [Flag; 19] = [
         Flag::AccountingMismatch,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
@@ -80,6 +85,7 @@ impl Flag {
         Flag::StealTime,
         Flag::InvoluntarySwitches,
         Flag::MissedDeadlines,
+        Flag::NotSteady,
         Flag::GeneratorBound,
         Flag::FrequencyUncontrolled,
         Flag::Virtualised,
@@ -128,6 +134,7 @@ impl Flag {
             Flag::StealTime => "steal-time",
             Flag::InvoluntarySwitches => "involuntary-switches",
             Flag::MissedDeadlines => "missed-deadlines",
+            Flag::NotSteady => "not-steady",
             Flag::GeneratorBound => "generator-bound",
             Flag::FrequencyUncontrolled => "frequency-uncontrolled",
             Flag::Virtualised => "virtualised",
@@ -154,6 +161,7 @@ impl Flag {
             Flag::StealTime => "The hypervisor gave more than 1 % of a measuring core to somebody else.",
             Flag::InvoluntarySwitches => "A generator was switched out more than 10 times a second.",
             Flag::MissedDeadlines => "More than 0.1 % of the packets were not offered at their time.",
+            Flag::NotSteady => "The received rate still changed by more than 2 % inside the window.",
             Flag::GeneratorBound => "The sender had no time left: its speed, not the switch's, may be what is shown.",
             Flag::FrequencyUncontrolled => "The processor's frequency could not be fixed on this host.",
             Flag::Virtualised => "The host is a virtual machine; what else its hardware does is unknown.",
@@ -178,6 +186,7 @@ impl Flag {
             Flag::StealTime => "Measure on hardware of your own, or while the hypervisor's host is idle.",
             Flag::InvoluntarySwitches => "Isolate the measuring cores (isolcpus, nohz_full), or stop other load.",
             Flag::MissedDeadlines => "Expected when the offered rate is above what the sender can do; else lower R.",
+            Flag::NotSteady => "Give a longer warm-up, and a longer window; look at the rate over time.",
             Flag::GeneratorBound => "Compare with V=direct, or raise B; do not read it as the switch's limit.",
             Flag::FrequencyUncontrolled => "Measure on bare metal with cpufreq, governor performance, turbo off.",
             Flag::Virtualised => "Measure on bare metal for numbers that others can hold you to.",

@@ -128,6 +128,23 @@ fn a_stall_across_an_edge_is_no_unexplained_rate() {
 }
 
 #[test]
+fn a_rate_that_changes_inside_the_window_is_not_steady() {
+    let test = tuple(Dimension::Throughput, 1, 1_000_000, 32);
+    let flags = |received: &dyn Fn(u32) -> u32| {
+        let mut streams = perfect(&WINDOW, 1_000_000, 32);
+        for record in &mut streams[1].intervals {
+            record.packets = received(record.index);
+        }
+        reduce(&streams, &WINDOW, &test).flags
+    };
+    // The first 20 of 140 intervals are the warm-up.
+    assert_eq!(flags(&|index| if index <= 20 { 1000 } else { 10_000 }), [], "the warm-up takes it");
+    assert_eq!(flags(&|index| if index <= 50 { 5000 } else { 10_000 }), [Flag::NotSteady]);
+    assert_eq!(flags(&|index| 5000 + 40 * index), [Flag::NotSteady], "it never is");
+    assert_eq!(flags(&|index| 9000 + index * 7919 % 1000), [], "noise is steady");
+}
+
+#[test]
 fn missing_intervals_and_processes_are_a_shortfall() {
     let test = tuple(Dimension::Throughput, 1, 1_000_000, 64);
     for process in 0..2 {
@@ -168,8 +185,12 @@ fn round_trips_count_where_their_burst_was_due_inside() {
     assert_eq!(value(Quantity::RttMax), Some(11_199.0));
     assert_eq!(value(Quantity::RttMean), Some(10_699.5));
     assert_eq!(value(Quantity::RttP50), Some(10_699.0));
-    assert_eq!(value(Quantity::RttP99), Some(11_189.0));
-    assert_eq!(value(Quantity::RttP999), None, "one round trip in a thousand says nothing of the 99.9th percentile");
+    assert_eq!(value(Quantity::RttP90), Some(11_099.0));
+    assert_eq!(value(Quantity::RttP99), None, "250 bursts say nothing of the 99th percentile");
+    assert_eq!(reduction.refused.get(&Quantity::RttP99), Some(&250));
+    assert_eq!(reduction.refused.get(&Quantity::RttP90), None);
+    let (low, high) = reduction.within[&Quantity::RttP90];
+    assert!(low < 11_099.0 && 11_099.0 < high && !reduction.within.contains_key(&Quantity::RttP99));
     assert_eq!(value(Quantity::RxPps), Some(1000.0));
     assert_eq!(value(Quantity::TxPps), Some(1000.0));
     assert_eq!(value(Quantity::LossRatio), Some(0.0));

@@ -1,5 +1,7 @@
 //! Summaries over repetitions: which count, what is said of them.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use results::flags::Flag;
 use results::metric::Quantity;
@@ -12,8 +14,10 @@ fn repetition(rx_pps: f64, samples: &[Flag], run: &[Flag]) -> Repetition {
             values: [(Quantity::RxPps, rx_pps), (Quantity::LossRatio, 0.0)].into(),
             rtt_count: 5,
             flags: samples.to_vec(),
+            ..Reduction::default()
         },
         flags: run.to_vec(),
+        ..Repetition::default()
     }
 }
 
@@ -62,6 +66,40 @@ fn one_repetition_has_no_interval_and_absent_values_do_not_count() {
 }
 
 #[test]
+fn far_values_are_told_and_averaged_all_the_same() {
+    let repetitions: Vec<Repetition> =
+        [100.0, 101.0, 99.0, 100.5, 150.0].map(|value| repetition(value, &[], &[])).into();
+    let summary = summarise(&repetitions);
+    assert_eq!((summary.outliers.as_slice(), rx(&summary).1), ([150.0].as_slice(), 110.1));
+    assert_eq!(summarise(&repetitions[1..]).outliers, Vec::<f64>::new(), "four values have no far ones");
+    assert_eq!(summary.samples[&Quantity::RxPps], [100.0, 101.0, 99.0, 100.5, 150.0]);
+}
+
+#[test]
+fn several_stands_widen_the_interval_by_what_they_differ() {
+    let on = |stand: &str, value| Repetition { stand: stand.to_string(), ..repetition(value, &[], &[]) };
+    let one: Vec<Repetition> = [100.0, 101.0, 110.0, 111.0].map(|value| on("a", value)).into();
+    let two: Vec<Repetition> = [("a", 100.0), ("a", 101.0), ("b", 110.0), ("b", 111.0)].map(|(s, v)| on(s, v)).into();
+    let (narrow, wide) = (rx(&summarise(&one)), rx(&summarise(&two)));
+    assert_eq!(narrow.1, wide.1);
+    assert!((wide.2.unwrap() - 12.706_204_736_432_1 * 5.0).abs() < 1e-6 && narrow.2 < wide.2, "{wide:?}");
+}
+
+#[test]
+fn a_percentile_is_never_surer_than_its_bursts() {
+    let with = |value: f64| {
+        let mut repetition = repetition(1e6, &[], &[]);
+        repetition.reduction.values.insert(Quantity::RttP99, value);
+        repetition.reduction.within.insert(Quantity::RttP99, (value - 30.0, value + 40.0));
+        repetition.reduction.refused.insert(Quantity::RttP999, 500);
+        repetition
+    };
+    let summary = summarise(&[with(1000.0), with(1000.0), with(1000.0), with(1000.0)]);
+    assert_eq!(summary.get(Quantity::RttP99).unwrap().half_width, Some(20.0));
+    assert_eq!(summary.refused, [(Quantity::RttP999, 500)].into());
+}
+
+#[test]
 fn an_adaptive_number_of_repetitions_widens_the_interval() {
     let repetitions: Vec<Repetition> = (0..6).map(|n| repetition(1e6 + f64::from(n), &[], &[])).collect();
     let precision = Precision { min: 5, max: 10, half_width_ratio: 0.02, half_width_floor: 0.0 };
@@ -80,11 +118,13 @@ proptest! {
     ) {
         let mut repetitions: Vec<Repetition> =
             values.iter().map(|(rx_pps, flags)| repetition(*rx_pps, flags, &[])).collect();
-        let summary = summarise(&repetitions);
+        // Samples keep the order that they are given in, for choices that must not be made by luck.
+        let unordered = |summary: Summary| Summary { samples: BTreeMap::new(), ..summary };
+        let summary = unordered(summarise(&repetitions));
         repetitions.reverse();
         let turn = turn.min(repetitions.len());
         repetitions.rotate_left(turn);
-        prop_assert_eq!(&summarise(&repetitions), &summary);
+        prop_assert_eq!(&unordered(summarise(&repetitions)), &summary);
         // Summaries are kept as JSON.
         let json = serde_json::to_string(&summary).unwrap();
         prop_assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);

@@ -86,19 +86,22 @@ fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetit
 }
 
 /// A repetition as summaries see it; reduced anew from its samples if an older reduction made the record's.
-fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<summary::Repetition, StoreError> {
+pub(crate) fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<summary::Repetition, StoreError> {
     let reduction = match record.reduction_version == REDUCTION_VERSION {
         true => record.reduction.clone(),
         false => reduce_again(workspace, id, record)?,
     };
     let flags: Vec<Flag> = record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
-    Ok(summary::Repetition { reduction, flags })
+    Ok(summary::Repetition { reduction, flags, stand: record.host.aside.hostname.clone() })
 }
 
 fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<Reduction, StoreError> {
     let samples = workspace.store.file(id, record, "samples.parquet")?;
     let path = workspace.store.result_folder(id).join("samples.parquet");
     let streams = results::dataset::read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
+    if let Some(search) = &record.search {
+        return Ok(search.reduce(&streams, &record.times, record.interval_ns, &record.tuple));
+    }
     let window = results::reduce::Window {
         warmup_ns: record.times.warmup_ns,
         duration_ns: record.times.duration_ns,

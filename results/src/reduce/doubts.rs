@@ -4,8 +4,9 @@ use wire::{IntervalRecord, Role};
 
 use crate::axes::Dimension;
 use crate::dataset::RawStream;
-use crate::flags::{Flag, IDLE_RATIO_MIN, MISSED_RATIO_MAX};
+use crate::flags::{Flag, IDLE_RATIO_MIN, MISSED_RATIO_MAX, STEADY_RATIO_MAX};
 use crate::reduce::{Packets, Window, roles};
+use crate::statistics::steady::{Steadiness, mser_5};
 use crate::tuple::Tuple;
 
 /// Part of the intended packets that sent, rejected and missed ones together may differ from.
@@ -52,6 +53,38 @@ pub(super) fn of_offer(streams: &[RawStream], window: &Window, tuple: &Tuple, pa
         flags.push(Flag::RateUnexplained);
     }
     flags
+}
+
+/// [`Flag::NotSteady`] where the rate of a throughput test still changes inside the window: MSER-5 over the
+/// received packets of each interval, from the common start on, would drop more than the warm-up does, and the
+/// mean without that part differs by more than [`STEADY_RATIO_MAX`]. Either alone is what noise does: where it
+/// is best to cut noise is anywhere. The rates of a latency test are its schedule's.
+pub(super) fn unsteady(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Option<Flag> {
+    let (_, sink) = roles(tuple.dimension);
+    if tuple.dimension == Dimension::Latency || window.interval_ns == 0 {
+        return None;
+    }
+    let sinks = || streams.iter().filter(|stream| stream.role == sink);
+    let intervals = sinks().map(|stream| stream.intervals.len()).max().unwrap_or(0);
+    let whole = usize::try_from(window.end_ns() / window.interval_ns).unwrap_or(usize::MAX).min(intervals);
+    let warmup = usize::try_from(window.warmup_ns.div_ceil(window.interval_ns)).unwrap_or(usize::MAX);
+    let mut packets = vec![0.0; whole];
+    for record in sinks().flat_map(|stream| &stream.intervals) {
+        if let Some(slot) = packets.get_mut(record.index.saturating_sub(1) as usize) {
+            *slot += f64::from(record.packets);
+        }
+    }
+    let steady_from = match mser_5(&packets).ok()? {
+        Steadiness::From(place) => place,
+        Steadiness::Never => warmup.saturating_add(whole.saturating_sub(warmup) / 2),
+    };
+    let inside = packets.get(warmup..)?;
+    let rest = packets.get(steady_from..).filter(|rest| steady_from > warmup && !rest.is_empty())?;
+    let expected = inside.iter().sum::<f64>() / inside.len() as f64 * rest.len() as f64;
+    // Bursts at the edges move a little from one part to the other.
+    let edges = 2.0 * f64::from(tuple.burst.get()) * f64::from(tuple.pairs.get()) + 1.0;
+    let moved = (rest.iter().sum::<f64>() - expected).abs();
+    (moved > (expected * STEADY_RATIO_MAX).max(edges)).then_some(Flag::NotSteady)
 }
 
 /// It missed deadlines and had no time left.

@@ -5,12 +5,15 @@
 //! all of them count, those of the warm-up and the cool-down too, each at its bucket's highest value, which is
 //! at most 0.1 % too long.
 
+use std::collections::BTreeMap;
+
 use wire::{OverflowRecord, Role, RttRecord};
 
 use crate::dataset::RawStream;
 use crate::metric::Quantity;
 use crate::reduce::Window;
-use crate::statistics::percentile::{EXCEEDANCES_MIN, Share, rank};
+use crate::statistics::bootstrap::{InBurst, percentile_of_many, percentiles_by_bursts};
+use crate::statistics::percentile::{EXCEEDANCES_MIN, Share, of_sorted, rank};
 use crate::summary::Reduction;
 use crate::tuple::Tuple;
 
@@ -23,14 +26,23 @@ const PERCENTILES: [(Quantity, Share); 5] = [
     (Quantity::RttP9999, Share::P9999),
 ];
 
+/// Round trips up to which intervals come from resampled bursts; beyond, from the large-sample form.
+const RESAMPLED_MAX: usize = 100_000;
+
 /// Adds the round trips of all clients to the reduction. A percentile with fewer than [`EXCEEDANCES_MIN`]
-/// expected round trips beyond it is left out.
+/// independent bursts expected beyond it is refused. Intervals within the repetition are left out where round
+/// trips are in buckets.
 pub fn round_trips(reduction: &mut Reduction, streams: &[RawStream], window: &Window, tuple: &Tuple) {
     let clients = || streams.iter().filter(|stream| stream.role == Role::Client);
     let due = tuple.rate.fixed_pps().map(|rate_pps| window.bursts(rate_pps, tuple.burst.get()));
     let inside = |record: &&RttRecord| due.as_ref().is_none_or(|due| due.contains(&u64::from(record.burst)));
-    let mut rtts_ns: Vec<u32> =
-        clients().flat_map(|client| &client.rtts).filter(inside).map(|record| record.rtt_ns).collect();
+    // Clients have bursts of their own: a number for each client and burst.
+    let values: Vec<InBurst> = (0u64..)
+        .zip(clients())
+        .flat_map(|(client, stream)| stream.rtts.iter().filter(inside).map(move |record| (client, record)))
+        .map(|(client, record)| InBurst { value: record.rtt_ns, burst: client << 32 | u64::from(record.burst) })
+        .collect();
+    let mut rtts_ns: Vec<u32> = values.iter().map(|value| value.value).collect();
     rtts_ns.sort_unstable();
     let mut buckets: Vec<OverflowRecord> =
         clients().flat_map(|client| &client.overflow).copied().filter(|bucket| bucket.count > 0).collect();
@@ -42,14 +54,81 @@ pub fn round_trips(reduction: &mut Reduction, streams: &[RawStream], window: &Wi
     if count == 0 {
         return;
     }
-    let values = &mut reduction.values;
-    values.insert(Quantity::RttMean, sorted.sum_ns() as f64 / count as f64);
-    values.insert(Quantity::RttMin, sorted.at_rank(1) as f64);
-    values.insert(Quantity::RttMax, sorted.at_rank(count) as f64);
+    reduction.values.insert(Quantity::RttMean, sorted.sum_ns() as f64 / count as f64);
+    reduction.values.insert(Quantity::RttMin, sorted.at_rank(1) as f64);
+    reduction.values.insert(Quantity::RttMax, sorted.at_rank(count) as f64);
+    let bursts = Bursts::of(&values);
     for (quantity, share) in PERCENTILES {
-        if share.exceedances_expected(count) >= EXCEEDANCES_MIN {
-            values.insert(quantity, sorted.at_rank(rank(share, count)) as f64);
+        if share.exceedances_expected(bursts.count()) >= EXCEEDANCES_MIN {
+            reduction.values.insert(quantity, sorted.at_rank(rank(share, count)) as f64);
+        } else {
+            reduction.refused.insert(quantity, bursts.count());
         }
+    }
+    if buckets.is_empty() {
+        reduction.within = within(values, &rtts_ns, bursts);
+    }
+}
+
+/// The 95 % intervals of percentiles by what this repetition alone can tell.
+fn within(values: Vec<InBurst>, sorted: &[u32], bursts: Bursts) -> BTreeMap<Quantity, (f64, f64)> {
+    let intervals: Vec<_> = if values.len() <= RESAMPLED_MAX {
+        // The seed is the sample's own size: the same samples, the same interval.
+        let seed = values.len() as u64;
+        percentiles_by_bursts(values, &PERCENTILES.map(|(_, share)| share), seed)
+    } else {
+        let interval = |share| {
+            let percentile = of_sorted(sorted, share).unwrap_or(0);
+            percentile_of_many(sorted, &bursts.below(&values, percentile), share)
+        };
+        PERCENTILES.iter().map(|&(_, share)| interval(share)).collect()
+    };
+    let told = PERCENTILES.iter().zip(intervals);
+    told.filter_map(|((quantity, _), interval)| {
+        let interval = interval.ok()?;
+        Some((*quantity, (f64::from(interval.low), f64::from(interval.high))))
+    })
+    .collect()
+}
+
+/// Where bursts begin among values: those of a burst arrive together, save few.
+struct Bursts {
+    /// Distinct numbers, ascending.
+    numbers: Vec<u64>,
+}
+
+impl Bursts {
+    fn of(values: &[InBurst]) -> Bursts {
+        let mut numbers: Vec<u64> = Vec::new();
+        for value in values {
+            if numbers.last() != Some(&value.burst) {
+                numbers.push(value.burst);
+            }
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Bursts { numbers }
+    }
+
+    fn count(&self) -> u64 {
+        self.numbers.len() as u64
+    }
+
+    /// For each burst its values at or below a limit, and all of them.
+    fn below(&self, values: &[InBurst], limit: u32) -> Vec<(u32, u32)> {
+        let mut counts = vec![(0, 0); self.numbers.len()];
+        let (mut known, mut place) = (None, 0);
+        for value in values {
+            if known != Some(value.burst) {
+                known = Some(value.burst);
+                place = self.numbers.partition_point(|&number| number < value.burst);
+            }
+            if let Some((below, all)) = counts.get_mut(place) {
+                *below += u32::from(value.value <= limit);
+                *all += 1;
+            }
+        }
+        counts
     }
 }
 

@@ -1,46 +1,66 @@
 //! The largest of several noisy means, without the bias of having looked. It must not know the axis that the
 //! candidates lie on.
 
-use crate::statistics::SampleError;
 use crate::statistics::mean::mean;
+use crate::statistics::{SampleError, student};
 
-/// A candidate that was chosen, and what may be said of it.
+/// The best of several candidates, and what may be said of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// Place of the candidate.
+    /// Place of the candidate that is best by all values.
     pub candidate: usize,
-    /// Its values that had no part in the choice: their mean is not biased by it.
+    /// Values that had no part in the choice of their own candidate: their mean is not biased by it.
     pub values: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// Half width of its 95 % interval; absent for one value.
+    pub half_width: Option<f64>,
 }
 
-/// Chooses the candidate with the largest mean over one half of its values, those in even places, and hands
-/// back the other half to estimate from. The mean of the largest of noisy means is too large, since luck is
-/// chosen too; values that the choice did not see know nothing of luck (sample splitting: Cox, "A note on
-/// data-splitting for the evaluation of significance levels", Biometrika 62, 1975). Of equal ones the first is
-/// chosen. Values should be in the order in which they were measured, in blocks, so that both halves saw the
-/// same conditions.
+/// The candidate with the largest mean, and an estimate of what choosing so gives. The mean of the largest of
+/// noisy means is too large, since luck is chosen too. So each repetition in turn is set aside, the best is
+/// chosen by the others, and the value set aside is taken from it: what is averaged had no part in the choice
+/// (leave-one-out cross-validation: Stone, "Cross-validatory choice and assessment of statistical predictions",
+/// Journal of the Royal Statistical Society B 36, 1974). Where one candidate is clearly the best, these are
+/// simply its values; where several are close, the estimate is a little too low instead of too high. The
+/// interval is Student's over these values. Of equal candidates the first is chosen.
+///
+/// Values must be in the order in which they were measured, in blocks; of candidates with more values than
+/// others, the last ones are left out of the estimate.
 ///
 /// # Errors
 ///
 /// No candidates, one with fewer than two values, or a value that is not finite.
 pub fn best_of(candidates: &[Vec<f64>]) -> Result<Best, SampleError> {
-    let mut best: Option<(f64, usize)> = None;
-    for (place, values) in candidates.iter().enumerate() {
-        if values.len() < 2 {
-            return Err(SampleError::TooFew { have: values.len(), need: 2 });
-        }
-        mean(values)?;
-        let choosing = mean(&half(values, 0))?;
-        if best.is_none_or(|(largest, _)| choosing > largest) {
-            best = Some((choosing, place));
-        }
+    let fewest = candidates.iter().map(Vec::len).min().ok_or(SampleError::TooFew { have: 0, need: 1 })?;
+    if fewest < 2 {
+        return Err(SampleError::TooFew { have: fewest, need: 2 });
     }
-    let (_, candidate) = best.ok_or(SampleError::TooFew { have: 0, need: 1 })?;
-    Ok(Best { candidate, values: half(&candidates[candidate], 1) })
+    let candidate = largest(candidates.iter().map(|values| mean(values)))?;
+    let values = (0..fewest).map(|aside| {
+        let chosen = largest(candidates.iter().map(|values| {
+            let others: Vec<f64> =
+                values.iter().enumerate().filter(|(place, _)| *place != aside).map(|(_, value)| *value).collect();
+            mean(&others)
+        }))?;
+        Ok(candidates[chosen][aside])
+    });
+    let values = values.collect::<Result<Vec<f64>, SampleError>>()?;
+    let mean = mean(&values)?;
+    let half_width = student::interval(&values).ok().map(|(_, half_width)| half_width);
+    Ok(Best { candidate, values, mean, half_width })
 }
 
-fn half(values: &[f64], first: usize) -> Vec<f64> {
-    values.iter().skip(first).step_by(2).copied().collect()
+/// Place of the largest, the first of equal ones.
+fn largest(means: impl Iterator<Item = Result<f64, SampleError>>) -> Result<usize, SampleError> {
+    let mut best: Option<(f64, usize)> = None;
+    for (place, mean) in means.enumerate() {
+        let mean = mean?;
+        if best.is_none_or(|(largest, _)| mean > largest) {
+            best = Some((mean, place));
+        }
+    }
+    best.map(|(_, place)| place).ok_or(SampleError::TooFew { have: 0, need: 1 })
 }
 
 #[cfg(test)]
@@ -53,8 +73,10 @@ mod tests {
         assert_eq!(best_of(&[]), Err(SampleError::TooFew { have: 0, need: 1 }));
         assert_eq!(best_of(&[vec![1.0]]), Err(SampleError::TooFew { have: 1, need: 2 }));
         assert_eq!(best_of(&[vec![1.0, f64::NAN]]), Err(SampleError::NotFinite));
-        assert_eq!(best_of(&[vec![1.0; 4], vec![1.0; 4]]), Ok(Best { candidate: 0, values: vec![1.0; 2] }));
-        assert_eq!(best_of(&[vec![1.0, 9.0], vec![2.0, 8.0]]), Ok(Best { candidate: 1, values: vec![8.0] }));
+        let equal = best_of(&[vec![1.0; 4], vec![1.0; 4]]).unwrap();
+        assert_eq!((equal.candidate, equal.mean, equal.half_width), (0, 1.0, Some(0.0)));
+        let clear = best_of(&[vec![1.0, 1.2, 1.1], vec![2.0, 2.2, 2.1, 2.1]]).unwrap();
+        assert_eq!((clear.candidate, clear.values), (1, vec![2.0, 2.2, 2.1]));
     }
 
     #[test]
@@ -66,7 +88,7 @@ mod tests {
         for _ in 0..trials {
             let candidates: Vec<Vec<f64>> = (0..9).map(|_| (0..6).map(|_| unit()).collect()).collect();
             naive += candidates.iter().map(|values| mean(values).unwrap()).fold(f64::MIN, f64::max);
-            split += mean(&best_of(&candidates).unwrap().values).unwrap();
+            split += best_of(&candidates).unwrap().mean;
         }
         let (naive, split) = (naive / f64::from(trials), split / f64::from(trials));
         assert!(naive > 0.3, "the naive maximum should show its bias: {naive}");
