@@ -229,7 +229,9 @@ impl<'a> Runner<'a> {
 
     /// Measures one repetition and keeps it. False when the run is to stop.
     fn one(&mut self, wanted: &Wanted) -> Result<bool, RunError> {
-        let cost = Duration::from_millis(wanted.eta_ms);
+        // A search looks at the time before each of its trials: those made so far are kept.
+        let searched = Goal::of(wanted.test.tuple.rate, wanted.test.times.duration_ns);
+        let cost = Duration::from_millis(if searched.is_some() { 0 } else { wanted.eta_ms });
         if self.request.time_limit.is_some_and(|limit| self.began.elapsed() + cost > limit) {
             self.finished.out_of_time = true;
             return Ok(false);
@@ -239,7 +241,7 @@ impl<'a> Runner<'a> {
             return Ok(false);
         }
         self.watcher.begins(wanted.test);
-        if let Some(goal) = Goal::of(wanted.test.tuple.rate, wanted.test.times.duration_ns) {
+        if let Some(goal) = searched {
             return self.search(wanted, goal);
         }
         let started = clock::now_rfc3339();

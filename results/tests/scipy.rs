@@ -1,18 +1,38 @@
-//! Agreement with numpy and scipy to 1e-9 (relative, and absolute below 1) on the vectors of `scipy.json`:
+//! Agreement with numpy and scipy to 1e-9 (relative, and absolute below 1) on the vectors of `scipy.json`, which
+//! `vectors.py` beside it makes:
 //! `numpy.mean`, `numpy.std(ddof=1)`, `scipy.stats.t.ppf(.975, n - 1) * scipy.stats.sem`,
 //! `numpy.percentile(method="inverted_cdf")` and its default, fences by `numpy.percentile`, and
-//! `scipy.stats.median_abs_deviation`. The version that made them is in the file.
+//! `scipy.stats.median_abs_deviation`; `scipy.stats.t.sf` for Welch's test, `numpy.roots` for Fieller's limits,
+//! `scipy.stats.sem` over stands. The version that made them is in the file.
 
 use std::collections::BTreeMap;
 
 use results::statistics::percentile::{Share, interpolated, of_sorted};
-use results::statistics::{mean, outliers, student};
+use results::statistics::{difference, mean, outliers, stands, student};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Vectors {
     samples: Vec<Sample>,
     quantiles: Vec<Quantiles>,
+    comparisons: Vec<Compared>,
+    stands: Vec<Stands>,
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    name: String,
+    before: Vec<f64>,
+    after: Vec<f64>,
+    p: f64,
+    ratio: f64,
+    interval: (f64, f64),
+}
+
+#[derive(Deserialize)]
+struct Stands {
+    groups: Vec<Vec<f64>>,
+    half_width: f64,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +98,17 @@ fn statistics_agree_with_numpy_and_scipy() {
         }
         assert_eq!(outliers::tukey(&sample.values).unwrap(), sample.tukey, "{}", sample.name);
         assert_eq!(outliers::median_deviation(&sample.values).unwrap(), sample.median_deviation, "{}", sample.name);
+    }
+    assert!(vectors.comparisons.len() >= 5 && vectors.stands.len() >= 2);
+    for Compared { name, before, after, p, ratio, interval } in vectors.comparisons {
+        near(difference::p_value(&before, &after, 0.0).unwrap(), p, &format!("p of {name}"));
+        let ours = difference::ratio(&before, &after).unwrap();
+        near(ours.value, ratio, &format!("ratio of {name}"));
+        near(ours.interval.unwrap().0, interval.0, &format!("lower limit of {name}"));
+        near(ours.interval.unwrap().1, interval.1, &format!("upper limit of {name}"));
+    }
+    for Stands { groups, half_width } in vectors.stands {
+        near(stands::half_width(&groups).unwrap(), half_width, "half width over stands");
     }
     for Quantiles { freedom, t_95, t_99 } in vectors.quantiles {
         near(student::t_95(freedom), t_95, &format!("t at 95 % for {freedom}"));

@@ -78,7 +78,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Trouble> {
     };
     let slower = args.fail_if_slower.map_or(0, |part| comparison.slower(part).count());
     if slower > 0 {
-        remark(&format!("septet: {} slower than allowed", plural(slower, "test is")));
+        remark(&format!("septet: {} slower than allowed", plural(slower, "test")));
         return Ok(Exit::TestsFailed);
     }
     Ok(Exit::Well)
@@ -173,7 +173,7 @@ fn text(experiment: &str, comparison: &Comparison) -> String {
         FAMILY_ERROR_MAX * 100.0,
     );
     if comparison.same > 0 {
-        let _ = write!(out, "\n{} on the very same repetitions", plural(comparison.same, "test stands"));
+        let _ = write!(out, "\n{} on the very same repetitions on both sides", plural(comparison.same, "test"));
     }
     if let Some(part) = comparison.detectable() {
         let _ = write!(

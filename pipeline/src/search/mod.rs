@@ -39,7 +39,7 @@ const TRIAL_NS_MIN: u64 = 50_000_000;
 /// Trials of each phase: the window over this; the last one is the whole window.
 const SHORTER: [u64; 3] = [16, 4, 1];
 /// How much wider than asked a phase may leave its bounds.
-const WIDER: [f64; 3] = [6.0, 2.5, 1.0];
+const WIDER: [f64; 3] = [4.0, 1.0, 1.0];
 /// How far one step may go at most where there is no bound on one side.
 const STEP_MAX: f64 = 2.0;
 

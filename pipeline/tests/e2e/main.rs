@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout)]
 
 mod bench;
+mod compare;
 mod input;
 mod main_job;
+mod search;
 mod trouble;

@@ -127,7 +127,7 @@ pub fn detectable(
     let freedom = freedom((before.variance, before.freedom), (after.variance, after.freedom));
     let t = t_quantile(1.0 - FAMILY_ERROR_MAX / tests.max(1) as f64, freedom);
     let part = t * ((before.variance + after.variance).sqrt() / before.mean.abs()).max(error_min);
-    Ok(part.is_finite().then_some(part))
+    Ok((part.is_finite() && before.mean != 0.0).then_some(part))
 }
 
 /// Probabilities of a family of tests, in any order, each so enlarged that whoever believes those up to

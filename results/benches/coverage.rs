@@ -1,0 +1,294 @@
+//! What the intervals that Septet prints are worth: how often they hold the truth, by simulation, with the true
+//! value known. Prints `results/COVERAGE.md`; the seeds are fixed, so that everybody gets the same bytes.
+//!
+//!   cargo bench -p septet-results --bench coverage > results/COVERAGE.md
+
+// A benchmark prints what it measured.
+#![allow(clippy::print_stdout)]
+
+use results::statistics::bootstrap::{InBurst, percentile_of_many, percentiles_by_bursts};
+use results::statistics::percentile::{Share, of_sorted};
+use results::statistics::random::Random;
+use results::statistics::sequential::{self, Precision, enough};
+use results::statistics::{best, difference, mean, stands, student};
+
+const SAMPLES: u32 = 10_000;
+const MEAN: f64 = 1000.0;
+/// Shapes of one repetition's value; mean 0 and standard deviation 1 each.
+const SHAPES: [&str; 5] = ["normal", "gamma 4 (skewness 1)", "exponential (skewness 2)", "two states 50:50", "two states 70:30"];
+
+fn main() {
+    println!("# What the intervals are worth\n");
+    println!("Made by `cargo bench -p septet-results --bench coverage`; seeds are fixed. Each number is the part of");
+    println!("simulated samples whose 95 % interval holds the true value, of {SAMPLES} samples unless said otherwise.");
+    println!("Two states means two tight modes: a repetition is wholly in one of them.\n");
+    student_table();
+    adaptive_table();
+    bursts_table();
+    best_table();
+    stands_table();
+    ratio_table();
+    families_table();
+    power_table();
+}
+
+struct Draw(Random);
+
+impl Draw {
+    fn uniform(&mut self) -> f64 {
+        (self.0.bits() >> 11) as f64 / (1u64 << 53) as f64 + f64::EPSILON / 4.0
+    }
+
+    fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    fn shaped(&mut self, shape: usize) -> f64 {
+        match shape {
+            0 => self.normal(),
+            1 => (-(self.uniform() * self.uniform() * self.uniform() * self.uniform()).ln() - 4.0) / 2.0,
+            2 => -self.uniform().ln() - 1.0,
+            3 => 0.312 * self.normal() + if self.uniform() < 0.5 { -0.95 } else { 0.95 },
+            _ => (0.15 * self.normal() + if self.uniform() < 0.3 { 0.7 } else { -0.3 }) / 0.482_182_538,
+        }
+    }
+
+    /// `n` values around [`MEAN`] with a spread of `part` of it.
+    fn values(&mut self, shape: usize, n: usize, part: f64) -> Vec<f64> {
+        (0..n).map(|_| MEAN * (1.0 + part * self.shaped(shape))).collect()
+    }
+}
+
+fn part(samples: u32, mut held: impl FnMut() -> bool) -> String {
+    let count = (0..samples).filter(|_| held()).count();
+    format!("{:.3}", count as f64 / f64::from(samples))
+}
+
+fn row(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
+}
+
+fn head(title: &str, text: &str, cells: &[&str]) {
+    println!("## {title}\n\n{text}\n");
+    row(&cells.iter().map(|cell| cell.to_string()).collect::<Vec<_>>());
+    row(&cells.iter().map(|_| "---".to_string()).collect::<Vec<_>>());
+}
+
+fn student_table() {
+    let text = "A fixed number of repetitions (`repetitions = 3`): Student's t.";
+    head("Mean over repetitions", text, &["shape", "n = 3", "n = 5", "n = 10", "n = 30"]);
+    let mut draw = Draw(Random::seeded(1));
+    for (shape, name) in SHAPES.iter().enumerate() {
+        let mut cells = vec![name.to_string()];
+        for n in [3, 5, 10, 30] {
+            cells.push(part(SAMPLES, || {
+                let (mean, half) = student::interval(&draw.values(shape, n, 0.01)).expect("enough values");
+                (mean - MEAN).abs() <= half
+            }));
+        }
+        row(&cells);
+    }
+    println!("\nTwo states and few repetitions: three that all met one state know nothing of the other one.\n");
+}
+
+fn adaptive_table() {
+    let text = "Repetitions until the interval is narrow enough (`{ min, max, ci }`), asked for as a multiple of the \
+                spread of one repetition. Goal: 0.93 everywhere.";
+    head("Mean over a number of repetitions that was not fixed", text, &["shape", "min, max", "0.4", "0.6", "1.0", "2.0"]);
+    let mut draw = Draw(Random::seeded(2));
+    for (shape, name) in SHAPES.iter().enumerate() {
+        for (min, max) in [(3, 10), (5, 10), (5, 30)] {
+            let mut cells = vec![name.to_string(), format!("{min}, {max}")];
+            for asked in [0.4, 0.6, 1.0, 2.0] {
+                let precision = Precision { min, max, half_width_ratio: asked / MEAN, half_width_floor: 0.0 };
+                cells.push(part(SAMPLES, || {
+                    let mut values = Vec::new();
+                    while !enough(&values, &precision) {
+                        values.push(MEAN + draw.shaped(shape));
+                    }
+                    let (mean, half) = sequential::interval(&values, &precision).expect("enough values");
+                    (mean - MEAN).abs() <= half
+                }));
+            }
+            row(&cells);
+        }
+    }
+    println!();
+}
+
+/// Round trips in bursts of 8: a part that the burst shares, a place in it, a long tail.
+fn round_trips(draw: &mut Draw, bursts: u64) -> Vec<InBurst> {
+    let mut values = Vec::new();
+    for burst in 0..bursts {
+        let shared = 2_000.0 * draw.normal().abs() - 1_500.0 * draw.uniform().ln();
+        for place in 0..8 {
+            let own = -300.0 * draw.uniform().ln();
+            values.push(InBurst { value: (10_000.0 + shared + own + 100.0 * f64::from(place)) as u32, burst });
+        }
+    }
+    values
+}
+
+fn bursts_table() {
+    const FEW: u32 = 1_000;
+    let text = format!(
+        "Percentiles of round trips in bursts of 8 that share most of their time, within one repetition ({FEW} \
+         samples). Bursts are resampled up to 100,000 round trips; beyond, the large-sample form is used; packets \
+         taken for independent are what Septet does not do. `-`: refused, fewer than 10 bursts are expected beyond."
+    );
+    head("Percentiles by bursts", &text, &["bursts", "percentile", "resampled", "large-sample", "packets as independent"]);
+    let mut draw = Draw(Random::seeded(3));
+    let mut truth: Vec<u32> = round_trips(&mut draw, 1_000_000).iter().map(|value| value.value).collect();
+    truth.sort_unstable();
+    for bursts in [120u64, 1_200] {
+        for (share, name) in [(Share::P50, "p50"), (Share::P90, "p90"), (Share::P99, "p99")] {
+            let truth = of_sorted(&truth, share).expect("there are values");
+            if share.exceedances_expected(bursts) < 10 {
+                row(&[bursts.to_string(), name.to_string(), "-".into(), "-".into(), "-".into()]);
+                continue;
+            }
+            let (mut resampled, mut many, mut naive) = (0, 0, 0);
+            for seed in 0..u64::from(FEW) {
+                let values = round_trips(&mut draw, bursts);
+                let mut sorted: Vec<u32> = values.iter().map(|value| value.value).collect();
+                sorted.sort_unstable();
+                let percentile = of_sorted(&sorted, share).expect("there are values");
+                let below = |chunk: &[InBurst]| chunk.iter().filter(|value| value.value <= percentile).count() as u32;
+                let clusters: Vec<(u32, u32)> = values.chunks(8).map(|chunk| (below(chunk), 8)).collect();
+                let singles: Vec<(u32, u32)> = values.chunks(1).map(|chunk| (below(chunk), 1)).collect();
+                let interval = percentile_of_many(&sorted, &clusters, share).expect("enough bursts");
+                many += u32::from((interval.low..=interval.high).contains(&truth));
+                let interval = percentile_of_many(&sorted, &singles, share).expect("enough values");
+                naive += u32::from((interval.low..=interval.high).contains(&truth));
+                let interval = percentiles_by_bursts(values, &[share], seed)[0].expect("enough bursts");
+                resampled += u32::from((interval.low..=interval.high).contains(&truth));
+            }
+            let shown = |count: u32| format!("{:.3}", f64::from(count) / f64::from(FEW));
+            row(&[bursts.to_string(), name.to_string(), shown(resampled), shown(many), shown(naive)]);
+        }
+    }
+    println!();
+}
+
+fn best_table() {
+    let text = "`over = { R = \"max\" }`: nine rates, the best one shown. The bias is that of the value shown against \
+                the best true mean, in spreads of one repetition; the coverage is of the best true mean.";
+    head("The best of nine", text, &["means", "n", "bias of the largest mean", "bias here", "coverage"]);
+    let mut draw = Draw(Random::seeded(4));
+    for (name, step) in [("all equal", 0.0), ("0.3 spreads apart", 0.3), ("5 spreads apart", 5.0)] {
+        for n in [3usize, 5, 10] {
+            let truth = MEAN + 8.0 * step;
+            let (mut naive, mut ours, mut held) = (0.0, 0.0, 0);
+            for _ in 0..SAMPLES {
+                let candidates: Vec<Vec<f64>> = (0..9)
+                    .map(|place| (0..n).map(|_| MEAN + f64::from(place) * step + draw.normal()).collect())
+                    .collect();
+                let means = candidates.iter().map(|values| mean::mean(values).expect("values"));
+                naive += means.fold(f64::MIN, f64::max) - truth;
+                let best = best::best_of(&candidates).expect("enough values");
+                ours += best.mean - truth;
+                let (_, whole) = student::interval(&candidates[best.candidate]).expect("enough values");
+                let half = best.half_width.unwrap_or(0.0).max(whole);
+                held += u32::from((best.mean - truth).abs() <= half);
+            }
+            let mean = |sum: f64| format!("{:+.3}", sum / f64::from(SAMPLES));
+            let coverage = format!("{:.3}", f64::from(held) / f64::from(SAMPLES));
+            row(&[name.to_string(), n.to_string(), mean(naive), mean(ours), coverage]);
+        }
+    }
+    println!();
+}
+
+fn stands_table() {
+    let text = "Repetitions on several stands that differ by as much as repetitions on one do: the mean over all \
+                stands there could be. Without the part between stands, and with it as Septet does.";
+    head("Several stands", text, &["stands", "repetitions each", "without", "with"]);
+    let mut draw = Draw(Random::seeded(5));
+    for count in [2usize, 3, 5] {
+        for each in [3usize, 10] {
+            let (mut without, mut with) = (0, 0);
+            for _ in 0..SAMPLES {
+                let groups: Vec<Vec<f64>> = (0..count)
+                    .map(|_| {
+                        let stand = MEAN + draw.normal();
+                        (0..each).map(|_| stand + draw.normal()).collect()
+                    })
+                    .collect();
+                let (mean, half) = student::interval(&groups.concat()).expect("enough values");
+                let between = stands::half_width(&groups).expect("enough stands");
+                without += u32::from((mean - MEAN).abs() <= half);
+                with += u32::from((mean - MEAN).abs() <= half.max(between));
+            }
+            let shown = |count: u32| format!("{:.3}", f64::from(count) / f64::from(SAMPLES));
+            row(&[count.to_string(), each.to_string(), shown(without), shown(with)]);
+        }
+    }
+    println!();
+}
+
+fn ratio_table() {
+    let text = "`septet compare`: the ratio of two means (Fieller's interval with Welch's degrees of freedom), the \
+                true ratio being 1.03, a repetition's spread 2 %.";
+    head("Ratio of two means", text, &["shape", "n = 3", "n = 5", "n = 10"]);
+    let mut draw = Draw(Random::seeded(6));
+    for (shape, name) in SHAPES.iter().enumerate() {
+        let mut cells = vec![name.to_string()];
+        for n in [3, 5, 10] {
+            cells.push(part(SAMPLES, || {
+                let before = draw.values(shape, n, 0.02);
+                let after: Vec<f64> = draw.values(shape, n, 0.02).iter().map(|value| value * 1.03).collect();
+                let ratio = difference::ratio(&before, &after).expect("enough values");
+                ratio.interval.is_none_or(|(low, high)| low <= 1.03 && 1.03 <= high)
+            }));
+        }
+        row(&cells);
+    }
+    println!();
+}
+
+/// A comparison of 20 tests, of which the first `moved` are 3 % faster: which are called moved.
+fn family(draw: &mut Draw, shape: usize, n: usize, spread: f64, moved: usize) -> Vec<bool> {
+    let tests: Vec<(Vec<f64>, Vec<f64>)> = (0..20)
+        .map(|test| {
+            let before = draw.values(shape, n, spread);
+            let factor = if test < moved { 1.03 } else { 1.0 };
+            (before, draw.values(shape, n, spread).iter().map(|value| value * factor).collect())
+        })
+        .collect();
+    let errors: Vec<f64> =
+        tests.iter().map(|(a, b)| difference::relative_error(a, b).expect("enough values")).collect();
+    let least = difference::least_error(&errors);
+    let probabilities: Vec<f64> =
+        tests.iter().map(|(a, b)| difference::p_value(a, b, least).expect("enough values")).collect();
+    difference::holm(&probabilities).into_iter().map(|p| p <= difference::FAMILY_ERROR_MAX).collect()
+}
+
+fn families_table() {
+    let text = "`septet compare` of an experiment with itself, 20 tests, 1,000 experiments: the part in which any \
+                test is called moved. Goal: at most 0.05.";
+    head("Nothing moved", text, &["shape", "n = 3", "n = 5", "n = 10"]);
+    let mut draw = Draw(Random::seeded(7));
+    for (shape, name) in SHAPES.iter().enumerate() {
+        let mut cells = vec![name.to_string()];
+        for n in [3, 5, 10] {
+            cells.push(part(1_000, || family(&mut draw, shape, n, 0.01, 0).contains(&true)));
+        }
+        row(&cells);
+    }
+    println!();
+}
+
+fn power_table() {
+    let text = "One test of 20 became 3 % faster, normal noise, 1,000 experiments: the part in which it is called \
+                moved. `quick.toml` ships 3 repetitions, `paper.toml` as it says; few repetitions see little, which \
+                `septet compare` says of each comparison.";
+    head("A change of 3 %", text, &["spread of a repetition", "n = 3", "n = 5", "n = 7", "n = 10"]);
+    let mut draw = Draw(Random::seeded(8));
+    for spread in [0.0025, 0.005, 0.01, 0.02] {
+        let mut cells = vec![format!("{:.2} %", spread * 100.0)];
+        for n in [3, 5, 7, 10] {
+            cells.push(part(1_000, || family(&mut draw, 0, n, spread, 1)[0]));
+        }
+        row(&cells);
+    }
+}
