@@ -29,7 +29,7 @@ const END_MARKER_DISTANCE: Duration = Duration::from_millis(1);
 /// take them along.
 const END_MARKERS_MORE: u32 = 1_000;
 /// Packets in flight that the end markers themselves may be.
-const IN_FLIGHT_AT_END: usize = 8;
+const IN_FLIGHT_AT_END: usize = 4;
 /// How near the start may be that a process sleeps towards it.
 const WAKE_NS: u64 = 3_000_000;
 /// A start may lie so far in the future, and so far in the past, in nanoseconds.

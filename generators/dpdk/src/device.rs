@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use dpdk_sys as sys;
 use generators::failure::Failure;
 
-use crate::drivers::{Manners, manners};
+use crate::drivers::{Manners, UNNOTICED, manners};
 use crate::eal::{Eal, checked};
 use crate::log;
 use crate::pool::Pool;
@@ -14,6 +14,9 @@ use crate::pool::Pool;
 /// Descriptors of a queue, for drivers that leave the choice to whoever opens the port. Those of virtio-user are
 /// chosen by its argument `queue_size`.
 const DESCRIPTORS: u16 = 1024;
+
+/// Lengths that the queues of virtio may have.
+const QUEUE_LENGTHS: [u16; 11] = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768];
 
 /// A port that has been configured, and that is closed when dropped.
 #[derive(Debug)]
@@ -32,16 +35,21 @@ impl<'eal> Device<'eal> {
     /// Configures the only port with `queues` queues each way.
     ///
     /// # Errors
-    /// There is no port, or there are several; it has not so many queues; it cannot be configured.
+    /// There is no port, or there are several; its driver complains (virtio-user, for one, goes on without memory
+    /// that its peer can see, and stays dead); it has not so many queues; it cannot be configured.
     pub fn configure(_: &'eal Eal, queues: u16) -> Result<Self, Failure> {
         // SAFETY: the EAL runs, as in all calls of this file: a device borrows it.
         let (count, port) = unsafe { (sys::rte_eth_dev_count_avail(), sys::rte_eth_find_next(0)) };
         if count != 1 {
             let found = format!("open the DPDK port: the arguments make {count} ports, they must make 1");
+            // A device that cannot be made the EAL only complains about.
             return Err(match log::complaint() {
                 Some(complaint) => Failure::because(found, complaint),
                 None => Failure::new(found),
             });
+        }
+        if let Some(complaint) = log::driver_complaint() {
+            return Err(Failure::because("open the DPDK port", complaint));
         }
         let mut name = [0 as c_char; sys::SEPTET_NAME_MAX as usize];
         // SAFETY: all zeros is a valid value of this structure of numbers and pointers; the pointers are to ours,
@@ -97,8 +105,7 @@ impl<'eal> Device<'eal> {
     /// device.
     ///
     /// # Errors
-    /// The driver's. Also whatever it only complains about: virtio-user, for one, starts without memory that its
-    /// peer can see, and stays dead.
+    /// The driver's; also what it only complains about.
     pub fn start(&mut self, incoming: &Pool) -> Result<(), Failure> {
         self.start_queues(incoming).map_err(|error| self.failure("start", error))
     }
@@ -106,6 +113,9 @@ impl<'eal> Device<'eal> {
     fn start_queues(&mut self, incoming: &Pool) -> Result<(), String> {
         let mut send_conf = self.info.default_txconf;
         send_conf.offloads = self.offloads();
+        if self.manners.returns_when_fetched {
+            send_conf.tx_free_thresh = self.most_often(&send_conf);
+        }
         let socket = self.socket() as c_uint;
         for queue in 0..self.queues {
             // SAFETY: the port is configured with so many queues; the structures are ours and copied; the pool
@@ -129,7 +139,26 @@ impl<'eal> Device<'eal> {
             // A port that has no filter to switch off refuses.
             sys::rte_eth_promiscuous_enable(self.port);
         }
-        log::complaint().map_or(Ok(()), Err)
+        log::driver_complaint().map_or(Ok(()), Err)
+    }
+
+    /// The largest free threshold, with which the driver looks most often for buffers that were fetched: the
+    /// length of its queues, which it does not tell, less [`UNNOTICED`]. So it is tried out.
+    fn most_often(&self, conf: &sys::rte_eth_txconf) -> u16 {
+        let mut most = conf.tx_free_thresh;
+        for length in QUEUE_LENGTHS {
+            let conf = sys::rte_eth_txconf { tx_free_thresh: length - UNNOTICED, ..*conf };
+            // SAFETY: the port is configured with at least one queue; the structure is ours and copied.
+            let refused = unsafe {
+                sys::rte_eth_tx_queue_setup(self.port, 0, self.descriptors.1, self.socket() as c_uint, &conf)
+            };
+            if refused < 0 {
+                break;
+            }
+            most = conf.tx_free_thresh;
+        }
+        log::complaint();
+        most
     }
 
     /// The NUMA node it is near.

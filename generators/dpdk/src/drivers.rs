@@ -1,14 +1,17 @@
 //! What is known of drivers, from their sources, that no function of DPDK tells. A driver that is not here is
 //! taken at its word in nothing. It must not know ports or packets.
 
+/// Buffers of a queue that were fetched and that the driver, told to look often, has not noticed.
+pub const UNNOTICED: u16 = 4;
+
 /// What a driver does with what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manners {
     /// Data come back from sending as they were handed over: the driver copies them, or hands out its memory for
     /// reading only. What is the same in all frames then need not be written again.
     pub keeps_data: bool,
-    /// A buffer that has not come back has not been fetched by the other side, a few excepted, if the driver is
-    /// told to look often.
+    /// A buffer that has not come back has not been fetched by the other side, but for
+    /// [`UNNOTICED`] of each queue, if the driver is told to look often.
     pub returns_when_fetched: bool,
 }
 

@@ -33,8 +33,6 @@ impl Eal {
         if parsed < 0 {
             return Err(Failure::because(attempt(), reason(last_error())));
         }
-        // What it complained about and got over is on the standard error.
-        log::complaint();
         Ok(Self(()))
     }
 }

@@ -9,6 +9,8 @@ use dpdk_sys as sys;
 
 /// Complaints that are remembered; the first of many says more than the last, so both ends are kept.
 const COMPLAINTS_MAX: usize = 6;
+/// What begins the lines of others than drivers.
+const NO_DRIVERS: [&str; 2] = ["EAL:", "TELEMETRY:"];
 /// Longest complaint, in characters.
 const COMPLAINT_CHARS_MAX: usize = 200;
 
@@ -53,6 +55,16 @@ fn complaints() -> MutexGuard<'static, VecDeque<String>> {
 
 /// Takes what DPDK has complained about since the last call; `None` if about nothing.
 pub fn complaint() -> Option<String> {
-    let lines: Vec<String> = complaints().drain(..).collect();
+    joined(complaints().drain(..))
+}
+
+/// Takes the same, but returns only what drivers have complained about, who often go on as if nothing was wrong.
+/// What the EAL itself does not get over, it says by failing.
+pub fn driver_complaint() -> Option<String> {
+    joined(complaints().drain(..).filter(|line| !NO_DRIVERS.iter().any(|prefix| line.starts_with(prefix))))
+}
+
+fn joined(lines: impl Iterator<Item = String>) -> Option<String> {
+    let lines: Vec<String> = lines.collect();
     (!lines.is_empty()).then(|| lines.join("; "))
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use generators::caller::Caller;
 use generators::failure::Failure;
 use generators::frame::Layout;
-use generators::payload::{Arrival, Header};
+use generators::payload::{Arrival, Header, Kind};
 use generators::port::Port;
 use generators::traffic::Traffic;
 
 use crate::device::Device;
+use crate::drivers::UNNOTICED;
 use crate::eal::Eal;
 use crate::log;
 use crate::pool::{Burst, Pool};
@@ -138,10 +139,21 @@ impl<'eal> DpdkPort<'eal> {
     }
 }
 
+impl DpdkPort<'_> {
+    /// Sends what is no traffic by every queue: an end marker ends what came before it there.
+    fn send_everywhere(&mut self, word: Header) -> usize {
+        (0..self.device.queues()).map(|queue| self.send_by(queue, &[word])).min().unwrap_or(0)
+    }
+}
+
 impl Port for DpdkPort<'_> {
     #[inline]
     fn send(&mut self, burst: &[Header]) -> io::Result<usize> {
-        Ok(if self.device.queues() == 1 { self.send_by(0, burst) } else { self.send_spread(burst) })
+        Ok(match burst {
+            _ if self.device.queues() == 1 => self.send_by(0, burst),
+            [word] if word.kind != Kind::Data => self.send_everywhere(*word),
+            _ => self.send_spread(burst),
+        })
     }
 
     #[inline]
@@ -169,9 +181,10 @@ impl Port for DpdkPort<'_> {
     }
 
     fn in_flight(&self) -> usize {
-        match self.device.manners().returns_when_fetched {
-            true => self.outgoing_pool.absent().saturating_sub(self.outgoing.held()),
-            false => 0,
+        if !self.device.manners().returns_when_fetched {
+            return 0;
         }
+        let unnoticed = usize::from(self.device.queues()) * usize::from(UNNOTICED);
+        self.outgoing_pool.absent().saturating_sub(self.outgoing.held() + unnoticed)
     }
 }
