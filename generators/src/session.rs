@@ -48,6 +48,8 @@ pub struct Run<'a, P> {
     /// When traffic starts.
     pub epoch_ns: u64,
     caller: &'a mut Caller,
+    /// Frames of announcements and end markers that the port took.
+    words: u64,
     beat_ns: u64,
     announcement_ns: u64,
 }
@@ -62,11 +64,9 @@ pub fn run<P: Port>(mut port: P, traffic: &Traffic, caller: &mut Caller, clock: 
         Role::Client => Some(RoundTrips::create(traffic)?),
         _ => None,
     };
-    if !traffic.originates() {
-        announce(&mut port)?;
-    }
+    let mut words = if traffic.originates() { 0 } else { announce(&mut port)? };
     caller.say(&Event::Ready { version: wire::VERSION, clock: clock.report() })?;
-    let epoch_ns = await_start(&mut port, traffic, caller)?;
+    let epoch_ns = await_start(&mut port, traffic, caller, &mut words)?;
     clock.refine();
     let before = (usage(), port.drops().attempt(read_drops)?);
     let mut totals = Totals::default();
@@ -80,6 +80,7 @@ pub fn run<P: Port>(mut port: P, traffic: &Traffic, caller: &mut Caller, clock: 
             ledger,
             epoch_ns,
             caller,
+            words,
             beat_ns: 0,
             announcement_ns: epoch_ns + ANNOUNCEMENT_NS,
         };
@@ -91,7 +92,9 @@ pub fn run<P: Port>(mut port: P, traffic: &Traffic, caller: &mut Caller, clock: 
             (Role::Client, None) => return Err(Failure::new("keep round trips: none were prepared")),
         };
         totals = finish(run.ledger.close(promised), &run.port, before)?;
+        words = run.words;
     }
+    totals.words = words;
     if let Some(round_trips) = round_trips {
         (totals.rtt_samples, totals.rtt_overflow) = round_trips.close()?;
     }
@@ -113,12 +116,17 @@ fn finish(mut totals: Totals, port: &impl Port, before: (Usage, u64)) -> Result<
 }
 
 /// When to start; `None` if the caller says stop instead.
-fn await_start(port: &mut impl Port, traffic: &Traffic, caller: &mut Caller) -> Result<Option<u64>, Failure> {
+fn await_start(
+    port: &mut impl Port,
+    traffic: &Traffic,
+    caller: &mut Caller,
+    words: &mut u64,
+) -> Result<Option<u64>, Failure> {
     loop {
         match caller.command((ANNOUNCEMENT_NS / 1_000_000) as u16)? {
             Some(Command::Start { epoch_mono_ns }) => return Ok(Some(epoch_mono_ns)),
             Some(Command::Stop) => return Ok(None),
-            None if !traffic.originates() => announce(port)?,
+            None if !traffic.originates() => *words += announce(port)?,
             None => {}
         }
     }
@@ -136,16 +144,16 @@ fn check_start(epoch_ns: u64, now_ns: u64) -> Result<(), Failure> {
 }
 
 /// Lets the switches on the way learn where this end is.
-fn announce(port: &mut impl Port) -> Result<(), Failure> {
+fn announce(port: &mut impl Port) -> Result<u64, Failure> {
     send_word(port, Kind::Announcement, 0).attempt(|| "announce this end".into())
 }
 
-/// Sends one packet that is counted nowhere. That it may be refused, or that nobody listens yet or any more,
-/// is no failure: it is said more than once.
-fn send_word(port: &mut impl Port, kind: Kind, sequence: u64) -> io::Result<()> {
+/// Sends one word, which is no traffic, and returns how many frames of it were taken. That it may be refused, or
+/// that nobody listens yet or any more, is no failure: it is said more than once.
+fn send_word(port: &mut impl Port, kind: Kind, sequence: u64) -> io::Result<u64> {
     match port.send(&[Header { kind, flow: 0, sequence, stamp_ns: 0 }]) {
-        Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(0),
+        taken => taken.map(|taken| taken as u64),
     }
 }
 
@@ -190,7 +198,7 @@ impl<P: Port> Run<'_, P> {
         self.beat_ns = now_ns + BEAT_NS;
         if now_ns >= self.announcement_ns && !self.traffic.originates() {
             self.announcement_ns = now_ns + ANNOUNCEMENT_NS;
-            announce(&mut self.port)?;
+            self.words += announce(&mut self.port)?;
         }
         match self.caller.command(0)? {
             Some(Command::Stop) => Ok(true),
@@ -220,7 +228,8 @@ impl<P: Port> Run<'_, P> {
             if number >= END_MARKERS && self.port.in_flight() <= IN_FLIGHT_AT_END {
                 break;
             }
-            send_word(&mut self.port, Kind::End, self.ledger.sent()).attempt(|| "send an end marker".into())?;
+            let sent = self.ledger.sent();
+            self.words += send_word(&mut self.port, Kind::End, sent).attempt(|| "send an end marker".into())?;
             std::thread::sleep(END_MARKER_DISTANCE);
             self.beat(self.clock.now())?;
         }

@@ -142,7 +142,7 @@ impl<'eal> DpdkPort<'eal> {
 impl DpdkPort<'_> {
     /// Sends what is no traffic by every queue: an end marker ends what came before it there.
     fn send_everywhere(&mut self, word: Header) -> usize {
-        (0..self.device.queues()).map(|queue| self.send_by(queue, &[word])).min().unwrap_or(0)
+        (0..self.device.queues()).map(|queue| self.send_by(queue, &[word])).sum()
     }
 }
 

@@ -16,7 +16,8 @@ use crate::payload::{Arrival, Header};
 /// Something that packets go out of and come in by. Nothing in it blocks.
 pub trait Port {
     /// Hands packets over, in order, until one is refused, and returns how many were taken. What follows a
-    /// refused packet is refused with it and is not tried again.
+    /// refused packet is refused with it and is not tried again. A single header that is no data goes out by every
+    /// queue of the port, and what is returned is how many frames of it were taken.
     ///
     /// # Errors
     /// Anything but a lack of room: the port cannot go on.

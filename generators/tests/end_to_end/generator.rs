@@ -60,7 +60,7 @@ impl Generator {
     /// Starts the program, as `prefix` says (the command that enters a namespace, or nothing).
     pub fn spawn(prefix: &[String]) -> Self {
         let mut command: Vec<&str> = prefix.iter().map(String::as_str).collect();
-        command.push(env!("CARGO_BIN_EXE_septet-gen"));
+        command.push(crate::PROGRAM);
         let mut child = Program::new(command[0])
             .args(&command[1..])
             .stdin(Stdio::piped())

@@ -10,3 +10,6 @@ mod injections;
 mod link;
 mod pairs;
 mod shaped;
+
+/// The generator that is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_septet-gen");

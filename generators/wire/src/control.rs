@@ -63,7 +63,7 @@ pub enum ClockSource {
 /// All in packets unless the name says otherwise. For a sender `intended = attempted + missed` and
 /// `attempted = sent + rejected`; for a receiver `received` counts each sequence number once and
 /// `lost` comes from its own gaps up to the sequence number that the end marker names.
-/// End markers and announcements are counted nowhere.
+/// End markers and announcements are counted in `words` only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Handed to the port, taken or not.
@@ -88,6 +88,9 @@ pub struct Totals {
     pub lost: u64,
     /// Frames that the kernel says it dropped at this socket.
     pub socket_drops: u64,
+    /// Frames of end markers and announcements that the port took: no traffic, but a switch counts them with it.
+    #[serde(default)]
+    pub words: u64,
     /// Whether an end marker arrived. Without one `lost` ends at the highest sequence number seen.
     pub end_marker_seen: bool,
     /// Round trips kept one by one.

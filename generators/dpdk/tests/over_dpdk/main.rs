@@ -1,0 +1,15 @@
+//! The program itself over DPDK ports without hugepages: pairs of it over vhost-user, testpmd as the other side,
+//! and starts that must fail. What needs testpmd says so where there is none.
+#![allow(clippy::print_stderr)]
+
+#[path = "../../../tests/end_to_end/generator.rs"]
+#[allow(dead_code, reason = "the other generator's tests ask more of it")]
+mod generator;
+
+mod bench;
+mod failures;
+mod pairs;
+mod testpmd;
+
+/// The generator that is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_septet-gen-dpdk");
