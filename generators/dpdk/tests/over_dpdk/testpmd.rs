@@ -13,6 +13,9 @@ use crate::generator::{Generator, request, soon};
 /// Far beyond what any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// End markers, of 64 or more, that may be in the queue when it is closed.
+const LOST_WORDS_MAX: u64 = 8;
+
 /// An interactive testpmd; killed when dropped.
 struct Testpmd {
     child: Child,
@@ -134,7 +137,10 @@ fn testpmd_receives_to_the_packet_what_we_sent() {
         sender.start(soon());
         let sent = sender.await_done();
         assert!(sent.sent > 0, "{sent:?}");
-        assert_eq!(testpmd.stop("RX-packets:"), sent.sent + sent.words, "{sent:?}");
+        let (seen, all) = (testpmd.stop("RX-packets:"), sent.sent + sent.words);
+        // With the socket, our port goes when it is closed, and with it the last words that nobody has fetched.
+        let lost_words = if we_make_the_socket { 0 } else { LOST_WORDS_MAX };
+        assert!((all - lost_words..=all).contains(&seen), "testpmd saw {seen}: {sent:?}");
     }
 }
 
