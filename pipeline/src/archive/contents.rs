@@ -47,6 +47,7 @@ pub struct Archived {
 
 /// Writes the archive of a generation.
 pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -> Result<Archived, ArchiveError> {
+    let (stored, _) = generation.file()?;
     let generation = of_the_experiment(workspace, generation);
     let records = records(workspace, &generation)?;
     if records.is_empty() {
@@ -80,6 +81,8 @@ pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -
     ];
     let tags = bag::tags(&pieces, &digests, &info);
     let bytes = write::write(wanted.out, workspace.experiment.name.as_str(), &tags, &pieces)?;
+    let archive = wanted.out.file_name().unwrap_or_default().to_string_lossy();
+    workspace.store.note_archive(&generation.experiment, &stored, &archive)?;
     Ok(Archived { bytes, results: records.len(), tests, missing })
 }
 

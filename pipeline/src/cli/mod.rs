@@ -4,6 +4,7 @@
 mod archive;
 mod compare;
 mod experiment;
+mod gc;
 mod host;
 mod measure;
 mod results;
@@ -224,14 +225,19 @@ enum ArchiveCommand {
 
 #[derive(Debug, Subcommand)]
 enum StoreCommand {
-    /// Read every result and say what is not what it should be.
+    /// Read every result; put aside what is not what it should be, and say which tests to run again.
     Verify {
         #[command(flatten)]
         place: PlaceArgs,
+        /// Only look; put nothing aside.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
         /// Machine-readable.
         #[arg(long)]
         json: bool,
     },
+    /// Say what could be deleted and what it would cost; delete it when that was seen.
+    Gc(GcArgs),
     /// Say how much is stored.
     Stats {
         #[command(flatten)]
@@ -240,6 +246,40 @@ enum StoreCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+struct GcArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// What may be deleted. What a kept generation stands on stays in any case.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...")]
+    scope: Vec<GcScope>,
+    /// Keep so many of the newest generations of each experiment (and the latest complete one, and those that were
+    /// archived), and delete the others [default: keep all].
+    #[arg(long, value_name = "N")]
+    keep_generations: Option<usize>,
+    /// An experiment whose results stay, besides those that lie beside the store.
+    #[arg(long = "experiment", value_name = "FILE")]
+    experiments: Vec<PathBuf>,
+    /// Delete the list of this digest: the one that was shown without this option.
+    #[arg(long, value_name = "DIGEST")]
+    delete: Option<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum GcScope {
+    /// Attempts that failed.
+    Failed,
+    /// Suspect repetitions.
+    Suspect,
+    /// Results of tests that were measured again since, under another key.
+    Superseded,
+    /// Results of tests that no experiment has any more.
+    Unreferenced,
 }
 
 #[derive(Debug, Args)]

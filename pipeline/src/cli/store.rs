@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{PlaceArgs, StoreCommand, remark, say, say_json};
+use super::{PlaceArgs, StoreCommand, gc, remark, say, say_json};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
-use crate::store::{STORE_FOLDER, Standing, Store};
+use crate::store::{Kind, STORE_FOLDER, Standing, Store};
 
 /// `septet store ...`.
 pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
     match command {
-        StoreCommand::Verify { place, json } => verify(&open(&place)?, json),
+        StoreCommand::Verify { place, dry_run, json } => verify(&open(&place)?, dry_run, json),
+        StoreCommand::Gc(args) => gc::gc(&args),
         StoreCommand::Stats { place, json } => stats(&open(&place)?, json),
     }
 }
@@ -28,7 +29,7 @@ pub(super) fn place(place: &PlaceArgs) -> Result<Store, Trouble> {
     Ok(Store::open(&root)?)
 }
 
-fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
+pub(super) fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
     let store = place(args)?;
     match store.exists() {
         true => Ok(store),
@@ -48,13 +49,18 @@ struct VerifyJson {
     results: u64,
     bytes: u64,
     findings: Vec<FindingJson>,
+    put_aside: bool,
     strangers: Vec<String>,
 }
 
-fn verify(store: &Store, json: bool) -> Result<Exit, Trouble> {
+fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
     let verification = store.verify()?;
     let clean = verification.findings.is_empty() && verification.strangers.is_empty();
     let exit = if clean { Exit::Well } else { Exit::TestsFailed };
+    let put_aside = !dry_run && !verification.findings.is_empty();
+    if put_aside {
+        store.quarantine(&verification.findings)?;
+    }
     if json {
         let findings = verification.findings.iter().map(|finding| FindingJson {
             result: finding.id.to_string(),
@@ -65,15 +71,30 @@ fn verify(store: &Store, json: bool) -> Result<Exit, Trouble> {
             results: verification.results,
             bytes: verification.bytes,
             findings: findings.collect(),
+            put_aside,
             strangers: verification.strangers,
         })?;
         return Ok(exit);
     }
     for finding in &verification.findings {
         remark(&format!("damaged: {}", finding.what));
-        if let Some(test) = &finding.test {
-            remark(&format!("  run again: septet run FILE --force {test}"));
+        let again = match finding.kind {
+            Kind::Manifest(_) => "--force",
+            Kind::Result | Kind::Gone => "--only",
+        };
+        match &finding.test {
+            Some(test) => remark(&format!("  run again: septet run FILE {again} {test}")),
+            None => remark(&format!(
+                "  nothing tells which test result {} is of; `septet status FILE` does",
+                finding.id.short()
+            )),
         }
+    }
+    if put_aside {
+        remark(&format!(
+            "put aside in {}; their tests are to be measured again",
+            store.root().join("quarantine").display()
+        ));
     }
     for stranger in &verification.strangers {
         remark(&format!("not a result: {stranger}"));

@@ -7,6 +7,7 @@ use results::axes::Dimension;
 use results::metric::Quantity;
 
 use super::atomic::{Stage, clear_abandoned, sync_folder, unique_name, write_synced};
+use super::guard::Guard;
 use super::index::Segment;
 use super::{Entry, FileDigest, Record, Store, StoreError, TestId, write_atomically};
 use crate::key::ResultId;
@@ -32,14 +33,16 @@ pub struct Writer<'a> {
     store: &'a Store,
     segment: Option<Segment>,
     stage: Stage,
+    _adding: Guard,
 }
 
 impl<'a> Writer<'a> {
     /// A writer; makes the store if it is not there, and clears what dead writers left unfinished.
     pub fn open(store: &'a Store) -> Result<Writer<'a>, StoreError> {
         store.prepare()?;
+        let adding = store.adding()?;
         clear_abandoned(&store.tmp())?;
-        Ok(Writer { store, segment: None, stage: Stage::make(&store.tmp())? })
+        Ok(Writer { store, segment: None, stage: Stage::make(&store.tmp())?, _adding: adding })
     }
 
     /// Stores a repetition under its content's digest. A result with the same bytes is there already only

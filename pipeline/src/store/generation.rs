@@ -144,6 +144,12 @@ impl Store {
         Ok(latest)
     }
 
+    /// Removes a generation; its results stay.
+    pub(super) fn remove_generation(&self, experiment: &str, name: &str) -> Result<(), StoreError> {
+        let path = self.generations(experiment).join(format!("{name}.json.zst"));
+        fs::remove_file(&path).map_err(StoreError::io("remove", &path))
+    }
+
     /// Keeps a generation, unless the latest one stands on the same; its name. The last thing that a run does
     /// to the store, so what killed runs have left unfinished is cleared here too: this one may have measured
     /// nothing.

@@ -292,6 +292,16 @@ impl Store {
         self.write_checkpoint(self.scan()?)
     }
 
+    /// Makes these entries the whole index. No writer may be at work.
+    pub(super) fn replace_index(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let segments = self.segments()?;
+        self.write_checkpoint(entries)?;
+        for segment in segments {
+            fs::remove_file(&segment).map_err(StoreError::io("remove", &segment))?;
+        }
+        Ok(())
+    }
+
     /// Writes a checkpoint of exactly these entries.
     fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         let index = Index::from_entries(entries);

@@ -11,11 +11,17 @@
 //!   searches/<key>-<boot>/          trials of searches that are not finished
 //!   reports/                        what was rendered from what: can be thrown away
 //!   tmp/                            unfinished writes of living processes
+//!   archives/<experiment>/          which generations were archived, and stay
+//!   origins/<name>/                 what was imported, each with a store of its own
+//!   quarantine/                     what was damaged
+//!   lock                            writers share it; who takes results away has it alone
 //! ```
 
 mod atomic;
 mod commit;
+mod gc;
 mod generation;
+mod guard;
 mod index;
 mod pending;
 mod record;
@@ -30,11 +36,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use atomic::{Stage, sync_folder, write_synced};
 pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
+pub use gc::{Condemned, Scope, Wish};
 pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};
-pub use verify::{Finding, Verification};
+pub use verify::{Finding, Kind, Verification};
 
 use crate::key::{Key, ResultId};
 use crate::manifest::Listing;
@@ -78,6 +85,18 @@ pub enum StoreError {
         path: String,
         /// Its format.
         found: u32,
+    },
+    /// Somebody adds results, so that none can be taken away.
+    #[error("failed to take anything out of the store {path}: a run or a pull is at work in it; wait for its end")]
+    Busy {
+        /// The store.
+        path: String,
+    },
+    /// What would be deleted is not what was shown.
+    #[error("failed to delete from the store {path}: what would be deleted has changed since it was shown; look again")]
+    Changed {
+        /// The store.
+        path: String,
     },
     /// Something in it is not what it must be.
     #[error("failed to read {path}: {reason}; `septet store verify` says what else is wrong")]

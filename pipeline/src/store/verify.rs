@@ -1,13 +1,14 @@
-//! `store verify`: whether every result is what its name and its record say. Reads everything, changes
-//! nothing. It must not know why something is damaged.
+//! `store verify`: whether every result is what its name and its record say, and putting aside what is not, so
+//! that its tests are measured again. It must not know why something is damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::{Record, Store, StoreError};
-use crate::key::ResultId;
+use crate::key::{Key, ResultId};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -27,18 +28,32 @@ pub struct Verification {
 pub struct Finding {
     /// Its folder.
     pub id: ResultId,
-    /// The test to run again, if the record can still tell.
+    /// The test to run again, if anything can still tell.
     pub test: Option<String>,
     /// What is wrong, in words.
     pub what: String,
+    /// What of it is to be put aside.
+    pub kind: Kind,
+}
+
+/// What is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The result: its record, its samples or its log.
+    Result,
+    /// It is not there, though the index or the latest generation names it.
+    Gone,
+    /// The manifest of its key.
+    Manifest(Key),
 }
 
 impl Store {
-    /// Reads every result and every manifest that one names.
+    /// Reads every result and every manifest that one names. Changes nothing.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let ids = self.result_ids()?;
+        let names = self.names()?;
         let checked: Vec<(u64, Option<Finding>, Option<Record>)> =
-            ids.par_iter().map(|id| self.verify_result(id)).collect();
+            ids.par_iter().map(|id| self.verify_result(id, &names)).collect();
         let mut verification = Verification { results: ids.len() as u64, ..Verification::default() };
         let mut keys = BTreeMap::new();
         for ((bytes, finding, record), id) in checked.into_iter().zip(&ids) {
@@ -54,17 +69,23 @@ impl Store {
                 Ok(None) => format!("the manifest of its key {} is missing", key.short()),
                 Err(error) => error.to_string(),
             };
-            verification.findings.push(Finding { id, test: Some(test), what });
+            verification.findings.push(Finding { id, test: Some(test), what, kind: Kind::Manifest(key) });
         }
+        verification.findings.extend(self.gone(&ids, &names)?);
         verification.findings.sort_by_key(|finding| finding.id);
         verification.strangers = self.strangers()?;
         Ok(verification)
     }
 
-    fn verify_result(&self, id: &ResultId) -> (u64, Option<Finding>, Option<Record>) {
+    fn verify_result(
+        &self,
+        id: &ResultId,
+        names: &HashMap<ResultId, String>,
+    ) -> (u64, Option<Finding>, Option<Record>) {
+        let finding = |test: Option<String>, what: String| Some(Finding { id: *id, test, what, kind: Kind::Result });
         let record = match self.record(id) {
             Ok(record) => record,
-            Err(error) => return (0, Some(Finding { id: *id, test: None, what: error.to_string() }), None),
+            Err(error) => return (0, finding(names.get(id).cloned(), error.to_string()), None),
         };
         let mut bytes = 0;
         let mut wrong = Vec::new();
@@ -77,7 +98,74 @@ impl Store {
         if wrong.is_empty() {
             return (bytes, None, Some(record));
         }
-        (bytes, Some(Finding { id: *id, test: Some(record.test.clone()), what: wrong.join("; ") }), Some(record))
+        (bytes, finding(Some(record.test.clone()), wrong.join("; ")), Some(record))
+    }
+
+    /// The tests of results, as generations know them: of one that is damaged nothing else may tell.
+    fn names(&self) -> Result<HashMap<ResultId, String>, StoreError> {
+        let mut names = HashMap::new();
+        for experiment in self.experiments()? {
+            for name in self.generation_names(&experiment)? {
+                for test in self.generation(&experiment, &name)?.tests {
+                    for id in test.repetitions {
+                        names.entry(id).or_insert_with(|| test.name.clone());
+                    }
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Results that the index or the latest generation of an experiment names and that are not there.
+    fn gone(&self, ids: &[ResultId], names: &HashMap<ResultId, String>) -> Result<Vec<Finding>, StoreError> {
+        let mut named: HashSet<ResultId> = self.index()?.entries().iter().map(|entry| entry.id).collect();
+        for experiment in self.experiments()? {
+            if let Some((_, generation)) = self.latest_generation(&experiment)? {
+                named.extend(generation.tests.into_iter().flat_map(|test| test.repetitions));
+            }
+        }
+        let there: HashSet<&ResultId> = ids.iter().collect();
+        let missing = named.into_iter().filter(|id| !there.contains(id) && !self.quarantined_path(id).exists());
+        let finding = |id: ResultId| Finding {
+            id,
+            test: names.get(&id).cloned(),
+            what: format!("result {} is not there", id.short()),
+            kind: Kind::Gone,
+        };
+        Ok(missing.map(finding).collect())
+    }
+
+    fn quarantined_path(&self, id: &ResultId) -> PathBuf {
+        self.root().join("quarantine").join(id.to_string())
+    }
+
+    /// Puts aside what was found, so that its tests count as not measured. Nothing is deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while somebody adds results.
+    pub fn quarantine(&self, findings: &[Finding]) -> Result<(), StoreError> {
+        let _alone = self.taking_away()?;
+        let folder = self.root().join("quarantine");
+        fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        let bad =
+            findings.iter().filter(|finding| !matches!(finding.kind, Kind::Manifest(_))).map(|finding| finding.id);
+        self.take_off_index(&bad.collect())?;
+        for finding in findings {
+            let (from, to) = match finding.kind {
+                Kind::Result => (self.result_folder(&finding.id), self.quarantined_path(&finding.id)),
+                Kind::Manifest(key) => (self.manifest_path(&key), folder.join(format!("{key}.json"))),
+                // An empty folder: it was told, and is not told again.
+                Kind::Gone => {
+                    let folder = self.quarantined_path(&finding.id);
+                    fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+                    continue;
+                }
+            };
+            if from.exists() && !to.exists() {
+                fs::rename(&from, &to).map_err(StoreError::io("put aside", &from))?;
+            }
+        }
+        Ok(())
     }
 
     /// What lies in `results/` and is no result.

@@ -1,0 +1,246 @@
+//! `store gc`: which results nobody needs, what deleting them would cost, and deleting them. What a generation
+//! that is kept names is never deleted; record and samples go together. It must not know experiments but by
+//! their tests.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+
+use super::atomic::Stage;
+use super::{Entry, Standing, Store, StoreError, TestId};
+use crate::key::{Key, ResultId};
+
+/// A kind of results that may be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Attempts that failed.
+    Failed,
+    /// Suspect repetitions, which no average contains.
+    Suspect,
+    /// Results of tests that were measured again since under another key: of older components.
+    Superseded,
+    /// Results of tests that no experiment has any more.
+    Unreferenced,
+}
+
+/// What is deleted, and what is kept whatever the scopes say.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The kinds.
+    pub scopes: BTreeSet<Scope>,
+    /// Tests of the experiments that are roots; needed for [`Scope::Unreferenced`] only.
+    pub tests: HashSet<TestId>,
+    /// So many of the newest generations of each experiment are roots, besides the latest complete one and those
+    /// that were archived; all of them if absent. The others are deleted.
+    pub generations: Option<usize>,
+}
+
+/// What would be deleted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condemned {
+    /// Results, by id, each with why.
+    pub results: Vec<(Entry, Scope)>,
+    /// Generations, `(experiment, name)`.
+    pub generations: Vec<(String, String)>,
+    /// Bytes of the results.
+    pub bytes: u64,
+}
+
+impl Condemned {
+    /// What measuring all of it again would cost, milliseconds.
+    pub fn cost_ms(&self) -> u64 {
+        self.results.iter().map(|(entry, _)| u64::from(entry.cost_ms)).sum()
+    }
+
+    /// Digest of the list, 8 hexadecimal digits: who deletes has seen this very list.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (entry, _) in &self.results {
+            hasher.update(&entry.id.0);
+        }
+        for text in self.generations.iter().flat_map(|(experiment, name)| [experiment, name]) {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher.finalize().to_hex()[..8].to_string()
+    }
+}
+
+/// Why an entry is deleted, if it is. Pure.
+fn condemned(entry: &Entry, kept: &HashSet<ResultId>, newest: &HashMap<TestId, Key>, wish: &Wish) -> Option<Scope> {
+    if kept.contains(&entry.id) {
+        return None;
+    }
+    let is = |scope: &Scope| match scope {
+        Scope::Failed => entry.standing == Standing::Failed,
+        Scope::Suspect => entry.standing == Standing::Suspect,
+        Scope::Superseded => newest.get(&entry.test).is_some_and(|key| *key != entry.key),
+        Scope::Unreferenced => !wish.tests.contains(&entry.test),
+    };
+    wish.scopes.iter().copied().find(is)
+}
+
+impl Store {
+    /// Names of the experiments that have generations.
+    pub fn experiments(&self) -> Result<Vec<String>, StoreError> {
+        let folders = super::subfolders(&self.root().join("generations"))?;
+        let mut names: Vec<String> =
+            folders.iter().filter_map(|folder| Some(folder.file_name()?.to_str()?.to_string())).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// What a wish would delete. Deletes nothing.
+    pub fn condemn(&self, wish: &Wish) -> Result<Condemned, StoreError> {
+        let mut kept = HashSet::new();
+        let mut generations = Vec::new();
+        for experiment in self.experiments()? {
+            let roots = self.roots(&experiment, wish.generations)?;
+            for name in self.generation_names(&experiment)? {
+                match roots.contains(&name) {
+                    true => {
+                        let generation = self.generation(&experiment, &name)?;
+                        kept.extend(generation.tests.into_iter().flat_map(|test| test.repetitions));
+                    }
+                    false => generations.push((experiment.clone(), name)),
+                }
+            }
+        }
+        let index = self.index()?;
+        let newest: HashMap<TestId, Key> =
+            index.entries().iter().filter_map(|entry| Some((entry.test, index.newest_of(entry.test)?.key))).collect();
+        let mut results: Vec<(Entry, Scope)> = index
+            .entries()
+            .iter()
+            .filter_map(|entry| Some((*entry, condemned(entry, &kept, &newest, wish)?)))
+            .collect();
+        results.sort_by_key(|(entry, _)| entry.id);
+        let bytes = results.iter().map(|(entry, _)| self.result_bytes(&entry.id)).sum();
+        Ok(Condemned { results, generations, bytes })
+    }
+
+    /// The generations of an experiment that are roots.
+    fn roots(&self, experiment: &str, newest: Option<usize>) -> Result<BTreeSet<String>, StoreError> {
+        let names = self.generation_names(experiment)?;
+        let Some(newest) = newest else { return Ok(names.into_iter().collect()) };
+        let from = names.len().saturating_sub(newest.max(1));
+        let mut roots: BTreeSet<String> = names[from..].iter().cloned().collect();
+        roots.extend(self.latest_generation(experiment)?.map(|(name, _)| name));
+        roots.extend(names.into_iter().filter(|name| self.archived_path(experiment, name).exists()));
+        Ok(roots)
+    }
+
+    /// Where it is noted that a generation was archived.
+    fn archived_path(&self, experiment: &str, generation: &str) -> std::path::PathBuf {
+        self.root().join("archives").join(experiment).join(format!("{generation}.json"))
+    }
+
+    /// Notes that a generation was archived, so that it stays.
+    pub fn note_archive(&self, experiment: &str, generation: &str, archive: &str) -> Result<(), StoreError> {
+        let path = self.archived_path(experiment, generation);
+        let note = serde_json::json!({"format": 1, "archive": archive});
+        let bytes = format!("{note}\n");
+        match fs::read(&path).is_ok_and(|known| known == bytes.as_bytes()) {
+            true => Ok(()),
+            false => super::write_atomically(&self.tmp(), &path, bytes.as_bytes()),
+        }
+    }
+
+    fn result_bytes(&self, id: &ResultId) -> u64 {
+        let files = fs::read_dir(self.result_folder(id)).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+    }
+
+    /// Deletes what a wish condemns, if it is what was seen before: `seen` is the digest of that list.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while somebody adds results; [`StoreError::Changed`] if the list is another one now.
+    pub fn collect(&self, wish: &Wish, seen: &str) -> Result<Condemned, StoreError> {
+        let _alone = self.taking_away()?;
+        let condemned = self.condemn(wish)?;
+        if condemned.digest() != seen {
+            return Err(StoreError::Changed { path: self.root().display().to_string() });
+        }
+        let gone: HashSet<ResultId> = condemned.results.iter().map(|(entry, _)| entry.id).collect();
+        // First whoever names a result, then the index, the result last: nothing ever names what is not there.
+        for (experiment, name) in &condemned.generations {
+            self.remove_generation(experiment, name)?;
+        }
+        let keys = self.take_off_index(&gone)?;
+        let stage = Stage::make(&self.tmp())?;
+        for id in &gone {
+            let folder = self.result_folder(id);
+            let name = stage.path().join(id.to_string());
+            fs::rename(&folder, &name).map_err(StoreError::io("take away", &folder))?;
+        }
+        for key in keys {
+            let path = self.manifest_path(&key);
+            if path.exists() {
+                fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            }
+        }
+        Ok(condemned)
+    }
+
+    /// Takes results off the index, for good. Returns the keys that no result has any more.
+    pub(super) fn take_off_index(&self, gone: &HashSet<ResultId>) -> Result<BTreeSet<Key>, StoreError> {
+        let mut entries = self.index()?.entries().to_vec();
+        let mut keys: BTreeMap<Key, bool> = BTreeMap::new();
+        for entry in &entries {
+            let stays = keys.entry(entry.key).or_default();
+            *stays |= !gone.contains(&entry.id);
+        }
+        entries.retain(|entry| !gone.contains(&entry.id));
+        self.replace_index(entries)?;
+        Ok(keys.into_iter().filter(|(_, stays)| !stays).map(|(key, _)| key).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(id: u8, test: u8, key: u8, standing: Standing) -> Entry {
+        let test = TestId::of(&test.to_string());
+        let (key, id) = (Key([key; 32]), ResultId([id; 32]));
+        Entry { key, id, test, standing, cost_ms: 1, stored_ms: u64::from(id.0[0]), value: 1.0 }
+    }
+
+    fn any_standing() -> impl Strategy<Value = Standing> {
+        prop_oneof![Just(Standing::Valid), Just(Standing::Suspect), Just(Standing::Failed)]
+    }
+
+    fn any_scopes() -> impl Strategy<Value = BTreeSet<Scope>> {
+        let all = vec![Scope::Failed, Scope::Suspect, Scope::Superseded, Scope::Unreferenced];
+        prop::sample::subsequence(all, 0..=4).prop_map(|scopes| scopes.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_or_in_no_scope_stays(
+            rows in prop::collection::vec((0u8..4, 0u8..3, any_standing()), 1..20),
+            kept in prop::collection::hash_set(0u8..20, 0..10),
+            tests in prop::collection::hash_set(0u8..4, 0..4),
+            scopes in any_scopes(),
+        ) {
+            let entries: Vec<Entry> =
+                (0u8..).zip(rows).map(|(id, (test, key, standing))| entry(id, test, key, standing)).collect();
+            let newest: HashMap<TestId, Key> = entries.iter().map(|entry| (entry.test, entry.key)).collect();
+            let kept: HashSet<ResultId> = kept.into_iter().map(|id| ResultId([id; 32])).collect();
+            let tests = tests.into_iter().map(|test| TestId::of(&test.to_string())).collect();
+            let wish = Wish { scopes, tests, generations: None };
+            for entry in &entries {
+                let why = condemned(entry, &kept, &newest, &wish);
+                if let Some(scope) = why {
+                    prop_assert!(!kept.contains(&entry.id));
+                    prop_assert!(wish.scopes.contains(&scope));
+                }
+                // The newest valid result of a test that an experiment has is never taken.
+                let current = newest[&entry.test] == entry.key && entry.standing == Standing::Valid;
+                if current && wish.tests.contains(&entry.test) {
+                    prop_assert_eq!(why, None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `store gc`: shown first, then deleted, never what a report still shows.
+
+use std::fs::OpenOptions;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::bench::{Bench, SMALL, touched};
+
+/// The small experiment without its latency test and what is made of it.
+fn without_latency() -> String {
+    let cut = |text: &str, from: &str, to: &str| {
+        let start = text.find(from).expect("it is there");
+        let end = start + text[start..].find(to).expect("it is there");
+        format!("{}{}", &text[..start], &text[end..])
+    };
+    let text = cut(SMALL, "[[tests]]\nid = \"rtt\"", "[[table]]");
+    cut(&text, "[[figure]]\nid = \"round-trip\"", "[[claim]]")
+}
+
+fn measured() -> Bench {
+    let bench = Bench::new();
+    bench.write("small.toml", SMALL);
+    bench.septet(&["run", "small.toml"]).code(0);
+    bench
+}
+
+#[test]
+fn a_scope_must_be_named_and_nothing_is_deleted_unseen() {
+    let bench = measured();
+    bench.septet(&["store", "gc"]).code(2);
+    bench.septet(&["store", "gc", "--scope", "everything"]).code(2);
+    let all = "failed,suspect,superseded,unreferenced";
+    let ran = bench.septet(&["store", "gc", "--scope", all]).code(0);
+    assert!(ran.stdout.contains("nothing to delete"), "{}", ran.stdout);
+
+    bench.write("small.toml", &without_latency());
+    bench.septet(&["run", "small.toml"]).code(0);
+    let ran = bench.septet(&["store", "gc", "--scope", all]).code(0);
+    assert!(ran.stdout.contains("nothing to delete"), "the older generation stays by itself: {}", ran.stdout);
+
+    let before = bench.files("");
+    let arguments = ["store", "gc", "--scope", "unreferenced", "--keep-generations", "1", "--json"];
+    let shown = bench.septet(&arguments).code(0).json();
+    assert_eq!((&shown["results"], &shown["deleted"]), (&2.into(), &false.into()), "{shown}");
+    assert_eq!(shown["generations"].as_array().map(Vec::len), Some(1), "{shown}");
+    assert!(shown["cost_s"].as_f64().is_some_and(|cost_s| cost_s > 0.1), "{shown}");
+    let list = shown["list"].as_str().expect("it has a digest");
+    bench.septet(&[&arguments[..], &["--delete", "00000000"]].concat()).code(3);
+    let added = touched(&before, &bench.files(""));
+    assert!(added.iter().all(|name| name == ".septet/lock"), "{added:?}");
+
+    let gone = bench.septet(&[&arguments[..], &["--delete", list]].concat()).code(0).json();
+    assert_eq!((&gone["results"], &gone["deleted"]), (&2.into(), &true.into()), "{gone}");
+    let left = bench.septet(&["store", "verify", "--json"]).code(0).json();
+    assert_eq!(left["results"], 4, "{left}");
+    let before = bench.files("out");
+    let run = bench.septet(&["run", "small.toml"]).code(0);
+    assert!(run.stdout.contains("nothing to measure"), "{}", run.stdout);
+    assert_eq!(touched(&before, &bench.files("out")), Vec::<String>::new(), "what the report shows is there");
+    // What was deleted is to be measured again, and can be.
+    bench.write("small.toml", SMALL);
+    let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
+    assert_eq!((&plan["stored"], &plan["to_measure"]), (&2.into(), &1.into()), "{plan}");
+}
+
+#[test]
+fn results_of_an_older_component_go_only_when_no_archive_and_no_generation_needs_them() {
+    let bench = measured();
+    bench.septet(&["archive", "create", "small.toml", "-o", "a.tar.zst"]).code(0);
+    bench.upgrade("septet-gen");
+    bench.septet(&["run", "small.toml"]).code(0);
+    bench.upgrade("septet-gen");
+    bench.septet(&["run", "small.toml"]).code(0);
+    let superseded = |keep: &str| {
+        let arguments = ["store", "gc", "--scope", "superseded", "--keep-generations", keep, "--json"];
+        bench.septet(&arguments).code(0).json()
+    };
+    assert_eq!(superseded("9")["results"], 0);
+    let shown = superseded("1");
+    assert_eq!(shown["results"], 6, "the archived generation stays, the one between goes: {shown}");
+}
+
+#[test]
+fn nothing_is_taken_away_while_somebody_adds() {
+    let bench = measured();
+    bench.write("small.toml", &without_latency());
+    bench.septet(&["run", "small.toml"]).code(0);
+    let arguments = ["store", "gc", "--scope", "unreferenced", "--keep-generations", "1", "--json"];
+    let list = bench.septet(&arguments).code(0).json()["list"].as_str().expect("it has a digest").to_string();
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(bench.path(".septet/lock"));
+    let held = Flock::lock(lock.expect("it can be opened"), FlockArg::LockShared).expect("nobody has it");
+    let delete = [&arguments[..], &["--delete", &list]].concat();
+    let ran = bench.septet(&delete).code(3);
+    assert!(ran.stderr.contains("is at work in it"), "{}", ran.stderr);
+    drop(held);
+    bench.septet(&delete).code(0);
+}

@@ -1,0 +1,10 @@
+//! Looking after a store: what may be deleted, what is damaged, what is shared.
+
+// A skip prints its reason.
+#![allow(clippy::print_stdout)]
+
+#[path = "../e2e/bench.rs"]
+#[allow(dead_code)]
+mod bench;
+mod damage;
+mod gc;
