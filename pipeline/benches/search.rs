@@ -32,8 +32,7 @@ fn main() {
         step(CAPACITY_PPS * (1.0 + 0.003 * (10.0 / duration_s).sqrt() * noise(random)), rate)
     };
     let floor: System = |random, rate, _| step(CAPACITY_PPS, rate).max(0.001 * (1.0 + 0.2 * noise(random)));
-    let bistable: System =
-        |random, rate, _| step(CAPACITY_PPS * if random.below(6) == 0 { 0.7 } else { 1.0 }, rate);
+    let bistable: System = |random, rate, _| step(CAPACITY_PPS * if random.below(6) == 0 { 0.7 } else { 1.0 }, rate);
     let partial = Rate::Pdr(5_000);
     for (name, rate, system) in [
         ("clean ndr", Rate::Ndr, clean),

@@ -71,6 +71,16 @@ pub fn failure(failed: &Failed, about: &Circumstances, log: String) -> Result<Re
     Ok(Repetition { record, samples: write_parquet(&[])?, log })
 }
 
+/// What a record's samples say by the reduction of this program.
+pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
+    let Record { times, interval_ns, tuple, .. } = record;
+    if let Some(search) = &record.search {
+        return search.reduce(streams, times, *interval_ns, tuple);
+    }
+    let window = Window { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
+    reduce(streams, &window, tuple)
+}
+
 fn record(
     about: &Circumstances,
     status: Status,

@@ -155,7 +155,8 @@ pub struct Verdict {
     pub grade: Grade,
     /// Comparisons it rests on with their numbers, contradicting ones first.
     pub numbers: Vec<String>,
-    /// Tests without results that it would need, with the reason, in order of their names.
+    /// Switches without any result, then tests without results that it would need, with the reason, in order of
+    /// their names.
     pub missing: Vec<String>,
     /// Why something could not be told, in sentences.
     pub doubts: Vec<String>,

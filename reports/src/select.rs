@@ -215,8 +215,7 @@ pub fn cell<'a>(tests: &[&'a TestView], metric: Metric, over: Option<(Axis, Fold
         let samples = summary.samples.get(&metric.quantity).map_or(&[][..], Vec::as_slice);
         Some((test, *summary.get(metric.quantity)?, samples))
     };
-    let candidates: Vec<(&'a TestView, Estimate, &'a [f64])> =
-        tests.iter().filter_map(|test| measured(test)).collect();
+    let candidates: Vec<(&'a TestView, Estimate, &'a [f64])> = tests.iter().filter_map(|test| measured(test)).collect();
     let Some((first, alone, _)) = candidates.first().copied() else {
         return tests.first().map(|&test| Cell::Missing { test, reason: absence(tests, metric) });
     };

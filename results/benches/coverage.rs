@@ -15,7 +15,8 @@ use results::statistics::{best, difference, mean, stands, student};
 const SAMPLES: u32 = 10_000;
 const MEAN: f64 = 1000.0;
 /// Shapes of one repetition's value; mean 0 and standard deviation 1 each.
-const SHAPES: [&str; 5] = ["normal", "gamma 4 (skewness 1)", "exponential (skewness 2)", "two states 50:50", "two states 70:30"];
+const SHAPES: [&str; 5] =
+    ["normal", "gamma 4 (skewness 1)", "exponential (skewness 2)", "two states 50:50", "two states 70:30"];
 
 fn main() {
     println!("# What the intervals are worth\n");
@@ -94,7 +95,11 @@ fn student_table() {
 fn adaptive_table() {
     let text = "Repetitions until the interval is narrow enough (`{ min, max, ci }`), asked for as a multiple of the \
                 spread of one repetition. Goal: 0.93 everywhere.";
-    head("Mean over a number of repetitions that was not fixed", text, &["shape", "min, max", "0.4", "0.6", "1.0", "2.0"]);
+    head(
+        "Mean over a number of repetitions that was not fixed",
+        text,
+        &["shape", "min, max", "0.4", "0.6", "1.0", "2.0"],
+    );
     let mut draw = Draw(Random::seeded(2));
     for (shape, name) in SHAPES.iter().enumerate() {
         for (min, max) in [(3, 10), (5, 10), (5, 30)] {
@@ -136,7 +141,11 @@ fn bursts_table() {
          samples). Bursts are resampled up to 100,000 round trips; beyond, the large-sample form is used; packets \
          taken for independent are what Septet does not do. `-`: refused, fewer than 10 bursts are expected beyond."
     );
-    head("Percentiles by bursts", &text, &["bursts", "percentile", "resampled", "large-sample", "packets as independent"]);
+    head(
+        "Percentiles by bursts",
+        &text,
+        &["bursts", "percentile", "resampled", "large-sample", "packets as independent"],
+    );
     let mut draw = Draw(Random::seeded(3));
     let mut truth: Vec<u32> = round_trips(&mut draw, 1_000_000).iter().map(|value| value.value).collect();
     truth.sort_unstable();

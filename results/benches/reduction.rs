@@ -87,8 +87,11 @@ fn make(folder: &Path, tests: u64, round_trips: u64) {
     });
     let Window { warmup_ns, duration_ns, .. } = window(round_trips);
     let bursts = |ns: u64| wire::bursts_intended(ns, u64::from(RATE_PPS), BURST);
-    fs::write(folder.join("window"), format!("{round_trips} {} {}\n", bursts(warmup_ns), bursts(warmup_ns + duration_ns)))
-        .expect("the file can be written");
+    fs::write(
+        folder.join("window"),
+        format!("{round_trips} {} {}\n", bursts(warmup_ns), bursts(warmup_ns + duration_ns)),
+    )
+    .expect("the file can be written");
 }
 
 fn reduce_all(folder: &Path) {

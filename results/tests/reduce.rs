@@ -5,7 +5,7 @@ use results::axes::{Burst, Dimension, FrameSize, Locality, PacketSize, Pairs, Ra
 use results::dataset::{RawStream, read_parquet, write_parquet};
 use results::flags::Flag;
 use results::metric::Quantity;
-use results::reduce::{Window, reduce};
+use results::reduce::{Window, reduce, trial};
 use results::tuple::{Tuple, Variant};
 use wire::{IntervalRecord, OverflowRecord, Role, RttRecord};
 
@@ -162,6 +162,34 @@ fn missing_intervals_and_processes_are_a_shortfall() {
     assert_eq!(reduce(&[], &WINDOW, &test).flags, [Flag::SampleShortfall]);
     let two_pairs = tuple(Dimension::Throughput, 2, 1_000_000, 64);
     assert_eq!(reduce(&perfect(&WINDOW, 1_000_000, 64), &WINDOW, &two_pairs).flags, [Flag::SampleShortfall]);
+}
+
+#[test]
+fn a_trial_loses_what_gaps_rejections_and_misses_say_and_a_silent_receiver_loses_all() {
+    let test = tuple(Dimension::Throughput, 1, 1_000_000, 32);
+    let streams = perfect(&WINDOW, 1_000_000, 32);
+    let lost = |streams: &[RawStream]| trial(streams, &WINDOW, &test).map(|count| count.lost);
+    let whole = trial(&streams, &WINDOW, &test).unwrap();
+    assert_eq!((whole.intended, whole.lost, whole.loss_ratio()), (1_000_000, 0, 0.0));
+
+    let mut edges = streams.clone();
+    // Twenty packets arrive an interval late, out of the window: no loss.
+    edges[1].intervals[119].packets -= 20;
+    edges[1].intervals[120].packets += 20;
+    assert_eq!(lost(&edges), Some(0));
+
+    let mut gaps = streams.clone();
+    (gaps[1].intervals[60].lost, gaps[1].intervals[61].lost) = (7, -2);
+    gaps[1].intervals[60].packets -= 5;
+    assert_eq!(lost(&gaps), Some(5));
+    gaps[0].intervals[60].rejected = 100;
+    gaps[0].intervals[60].missed = 10;
+    assert_eq!(lost(&gaps), Some(115));
+
+    let mut silent = streams.clone();
+    silent[1].intervals[70..].iter_mut().for_each(|record| record.packets = 0);
+    assert!(lost(&silent).unwrap() > 490_000, "{:?}", lost(&silent));
+    assert_eq!(lost(&streams[..1]), None);
 }
 
 /// A client and its server at 1000 packets/s in bursts of 4; the round trip of packet `n` is `rtt_ns(n)`.

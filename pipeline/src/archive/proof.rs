@@ -9,7 +9,6 @@ use results::accounting::check_totals;
 use results::axes::Dimension;
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
-use results::reduce::{Window, reduce};
 use results::summary::REDUCTION_VERSION;
 use wire::Role;
 
@@ -18,6 +17,7 @@ use super::bag::Content;
 use super::contents::{RESULT_FILES, derived, files_below};
 use super::description::Description;
 use crate::conditions::{protocol_section, test_section};
+use crate::judge;
 use crate::key::ResultId;
 use crate::store::{Generation, Record, Status, Store};
 use crate::workspace::Workspace;
@@ -177,13 +177,14 @@ fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> 
     if matches!(record.status, Status::Failed { .. }) {
         return Ok(());
     }
-    of_these_parties(&streams, record)?;
+    match &record.search {
+        Some(search) => of_these_parties(&search.evidenced(&streams), record)?,
+        None => of_these_parties(&streams, record)?,
+    }
     if record.reduction_version != REDUCTION_VERSION {
         return Ok(());
     }
-    let Record { times, interval_ns, .. } = record;
-    let window = Window { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
-    let again = reduce(&streams, &window, &record.tuple);
+    let again = judge::reduce_again(record, &streams);
     if again != record.reduction {
         let differs =
             again.values.iter().find(|(quantity, value)| record.reduction.values.get(quantity) != Some(value));

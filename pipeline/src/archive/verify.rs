@@ -40,6 +40,19 @@ pub struct Opened {
     _folder: tempfile::TempDir,
 }
 
+impl Opened {
+    /// The experiment and the generation that it holds, for whoever wants to use them.
+    ///
+    /// # Errors
+    /// Where anything differs from its digest.
+    pub fn sound(&self) -> Result<(&Workspace, &Generation), ArchiveError> {
+        match self.differences.first() {
+            None => Ok((&self.workspace, &self.generation)),
+            Some(difference) => Err(refused(&self.archive, format!("it is damaged: {difference}"))),
+        }
+    }
+}
+
 /// How far something was compared, and what differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compared {

@@ -20,9 +20,10 @@ use crate::workspace::Workspace;
 pub(super) struct CompareArgs {
     #[command(flatten)]
     target: Target,
-    /// The earlier side: a generation, by the beginning of its name or digest, or `latest~1`.
+    /// The earlier side: a generation, by the beginning of its name or digest, or `latest~1`; `stack:NAME`; an
+    /// archive, or `origin:NAME` for an imported one.
     before: String,
-    /// The later side: `latest`, or another generation.
+    /// The later side, likewise.
     #[arg(default_value = "latest")]
     after: String,
     /// Compare by this metric (rx_mpps, rtt_us_p99, ...) [default: received rate, mean round trip].
@@ -52,6 +53,7 @@ impl From<SideError> for Trouble {
     fn from(error: SideError) -> Trouble {
         match error {
             SideError::Store(error) => error.into(),
+            SideError::Archive(error) => error.into(),
             other => Trouble::input(other.to_string()),
         }
     }

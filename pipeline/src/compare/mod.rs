@@ -167,7 +167,10 @@ impl Pair {
         for (repetitions, which) in [(&before, "earlier"), (&after, "later")] {
             match valued(repetitions) {
                 0 | 1 if repetitions.len() < 2 => {
-                    return Err(format!("the {which} side has {} of its own", plural(repetitions.len(), "valid repetition")));
+                    return Err(format!(
+                        "the {which} side has {} of its own",
+                        plural(repetitions.len(), "valid repetition")
+                    ));
                 }
                 0 | 1 => return Err(format!("the {which} side has no {metric}")),
                 _ => {}

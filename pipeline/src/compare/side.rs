@@ -1,13 +1,14 @@
-//! What a name on the command line means as a side of a comparison: today a generation, by its name, the
-//! beginning of it, or its place from the end. It must not compare.
+//! What a name on the command line means as a side of a comparison: a generation, a stack, an archive, or what
+//! was imported from one. It must not compare.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rayon::prelude::*;
 use results::summary::Repetition;
-use results::tuple::Tuple;
+use results::tuple::{STACK_DEFAULT, Tuple};
 
-use crate::experiment::Test;
+use crate::archive::{self, ArchiveError, Limits, Origin};
 use crate::key::ResultId;
 use crate::report::repetition_of;
 use crate::store::{Generation, StoreError};
@@ -71,6 +72,15 @@ pub enum SideError {
         /// What it may mean.
         there: Vec<String>,
     },
+    /// Nothing was imported under that name.
+    #[error("nothing was imported as '{asked}'; `septet archive import` does it")]
+    NoOrigin {
+        /// The name.
+        asked: String,
+    },
+    /// An archive that cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,23 +96,52 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// The side that `text` means: `latest`, `latest~2` (two generations before it), or what a generation's name or
-/// its digest begins with.
+/// The side that `text` means: `stack:NAME` is what the latest generation measured with that stack, `origin:NAME`
+/// what was imported under that name, the path of an archive what it holds (every digest of it checked first);
+/// else a generation: `latest`, `latest~2` (two before it), or what its name or its digest begins with.
 pub fn resolve(workspace: &Workspace, text: &str) -> Result<Side, SideError> {
+    if let Some(stack) = text.strip_prefix("stack:") {
+        return Ok(of_stack(of_generation(workspace, "latest")?, stack));
+    }
+    if let Some(name) = text.strip_prefix("origin:") {
+        let id = Origin::name(name)?;
+        let there = Origin::workspace(&workspace.store, &id)?;
+        let there = there.ok_or_else(|| SideError::NoOrigin { asked: name.to_string() })?;
+        let side = of_generation(&there, "latest")?;
+        return Ok(Side { name: text.to_string(), ..side });
+    }
+    let path = Path::new(text);
+    if path.is_file() {
+        let opened = archive::open(path, Limits::default())?;
+        let (there, generation) = opened.sound()?;
+        return Ok(read(there, text.to_string(), generation)?);
+    }
+    of_generation(workspace, text)
+}
+
+fn of_generation(workspace: &Workspace, text: &str) -> Result<Side, SideError> {
     let experiment = workspace.experiment.name.as_str();
     let names = workspace.store.generation_names(experiment)?;
     let name = pick(&names, experiment, text)?;
     let generation = workspace.store.generation(experiment, &name)?;
-    read(workspace, name, &generation)
+    Ok(read(workspace, name, &generation)?)
+}
+
+/// The tests of one stack, under the names that they have without naming any.
+fn of_stack(side: Side, stack: &str) -> Side {
+    let own = side.tests.into_values().filter(|measured| &*measured.tuple.variant.stack == stack);
+    let tests = own.map(|measured| {
+        let mut tuple = measured.tuple.clone();
+        tuple.variant.stack = STACK_DEFAULT.into();
+        (tuple.to_string(), measured)
+    });
+    Side { name: format!("stack {stack} of {}", side.name), tests: tests.collect() }
 }
 
 /// The one of `names` (oldest first) that is meant.
 fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, SideError> {
-    let unknown = || SideError::Unknown {
-        experiment: experiment.to_string(),
-        asked: asked.to_string(),
-        there: names.to_vec(),
-    };
+    let unknown =
+        || SideError::Unknown { experiment: experiment.to_string(), asked: asked.to_string(), there: names.to_vec() };
     if let Some(rest) = asked.strip_prefix("latest") {
         let back = match rest.strip_prefix('~') {
             Some(number) => number.parse::<usize>().map_err(|_| unknown())?,
@@ -123,35 +162,50 @@ fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, SideE
     }
 }
 
-/// Reads the records of a generation, of tests that the experiment still has.
-fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<Side, SideError> {
-    let known: HashMap<String, &Test> =
-        workspace.tests().iter().map(|test| (test.tuple.to_string(), test)).collect();
-    let rows: Result<Vec<_>, StoreError> = generation
+/// Reads the records of a generation.
+fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<Side, StoreError> {
+    let tests: Result<Vec<_>, StoreError> = generation
         .tests
         .par_iter()
-        .filter_map(|stands| Some((stands, *known.get(&stands.name)?)))
-        .map(|(stands, test)| {
+        .map(|stands| {
             let mut records = Vec::new();
             for id in &stands.repetitions {
                 let record = workspace.store.record(id)?;
                 if record.is_valid() {
                     let repetition = repetition_of(workspace, id, &record)?;
-                    records.push((record.started, *id, repetition));
+                    records.push((record.started, *id, record.tuple, repetition));
                 }
             }
             records.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-            let repetitions = records.into_iter().map(|(_, id, repetition)| (id, repetition)).collect();
-            Ok((stands.name.clone(), Measured { tuple: test.tuple.clone(), repetitions }))
+            let Some(tuple) = records.first().map(|(_, _, tuple, _)| tuple.clone()) else { return Ok(None) };
+            let repetitions = records.into_iter().map(|(_, id, _, repetition)| (id, repetition)).collect();
+            Ok(Some((stands.name.clone(), Measured { tuple, repetitions })))
         })
         .collect();
-    let tests = rows?.into_iter().filter(|(_, measured)| !measured.repetitions.is_empty()).collect();
-    Ok(Side { name, tests })
+    Ok(Side { name, tests: tests?.into_iter().flatten().collect() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_is_its_tests_without_its_name() {
+        let named = "throughput/local/1vs1/ovs/64B/1Mpps/b64";
+        let tuple = |stack: &str| {
+            let selection = crate::experiment::select::name(&format!("{named}{stack}"));
+            selection.unwrap_or_else(|error| panic!("{error}"))
+        };
+        let tests = ["", "+stack=new"].map(|stack| {
+            let tuple = tuple(stack);
+            (tuple.to_string(), Measured { tuple, repetitions: Vec::new() })
+        });
+        let side = Side { name: "g".to_string(), tests: tests.into() };
+        let new = of_stack(side.clone(), "new");
+        assert_eq!(new.tests.keys().collect::<Vec<_>>(), [named]);
+        assert_eq!(&*new.tests[named].tuple.variant.stack, "new");
+        assert_eq!(of_stack(side, STACK_DEFAULT).tests.len(), 1);
+    }
 
     #[test]
     fn names_are_found_by_their_beginning_their_digest_and_their_place() {

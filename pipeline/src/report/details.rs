@@ -8,7 +8,7 @@ use wire::Role;
 
 use super::views::{self, Measured};
 use crate::key::ResultId;
-use crate::search::trials::{self, Search, Trial};
+use crate::search::trials::{Search, Trial};
 use crate::store::{Record, Status, Store, StoreError};
 use crate::workspace::Workspace;
 
@@ -31,8 +31,7 @@ pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Re
     let path = workspace.store.result_folder(id).join("samples.parquet");
     let streams = read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
     let streams = match &record.search {
-        // Of a search, the last full trial at the rate found is shown.
-        Some(search) => search.deciding().last().map_or(Vec::new(), |place| trials::streams_of(&streams, place)),
+        Some(search) => search.evidenced(&streams),
         None => streams,
     };
     details.rates = rates(&streams, record);

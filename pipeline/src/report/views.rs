@@ -10,6 +10,7 @@ use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, Summary, summa
 
 use crate::clock;
 use crate::experiment::{Order, Repetitions, Test};
+use crate::judge;
 use crate::key::ResultId;
 use crate::plan;
 use crate::store::{Generation, GenerationTest, Record, StoreError, judged_by};
@@ -86,7 +87,11 @@ fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetit
 }
 
 /// A repetition as summaries see it; reduced anew from its samples if an older reduction made the record's.
-pub(crate) fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<summary::Repetition, StoreError> {
+pub(crate) fn repetition(
+    workspace: &Workspace,
+    id: &ResultId,
+    record: &Record,
+) -> Result<summary::Repetition, StoreError> {
     let reduction = match record.reduction_version == REDUCTION_VERSION {
         true => record.reduction.clone(),
         false => reduce_again(workspace, id, record)?,
@@ -99,15 +104,7 @@ fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result
     let samples = workspace.store.file(id, record, "samples.parquet")?;
     let path = workspace.store.result_folder(id).join("samples.parquet");
     let streams = results::dataset::read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
-    if let Some(search) = &record.search {
-        return Ok(search.reduce(&streams, &record.times, record.interval_ns, &record.tuple));
-    }
-    let window = results::reduce::Window {
-        warmup_ns: record.times.warmup_ns,
-        duration_ns: record.times.duration_ns,
-        interval_ns: record.interval_ns,
-    };
-    Ok(results::reduce::reduce(&streams, &window, &record.tuple))
+    Ok(judge::reduce_again(record, &streams))
 }
 
 impl Measured {

@@ -58,8 +58,10 @@ impl Runner<'_> {
                 }
                 Next::Nothing => {
                     let lowest = goal.rate_pps_min;
-                    let reason =
-                        format!("find a rate: even at {lowest} packets/s more is lost than R={} allows", wanted.test.tuple.rate);
+                    let reason = format!(
+                        "find a rate: even at {lowest} packets/s more is lost than R={} allows",
+                        wanted.test.tuple.rate
+                    );
                     return self.give_up(wanted, &mut pending, reason);
                 }
                 Next::GivenUp => {
@@ -96,13 +98,7 @@ impl Runner<'_> {
     }
 
     /// Makes one trial and keeps it, if its counts agree.
-    fn trial(
-        &mut self,
-        wanted: &Wanted,
-        test: &Test,
-        rate_pps: u32,
-        pending: &mut Pending,
-    ) -> Result<Made, RunError> {
+    fn trial(&mut self, wanted: &Wanted, test: &Test, rate_pps: u32, pending: &mut Pending) -> Result<Made, RunError> {
         if (self.request.interrupted)() {
             return Ok(Made::Interrupted);
         }
@@ -184,7 +180,8 @@ fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition
     for (place, trial) in pending.trials.iter().enumerate() {
         let (path, bytes) = pending.samples(place)?;
         let own = read_parquet(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
-        streams.extend(own.into_iter().map(|stream| RawStream { source: stream_name(place, &stream.source), ..stream }));
+        streams
+            .extend(own.into_iter().map(|stream| RawStream { source: stream_name(place, &stream.source), ..stream }));
         let Trial { rate_pps, duration_ns, count, .. } = &trial.trial;
         log.push_str(&format!(
             "trial {place}: {rate_pps} packets/s for {} ms: {} of {} lost\n{}",
@@ -196,8 +193,7 @@ fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition
     }
     let reduction = found.reduce(&streams, &test.times, INTERVAL_NS, &test.tuple);
     let deciding: Vec<usize> = found.deciding().collect();
-    let mut flags: Vec<Flag> =
-        deciding.iter().flat_map(|&place| found.trials[place].flags.iter().copied()).collect();
+    let mut flags: Vec<Flag> = deciding.iter().flat_map(|&place| found.trials[place].flags.iter().copied()).collect();
     flags.extend(&reduction.flags);
     flags.sort_unstable();
     flags.dedup();

@@ -96,9 +96,8 @@ fn noise_a_floor_of_loss_and_two_states_do_not_lead_it_astray() {
     });
     assert!(floor >= 0.99, "floor: {floor}");
     // One trial in six meets a state in which only 70 % come through.
-    let bistable = landed(Rate::Ndr, 1e6, |random, rate, _| {
-        step_at(if random.below(6) == 0 { 0.7e6 } else { 1e6 }, rate)
-    });
+    let bistable =
+        landed(Rate::Ndr, 1e6, |random, rate, _| step_at(if random.below(6) == 0 { 0.7e6 } else { 1e6 }, rate));
     assert!(bistable >= 0.9, "bistable: {bistable}");
 }
 

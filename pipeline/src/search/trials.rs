@@ -81,6 +81,11 @@ impl Search {
         (0..self.trials.len()).filter(move |&place| self.trials.get(place).as_ref().is_some_and(is_deciding))
     }
 
+    /// The streams of the trial that the record's evidence is of: the last full one at the rate found.
+    pub fn evidenced(&self, streams: &[RawStream]) -> Vec<RawStream> {
+        self.deciding().last().map_or(Vec::new(), |place| streams_of(streams, place))
+    }
+
     /// What the search of `tuple` found, reduced from the samples of all its trials: means over the full trials
     /// at the rate found, lossy ones among them; the offered rate is the rate found.
     pub fn reduce(&self, streams: &[RawStream], times: &Times, interval_ns: u64, tuple: &Tuple) -> Reduction {

@@ -62,7 +62,8 @@ impl<'a> Pending<'a> {
             }
         }
         pending.discard()?;
-        let json = serde_json::to_vec(occasion).map_err(|error| StoreError::io("encode", &pending.folder)(error.into()))?;
+        let json =
+            serde_json::to_vec(occasion).map_err(|error| StoreError::io("encode", &pending.folder)(error.into()))?;
         write_atomically(&store.tmp(), &pending.folder.join(HEAD), &json)?;
         Ok(pending)
     }
@@ -89,9 +90,7 @@ impl<'a> Pending<'a> {
     pub fn discard(&mut self) -> Result<(), StoreError> {
         self.trials.clear();
         match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("remove", &self.folder)(error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &self.folder)(error)),
             _ => Ok(()),
         }
     }
@@ -116,5 +115,34 @@ fn is_of_today(pending: &PendingTrial) -> bool {
     match (clock::parse_rfc3339_ms(&pending.trial.started), now) {
         (Some(then), Some(now)) => now.abs_diff(then) < AGE_MS_MAX,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_another_occasion_are_thrown_away() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(&folder.path().join("store")).expect("a store");
+        let key = Key([7; 32]);
+        let occasion = |boot_id: &str, generation: Option<&str>| Occasion {
+            boot_id: boot_id.to_string(),
+            generation: generation.map(str::to_string),
+        };
+        let opened = |occasion: &Occasion| {
+            let pending = Pending::open(&store, &key, occasion).expect("it can be opened");
+            (pending.folder.clone(), pending.folder.join("mark").exists())
+        };
+        let first = occasion("0a1b2c3d-4444", Some("one"));
+        let (place, _) = opened(&first);
+        fs::write(place.join("mark"), "x").expect("it is a folder");
+        assert_eq!(opened(&first), (place.clone(), true), "the same occasion goes on");
+        assert_ne!(opened(&occasion("ffffffff-4444", Some("one"))).0, place, "another boot never sees them");
+        let torn = name(0, "json");
+        fs::write(place.join(&torn), "{\"trial\": ").expect("it is a folder");
+        assert!(Pending::open(&store, &key, &first).expect("it can be opened").trials.is_empty());
+        assert_eq!(opened(&occasion("0a1b2c3d-4444", Some("two"))), (place, false), "another generation");
     }
 }

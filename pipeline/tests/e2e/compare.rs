@@ -22,7 +22,9 @@ fn two_generations_are_compared_and_a_refuted_claim_can_fail_a_run() {
         let p = |name: &str| test[name].as_f64().expect("a probability");
         assert!(p("p") <= p("p_adjusted") && p("p_adjusted") <= 1.0, "{test}");
     }
-    assert!(fs::read_to_string(bench.path("moved.svg")).is_ok_and(|svg| svg.starts_with("<svg") || svg.contains("<svg")));
+    assert!(
+        fs::read_to_string(bench.path("moved.svg")).is_ok_and(|svg| svg.starts_with("<svg") || svg.contains("<svg"))
+    );
     let text = bench.septet(&["compare", "small.toml", "latest~1", "latest", "--fail-if-slower", "99%"]).code(0);
     assert!(text.stdout.contains("3 tests compared"), "{}", text.stdout);
     let same = bench.septet(&["compare", "small.toml", "latest", "latest"]).code(0);

@@ -40,6 +40,9 @@ impl Touched {
 pub(super) struct Evidence {
     lines: Vec<(Truth, String)>,
     missing: BTreeMap<String, BTreeSet<String>>,
+    /// Switches with a test that has no result, and those with one that has.
+    absent: BTreeSet<VSwitch>,
+    present: BTreeSet<VSwitch>,
     doubts: BTreeSet<&'static str>,
     grade: Option<Grade>,
     touched: Touched,
@@ -54,8 +57,10 @@ impl Evidence {
                 State::Measured | State::NotMeasured => "not measured yet".to_string(),
             };
             self.missing.entry(reason).or_default().insert(test.name.clone());
+            self.absent.insert(test.tuple.vswitch);
             return None;
         };
+        self.present.insert(test.tuple.vswitch);
         let Some(estimate) = summary.get(metric.quantity).filter(|estimate| estimate.mean.is_finite()) else {
             self.missing.entry(format!("no {metric} was measured")).or_default().insert(test.name.clone());
             return None;
@@ -113,11 +118,16 @@ impl Evidence {
         if more > 0 {
             numbers.push(format!("and {more} more comparisons"));
         }
+        let without: Vec<&str> = self.absent.difference(&self.present).map(|vswitch| vswitch.name()).collect();
+        let switches = (!without.is_empty()).then(|| format!("any result of {}", without.join(", ")));
         Verdict {
             outcome,
             grade: self.grade.unwrap_or(Grade::Indicative),
             numbers,
-            missing: self.missing.iter().map(|(reason, tests)| told(reason, tests)).collect(),
+            missing: switches
+                .into_iter()
+                .chain(self.missing.iter().map(|(reason, tests)| told(reason, tests)))
+                .collect(),
             doubts: self.doubts.into_iter().map(str::to_string).collect(),
         }
     }

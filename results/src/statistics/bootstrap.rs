@@ -138,11 +138,7 @@ pub fn percentile_of_many(
 mod tests {
     use super::*;
 
-    fn percentile_by_bursts(
-        values: Vec<InBurst>,
-        share: Share,
-        seed: u64,
-    ) -> Result<PercentileInterval, TooFewBursts> {
+    fn percentile_by_bursts(values: Vec<InBurst>, share: Share, seed: u64) -> Result<PercentileInterval, TooFewBursts> {
         percentiles_by_bursts(values, &[share], seed)[0]
     }
 

@@ -117,12 +117,7 @@ pub fn p_value(before: &[f64], after: &[f64], error_min: f64) -> Result<f64, Sam
 /// # Errors
 ///
 /// Fewer than two values on a side, or one that is not finite.
-pub fn detectable(
-    before: &[f64],
-    after: &[f64],
-    error_min: f64,
-    tests: usize,
-) -> Result<Option<f64>, SampleError> {
+pub fn detectable(before: &[f64], after: &[f64], error_min: f64, tests: usize) -> Result<Option<f64>, SampleError> {
     let (before, after) = (side(before)?, side(after)?);
     let freedom = freedom((before.variance, before.freedom), (after.variance, after.freedom));
     let t = t_quantile(1.0 - FAMILY_ERROR_MAX / tests.max(1) as f64, freedom);
