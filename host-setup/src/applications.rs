@@ -1,8 +1,9 @@
 //! What the names of applications mean on this host. The only place that turns a name into a file: a client
 //! names, the host decides. It must not know containers or requests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
 
 /// An application that this agent can put into a container.
@@ -10,11 +11,15 @@ pub(crate) struct Application {
     pub name: &'static str,
     /// I/O techniques that it speaks, by name.
     pub io: &'static [&'static str],
+    /// Drivers that its DPDK loads by itself.
+    pub drivers: &'static [&'static str],
 }
 
 /// All of them.
-pub(crate) const APPLICATIONS: [Application; 1] =
-    [Application { name: "septet-gen", io: &["udp", "udp-mmsg", "raw", "raw-mmsg"] }];
+pub(crate) const APPLICATIONS: [Application; 2] = [
+    Application { name: "septet-gen", io: &["udp", "udp-mmsg", "raw", "raw-mmsg"], drivers: &[] },
+    Application { name: "septet-gen-dpdk", io: &["dpdk"], drivers: &["bus_vdev", "mempool_ring", "net_vhost", "net_virtio"] },
+];
 
 /// Places of a static BusyBox, best first.
 const BUSYBOX: [&str; 4] = ["/usr/bin/busybox", "/bin/busybox", "/usr/bin/busybox.static", "/bin/busybox.static"];
@@ -26,14 +31,28 @@ pub(crate) fn file_of(name: &str) -> Result<PathBuf, Failure> {
         let message = format!("find application {name}: this host knows {}", known.join(", "));
         return Err(Failure::new(FailureKind::Request, message));
     };
+    beside(application.name)
+}
+
+/// A program that lies beside the agent's own.
+pub(crate) fn beside(name: &str) -> Result<PathBuf, Failure> {
     let own = own_folder()?;
-    let file = own.join(application.name);
+    let file = own.join(name);
     if !file.is_file() {
         let message = format!("find application {name}: it does not lie beside septet-host");
         let advice = format!("put {name} into the folder of septet-host ({})", own.display());
         return Err(Failure::new(FailureKind::Host, message).advise(advice));
     }
     Ok(file)
+}
+
+/// All that an application's process loads: its file, its libraries and the drivers of its DPDK.
+pub(crate) fn files_of(application: &Application) -> Result<Vec<PathBuf>, Failure> {
+    let file = file_of(application.name)?;
+    let programs = [file.clone()];
+    let drivers = crate::switch::plugins_of(Path::new("/"), &programs, application.drivers)
+        .host(|| format!("find what {} loads", application.name))?;
+    Ok([file].into_iter().chain(drivers).collect())
 }
 
 /// A BusyBox for the containers, if there is a static one: the host's, or one that lies beside the agent.

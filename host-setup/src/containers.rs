@@ -1,17 +1,32 @@
 //! What containers are made of, as text for keys and as the values that the worker makes them with: the two
 //! cannot differ. Pure. It must not know how they are made.
 
-use crate::scene::{OUTPUT_FOLDER, Runtime};
+use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER, Runtime};
 
 /// Devices in every container.
 pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// Folders of the root.
 pub(crate) const FOLDERS: [&str; 4] = ["bin", "dev", "out", "proc"];
+/// Folders more, of a root whose application has a vhost-user port.
+pub(crate) const PORT_FOLDERS: [&str; 2] = ["port", "sys"];
+/// What such a container sees of the kernel's: CPUs, NUMA nodes and hugepages.
+pub(crate) const KERNEL_FOLDERS: [&str; 2] = ["sys/devices/system", "sys/kernel/mm"];
 /// Capabilities that an application keeps, by name and number: raw sockets, and socket buffers beyond the
 /// host's limit.
 pub(crate) const CAPABILITIES: [(&str, u64); 2] = [("net_admin", 12), ("net_raw", 13)];
 /// All that an application finds in its environment, as long as its runtime adds nothing.
 pub(crate) const ENVIRONMENT: &std::ffi::CStr = c"PATH=/bin:/usr/bin:/usr/sbin";
+
+/// How containers of a runtime whose link is a vhost-user socket are made, as [`render`] says it of others.
+pub fn render_vhost_user(runtime: Runtime) -> String {
+    let mut text = render(runtime);
+    text.push_str(&format!(
+        "port {PORT_FOLDER} shared nosuid nodev noexec\nfolders {}\nread-only {}\nlibraries at their own paths\n",
+        PORT_FOLDERS.join(","),
+        KERNEL_FOLDERS.join(",")
+    ));
+    text
+}
 
 /// How containers of a runtime are made, without what differs from container to container: one value a line,
 /// to be part of keys, like the configuration of a switch.
@@ -26,16 +41,20 @@ pub fn render(runtime: Runtime) -> String {
     );
     match runtime {
         Runtime::Netns => text.push_str("namespaces mount pid net ipc uts\n"),
-        Runtime::Lxc => text.push_str(&lxc_configuration("NAME", "ROOT", "OUTPUT")),
+        Runtime::Lxc => text.push_str(&lxc_configuration("NAME", "ROOT", "OUTPUT", None)),
     }
     text
 }
 
 /// What LXC is told. `lxc.net.0.type = none` leaves the container in the network namespace that it is started
 /// in, which is its own already and has the link.
-pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str) -> String {
+pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str, port: Option<&str>) -> String {
     let capabilities = CAPABILITIES.map(|(name, _)| name).join(" ");
     let inside = OUTPUT_FOLDER.trim_start_matches('/');
+    let port = port.map_or(String::new(), |port| {
+        let inside = PORT_FOLDER.trim_start_matches('/');
+        format!("lxc.mount.entry = {port} {inside} none bind,nosuid,nodev,noexec 0 0\n")
+    });
     format!(
         "lxc.uts.name = {name}\n\
          lxc.rootfs.path = dir:{root}\n\
@@ -48,7 +67,8 @@ pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str) -> String 
          lxc.pty.max = 0\n\
          lxc.cap.keep = {capabilities}\n\
          lxc.no_new_privs = 1\n\
-         lxc.apparmor.profile = unconfined\n"
+         lxc.apparmor.profile = unconfined\n\
+         {port}"
     )
 }
 

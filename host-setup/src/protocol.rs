@@ -58,6 +58,12 @@ pub enum Op {
         /// Passed to the application's standard input, with a newline, unread.
         line: String,
     },
+    /// Waits until every port of the switch is joined to its container's application, which must have been
+    /// started. Answered by [`Answer::Done`].
+    Join,
+    /// Which executable files the scene's processes have mapped: what really runs. Answered by
+    /// [`Answer::Mapped`].
+    Mapped,
     /// One more line for an application's standard input. Answered by [`Answer::Done`].
     Send {
         /// Name of the container.
@@ -172,6 +178,11 @@ pub enum Answer {
     },
     /// To [`Op::Snapshot`].
     Snapshot(Snapshot),
+    /// To [`Op::Mapped`].
+    Mapped {
+        /// Each file of each process once.
+        files: Vec<Mapped>,
+    },
     /// Nothing more to say.
     Done {},
 }
@@ -187,9 +198,9 @@ pub enum Event {
         /// Without the newline; at most 64 KiB, the rest is cut.
         line: String,
     },
-    /// An application ended.
+    /// An application ended, or a program of the switch.
     Exit {
-        /// Its container.
+        /// Its container, or the name of the program.
         container: String,
         /// Exit code, or 128 plus the signal's number.
         status: i32,
@@ -318,6 +329,18 @@ pub struct Achieved {
     /// what they were at the lease, whatever happens to the originals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub staged: Vec<(String, String)>,
+}
+
+/// An executable file that a process has mapped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mapped {
+    /// The container, or the name of the switch's program.
+    pub process: String,
+    /// Path of the file, as the process sees it.
+    pub path: String,
+    /// BLAKE3 of its content, hex; absent if it can no longer be read there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 /// Counters of what disturbs a measurement, since boot; the difference of two is what counts.

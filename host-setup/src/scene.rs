@@ -5,8 +5,14 @@ pub mod checked;
 
 use serde::{Deserialize, Serialize};
 
+use crate::eal::Memory;
+
 /// Where a container's application finds its output folder: writable, in memory, the only such place.
 pub const OUTPUT_FOLDER: &str = "/out";
+/// Where a container finds the folder that it shares with whoever is at the other end of a vhost-user link.
+pub const PORT_FOLDER: &str = "/port";
+/// The socket in that folder.
+pub const PORT_SOCKET: &str = "vhost.sock";
 
 /// One measurement's surroundings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,11 @@ pub struct Switch {
     /// CPUs given to it; empty for a switch that runs in the kernel on its callers' CPUs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cpus: Vec<u32>,
+    /// Queues of each port.
+    pub queues: u16,
+    /// What its memory is made of; absent for a switch without memory of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// Its rendered configuration, as [`crate::switch::render`] made it; the agent renders again and
     /// refuses a difference, since this text is in the key.
     pub configuration: String,
@@ -78,10 +89,31 @@ pub struct Container {
 
 /// One end of a link, inside the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Link {
+    /// A network interface of the kernel.
+    Interface(Interface),
+    /// A vhost-user socket.
+    VhostUser(VhostUser),
+}
+
+/// A vhost-user socket, which the container finds as [`PORT_SOCKET`] in [`PORT_FOLDER`]. Who of the two ends
+/// makes it is the switch's to say ([`crate::switch::end`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Link {
-    /// Name of the interface, `eth0`.
-    pub interface: String,
+pub struct VhostUser {
+    /// Name of the folder, `[a-z0-9-]{1,12}`; the container's own, unless two containers are joined directly.
+    pub folder: String,
+    /// Address of the container's end, `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+}
+
+/// A network interface, inside the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Its name, `eth0`.
+    pub name: String,
     /// Its address, `aa:bb:cc:dd:ee:ff`.
     pub mac: String,
     /// IPv4 address and prefix length, `10.0.0.1/16`; absent for raw techniques, whose frames the

@@ -23,7 +23,7 @@ const DEFAULT_FOLDERS: [&str; 8] = [
 
 /// A file of a closure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     /// File name of the program, or the name by which a library is asked for.
     pub name: String,
     /// Where it is.
@@ -38,7 +38,7 @@ struct Open {
 }
 
 /// The closure of `programs`: those first, then what they load, nearest first, each name once.
-pub(super) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, ComponentError> {
+pub(crate) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, ComponentError> {
     let cache = fs::read(root.join("etc/ld.so.cache")).map(|bytes| read_cache(&bytes)).unwrap_or_default();
     let mut loaded = Vec::new();
     let mut names = BTreeSet::new();

@@ -8,7 +8,7 @@ mod provider;
 
 use std::path::Path;
 
-use self::closure::closure;
+pub(crate) use self::closure::closure as files;
 pub(crate) use self::digests::DigestCache;
 use self::provider::provenance;
 use crate::facts::Component;
@@ -33,15 +33,15 @@ pub(crate) fn fingerprint(
     packages: &[&str],
     digests: &mut DigestCache,
 ) -> Result<Component, ComponentError> {
-    let mut files = Vec::new();
-    for file in closure(root, programs)? {
+    let mut digested = Vec::new();
+    for file in files(root, programs)? {
         let digest = digests
             .digest(&file.path)
             .map_err(|source| ComponentError::Read { path: file.path.display().to_string(), source })?;
-        files.push((file.name, digest));
+        digested.push((file.name, digest));
     }
     let (provider, version) = provenance(root, programs.first().copied(), packages);
-    Ok(Component { name: name.into(), provider, version, digest: combined(&files), files })
+    Ok(Component { name: name.into(), provider, version, digest: combined(&digested), files: digested })
 }
 
 /// The digest over names and digests, each with its length before it, in order of names: two sets of files

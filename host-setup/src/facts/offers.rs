@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Component, Offer, Privilege};
-use crate::applications::{APPLICATIONS, busybox, file_of};
+use crate::applications::{APPLICATIONS, busybox, files_of};
 use crate::component::{ComponentError, DigestCache, fingerprint};
 use crate::{privilege, switch, worker};
 
@@ -21,7 +21,7 @@ pub(super) fn read(privilege: Privilege, digests: &mut DigestCache) -> Offers {
     let mut offers =
         Offers { runtimes: Vec::new(), switches: Vec::new(), applications: Vec::new(), components: Vec::new() };
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
-    offers.switches = switches(privilege);
+    offers.switches = switches(privilege, digests, &mut offers.components);
     offers.applications = applications(digests, &mut offers.components);
     offers
 }
@@ -56,7 +56,7 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
     vec![netns, lxc]
 }
 
-fn switches(privilege: Privilege) -> Vec<Offer> {
+fn switches(privilege: Privilege, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
     let offer = |name: &&str| {
         let mut offer = Offer { name: (*name).into(), missing: None, components: Vec::new(), io: Vec::new() };
         match switch::io(name) {
@@ -64,14 +64,38 @@ fn switches(privilege: Privilege) -> Vec<Offer> {
             Some(_) if privilege == Privilege::None => {
                 offer.missing = Some("this user may not make network namespaces".into());
             }
-            Some(_) if !privilege::can_bridge(privilege) => {
-                offer.missing = Some("this kernel makes no bridges or no veth pairs".into());
-            }
             Some(io) => offer.io = io.iter().map(|name| (*name).into()).collect(),
+        }
+        if offer.io.iter().any(|io| io == "dpdk") {
+            match component_of_switch(name, privilege, digests) {
+                Ok(Some(component)) => {
+                    offer.components.push(component.name.clone());
+                    components.push(component);
+                }
+                Ok(None) => {}
+                Err(reason) => offer.missing = Some(reason),
+            }
+        } else if offer.missing.is_none() && !privilege::can_bridge(privilege) {
+            offer.missing = Some("this kernel makes no bridges or no veth pairs".into());
+        }
+        if offer.missing.is_some() {
+            offer.io.clear();
         }
         offer
     };
     switch::KNOWN.iter().map(offer).collect()
+}
+
+fn component_of_switch(
+    name: &str,
+    privilege: Privilege,
+    digests: &mut DigestCache,
+) -> Result<Option<Component>, String> {
+    let Some(software) = switch::software(name, privilege)? else { return Ok(None) };
+    let root = Path::new("/");
+    let drivers = switch::plugins_of(root, &software.programs, software.drivers).map_err(failed)?;
+    let files: Vec<&Path> = software.programs.iter().chain(&drivers).map(PathBuf::as_path).collect();
+    fingerprint(root, name, &files, software.packages, digests).map(Some).map_err(failed)
 }
 
 fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
@@ -79,9 +103,10 @@ fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> V
     for application in &APPLICATIONS {
         let io = application.io.iter().map(|name| (*name).into()).collect();
         let mut offer = Offer { name: application.name.into(), missing: None, components: Vec::new(), io };
-        let found = file_of(application.name)
-            .map_err(|failure| failure.message)
-            .and_then(|path| fingerprint(Path::new("/"), application.name, &[&path], &[], digests).map_err(failed));
+        let found = files_of(application).map_err(|failure| failure.message).and_then(|files: Vec<PathBuf>| {
+            let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+            fingerprint(Path::new("/"), application.name, &files, &[], digests).map_err(failed)
+        });
         match found {
             Ok(component) => {
                 offer.components.push(component.name.clone());

@@ -6,7 +6,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use super::{Container, Link, Runtime, Scene};
+use super::{Container, Interface, Link, Runtime, Scene, VhostUser};
+use crate::switch::{End, Shape};
 
 /// Most containers of a scene; 8vs8 is 16.
 pub const CONTAINERS_MAX: usize = 64;
@@ -14,6 +15,8 @@ pub const CONTAINERS_MAX: usize = 64;
 pub const OUTPUT_BYTES_MAX: u64 = 64 << 30;
 /// Most neighbours of a container.
 pub const NEIGHBOURS_MAX: usize = 1024;
+/// Most queues of a port.
+pub const QUEUES_MAX: u16 = 64;
 /// One more than the largest CPU number.
 pub const CPUS_MAX: u32 = 1024;
 
@@ -58,9 +61,33 @@ impl FromStr for Mac {
 
 /// A link that has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedLink {
-    /// Name of the interface in the container.
-    pub interface: String,
+pub enum CheckedLink {
+    /// A network interface of the kernel.
+    Interface(CheckedInterface),
+    /// A vhost-user socket.
+    VhostUser {
+        /// Name of its folder.
+        folder: String,
+        /// Address of the container's end.
+        mac: Mac,
+    },
+}
+
+impl CheckedLink {
+    /// Address of the container's end.
+    pub fn mac(&self) -> Mac {
+        match self {
+            CheckedLink::Interface(interface) => interface.mac,
+            CheckedLink::VhostUser { mac, .. } => *mac,
+        }
+    }
+}
+
+/// A network interface that has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedInterface {
+    /// Its name in the container.
+    pub name: String,
     /// Its address.
     pub mac: Mac,
     /// IPv4 address and prefix length.
@@ -104,9 +131,11 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
         return Err(wrong("containers", format!("there are {count}, and must be 1 to {CONTAINERS_MAX}")));
     }
     check_cpus("switch", &scene.switch.cpus)?;
+    if scene.switch.queues == 0 || scene.switch.queues > QUEUES_MAX {
+        return Err(wrong("switch", format!("{} queues are not between 1 and {QUEUES_MAX}", scene.switch.queues)));
+    }
     check_cpus("housekeeping", scene.housekeeping.as_slice())?;
-    let ports = u32::try_from(count).unwrap_or(u32::MAX);
-    let rendered = crate::switch::render(&scene.switch.kind, ports, &scene.switch.cpus)
+    let rendered = crate::switch::render(&scene.switch.kind, &Shape::of(&scene.switch, count))
         .map_err(|error| wrong("switch", error.to_string()))?;
     if rendered != scene.switch.configuration {
         let problem = "its configuration is not what this agent renders; client and agent are of different versions";
@@ -114,9 +143,13 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     }
     let containers = scene.containers.iter().map(check_container).collect::<Result<Vec<_>, _>>()?;
     unique(containers.iter().map(|container| container.name.clone()), "container names")?;
-    unique(containers.iter().map(|container| container.link.mac.to_string()), "MAC addresses")?;
-    let addresses = containers.iter().filter_map(|container| container.link.ipv4);
+    unique(containers.iter().map(|container| container.link.mac().to_string()), "MAC addresses")?;
+    let addresses = containers.iter().filter_map(|container| match &container.link {
+        CheckedLink::Interface(interface) => interface.ipv4,
+        CheckedLink::VhostUser { .. } => None,
+    });
     unique(addresses.map(|(address, _)| address.to_string()), "IPv4 addresses")?;
+    check_ends(&scene.switch.kind, &containers)?;
     Ok(CheckedScene {
         runtime: scene.runtime,
         switch: scene.switch.clone(),
@@ -152,10 +185,48 @@ fn check_container(container: &Container) -> Result<CheckedContainer, SceneError
     })
 }
 
+/// Every link is of the kind that the switch has, and a folder is shared by those only who are joined in it.
+fn check_ends(kind: &str, containers: &[CheckedContainer]) -> Result<(), SceneError> {
+    let mut folders = Vec::new();
+    for (place, container) in containers.iter().enumerate() {
+        let end = crate::switch::end(kind, place);
+        let fits = match &container.link {
+            CheckedLink::Interface(_) => end == End::Interface,
+            CheckedLink::VhostUser { folder, .. } => {
+                folders.push(folder.clone());
+                end != End::Interface
+            }
+        };
+        if !fits {
+            return Err(wrong("switch", format!("container {} has no link of its kind", container.name)));
+        }
+    }
+    if kind == crate::switch::DIRECT {
+        let pairs = folders.chunks(2);
+        if let Some(pair) = pairs.clone().find(|pair| pair.len() != 2 || pair[0] != pair[1]) {
+            return Err(wrong("switch", format!("{} is joined to nobody", pair[0])));
+        }
+        folders = pairs.map(|pair| pair[0].clone()).collect();
+    }
+    unique(folders.into_iter(), "folders of ports")
+}
+
 fn check_link(link: &Link) -> Result<CheckedLink, String> {
+    match link {
+        Link::Interface(interface) => check_interface(interface).map(CheckedLink::Interface),
+        Link::VhostUser(VhostUser { folder, mac }) => {
+            if !is_word(folder, 12, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+                return Err(format!("{} is not a name of [a-z0-9-]{{1,12}}", quoted(folder)));
+            }
+            Ok(CheckedLink::VhostUser { folder: folder.clone(), mac: mac.parse()? })
+        }
+    }
+}
+
+fn check_interface(link: &Interface) -> Result<CheckedInterface, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !is_word(&link.interface, 15, allowed) || link.interface == "lo" || link.interface == "all" {
-        return Err(format!("{} is not the name of an interface", quoted(&link.interface)));
+    if !is_word(&link.name, 15, allowed) || link.name == "lo" || link.name == "all" {
+        return Err(format!("{} is not the name of an interface", quoted(&link.name)));
     }
     if link.neighbours.len() > NEIGHBOURS_MAX {
         return Err(format!("{} neighbours are more than {NEIGHBOURS_MAX}", link.neighbours.len()));
@@ -169,7 +240,7 @@ fn check_link(link: &Link) -> Result<CheckedLink, String> {
     if ipv4.is_none() && !neighbours.is_empty() {
         return Err("it has neighbours and no address".into());
     }
-    Ok(CheckedLink { interface: link.interface.clone(), mac: link.mac.parse()?, ipv4, neighbours })
+    Ok(CheckedInterface { name: link.name.clone(), mac: link.mac.parse()?, ipv4, neighbours })
 }
 
 fn check_network(text: &str) -> Result<(Ipv4Addr, u8), String> {

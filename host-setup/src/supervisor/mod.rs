@@ -212,7 +212,13 @@ impl Supervisor {
                 let _ = pin(scene.housekeeping.as_ref().map_or(&self.cpus, std::slice::from_ref));
                 return self.pass_on(id, line);
             }
-            Op::Start { .. } | Op::Send { .. } | Op::Collect { .. } | Op::Teardown | Op::Snapshot => {
+            Op::Start { .. }
+            | Op::Join
+            | Op::Mapped
+            | Op::Send { .. }
+            | Op::Collect { .. }
+            | Op::Teardown
+            | Op::Snapshot => {
                 return self.pass_on(id, line);
             }
         };

@@ -7,11 +7,11 @@ use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoBridgePort};
 use nix::poll::{PollTimeout, poll};
 use nix::unistd::Pid;
 
-use super::{RenderError, Switch};
+use super::{RenderError, Shape, Switch};
 use crate::failure::During;
 use crate::netlink::{Ends, Netlink, PortState};
 use crate::protocol::{Failure, FailureKind, PortCounters};
-use crate::scene::checked::{CheckedContainer, Mac};
+use crate::scene::checked::{CheckedContainer, CheckedLink, Mac};
 
 pub(super) const KIND: &str = "linux-bridge";
 /// Whatever opens a network interface of the kernel.
@@ -51,13 +51,17 @@ fn port_mac(port: usize) -> Mac {
     Mac([0x02, 0x73, 0x65, 0x70, 0xfe, u8::try_from(port).unwrap_or(u8::MAX)])
 }
 
-pub(super) fn render(ports: u32, cpus: &[u32]) -> Result<String, RenderError> {
+pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
+    let Shape { ports, cores, memory, .. } = *shape;
     if ports == 0 || ports > 64 {
         return Err(RenderError::Ports { kind: KIND, ports, reason: "it is built with 1 to 64" });
     }
-    if !cpus.is_empty() {
+    if cores != 0 {
         let reason = "it runs in the kernel, on the CPUs of those who send through it";
-        return Err(RenderError::Cpus { kind: KIND, cpus: cpus.len(), reason });
+        return Err(RenderError::Cpus { kind: KIND, cpus: cores, reason });
+    }
+    if memory.is_some() {
+        return Err(RenderError::Memory { kind: KIND, memory, reason: "it runs in the kernel" });
     }
     let Ends { mtu_bytes, txqueuelen_packets, queues } = ENDS;
     let mut text = format!(
@@ -157,14 +161,18 @@ impl LinuxBridge {
 impl Switch for LinuxBridge {
     fn attach(&mut self, container: &CheckedContainer, process: Pid) -> Result<(), Failure> {
         let port = self.containers.len();
-        let (near, link) = (port_name(port), &container.link);
+        let near = port_name(port);
+        let CheckedLink::Interface(link) = &container.link else {
+            let message = format!("attach container {}: its link is no network interface", container.name);
+            return Err(Failure::new(FailureKind::Request, message));
+        };
         if link.mac == BRIDGE_MAC || (0..=64).any(|port| port_mac(port) == link.mac) {
             let message =
                 format!("attach container {}: {} is an address of the bridge's own", container.name, link.mac);
             return Err(Failure::new(FailureKind::Request, message));
         }
         let doing = || format!("attach container {} to the bridge", container.name);
-        self.netlink.add_veth((&near, port_mac(port)), (&link.interface, link.mac), process, ENDS).scene(doing)?;
+        self.netlink.add_veth((&near, port_mac(port)), (&link.name, link.mac), process, ENDS).scene(doing)?;
         // Known from here on, so that a failure below takes it down again.
         self.containers.push(container.name.clone());
         self.netlink.enslave(&near, self.index, GROUP).scene(doing)?;
@@ -214,9 +222,10 @@ mod tests {
 
     #[test]
     fn configuration_is_pinned() {
-        let text = render(2, &[]).expect("two ports");
+        let shape = |ports, cores| Shape { ports, cores, queues: 1, memory: None };
+        let text = render(&shape(2, 0)).expect("two ports");
         assert_eq!(blake3::hash(text.as_bytes()).to_hex().as_str(), PINNED, "{text}");
-        assert!(render(0, &[]).is_err() && render(65, &[]).is_err() && render(2, &[1]).is_err());
+        assert!([shape(0, 0), shape(65, 0), shape(2, 1)].iter().all(|shape| render(shape).is_err()));
     }
 
     /// Of two ports. If this must change, every measurement through a linux-bridge becomes dirty.

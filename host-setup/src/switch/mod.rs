@@ -1,20 +1,42 @@
 //! Switches, by name: what each is configured with, as text that goes into a key, and behind one small
 //! trait how it is run. A switch must not know experiments, traffic, or how containers are made: it is
-//! handed network namespaces and hands back links.
+//! handed network namespaces or folders for sockets, and hands back links.
+//!
+//! Places kept for others: a `snabb`, `vpp` or `sriov` is one more file here, and a line in each table below.
 
+mod basicfwd;
+mod direct;
+mod forwarder;
 mod linux_bridge;
+mod ovs;
+mod plugins;
+mod program;
+mod telemetry;
+mod testpmd;
+mod unixctl;
+mod vhost;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::unistd::Pid;
 
+pub(crate) use self::basicfwd::PROGRAM as BASICFWD;
+pub(crate) use self::plugins::wanted as plugins_of;
+pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
+use crate::eal::Memory;
+use crate::facts::Privilege;
 use crate::failure::During;
 use crate::protocol::{Failure, PortCounters};
-use crate::scene::checked::CheckedContainer;
+use crate::scene::checked::{CheckedContainer, CheckedScene};
 
 /// Names of the switches that the project knows, in the order in which they are listed.
 pub const KNOWN: [&str; 8] = ["linux-bridge", "basicfwd", "testpmd", "direct", "ovs", "snabb", "sriov", "vpp"];
+/// The one that is no switch.
+pub const DIRECT: &str = direct::KIND;
+
+/// I/O technique of the switches that have vhost-user ports.
+const DPDK: [&str; 1] = ["dpdk"];
 
 /// A switch that cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,51 +58,183 @@ pub enum RenderError {
         reason: &'static str,
     },
     /// It cannot use the CPUs that it was given.
-    #[error("{kind} cannot use the {cpus} CPUs given to it: {reason}")]
+    #[error("{kind} cannot use {cpus} switch cores: {reason}")]
     Cpus {
         /// The switch.
         kind: &'static str,
         /// How many it was given.
-        cpus: usize,
+        cpus: u32,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Its ports cannot have so many queues.
+    #[error("{kind} cannot have {queues} queues a port: {reason}")]
+    Queues {
+        /// The switch.
+        kind: &'static str,
+        /// What was asked.
+        queues: u16,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// It cannot have that memory.
+    #[error("{kind} cannot be run {}: {reason}", match .memory { Some(Memory::NoHuge) => "without hugepages", Some(Memory::Hugepages2m) => "with hugepages", None => "without memory" })]
+    Memory {
+        /// The switch.
+        kind: &'static str,
+        /// What was asked.
+        memory: Option<Memory>,
         /// Why not.
         reason: &'static str,
     },
 }
 
-/// The whole configuration of a switch of `kind` with one port a container, `ports` of them, on `cpus`
-/// (empty for a switch that runs in the kernel on its callers' CPUs): every value that is set, one a line,
-/// with names that are the same in each run. It is part of keys: a change of this text makes every
-/// measurement through the switch dirty.
-pub fn render(kind: &str, ports: u32, cpus: &[u32]) -> Result<String, RenderError> {
+/// What of a switch is chosen for a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Ports, one a container.
+    pub ports: u32,
+    /// CPUs on which it polls; none for a switch that runs in the kernel on its callers' CPUs. Its main and
+    /// control threads are not among them: they keep to the housekeeping CPU.
+    pub cores: u32,
+    /// Queues of each port.
+    pub queues: u16,
+    /// What its memory is made of; absent for a switch without memory of its own.
+    pub memory: Option<Memory>,
+}
+
+impl Shape {
+    /// Of a scene's switch and so many containers.
+    pub fn of(switch: &crate::scene::Switch, containers: usize) -> Shape {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (ports, cores) = (count(containers), count(switch.cpus.len()));
+        Shape { ports, cores, queues: switch.queues, memory: switch.memory }
+    }
+}
+
+/// The whole configuration of a switch of `kind`: every value that is set, one a line, with names that are the
+/// same in each run. It is part of keys: a change of this text makes every measurement through the switch dirty.
+pub fn render(kind: &str, shape: &Shape) -> Result<String, RenderError> {
     match kind {
-        linux_bridge::KIND => linux_bridge::render(ports, cpus),
+        linux_bridge::KIND => linux_bridge::render(shape),
+        direct::KIND => direct::render(shape),
+        testpmd::KIND => testpmd::render(shape),
+        basicfwd::KIND => basicfwd::render(shape),
+        ovs::KIND => ovs::render(shape),
         _ if KNOWN.contains(&kind) => Err(RenderError::NotDriven(kind.into())),
         _ => Err(RenderError::Unknown(kind.into())),
     }
 }
 
+/// What a container finds at its end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A network interface of the kernel.
+    Interface,
+    /// A vhost-user socket to connect to, as the driver of a virtio device.
+    Driver,
+    /// A vhost-user socket to make and to be connected to, as the driver of a virtio device.
+    ListeningDriver,
+    /// A vhost-user socket to make and to be connected to, as the device: the switch's part, without a switch.
+    Device,
+}
+
+/// The end of container number `place` of a switch of `kind`.
+pub fn end(kind: &str, place: usize) -> End {
+    match kind {
+        direct::KIND if place % 2 == 0 => End::Device,
+        direct::KIND | testpmd::KIND | basicfwd::KIND => End::Driver,
+        ovs::KIND => End::ListeningDriver,
+        _ => End::Interface,
+    }
+}
+
+/// Memory of a switch of `kind` for a key and for the hugepages that a measurement needs, MiB.
+pub fn memory_mib(kind: &str, ports: u32) -> u32 {
+    match kind {
+        testpmd::KIND => testpmd::memory_mib(ports),
+        basicfwd::KIND => basicfwd::memory_mib(ports),
+        ovs::KIND => ovs::MEMORY_MIB,
+        _ => 0,
+    }
+}
+
 /// I/O techniques that a switch takes, by name; nothing for one that is not driven.
 pub(crate) fn io(kind: &str) -> Option<&'static [&'static str]> {
-    (kind == linux_bridge::KIND).then_some(&linux_bridge::IO)
+    match kind {
+        linux_bridge::KIND => Some(&linux_bridge::IO),
+        direct::KIND | testpmd::KIND | basicfwd::KIND | ovs::KIND => Some(&DPDK),
+        _ => None,
+    }
+}
+
+/// What a switch is made of: programs that are run, their package, and drivers that DPDK loads by itself.
+pub(crate) struct Software {
+    pub programs: Vec<PathBuf>,
+    pub packages: &'static [&'static str],
+    pub drivers: &'static [&'static str],
+}
+
+/// The programs of a switch; nothing for one without, or the reason why it cannot be run here.
+pub(crate) fn software(kind: &str, privilege: Privilege) -> Result<Option<Software>, String> {
+    let software = match kind {
+        testpmd::KIND => testpmd::software(),
+        basicfwd::KIND => basicfwd::software()?,
+        ovs::KIND if privilege != Privilege::Root => return Err("ovs needs root: its datapath makes taps".into()),
+        ovs::KIND => ovs::software(),
+        _ => return Ok(None),
+    };
+    match software.programs.iter().find(|program| !program.is_file()) {
+        None => Ok(Some(software)),
+        Some(program) => {
+            let packages = software.packages.join(", ");
+            Err(format!("{kind} is not installed: {} is not there (package {packages})", program.display()))
+        }
+    }
+}
+
+/// What a switch that is being started needs to know.
+pub(crate) struct Site<'a> {
+    /// The scene that it is part of.
+    pub scene: &'a CheckedScene,
+    /// Where the agent keeps copies of programs that lie beside it.
+    pub programs: &'a Path,
 }
 
 /// A switch that stands. Dropping it is not enough: [`Switch::stop`] takes it down.
 pub(crate) trait Switch {
-    /// One more port, linked into the network namespace of `process`, as the container's link says. The
-    /// container's end is left down: whoever is inside gives it its addresses.
+    /// One more port, for a container whose namespaces `process` holds. A link's end there is left down:
+    /// whoever is inside gives it its addresses.
     fn attach(&mut self, container: &CheckedContainer, process: Pid) -> Result<(), Failure>;
-    /// Returns when every port forwards.
+    /// Returns when every port forwards, or waits for nothing but an application to open its end.
     fn ready(&mut self, deadline: Instant) -> Result<(), Failure>;
+    /// Goes on joining the ports to applications that run; whether every port forwards. It is asked again and
+    /// again until then, so it does not wait.
+    fn join(&mut self) -> Result<bool, Failure> {
+        Ok(true)
+    }
     /// What the ports counted, in order of attaching.
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure>;
+    /// Processes of the switch, with a name for people.
+    fn processes(&self) -> Vec<(String, Pid)> {
+        Vec::new()
+    }
+    /// Is told of a process that has ended; if it is one of its own, what the switch would say of that.
+    fn ended(&mut self, _process: Pid, _status: i32) -> Option<(String, Vec<String>)> {
+        None
+    }
     /// Takes down everything that [`start`] and [`Switch::attach`] made.
     fn stop(&mut self) -> Result<(), Failure>;
 }
 
-/// Starts a switch of a kind that [`render`] has accepted.
-pub(crate) fn start(kind: &str) -> Result<Box<dyn Switch>, Failure> {
-    match kind {
+/// Starts the switch of a scene, whose configuration [`render`] has made.
+pub(crate) fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    match site.scene.switch.kind.as_str() {
         linux_bridge::KIND => Ok(Box::new(linux_bridge::LinuxBridge::start()?)),
+        direct::KIND => Ok(Box::new(direct::Direct)),
+        testpmd::KIND => Ok(Box::new(testpmd::start(site)?)),
+        basicfwd::KIND => Ok(Box::new(basicfwd::start(site)?)),
+        ovs::KIND => Ok(Box::new(ovs::Ovs::start(site)?)),
         other => Err(RenderError::NotDriven(other.into())).request(|| format!("start switch {other}")),
     }
 }
@@ -99,4 +253,15 @@ pub(crate) fn set_sysctls(settings: &[(&str, &str)]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A shape for what has ports of vhost-user sockets and memory of its own.
+fn check_dpdk(kind: &'static str, shape: &Shape) -> Result<Memory, RenderError> {
+    if shape.ports == 0 || shape.ports > 64 || !shape.ports.is_multiple_of(2) {
+        return Err(RenderError::Ports { kind, ports: shape.ports, reason: "it is built with 1 to 32 pairs of them" });
+    }
+    if shape.queues == 0 {
+        return Err(RenderError::Queues { kind, queues: 0, reason: "a port has one at least" });
+    }
+    shape.memory.ok_or(RenderError::Memory { kind, memory: None, reason: "it is a DPDK program" })
 }

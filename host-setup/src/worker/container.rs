@@ -25,7 +25,8 @@ use crate::failure::During;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind};
 use crate::scene::Runtime;
-use crate::scene::checked::CheckedContainer;
+use crate::scene::checked::{CheckedContainer, CheckedLink};
+use crate::switch::vhost_folder;
 use crate::sys;
 
 /// What the process is told and says, one byte a packet; a failure is said as JSON.
@@ -198,7 +199,7 @@ fn hold(
     let mut netlink = Netlink::open().scene(doing)?;
     netlink.set_up("lo", true).scene(doing)?;
     match runtime {
-        Runtime::Netns => rootfs.enter(output)?,
+        Runtime::Netns => rootfs.enter(&checked.application, output, vhost_folder(&checked.link).as_deref())?,
         Runtime::Lxc => super::lxc::prepare(checked, rootfs, output)?,
     }
     tell(control, DONE);
@@ -227,15 +228,16 @@ fn hold(
 }
 
 fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Failure> {
-    let link = &checked.link;
-    let doing = || format!("set up {} of container {}", link.interface, checked.name);
-    let index = netlink.index_of(&link.interface).scene(doing)?;
+    // A socket is there when an application opens it.
+    let CheckedLink::Interface(link) = &checked.link else { return Ok(()) };
+    let doing = || format!("set up {} of container {}", link.name, checked.name);
+    let index = netlink.index_of(&link.name).scene(doing)?;
     // Without an address, or with neighbours given, nothing is left to resolve: no ARP among what is measured.
     let resolve_addresses = link.ipv4.is_some() && link.neighbours.is_empty();
     if let Some((address, prefix)) = link.ipv4 {
         netlink.add_ipv4(index, address, prefix).scene(doing)?;
     }
-    netlink.set_up(&link.interface, resolve_addresses).scene(doing)?;
+    netlink.set_up(&link.name, resolve_addresses).scene(doing)?;
     for (address, mac) in &link.neighbours {
         netlink.add_neighbour(index, *address, *mac).scene(doing)?;
     }

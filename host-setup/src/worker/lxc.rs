@@ -13,6 +13,7 @@ use crate::facts::Privilege;
 use crate::failure::During;
 use crate::protocol::Failure;
 use crate::scene::checked::CheckedContainer;
+use crate::switch::vhost_folder;
 
 /// Private to the worker, like all of /run.
 const FOLDER: &str = "/run/septet/lxc";
@@ -49,8 +50,10 @@ pub(super) fn prepare(checked: &CheckedContainer, rootfs: &Rootfs, output: &Path
     }
     let file = configuration_file(&checked.name);
     fs::create_dir_all(Path::new(FOLDER).join(&checked.name)).scene(doing)?;
-    fs::write(file, lxc_configuration(&checked.name, &rootfs.path().to_string_lossy(), &output.to_string_lossy()))
-        .scene(doing)
+    let root = rootfs.path(&checked.application);
+    let port = vhost_folder(&checked.link).map(|port| port.display().to_string());
+    let text = lxc_configuration(&checked.name, &root.to_string_lossy(), &output.to_string_lossy(), port.as_deref());
+    fs::write(file, text).scene(doing)
 }
 
 /// Program and arguments that run the application.

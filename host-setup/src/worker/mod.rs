@@ -6,10 +6,12 @@ mod application;
 mod collect;
 mod container;
 mod lxc;
+mod mapped;
 mod rootfs;
 mod stage;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,7 +24,7 @@ use self::container::State;
 pub(crate) use self::lxc::programs as lxc_programs;
 use self::rootfs::Rootfs;
 pub(crate) use self::rootfs::Sources;
-use self::stage::Stage;
+use self::stage::{Ended, Stage};
 use crate::affinity::{own_cpus, pin};
 use crate::facts::Privilege;
 use crate::failure::During;
@@ -76,7 +78,12 @@ struct Worker<'a> {
     privilege: Privilege,
     stage: Option<Stage>,
     cpus: Vec<u32>,
+    /// Of files that processes had mapped.
+    digests: mapped::Digests,
 }
+
+/// How long applications and switch may take to open what joins them.
+const JOIN: Duration = Duration::from_secs(30);
 
 /// What a poll found.
 enum Ready {
@@ -108,6 +115,7 @@ impl<'a> Worker<'a> {
             privilege,
             stage: None,
             cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
+            digests: mapped::Digests::default(),
         })
     }
 
@@ -191,6 +199,11 @@ impl<'a> Worker<'a> {
                 }
                 container.streams.send(&line)?;
             }
+            Op::Join => self.join()?,
+            Op::Mapped => {
+                let files = self.stage.as_mut().map_or(Ok(Vec::new()), |stage| stage.mapped(&mut self.digests))?;
+                return Ok(Answer::Mapped { files });
+            }
             Op::Collect { container } => {
                 let output = self.container(&container)?.output.clone();
                 collect::collect(&output, self.socket)?;
@@ -212,6 +225,33 @@ impl<'a> Worker<'a> {
         Ok(Answer::Done {})
     }
 
+    /// Waits until every port of the switch forwards to its application.
+    fn join(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + JOIN;
+        loop {
+            self.reap();
+            let Some(stage) = &mut self.stage else {
+                return Err(Failure::new(FailureKind::Request, "join ports: no scene stands"));
+            };
+            if stage.join()? {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let message = format!("join every port within {} s", JOIN.as_secs());
+                let containers = stage.containers.iter();
+                let last_lines = containers.flat_map(|container| container.streams.last_lines()).collect();
+                return Err(Failure { last_lines, ..Failure::new(FailureKind::Scene, message) });
+            }
+            let places = 0..stage.containers.len();
+            poll(&mut [], PollTimeout::from(2u8)).scene(|| "wait for applications".into())?;
+            // Nobody else reads what they say meanwhile.
+            for place in places {
+                self.pass_lines(place);
+                self.with_streams(place, Streams::read_stderr);
+            }
+        }
+    }
+
     fn container(&mut self, name: &str) -> Result<&mut container::Container, Failure> {
         let Some(stage) = &mut self.stage else {
             return Err(Failure::new(FailureKind::Request, format!("find container {name:?}: no scene stands")));
@@ -224,7 +264,14 @@ impl<'a> Worker<'a> {
     fn reap(&mut self) {
         while let Ok(Some(_)) = self.signals.read_signal() {}
         let ended = self.stage.as_mut().map(Stage::reap).unwrap_or_default();
-        for place in ended {
+        for ended in ended {
+            let place = match ended {
+                Ended::Container(place) => place,
+                Ended::Switch { name, status, last_lines } => {
+                    self.say(Event::Exit { container: name, status, last_lines });
+                    continue;
+                }
+            };
             // Everything in its namespaces has died with it, so its streams end.
             self.with_streams(place, Streams::read_to_the_end);
             self.pass_lines(place);

@@ -1,7 +1,8 @@
-//! What containers see: private mounts for the worker, and one read-only root in memory for all containers
-//! of a lease, with nothing in it but the applications, a BusyBox if there is a static one, and devices.
-//! It must not know scenes.
+//! What containers see: private mounts for the worker, and for each application one read-only root in memory,
+//! which all containers of a lease share, with nothing in it but the application and what it loads, a BusyBox if
+//! there is a static one, and devices. It must not know scenes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,83 +12,166 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
-use crate::applications::{APPLICATIONS, busybox, file_of};
-use crate::containers::{DEVICES, FOLDERS};
+use crate::applications::{APPLICATIONS, Application, beside, busybox, file_of, files_of};
+use crate::component::files;
+use crate::containers::{DEVICES, FOLDERS, KERNEL_FOLDERS, PORT_FOLDERS};
 use crate::failure::During;
 use crate::protocol::Failure;
-use crate::scene::OUTPUT_FOLDER;
+use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER};
+use crate::switch::BASICFWD;
 
 const NOTHING: Option<&str> = None;
 /// Below the worker's private /run.
-const ROOT: &str = "/run/septet/root";
+const ROOTS: &str = "/run/septet/root";
 const OUTPUTS: &str = "/run/septet/out";
+/// Programs that the agent itself runs and that lie beside it.
+pub(super) const PROGRAMS: &str = "/run/septet/bin";
 
-/// Programs to put into the root, opened before the mounts below hide where they lie.
-pub(crate) struct Sources(Vec<(String, File)>);
+/// Files to copy, opened before the mounts below hide where they lie.
+pub(crate) struct Sources {
+    roots: Vec<RootSources>,
+    busybox: Option<File>,
+    programs: Vec<(&'static str, File)>,
+}
+
+/// What goes into the root of an application.
+struct RootSources {
+    application: &'static Application,
+    files: Vec<Source>,
+}
+
+/// A file that an application loads, the application first.
+struct Source {
+    /// Its name in the application's component.
+    name: String,
+    /// Where it goes, below the root.
+    inside: PathBuf,
+    /// Another path by which it is asked for.
+    link: Option<PathBuf>,
+    file: File,
+}
 
 impl Sources {
-    /// Every application that is here, and BusyBox.
+    /// Every application that is here with what it loads, BusyBox, and programs for switches.
     pub(crate) fn open() -> Result<Sources, Failure> {
-        let mut files = Vec::new();
-        for application in &APPLICATIONS {
-            if let Ok(path) = file_of(application.name) {
-                files.push((application.name.to_owned(), path));
-            }
-        }
-        files.extend(busybox().map(|path| ("busybox".to_owned(), path)));
-        let open = |(name, path): (String, PathBuf)| {
-            let file = File::open(&path).host(|| format!("open {}", path.display()))?;
-            Ok((name, file))
+        let here = APPLICATIONS.iter().filter(|application| file_of(application.name).is_ok());
+        let roots = here.map(RootSources::open).collect::<Result<Vec<_>, Failure>>()?;
+        let busybox = busybox().map(|path| open(&path)).transpose()?;
+        let programs = match beside(BASICFWD) {
+            Ok(path) => vec![(BASICFWD, open(&path)?)],
+            Err(_) => Vec::new(),
         };
-        files.into_iter().map(open).collect::<Result<_, Failure>>().map(Sources)
+        Ok(Sources { roots, busybox, programs })
     }
 
     /// What the worker must not close.
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().map(|(_, file)| file.as_fd())
+        let files = self.roots.iter().flat_map(|root| &root.files).map(|source| &source.file);
+        files.chain(&self.busybox).chain(self.programs.iter().map(|(_, file)| file)).map(AsFd::as_fd)
     }
 }
 
-/// The root of containers.
+fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).host(|| format!("open {}", path.display()))
+}
+
+impl RootSources {
+    fn open(application: &'static Application) -> Result<RootSources, Failure> {
+        let doing = || format!("find what {} loads", application.name);
+        let programs = files_of(application)?;
+        let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
+        let mut sources: Vec<Source> = Vec::new();
+        for loaded in files(Path::new("/"), &programs).host(doing)? {
+            let file = open(&loaded.path)?;
+            let source = match sources.is_empty() {
+                true => Source { inside: Path::new("bin").join(&loaded.name), name: loaded.name, link: None, file },
+                false => {
+                    let below = |path: &Path| path.strip_prefix("/").map(Path::to_path_buf).host(doing);
+                    let inside = below(&loaded.path.canonicalize().host(doing)?)?;
+                    let asked = below(&loaded.path)?;
+                    let link = (asked != inside).then_some(asked);
+                    Source { name: loaded.name, inside, link, file }
+                }
+            };
+            sources.push(source);
+        }
+        Ok(RootSources { application, files: sources })
+    }
+}
+
+/// The roots of containers.
 pub(super) struct Rootfs {
-    /// Digests of what was copied into it, by name.
+    /// Digests of what was copied, by name.
     pub staged: Vec<(String, String)>,
+    applications: Vec<&'static str>,
 }
 
 impl Rootfs {
-    /// Mounts what only this worker sees, and builds the root.
+    /// Mounts what only this worker sees, and builds the roots.
     pub(super) fn build(sources: Sources) -> Result<Rootfs, Failure> {
         mount_private()?;
-        fs::create_dir_all(ROOT).host(|| "create the folder of the containers' root".into())?;
-        fs::create_dir_all(OUTPUTS).host(|| "create the folder of the containers' output".into())?;
-        tmpfs(Path::new(ROOT), "size=256m,mode=755", MsFlags::empty())?;
-        for folder in FOLDERS {
-            let path = Path::new(ROOT).join(folder);
-            fs::create_dir(&path).host(|| format!("create /{folder} of the containers' root"))?;
+        for folder in [ROOTS, OUTPUTS, PROGRAMS] {
+            fs::create_dir_all(folder).host(|| format!("create {folder}"))?;
         }
-        for device in DEVICES {
-            bind_device(device)?;
+        let mut rootfs = Rootfs { staged: Vec::new(), applications: Vec::new() };
+        for (name, file) in sources.programs {
+            let digest = stage(&Path::new(PROGRAMS).join(name), &contents(name, file)?)?;
+            rootfs.staged.push((name.into(), digest));
         }
-        let mut staged = Vec::new();
-        for (name, source) in sources.0 {
-            let digest = stage(&name, source)?;
-            if name == "busybox" {
-                let link = Path::new(ROOT).join("bin/sh");
-                symlink("busybox", link).host(|| "link /bin/sh of the containers' root".into())?;
-            }
-            staged.push((name, digest));
+        let busybox = sources.busybox.map(|file| contents("busybox", file)).transpose()?;
+        for root in sources.roots {
+            rootfs.build_one(root, busybox.as_deref())?;
         }
-        Ok(Rootfs { staged })
+        Ok(rootfs)
     }
 
-    /// Whether an application is in the root.
+    fn build_one(&mut self, sources: RootSources, busybox: Option<&[u8]>) -> Result<(), Failure> {
+        let name = sources.application.name;
+        let root = Path::new(ROOTS).join(name);
+        fs::create_dir(&root).host(|| "create the folder of a root".into())?;
+        tmpfs(&root, "size=256m,mode=755", MsFlags::empty())?;
+        let vhost_user = sources.application.io.contains(&"dpdk");
+        let more: &[&str] = if vhost_user { &PORT_FOLDERS } else { &[] };
+        for folder in FOLDERS.iter().chain(more) {
+            fs::create_dir(root.join(folder)).host(|| format!("create /{folder} of the containers' root"))?;
+        }
+        for device in DEVICES {
+            bind_device(&root, device)?;
+        }
+        if vhost_user {
+            KERNEL_FOLDERS.iter().try_for_each(|folder| bind_kernel_folder(&root, folder))?;
+        }
+        let mut present = BTreeSet::new();
+        for source in sources.files {
+            let doing = || format!("copy {} for the containers", source.name);
+            if present.insert(source.inside.clone()) {
+                let path = root.join(&source.inside);
+                fs::create_dir_all(path.parent().unwrap_or(&root)).host(doing)?;
+                self.staged.push((source.name.clone(), stage(&path, &contents(&source.name, source.file)?)?));
+            }
+            if let Some(link) = &source.link {
+                let path = root.join(link);
+                fs::create_dir_all(path.parent().unwrap_or(&root)).host(doing)?;
+                symlink(Path::new("/").join(&source.inside), path).host(doing)?;
+            }
+        }
+        if let Some(bytes) = busybox {
+            let digest = stage(&root.join("bin/busybox"), bytes)?;
+            self.staged.push(("busybox".into(), digest));
+            symlink("busybox", root.join("bin/sh")).host(|| "link /bin/sh of the containers' root".into())?;
+        }
+        self.applications.push(name);
+        Ok(())
+    }
+
+    /// Whether an application has a root.
     pub(super) fn has(&self, application: &str) -> bool {
-        self.staged.iter().any(|(name, _)| name == application)
+        self.applications.contains(&application)
     }
 
     /// Where it is, seen from outside.
-    pub(super) fn path(&self) -> &'static Path {
-        Path::new(ROOT)
+    pub(super) fn path(&self, application: &str) -> PathBuf {
+        Path::new(ROOTS).join(application)
     }
 
     /// Makes the output folder of a container: memory of a bounded size, so that nothing touches a disk.
@@ -111,14 +195,20 @@ impl Rootfs {
         fs::remove_dir(path).scene(|| "remove an output folder".into())
     }
 
-    /// Makes the root this process's own, read-only, with `output` as its output folder, and forgets all else.
-    /// The process must be in a mount namespace of its own.
-    pub(super) fn enter(&self, output: &Path) -> Result<(), Failure> {
-        let inside = Path::new(ROOT).join(OUTPUT_FOLDER.trim_start_matches('/'));
-        mount(Some(output), &inside, NOTHING, MsFlags::MS_BIND, NOTHING).scene(|| "mount the output folder".into())?;
+    /// Makes an application's root this process's own, read-only, with `output` as its output folder and `port`
+    /// as the folder of its socket, and forgets all else. The process must be in a mount namespace of its own.
+    pub(super) fn enter(&self, application: &str, output: &Path, port: Option<&Path>) -> Result<(), Failure> {
+        let root = self.path(application);
+        let inside = |folder: &str| root.join(folder.trim_start_matches('/'));
+        mount(Some(output), &inside(OUTPUT_FOLDER), NOTHING, MsFlags::MS_BIND, NOTHING)
+            .scene(|| "mount the output folder".into())?;
+        if let Some(port) = port {
+            mount(Some(port), &inside(PORT_FOLDER), NOTHING, MsFlags::MS_BIND, NOTHING)
+                .scene(|| "mount the folder of the socket".into())?;
+        }
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
-        mount(NOTHING, ROOT, NOTHING, read_only, NOTHING).scene(|| "make the root read-only".into())?;
-        chdir(ROOT).scene(|| "enter the root".into())?;
+        mount(NOTHING, &root, NOTHING, read_only, NOTHING).scene(|| "make the root read-only".into())?;
+        chdir(&root).scene(|| "enter the root".into())?;
         // The old root is put over the new one and taken away from there: no folder is needed for it.
         pivot_root(".", ".").scene(|| "change the root".into())?;
         umount2(".", MntFlags::MNT_DETACH).scene(|| "leave the old root".into())?;
@@ -148,21 +238,38 @@ fn tmpfs(path: &Path, options: &str, flags: MsFlags) -> Result<(), Failure> {
         .host(|| format!("mount memory on {}", path.display()))
 }
 
-fn bind_device(device: &str) -> Result<(), Failure> {
-    let inside = Path::new(ROOT).join("dev").join(device);
+fn bind_device(root: &Path, device: &str) -> Result<(), Failure> {
+    let inside = root.join("dev").join(device);
     let outside = Path::new("/dev").join(device);
     File::create(&inside).host(|| format!("create /dev/{device} of the containers' root"))?;
     mount(Some(&outside), &inside, NOTHING, MsFlags::MS_BIND, NOTHING)
         .host(|| format!("show /dev/{device} to containers"))
 }
 
-/// Copies a program into the root and returns its BLAKE3, hex.
-fn stage(name: &str, mut source: File) -> Result<String, Failure> {
-    let doing = || format!("copy {name} for the containers");
+/// Shows a folder of the kernel's to containers, read-only; one that this kernel does not have is left out.
+fn bind_kernel_folder(root: &Path, folder: &str) -> Result<(), Failure> {
+    let doing = || format!("show /{folder} to containers");
+    let outside = Path::new("/").join(folder);
+    if !outside.is_dir() {
+        return Ok(());
+    }
+    let inside = root.join(folder);
+    fs::create_dir_all(&inside).host(doing)?;
+    mount(Some(&outside), &inside, NOTHING, MsFlags::MS_BIND, NOTHING).host(doing)?;
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(NOTHING, &inside, NOTHING, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | flags, NOTHING).host(doing)
+}
+
+fn contents(name: &str, mut source: File) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    source.read_to_end(&mut bytes).host(doing)?;
-    let path = Path::new(ROOT).join("bin").join(name);
+    source.read_to_end(&mut bytes).host(|| format!("read {name}"))?;
+    Ok(bytes)
+}
+
+/// Writes a file that can be executed and returns its BLAKE3, hex.
+fn stage(path: &Path, bytes: &[u8]) -> Result<String, Failure> {
+    let doing = || format!("write {}", path.display());
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(path).host(doing)?;
-    file.write_all(&bytes).host(doing)?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
+    file.write_all(bytes).host(doing)?;
+    Ok(blake3::hash(bytes).to_hex().to_string())
 }

@@ -1,27 +1,38 @@
 //! Builds a scene, and takes it down: containers first, so that they prepare themselves while the switch
 //! starts; then links; then everything is ready, or nothing is left. It must not know the protocol's lines.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::container::{Container, State};
+use super::mapped::{self, Digests};
 use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
 use crate::scene::Runtime;
 use crate::scene::checked::CheckedScene;
-use crate::switch::{self, Switch};
+use crate::switch::{self, Site, Switch};
 
-/// The kernel's bridge is ready within milliseconds; the slowest switch within seconds.
-const READY: Duration = Duration::from_secs(10);
+/// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
+/// time.
+const READY: Duration = Duration::from_secs(30);
 
 /// A scene that stands.
 pub(super) struct Stage {
     switch: Option<Box<dyn Switch>>,
     pub containers: Vec<Container>,
+}
+
+/// A process of a scene that has ended by itself.
+pub(super) enum Ended {
+    /// The one of the container in this place.
+    Container(usize),
+    /// One of the switch.
+    Switch { name: String, status: i32, last_lines: Vec<String> },
 }
 
 impl Stage {
@@ -49,10 +60,12 @@ impl Stage {
 
     fn fill(&mut self, scene: &CheckedScene, rootfs: &Rootfs) -> Result<(), Failure> {
         let sysctls = switch::container_sysctls(&scene.switch.kind);
+        switch::make_folders(scene)?;
         for container in &scene.containers {
             self.containers.push(Container::start(container, scene.runtime, rootfs, sysctls)?);
         }
-        let switch = self.switch.insert(switch::start(&scene.switch.kind)?);
+        let site = Site { scene, programs: Path::new(super::rootfs::PROGRAMS) };
+        let switch = self.switch.insert(switch::start(&site)?);
         for container in &self.containers {
             container.wait_prepared()?;
             switch.attach(&container.checked, container.pid)?;
@@ -66,6 +79,25 @@ impl Stage {
             pin(&[cpu]).scene(|| format!("keep the agent to CPU {cpu}"))?;
         }
         Ok(())
+    }
+
+    /// Goes on joining the switch's ports to applications; whether every port forwards.
+    pub(super) fn join(&mut self) -> Result<bool, Failure> {
+        let ended = self.containers.iter().find(|container| matches!(container.state, State::Ended(_)));
+        if let Some(container) = ended {
+            let message = format!("join container {}: its application has ended", container.checked.name);
+            let last_lines = container.streams.last_lines();
+            return Err(Failure { last_lines, ..Failure::new(FailureKind::Scene, message) });
+        }
+        self.switch.as_mut().map_or(Ok(true), |switch| switch.join())
+    }
+
+    /// The executable files that the scene's processes have mapped.
+    pub(super) fn mapped(&mut self, digests: &mut Digests) -> Result<Vec<Mapped>, Failure> {
+        let containers = self.containers.iter().filter(|container| container.state == State::Running);
+        let containers = containers.map(|container| (container.checked.name.clone(), container.pid));
+        let switch = self.switch.iter().flat_map(|switch| switch.processes());
+        mapped::read(containers.chain(switch), digests)
     }
 
     /// Counts of the switch's ports.
@@ -85,11 +117,11 @@ impl Stage {
             }
             result = result.and(rootfs.remove_output(&container.output));
         }
-        result
+        result.and(switch::remove_folders())
     }
 
-    /// Notes which of the processes that have ended are containers; returns their places.
-    pub(super) fn reap(&mut self) -> Vec<usize> {
+    /// Notes which processes have ended.
+    pub(super) fn reap(&mut self) -> Vec<Ended> {
         let mut ended = Vec::new();
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             let (pid, code) = match status {
@@ -100,7 +132,11 @@ impl Stage {
             };
             if let Some(place) = self.containers.iter().position(|container| container.pid == pid) {
                 self.containers[place].state = State::Ended(code);
-                ended.push(place);
+                ended.push(Ended::Container(place));
+            } else if let Some((name, last_lines)) =
+                self.switch.as_mut().and_then(|switch| switch.ended(pid, code))
+            {
+                ended.push(Ended::Switch { name, status: code, last_lines });
             }
         }
         ended

@@ -1,0 +1,386 @@
+//! Open vSwitch with DPDK: a database, a daemon and a bridge of its own, below the agent's private /run and in the
+//! agent's network namespace, in which its taps die with it. Never the host's own. It must not know what is at
+//! the ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+
+use super::forwarder::Names;
+use super::plugins::Shown;
+use super::program::{Program, Start, pause};
+use super::{RenderError, Shape, Site, Software, Switch, check_dpdk, unixctl, vhost};
+use crate::eal::{self, Memory};
+use crate::failure::During;
+use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::scene::checked::CheckedContainer;
+
+pub(super) const KIND: &str = "ovs";
+/// What it wants for its shared pool of packet buffers (262,144 of them) and itself, MiB.
+pub(super) const MEMORY_MIB: u32 = 1024;
+
+const DAEMON: &str = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+const DATABASE: &str = "/usr/sbin/ovsdb-server";
+const TOOL: &str = "/usr/bin/ovsdb-tool";
+const CONTROL: &str = "/usr/bin/ovs-vsctl";
+const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
+const DRIVERS: [&str; 2] = ["bus_vdev", "mempool_ring"];
+
+/// Below the worker's private /run.
+const FOLDER: &str = "/run/septet/ovs";
+const BRIDGE: &str = "br0";
+const BRIDGE_MAC: &str = "02:73:65:70:ff:00";
+/// What the daemon says when DPDK and the bridge stand.
+const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
+/// A step of one of the small programs takes milliseconds; this bounds a host that hangs.
+const STEP: Duration = Duration::from_secs(20);
+
+/// The daemon's settings.
+fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Result<Vec<String>, RenderError> {
+    let memory = check_dpdk(KIND, shape)?;
+    if memory == Memory::NoHuge {
+        let reason = "it was never seen to pass packets so";
+        return Err(RenderError::Memory { kind: KIND, memory: Some(memory), reason });
+    }
+    if shape.cores == 0 {
+        return Err(RenderError::Cpus { kind: KIND, cpus: 0, reason: "it polls on one at least" });
+    }
+    // Memory is taken as it is needed, and cores are said by masks.
+    let eal: Vec<String> = eal::arguments(memory, MEMORY_MIB, &[])
+        .into_iter()
+        .filter(|word| word != "-m" && *word != MEMORY_MIB.to_string())
+        .collect();
+    Ok(vec![
+        "other_config:dpdk-init=true".into(),
+        format!("other_config:dpdk-extra=\"{} --no-telemetry\"", eal.join(" ")),
+        format!("other_config:dpdk-lcore-mask={}", mask(std::slice::from_ref(&names.main))),
+        format!("other_config:pmd-cpu-mask={}", mask(&names.cores)),
+        "other_config:n-handler-threads=1".into(),
+        "other_config:n-revalidator-threads=1".into(),
+        "other_config:emc-insert-inv-prob=100".into(),
+        "other_config:smc-enable=false".into(),
+        "other_config:tx-flush-interval=0".into(),
+        "other_config:userspace-tso-enable=false".into(),
+        "other_config:pmd-auto-lb=false".into(),
+    ])
+}
+
+fn bridge_settings() -> [String; 6] {
+    [
+        "datapath_type=netdev".into(),
+        "fail_mode=standalone".into(),
+        "stp_enable=false".into(),
+        "mcast_snooping_enable=false".into(),
+        "other-config:mac-aging-time=300".into(),
+        format!("other-config:hwaddr=\\\"{BRIDGE_MAC}\\\""),
+    ]
+}
+
+/// How a port is added, as words for the control program.
+fn port(port: usize, socket: &str) -> Vec<String> {
+    let name = format!("p{port}");
+    let words = ["--", "add-port", BRIDGE, &name, "--", "set", "Interface", &name, "type=dpdkvhostuserclient"];
+    let mut words: Vec<String> = words.map(str::to_owned).into();
+    words.push(format!("ofport_request={}", port + 1));
+    words.push(format!("options:vhost-server-path={socket}"));
+    words
+}
+
+pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
+    let names = Names::neutral(shape.cores, shape.ports);
+    let mut text = String::from("ovsdb-server, ovs-vswitchd-dpdk; action NORMAL\n");
+    for setting in settings(shape, &names, |cpus| format!("mask({})", cpus.join(",")))? {
+        text.push_str(&format!("set Open_vSwitch . {setting}\n"));
+    }
+    for setting in bridge_settings() {
+        text.push_str(&format!("set Bridge {BRIDGE} {setting}\n"));
+    }
+    for (place, socket) in names.sockets.iter().enumerate() {
+        text.push_str(&format!("{}\n", port(place, socket).join(" ")));
+    }
+    text.push_str(&format!("queues {}, as each port's driver says\n", shape.queues));
+    Ok(text)
+}
+
+pub(super) fn software() -> Software {
+    Software {
+        programs: [DAEMON, DATABASE, TOOL, CONTROL, SCHEMA].map(PathBuf::from).into(),
+        packages: &["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"],
+        drivers: &DRIVERS,
+    }
+}
+
+/// The hexadecimal mask of CPUs, by number.
+fn mask(cpus: &[String]) -> String {
+    let mut digits = vec![0u8; 1];
+    for cpu in cpus.iter().filter_map(|cpu| cpu.parse::<usize>().ok()) {
+        let digit = cpu / 4;
+        if digits.len() <= digit {
+            digits.resize(digit + 1, 0);
+        }
+        digits[digit] |= 1 << (cpu % 4);
+    }
+    digits.iter().rev().fold(String::from("0x"), |text, digit| format!("{text}{digit:x}"))
+}
+
+/// One that stands.
+pub(super) struct Ovs {
+    database: Option<Program>,
+    daemon: Option<Program>,
+    shown: Option<Shown>,
+    cpu: Option<u32>,
+    containers: Vec<String>,
+    sockets: Vec<PathBuf>,
+    /// Whether the ports have been added, which is done when their sockets are there: a port that finds none
+    /// tries again only after a second.
+    added: bool,
+}
+
+impl Ovs {
+    pub(super) fn start(site: &Site) -> Result<Ovs, Failure> {
+        let mut ovs = Ovs {
+            database: None,
+            daemon: None,
+            shown: None,
+            cpu: site.scene.housekeeping,
+            containers: Vec::new(),
+            sockets: vhost::sockets(site.scene)?,
+            added: false,
+        };
+        match ovs.raise(site) {
+            Ok(()) => Ok(ovs),
+            Err(failure) => {
+                ovs.stop()?;
+                Err(failure)
+            }
+        }
+    }
+
+    fn raise(&mut self, site: &Site) -> Result<(), Failure> {
+        let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
+        let settings = settings(&shape, &Names::of(site.scene)?, mask).request(|| "configure ovs".into())?;
+        fs::create_dir_all(FOLDER).scene(|| "create a folder for ovs".into())?;
+        self.run("ovsdb-tool", TOOL, &["create".into(), in_folder("conf.db"), SCHEMA.into()])?;
+        let quiet = ["-vsyslog:off".to_owned(), "-vfile:off".to_owned()];
+        let mut arguments = vec![
+            in_folder("conf.db"),
+            format!("--remote=punix:{}", in_folder("db.sock")),
+            format!("--unixctl={}", in_folder("database.ctl")),
+            "-vconsole:warn".into(),
+        ];
+        arguments.extend(quiet.clone());
+        let database = self.database.insert(start("ovsdb-server", DATABASE, &arguments, self.cpu)?);
+        let deadline = Instant::now() + STEP;
+        while !Path::new(&in_folder("db.sock")).exists() {
+            database.check()?;
+            if Instant::now() >= deadline {
+                return Err(database.failure("wait for", "it did not open its socket in time"));
+            }
+            pause()?;
+        }
+        let mut words = vec!["--no-wait".to_owned(), "init".into(), "--".into(), "set".into(), "Open_vSwitch".into()];
+        words.push(".".into());
+        words.extend(settings);
+        words.extend(["--", "add-br", BRIDGE, "--", "set", "Bridge", BRIDGE].map(str::to_owned));
+        words.extend(bridge_settings());
+        self.control(&words)?;
+        let mut arguments = vec![
+            format!("unix:{}", in_folder("db.sock")),
+            format!("--unixctl={}", in_folder("daemon.ctl")),
+            "-vconsole:info".into(),
+        ];
+        arguments.extend(quiet);
+        let software = software();
+        self.shown = Some(Shown::only(&software.programs[..1], software.drivers)?);
+        self.daemon = Some(start("ovs-vswitchd", DAEMON, &arguments, self.cpu)?);
+        Ok(())
+    }
+
+    fn run(&self, name: &'static str, program: &str, arguments: &[String]) -> Result<String, Failure> {
+        let environment = environment();
+        let start = Start {
+            name,
+            program: program.as_ref(),
+            arguments,
+            environment: &environment,
+            cpu: self.cpu,
+            folder: &Path::new(FOLDER).join("once"),
+        };
+        let result = Program::run(&start, Instant::now() + STEP);
+        fs::remove_dir_all(start.folder).scene(|| format!("remove what {name} said"))?;
+        result
+    }
+
+    /// Runs the control program; what it printed.
+    fn control(&self, words: &[String]) -> Result<String, Failure> {
+        let mut arguments =
+            vec![format!("--db=unix:{}", in_folder("db.sock")), format!("--timeout={}", STEP.as_secs())];
+        arguments.extend_from_slice(words);
+        self.run("ovs-vsctl", CONTROL, &arguments)
+    }
+
+    fn daemon(&mut self) -> Result<&mut Program, Failure> {
+        self.daemon.as_mut().ok_or_else(|| Failure::new(FailureKind::Scene, "speak to ovs: it was not started"))
+    }
+
+    fn check(&mut self) -> Result<(), Failure> {
+        self.database.as_mut().map_or(Ok(()), Program::check)?;
+        self.daemon()?.check()
+    }
+
+    fn add_ports(&mut self) -> Result<(), Failure> {
+        let mut words = Vec::new();
+        for (place, socket) in self.sockets.iter().enumerate() {
+            words.extend(port(place, &socket.display().to_string()));
+        }
+        self.control(&words)?;
+        let mut words = Vec::new();
+        for place in 0..self.sockets.len() {
+            words.extend(["--".to_owned(), "get".into(), "Interface".into(), format!("p{place}"), "error".into()]);
+        }
+        let errors = self.control(&words)?;
+        if let Some(problem) = errors.lines().find(|line| line.trim() != "[]") {
+            return Err(self.daemon()?.failure("add a port to", problem.trim()));
+        }
+        Ok(())
+    }
+}
+
+fn in_folder(name: &str) -> String {
+    format!("{FOLDER}/{name}")
+}
+
+fn environment() -> Vec<String> {
+    ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"].map(|name| format!("{name}={FOLDER}")).into()
+}
+
+fn start(name: &'static str, program: &str, arguments: &[String], cpu: Option<u32>) -> Result<Program, Failure> {
+    let environment = environment();
+    let folder = Path::new(FOLDER);
+    Program::start(&Start { name, program: program.as_ref(), arguments, environment: &environment, cpu, folder })
+}
+
+impl Switch for Ovs {
+    fn attach(&mut self, container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
+        self.containers.push(container.name.clone());
+        Ok(())
+    }
+
+    fn ready(&mut self, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            self.check()?;
+            let said = self.daemon()?.said();
+            if STANDS.iter().all(|words| said.contains(words)) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(self.daemon()?.failure("wait for", "DPDK and its bridge did not come up in time"));
+            }
+            pause()?;
+        }
+    }
+
+    fn join(&mut self) -> Result<bool, Failure> {
+        self.check()?;
+        if !self.added {
+            if !self.sockets.iter().all(|socket| socket.exists()) {
+                return Ok(false);
+            }
+            self.add_ports()?;
+            self.added = true;
+        }
+        let said = self.daemon()?.said();
+        match vhost::forward(&said, &self.sockets) {
+            Ok(forward) => Ok(forward),
+            Err(line) => Err(self.daemon()?.failure("join ports of", &line)),
+        }
+    }
+
+    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
+        self.check()?;
+        let doing = || "read the counters of ovs".to_string();
+        let text = unixctl::ask(Path::new(&in_folder("daemon.ctl")), "dpctl/show", &["-s"]).scene(doing)?;
+        Ok(counters(&text, &self.containers))
+    }
+
+    fn processes(&self) -> Vec<(String, Pid)> {
+        self.database.iter().chain(&self.daemon).map(|program| (program.name.into(), program.pid)).collect()
+    }
+
+    fn ended(&mut self, process: Pid, status: i32) -> Option<(String, Vec<String>)> {
+        let mut programs = self.database.iter_mut().chain(&mut self.daemon);
+        let program = programs.find(|program| program.pid == process)?;
+        program.ended(process, status).then(|| (program.name.into(), program.last_lines()))
+    }
+
+    fn stop(&mut self) -> Result<(), Failure> {
+        let mut result = Ok(());
+        for program in self.daemon.iter_mut().chain(&mut self.database) {
+            result = result.and(program.kill());
+        }
+        if let Some(shown) = self.shown.take() {
+            result = result.and(shown.all());
+        }
+        match fs::remove_dir_all(FOLDER) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                result.and(Err(error).scene(|| "remove the folder of ovs".into()))
+            }
+            _ => result,
+        }
+    }
+}
+
+/// What `dpctl/show -s` says of the ports `p0`, `p1`, ...; a port that it does not list is left out.
+fn counters(text: &str, containers: &[String]) -> Vec<PortCounters> {
+    let mut counters = Vec::new();
+    for (place, container) in containers.iter().enumerate() {
+        let header = format!(": p{place} ");
+        let mut lines = text.lines().skip_while(|line| !line.contains(&header));
+        let Some(_) = lines.next() else { continue };
+        let section: Vec<&str> = lines.take_while(|line| !line.trim_start().starts_with("port ")).collect();
+        let count = |direction: &str, name: &str| {
+            let line = section.iter().find(|line| line.trim_start().starts_with(direction) && line.contains(name));
+            let rest = line.and_then(|line| line.split_once(name)).map_or("", |(_, rest)| rest);
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().unwrap_or(0)
+        };
+        counters.push(PortCounters {
+            container: container.clone(),
+            received: count("RX", "packets:"),
+            sent: count("TX", "packets:"),
+            received_dropped: count("RX", "dropped:"),
+            sent_dropped: count("TX", "dropped:"),
+        });
+    }
+    counters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_hexadecimal() {
+        let mask_of = |cpus: &[&str]| mask(&cpus.iter().map(|cpu| (*cpu).to_owned()).collect::<Vec<_>>());
+        assert_eq!([mask_of(&["0"]), mask_of(&["1", "4"]), mask_of(&["35"])], ["0x1", "0x12", "0x800000000"]);
+    }
+
+    #[test]
+    fn counters_are_read_by_port() {
+        let text = "netdev@ovs-netdev:\n  lookups: hit:5 missed:2 lost:0\n  flows: 0\n  port 0: ovs-netdev (tap)\n    \
+                    RX packets:0 errors:0 dropped:0 overruns:0 frame:0\n  port 2: p0 (dpdkvhostuserclient: \
+                    configured_rx_queues=1)\n    RX packets:7 errors:0 dropped:1 overruns:0 frame:0\n    TX packets:9 \
+                    errors:0 dropped:3 aborted:0 carrier:0\n    collisions:0\n    RX bytes:5 TX bytes:6\n";
+        let counters = counters(text, &["send-0".into(), "receive-0".into()]);
+        let port = PortCounters {
+            container: "send-0".into(),
+            received: 7,
+            sent: 9,
+            received_dropped: 1,
+            sent_dropped: 3,
+        };
+        assert_eq!(counters, [port]);
+    }
+}

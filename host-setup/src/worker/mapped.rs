@@ -1,0 +1,123 @@
+//! What really runs: the executable files that processes have mapped, by content. It must not know what is
+//! expected there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use nix::unistd::Pid;
+
+use crate::failure::During;
+use crate::protocol::{Failure, Mapped};
+
+/// Digests of files that have been read, by device, inode, size and time of change.
+pub(super) type Digests = BTreeMap<(u64, u64, u64, i64, i64), String>;
+
+/// Of each process and all that it has forked, under its name.
+pub(super) fn read(
+    processes: impl Iterator<Item = (String, Pid)>,
+    digests: &mut Digests,
+) -> Result<Vec<Mapped>, Failure> {
+    let parents = parents().scene(|| "list the processes of the scene".into())?;
+    let mut found = BTreeSet::new();
+    for (name, pid) in processes {
+        for pid in family(pid.as_raw(), &parents) {
+            match files(pid, digests) {
+                Ok(files) => {
+                    found.extend(files.into_iter().map(|(path, blake3)| Mapped { process: name.clone(), path, blake3 }));
+                }
+                // It ended meanwhile, and who waits for it is told by that.
+                Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => {}
+                Err(error) => Err(error).scene(|| format!("read what {name} has mapped"))?,
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Each process of this namespace with its parent.
+fn parents() -> io::Result<Vec<(i32, i32)>> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name before it may have any character in it.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        parents.extend(parent.map(|parent| (pid, parent)));
+    }
+    Ok(parents)
+}
+
+fn family(first: i32, parents: &[(i32, i32)]) -> Vec<i32> {
+    let mut family = vec![first];
+    let mut place = 0;
+    while place < family.len() {
+        let parent = family[place];
+        family.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        place += 1;
+    }
+    family
+}
+
+fn files(pid: i32, digests: &mut Digests) -> io::Result<Vec<(String, Option<String>)>> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let paths: BTreeSet<&str> = maps.lines().filter_map(executable).collect();
+    let root = format!("/proc/{pid}/root");
+    let mut found = Vec::with_capacity(paths.len());
+    for path in paths {
+        let seen = Path::new(&root).join(path.trim_start_matches('/'));
+        found.push((path.to_owned(), digest(&seen, digests)));
+    }
+    Ok(found)
+}
+
+/// The file of a line of `maps`, if it is mapped executable: what is anonymous, or the kernel's, has none.
+fn executable(line: &str) -> Option<&str> {
+    let permissions = line.split(' ').nth(1)?;
+    let path = &line[line.find('/')?..];
+    permissions.contains('x').then_some(path)
+}
+
+/// None for a file that is not there any more.
+fn digest(path: &Path, digests: &mut Digests) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let about = file.metadata().ok()?;
+    let identity = (about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec());
+    if let Some(digest) = digests.get(&identity) {
+        return Some(digest.clone());
+    }
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut file, &mut hasher).ok()?;
+    let digest = hasher.finalize().to_hex().to_string();
+    digests.insert(identity, digest.clone());
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executable_files_only() {
+        let line = "7f00-7f01 r-xp 00001000 fe:00 123                        /usr/lib/libc.so.6";
+        assert_eq!(executable(line), Some("/usr/lib/libc.so.6"));
+        assert_eq!(executable(&line.replace("r-xp", "rw-p")), None);
+        assert_eq!(executable("7ffe-7fff r-xp 00000000 00:00 0                          [vdso]"), None);
+        assert_eq!(executable("7ffe-7fff r-xp 00000000 00:00 0"), None);
+    }
+
+    #[test]
+    fn this_test_runs_its_own_file_and_the_c_library() {
+        let mut digests = Digests::new();
+        let own = std::process::id() as i32;
+        let mapped = read([("test".to_owned(), Pid::from_raw(own))].into_iter(), &mut digests).expect("our own");
+        let program = std::env::current_exe().expect("this test").canonicalize().expect("its path");
+        let bytes = fs::read(&program).expect("its bytes");
+        let expected = blake3::hash(&bytes).to_hex().to_string();
+        assert!(mapped.iter().any(|file| file.blake3.as_deref() == Some(&expected)), "{mapped:?}");
+        assert!(mapped.iter().any(|file| file.path.contains("libc.so")), "{mapped:?}");
+    }
+}
