@@ -26,6 +26,7 @@ build:
 	$(CARGO) build $(PROFILE) --workspace --bins
 	sh generators/build.sh target/generators $(OUT)
 	$(if $(DPDK),sh generators/build.sh target/generators $(OUT) dpdk,@echo "build: no septet-gen-dpdk: pkg-config finds no libdpdk")
+	sh host-setup/basicfwd.sh $(OUT)
 
 # What measuring needs of the system.
 setup:

@@ -7,8 +7,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 measure="busybox-static lxc"
-# DPDK, to build our generator against and to run (dpdk: testpmd; dpdk-dev: the skeleton sample), and its switch.
-measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev openvswitch-switch-dpdk"
+# DPDK, to build our generator against and to run (dpdk-dev: testpmd; dpdk-doc: source of the skeleton sample), and
+# its switch.
+measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc openvswitch-switch-dpdk"
 test="iproute2 iperf3 tshark latexmk texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin"
 
 wanted=""

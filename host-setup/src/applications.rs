@@ -18,7 +18,11 @@ pub(crate) struct Application {
 /// All of them.
 pub(crate) const APPLICATIONS: [Application; 2] = [
     Application { name: "septet-gen", io: &["udp", "udp-mmsg", "raw", "raw-mmsg"], drivers: &[] },
-    Application { name: "septet-gen-dpdk", io: &["dpdk"], drivers: &["bus_vdev", "mempool_ring", "net_vhost", "net_virtio"] },
+    Application {
+        name: "septet-gen-dpdk",
+        io: &["dpdk"],
+        drivers: &["bus_vdev", "mempool_ring", "net_vhost", "net_virtio"],
+    },
 ];
 
 /// Places of a static BusyBox, best first.

@@ -7,8 +7,8 @@ use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER, Runtime};
 pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// Folders of the root.
 pub(crate) const FOLDERS: [&str; 4] = ["bin", "dev", "out", "proc"];
-/// Folders more, of a root whose application has a vhost-user port.
-pub(crate) const PORT_FOLDERS: [&str; 2] = ["port", "sys"];
+/// Folders more, of a root whose application has a vhost-user port; modules of the kernel there are none to see.
+pub(crate) const PORT_FOLDERS: [&str; 3] = ["port", "sys", "sys/module"];
 /// What such a container sees of the kernel's: CPUs, NUMA nodes and hugepages.
 pub(crate) const KERNEL_FOLDERS: [&str; 2] = ["sys/devices/system", "sys/kernel/mm"];
 /// Capabilities that an application keeps, by name and number: raw sockets, and socket buffers beyond the
@@ -21,7 +21,7 @@ pub(crate) const ENVIRONMENT: &std::ffi::CStr = c"PATH=/bin:/usr/bin:/usr/sbin";
 pub fn render_vhost_user(runtime: Runtime) -> String {
     let mut text = render(runtime);
     text.push_str(&format!(
-        "port {PORT_FOLDER} shared nosuid nodev noexec\nfolders {}\nread-only {}\nlibraries at their own paths\n",
+        "port {PORT_FOLDER} shared nosuid nodev noexec\nproc own\nfolders {}\nread-only {}\nlibraries at their own paths\n",
         PORT_FOLDERS.join(","),
         KERNEL_FOLDERS.join(",")
     ));
@@ -53,7 +53,7 @@ pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str, port: Opti
     let inside = OUTPUT_FOLDER.trim_start_matches('/');
     let port = port.map_or(String::new(), |port| {
         let inside = PORT_FOLDER.trim_start_matches('/');
-        format!("lxc.mount.entry = {port} {inside} none bind,nosuid,nodev,noexec 0 0\n")
+        format!("lxc.mount.entry = {port} {inside} none bind,nosuid,nodev,noexec 0 0\nlxc.mount.auto = proc:mixed\n")
     });
     format!(
         "lxc.uts.name = {name}\n\

@@ -60,9 +60,6 @@ mod tests {
             arguments(Memory::Hugepages2m, 128, &cpus).join(" "),
             "--no-pci --iova-mode=va --in-memory --single-file-segments -m 128 --lcores=0@3,1@5"
         );
-        assert_eq!(
-            arguments(Memory::NoHuge, 64, &[]).join(" "),
-            "--no-pci --iova-mode=va --no-huge --no-shconf -m 64"
-        );
+        assert_eq!(arguments(Memory::NoHuge, 64, &[]).join(" "), "--no-pci --iova-mode=va --no-huge --no-shconf -m 64");
     }
 }

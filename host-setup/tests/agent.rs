@@ -5,7 +5,7 @@
 
 mod harness;
 
-use harness::{Agent, PATIENCE_MS, Programs, User, family, links_and_mounts, request, scene, users};
+use harness::{Agent, PATIENCE_MS, Programs, User, family, interface, links_and_mounts, request, scene, users};
 use host_setup::facts::Privilege;
 use host_setup::protocol::{Answer, Event, FailureKind, Message, Op, Outcome, PROTOCOL, Setup};
 use host_setup::scene::Runtime;
@@ -167,7 +167,7 @@ fn a_failed_build_leaves_nothing_and_the_next_works() {
     assert_eq!(failure.kind, FailureKind::Request);
     // Fails late: everything stands but the last address, which is the first one's network.
     let mut late = scene(2, Runtime::Netns);
-    late.containers[3].link.mac = "02:73:65:70:ff:00".into();
+    interface(&mut late.containers[3]).mac = "02:73:65:70:ff:00".into();
     let failure = agent.ask(Op::Build { scene: late }).expect_err("the bridge's own address");
     assert!(failure.message.contains("receive-1"), "{failure}");
     assert_eq!(family(agent.child.id()).len(), 2, "supervisor and worker");

@@ -1,10 +1,11 @@
 //! The protocol and the scene as other programs see them: JSON that must not change within a version, and a
 //! checker that takes anything.
 
+use host_setup::eal::Memory;
 use host_setup::protocol::*;
 use host_setup::scene::checked::check;
-use host_setup::scene::{Container, Link, Runtime, Scene, Switch};
-use host_setup::switch;
+use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch, VhostUser};
+use host_setup::switch::{self, Shape};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,8 @@ fn requests_are_pinned() {
     is(&Request { id: 3, op: lease }, r#"{"id":3,"op":"lease","wait_ms":5,"setup":{"hugepages_2m":[[0,512]]}}"#);
     let start = Op::Start { container: "send-0".into(), line: "{}".into() };
     is(&Request { id: 4, op: start }, r#"{"id":4,"op":"start","container":"send-0","line":"{}"}"#);
+    is(&Request { id: 5, op: Op::Join }, r#"{"id":5,"op":"join"}"#);
+    is(&Request { id: 5, op: Op::Mapped }, r#"{"id":5,"op":"mapped"}"#);
     is(&Request { id: 5, op: Op::Bye }, r#"{"id":5,"op":"bye"}"#);
 }
 
@@ -51,18 +54,83 @@ fn an_older_snapshot_without_ports_is_read() {
     assert!(serde_json::from_str::<Snapshot>(json).expect("a snapshot").ports.is_empty());
 }
 
+fn render(kind: &str, cores: u32, memory: Option<Memory>) -> String {
+    switch::render(kind, &Shape { ports: 2, cores, queues: 1, memory }).expect("a switch of two ports")
+}
+
+/// The scene's containers on a switch with sockets for ports, each of a folder of its own.
+fn through(kind: &str, folders: [&str; 2]) -> Scene {
+    let mut scene = scene();
+    let memory = (kind != "direct").then_some(Memory::NoHuge);
+    scene.switch.cpus = memory.iter().map(|_| 0).collect();
+    scene.switch.configuration = render(kind, scene.switch.cpus.len() as u32, memory);
+    (scene.switch.kind, scene.switch.memory) = (kind.into(), memory);
+    for (container, folder) in scene.containers.iter_mut().zip(folders) {
+        let mac = interface(container).mac.clone();
+        container.link = Link::VhostUser(VhostUser { folder: folder.into(), mac });
+    }
+    scene
+}
+
+#[test]
+fn sockets_are_shared_by_those_who_are_joined_and_nobody_else() {
+    check(&through("testpmd", ["a", "b"])).expect("a folder each");
+    check(&through("direct", ["a", "a"])).expect("a folder for both");
+    assert!(check(&through("testpmd", ["a", "a"])).is_err());
+    assert!(check(&through("direct", ["a", "b"])).is_err());
+    assert!(check(&through("testpmd", ["a", "../b"])).is_err());
+    let mut mixed = through("testpmd", ["a", "b"]);
+    mixed.containers[0].link = scene().containers[0].link.clone();
+    assert!(check(&mixed).is_err_and(|error| error.to_string().contains("no link of its kind")));
+}
+
+#[test]
+fn a_switch_is_refused_what_it_cannot_use() {
+    let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m) };
+    let refused = |kind, shape: Shape| switch::render(kind, &shape).expect_err("a refusal").to_string();
+    assert_eq!(
+        refused("basicfwd", Shape { cores: 2, ..shape }),
+        "basicfwd cannot use 2 switch cores: it forwards on one core"
+    );
+    assert!(refused("basicfwd", Shape { queues: 2, ..shape }).contains("2 queues"));
+    assert!(refused("testpmd", Shape { cores: 3, ..shape }).contains("fewer queues than cores"));
+    assert!(refused("testpmd", Shape { ports: 3, ..shape }).contains("3 ports"));
+    assert!(refused("ovs", Shape { memory: Some(Memory::NoHuge), ..shape }).contains("without hugepages"));
+    assert!(refused("direct", shape).contains("1 switch cores"));
+    for kind in ["testpmd", "basicfwd", "ovs"] {
+        assert!(refused(kind, Shape { memory: None, ..shape }).contains("without memory"), "{kind}");
+    }
+}
+
+/// If one of these must change, every measurement through its switch becomes dirty.
+#[test]
+fn configurations_are_pinned() {
+    let pinned = |kind, cores, memory| blake3::hash(render(kind, cores, memory).as_bytes()).to_hex()[..16].to_string();
+    let huge = Some(Memory::Hugepages2m);
+    let digests =
+        [pinned("direct", 0, None), pinned("testpmd", 1, huge), pinned("basicfwd", 1, huge), pinned("ovs", 1, huge)];
+    assert_eq!(digests, ["0fbba8d33458a573", "0bfb33d75d0c8457", "ed950762d7bcffd1", "4c8ec621dba94388"]);
+}
+
+fn interface(container: &mut Container) -> &mut Interface {
+    match &mut container.link {
+        Link::Interface(interface) => interface,
+        Link::VhostUser(_) => panic!("a socket"),
+    }
+}
+
 fn scene() -> Scene {
     let container = |name: &str, end: u8| Container {
         name: name.into(),
         application: "septet-gen".into(),
         cpus: vec![1],
         output_bytes_max: 1 << 20,
-        link: Link {
-            interface: "eth0".into(),
+        link: Link::Interface(Interface {
+            name: "eth0".into(),
             mac: format!("02:00:00:00:00:{end:02x}"),
             ipv4: Some(format!("10.0.0.{end}/16")),
             neighbours: vec![("10.0.0.9".into(), "02:00:00:00:00:09".into())],
-        },
+        }),
     };
     Scene {
         runtime: Runtime::Netns,
@@ -70,7 +138,9 @@ fn scene() -> Scene {
             kind: "linux-bridge".into(),
             stack: "system".into(),
             cpus: Vec::new(),
-            configuration: switch::render("linux-bridge", 2, &[]).expect("a bridge"),
+            queues: 1,
+            memory: None,
+            configuration: render("linux-bridge", 0, None),
         },
         containers: vec![container("send-0", 1), container("receive-0", 2)],
         housekeeping: Some(0),
@@ -86,9 +156,9 @@ fn a_scene_is_checked_in_every_part() {
     let wrong: [(&str, Change); 20] = [
         ("containers: there are 0", |scene| scene.containers.clear()),
         ("no switch called", |scene| scene.switch.kind = "magic".into()),
-        ("does not drive ovs yet", |scene| scene.switch.kind = "ovs".into()),
+        ("does not drive vpp yet", |scene| scene.switch.kind = "vpp".into()),
         ("not what this agent renders", |scene| scene.switch.configuration.clear()),
-        ("cannot use the 1 CPUs", |scene| scene.switch.cpus = vec![0]),
+        ("cannot use 1 switch cores", |scene| scene.switch.cpus = vec![0]),
         ("switch: there is no CPU", |scene| scene.switch.cpus = vec![5000]),
         ("housekeeping: there is no CPU", |scene| scene.housekeeping = Some(1024)),
         ("is not a name", |scene| scene.containers[0].name = "../x".into()),
@@ -98,12 +168,12 @@ fn a_scene_is_checked_in_every_part() {
         ("not the name of an application", |scene| scene.containers[0].application = "/bin/sh".into()),
         ("there is no CPU 1024", |scene| scene.containers[0].cpus = vec![1024]),
         ("an output folder of 5 bytes", |scene| scene.containers[0].output_bytes_max = 5),
-        ("name of an interface", |scene| scene.containers[0].link.interface = "lo".into()),
-        ("not a unicast address", |scene| scene.containers[0].link.mac = "01:00:00:00:00:01".into()),
-        ("MAC addresses must differ", |scene| scene.containers[0].link.mac = "02:00:00:00:00:02".into()),
-        ("IPv4 addresses must differ", |scene| scene.containers[0].link.ipv4 = Some("10.0.0.2/8".into())),
-        ("address with a prefix length", |scene| scene.containers[0].link.ipv4 = Some("10.0.0.1/33".into())),
-        ("neighbours and no address", |scene| scene.containers[0].link.ipv4 = None),
+        ("name of an interface", |scene| interface(&mut scene.containers[0]).name = "lo".into()),
+        ("not a unicast address", |scene| interface(&mut scene.containers[0]).mac = "01:00:00:00:00:01".into()),
+        ("MAC addresses must differ", |scene| interface(&mut scene.containers[0]).mac = "02:00:00:00:00:02".into()),
+        ("IPv4 addresses must differ", |scene| interface(&mut scene.containers[0]).ipv4 = Some("10.0.0.2/8".into())),
+        ("address with a prefix length", |scene| interface(&mut scene.containers[0]).ipv4 = Some("10.0.0.1/33".into())),
+        ("neighbours and no address", |scene| interface(&mut scene.containers[0]).ipv4 = None),
     ];
     for (words, change) in wrong {
         let mut scene = scene();
@@ -126,13 +196,13 @@ proptest! {
         container.application = application;
         container.cpus = cpus;
         container.output_bytes_max = bytes;
-        container.link.mac = mac;
-        container.link.ipv4 = Some(ipv4);
-        container.link.interface = interface;
+        self::interface(container).mac = mac;
+        self::interface(container).ipv4 = Some(ipv4);
+        self::interface(container).name = interface;
         if let Ok(checked) = check(&scene) {
             let container = &checked.containers[0];
             prop_assert!(container.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
-            prop_assert!(container.link.mac.0[0] & 1 == 0);
+            prop_assert!(container.link.mac().0[0] & 1 == 0);
         }
     }
 

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Request, Setup, Snapshot,
+    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
+    Snapshot,
 };
 
 /// Silence after which an agent counts as gone.
@@ -212,6 +213,14 @@ impl Agent {
     pub fn snapshot(&mut self) -> Result<Snapshot, AgentError> {
         match self.ask("read the host's counters", Op::Snapshot)? {
             Answer::Snapshot(snapshot) => Ok(snapshot),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The executable files that the scene's processes have mapped.
+    pub fn mapped(&mut self) -> Result<Vec<Mapped>, AgentError> {
+        match self.ask("read what runs", Op::Mapped)? {
+            Answer::Mapped { files } => Ok(files),
             other => Err(unexpected(&other)),
         }
     }

@@ -6,18 +6,23 @@ use std::sync::Arc;
 
 use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
-use host_setup::facts::{Component, Facts, Offer};
+use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
+use host_setup::facts::{Component, Facts, Offer, Privilege};
 use host_setup::scene::Runtime;
 use host_setup::settings::planned;
-use host_setup::switch;
+use host_setup::switch::{self, Shape};
 use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::{STACK_DEFAULT, Tuple};
-use wire::Wait;
+use wire::{Port, Wait};
 
+use crate::eal;
 use crate::experiment::{Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
 use crate::search::Goal;
 use crate::traffic;
+
+/// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
+const SPARE_MIB: u32 = 16;
 
 /// What measurements on one host stand on.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub struct Ready {
     pub runtime: Runtime,
     /// Its switch's rendered configuration.
     pub configuration: Arc<str>,
+    /// What the memory of its DPDK programs is made of; absent for one that has none.
+    pub memory: Option<Memory>,
 }
 
 /// What tests share with one another, so that a hundred thousand of them need not make it anew.
@@ -99,6 +106,7 @@ struct Surroundings {
     cores: Arc<CorePlan>,
     runtime: Runtime,
     configuration: Arc<str>,
+    memory: Option<Memory>,
 }
 
 impl<'a> Conditions<'a> {
@@ -122,9 +130,9 @@ impl<'a> Conditions<'a> {
             shared.last = Some((kind, made.clone()));
         }
         let Some((_, surroundings)) = &shared.last else { return Err("nothing is known of it".to_string()) };
-        let Surroundings { common, cores, runtime, configuration } = surroundings.clone()?;
+        let Surroundings { common, cores, runtime, configuration, memory } = surroundings.clone()?;
         let manifest = Manifest::new(common, Sealed::new(test_section(&test.tuple)));
-        Ok(Ready { manifest, cores, runtime, configuration })
+        Ok(Ready { manifest, cores, runtime, configuration, memory })
     }
 
     /// What a test of this kind runs through here, or why it cannot.
@@ -134,29 +142,49 @@ impl<'a> Conditions<'a> {
         offered(&self.facts.switches, tuple.vswitch.name())?;
         self.takes_io(tuple)?;
         let runtime = self.runtime(tuple.variant.runtime)?;
-        offered(&self.facts.applications, traffic::GENERATOR)?;
+        offered(&self.facts.applications, traffic::generator(tuple.variant.io))?;
 
         let cores = cores::plan(&self.facts.topology, &needs(tuple));
-        let (configuration, switch) = self.switch(tuple, &cores)?;
+        let memory = traffic::memory(tuple, self.memory());
+        let (configuration, switch) = self.switch(tuple, &cores, memory)?;
         let mut sections = self.host.clone();
+        sections.push(("memory", Sealed::new(memory_section(tuple, memory))));
         sections.push(("switch", switch));
         sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
         sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
-        sections.extend(self.software(runtime));
-        sections.push(("traffic", Sealed::new(traffic_section(test, &cores))));
+        sections.extend(self.software(runtime, tuple.variant.io));
+        sections.push(("traffic", Sealed::new(traffic_section(test, &cores, memory))));
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
             sections.push(("search", Sealed::new(goal.section())));
         }
         let common = Arc::new(Common::new("test", sections));
-        Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into() })
+        Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into(), memory })
+    }
+
+    /// What the memory of DPDK programs can be made of here: only root can reserve hugepages.
+    fn memory(&self) -> Memory {
+        let reserves = self.facts.privilege == Privilege::Root && !self.facts.memory.hugepages_2m.is_empty();
+        if reserves { Memory::Hugepages2m } else { Memory::NoHuge }
+    }
+
+    /// The hugepages that must be free for a test, as `(NUMA node, pages of 2 MiB)`; none for one that needs none.
+    pub fn hugepages(&self, tuple: &Tuple, ready: &Ready) -> Option<(u32, u64)> {
+        if ready.memory != Some(Memory::Hugepages2m) {
+            return None;
+        }
+        let node = ready.cores.node.unwrap_or(0);
+        let generators = 2 * u32::from(tuple.pairs.get());
+        let switch_mib = switch::memory_mib(tuple.vswitch.name(), generators);
+        let programs = generators + u32::from(switch_mib > 0);
+        let mib = generators * GENERATOR_MIB + switch_mib + programs * SPARE_MIB;
+        Some((node, u64::from(mib.div_ceil(HUGEPAGE_MIB))))
     }
 
     fn takes_io(&self, tuple: &Tuple) -> Result<(), String> {
         let name = io_name(tuple.variant.io);
         for offers in [&self.facts.switches, &self.facts.applications] {
-            for offer in
-                offers.iter().filter(|offer| [tuple.vswitch.name(), traffic::GENERATOR].contains(&&*offer.name))
-            {
+            let generator = traffic::generator(tuple.variant.io);
+            for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), generator].contains(&&*offer.name)) {
                 if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
                     return Err(format!("{} does not take io={name}", offer.name));
                 }
@@ -189,21 +217,31 @@ impl<'a> Conditions<'a> {
         section
     }
 
-    fn switch(&self, tuple: &Tuple, cores: &CorePlan) -> Result<(String, Sealed), String> {
+    fn switch(&self, tuple: &Tuple, cores: &CorePlan, memory: Option<Memory>) -> Result<(String, Sealed), String> {
         let name = tuple.vswitch.name();
-        let ports = 2 * u32::from(tuple.pairs.get());
-        let configuration = switch::render(name, ports, &cores.switch).map_err(|error| error.to_string())?;
+        let shape = Shape {
+            ports: 2 * u32::from(tuple.pairs.get()),
+            cores: u32::try_from(cores.switch.len()).unwrap_or(u32::MAX),
+            queues: tuple.variant.queues,
+            memory: memory.filter(|_| tuple.vswitch != VSwitch::Direct),
+        };
+        let configuration = switch::render(name, &shape).map_err(|error| error.to_string())?;
         let section = Section::new().with("kind", name).with("configuration", configuration.clone());
         Ok((configuration, Sealed::new(self.with_components(section, &self.facts.switches, name))))
     }
 
-    fn software(&self, runtime: Runtime) -> Vec<(&'static str, Sealed)> {
-        let made = Section::new().with("name", runtime.name()).with("containers", containers::render(runtime));
-        let generator = Section::new().with("name", traffic::GENERATOR);
+    fn software(&self, runtime: Runtime, io: Io) -> Vec<(&'static str, Sealed)> {
+        let containers = match io {
+            Io::Dpdk => containers::render_vhost_user(runtime),
+            _ => containers::render(runtime),
+        };
+        let made = Section::new().with("name", runtime.name()).with("containers", containers);
+        let application = traffic::generator(io);
+        let generator = Section::new().with("name", application);
         let busybox = self.component("busybox").map(|component| component.digest.clone());
         vec![
             ("runtime", Sealed::new(self.with_components(made, &self.facts.runtimes, runtime.name()))),
-            ("generator", Sealed::new(self.with_components(generator, &self.facts.applications, traffic::GENERATOR))),
+            ("generator", Sealed::new(self.with_components(generator, &self.facts.applications, application))),
             ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
         ]
     }
@@ -263,6 +301,16 @@ pub(crate) fn test_section(tuple: &Tuple) -> Section {
         .with_some("frame", (variant.frame != FrameSize::NoFcs).then_some(variant.frame.name()))
 }
 
+/// What DPDK's memory is made of, and how much of it each program has.
+fn memory_section(tuple: &Tuple, memory: Option<Memory>) -> Section {
+    let Some(memory) = memory else { return Section::new().with("mode", "none") };
+    let switch_mib = switch::memory_mib(tuple.vswitch.name(), 2 * u32::from(tuple.pairs.get()));
+    Section::new()
+        .with("mode", memory.name())
+        .with("generator_mib", u64::from(GENERATOR_MIB))
+        .with_some("switch_mib", Some(u64::from(switch_mib)).filter(|mib| *mib > 0))
+}
+
 /// The protocol's times.
 pub(crate) fn protocol_section(times: &Times) -> Section {
     Section::new()
@@ -289,9 +337,9 @@ fn cores_section(cores: &CorePlan, facts: &Facts) -> Section {
 }
 
 /// The command lines: the request of each role, with what the tuple says already left out.
-fn traffic_section(test: &Test, cores: &CorePlan) -> Section {
+fn traffic_section(test: &Test, cores: &CorePlan, memory: Option<Memory>) -> Section {
     let mut section = Section::new();
-    for party in traffic::parties(&test.tuple, &test.times, cores).into_iter().take(2) {
+    for party in traffic::parties(&test.tuple, &test.times, cores, memory).into_iter().take(2) {
         let mut request = party.request;
         let role = party.container.trim_end_matches("-0").to_string();
         request.frame_bytes = 0;
@@ -301,6 +349,9 @@ fn traffic_section(test: &Test, cores: &CorePlan) -> Section {
         request.queues = 0;
         request.touch = false;
         request.io = Io::Udp;
+        if let Port::Dpdk { eal_args } = &mut request.port {
+            *eal_args = eal::neutral(eal_args);
+        }
         section = section.with(&format!("{role}.wait"), if request.wait == Wait::Spin { "spin" } else { "yield" });
         let json = serde_json::to_string(&request).unwrap_or_default();
         section = section.with(&format!("{role}.request"), json);
@@ -332,13 +383,7 @@ fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
         .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone())
         .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from));
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
-    [
-        ("kernel", kernel),
-        ("cpu", cpu),
-        ("host", host),
-        ("setup", setup),
-        ("memory", Section::new().with("mode", "none")),
-    ]
-    .map(|(name, section)| (name, Sealed::new(section)))
-    .into()
+    [("kernel", kernel), ("cpu", cpu), ("host", host), ("setup", setup)]
+        .map(|(name, section)| (name, Sealed::new(section)))
+        .into()
 }

@@ -1,10 +1,10 @@
 //! From raw samples and evidence to a record: reduction, doubts, and whether the repetition counts.
 //! Pure but for the time that it is given. It must not know the agent or where records are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Snapshot};
+use host_setup::protocol::{Achieved, Mapped, Snapshot};
 use host_setup::settings::planned;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{DatasetError, RawStream, write_parquet};
@@ -81,6 +81,29 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
     reduce(streams, &window, tuple)
 }
 
+/// What ran and is in no fingerprint that the key was made of (promise 9), in words that follow "failed to ":
+/// the key would say that something else was measured.
+pub fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
+    let Facts { switches, applications, runtimes, components, .. } = about.facts;
+    let variant = &about.test.tuple.variant;
+    let names = [about.test.tuple.vswitch.name(), traffic::generator(variant.io), about.ready.runtime.name()];
+    let offers = [switches, applications, runtimes].into_iter().zip(names);
+    let used: Vec<&String> = offers
+        .flat_map(|(offers, name)| offers.iter().filter(move |offer| offer.name == name))
+        .flat_map(|offer| &offer.components)
+        .collect();
+    let known: BTreeSet<&str> = components
+        .iter()
+        .filter(|component| used.contains(&&component.name))
+        .flat_map(|component| component.files.iter().map(|(_, digest)| digest.as_str()))
+        .collect();
+    let is_known = |file: &&Mapped| file.blake3.as_deref().is_some_and(|digest| known.contains(digest));
+    let stranger = evidence.mapped.iter().find(|file| !is_known(file))?;
+    let Mapped { process, path, blake3 } = stranger;
+    let content = blake3.as_deref().map_or("is not there any more".into(), |digest| format!("is {digest}"));
+    Some(format!("trust what was measured: {process} ran {path}, which {content} and in no fingerprint of the key"))
+}
+
 fn record(
     about: &Circumstances,
     status: Status,
@@ -114,7 +137,7 @@ fn record(
 /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
 fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     let test = about.test;
-    let parties = traffic::parties(&test.tuple, &test.times, &about.ready.cores);
+    let parties = traffic::parties(&test.tuple, &test.times, &about.ready.cores, about.ready.memory);
     let mut flags = Vec::new();
     for pair in parties.chunks(2) {
         let [responder, initiator] = pair else { continue };
@@ -143,7 +166,7 @@ fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
         flags.push(Flag::FrequencyUncontrolled);
     }
-    let Evidence { before, after, parties } = evidence;
+    let Evidence { before, after, parties, mapped: _ } = evidence;
     flags.extend(drift::flags(about.achieved, before, after, &about.ready.cores));
     let span_ns = after.mono_ns.saturating_sub(before.mono_ns);
     let stolen = |cpu: u32| steal_of(after, cpu).saturating_sub(steal_of(before, cpu));

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod compare;
 pub mod conditions;
 pub mod drift;
+pub mod eal;
 pub mod exit;
 pub mod experiment;
 pub mod judge;

@@ -69,8 +69,8 @@ pub fn measure(
     interrupted: &dyn Fn() -> bool,
     log: &mut String,
 ) -> Result<Outcome, AgentError> {
-    let parties = traffic::parties(&test.tuple, &test.times, &ready.cores);
-    let scene = traffic::scene(&test.tuple, ready.runtime, &ready.cores, ready.configuration.to_string(), &parties);
+    let parties = traffic::parties(&test.tuple, &test.times, &ready.cores, ready.memory);
+    let scene = traffic::scene(&test.tuple, ready, &parties);
     let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
     let result = session.build(scene).and_then(|()| session.traffic(&parties));
     let teardown = Instant::now();
@@ -149,6 +149,7 @@ impl Session<'_> {
             self.note(&format!("{} ← {line}", party.container));
             self.agent.done("start a generator", Op::Start { container: party.container.clone(), line })?;
         }
+        self.agent.done("join the containers to the switch", Op::Join)?;
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         let mut evidence = Evidence::default();
         self.wait_for(&all, parties, began + READY_MAX, "become ready", &mut evidence, |event| {
@@ -156,6 +157,7 @@ impl Session<'_> {
         })?;
         self.cost.ready_ms = ms(began.elapsed());
 
+        evidence.mapped = self.agent.mapped()?;
         evidence.before = self.agent.snapshot()?;
         let start = self.agent.clock()? + LEAD_NS + LEAD_NS_EACH * parties.len() as u64;
         let began = Instant::now();
@@ -167,6 +169,10 @@ impl Session<'_> {
             parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();
         let until = began + traffic + REPORT_MAX;
         self.wait_for(&initiators, parties, until, "report after the schedule's end", &mut evidence, is_done)?;
+        // Again for those that still run: what was loaded since counts as well.
+        evidence.mapped.extend(self.agent.mapped()?);
+        evidence.mapped.sort();
+        evidence.mapped.dedup();
         let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
         for container in &responders {
             self.tell(container, &Command::Stop)?;

@@ -1,28 +1,32 @@
 //! What a run asks of the host before it measures, and what that makes of the grade of its results. Pure. It
 //! must not know how settings are made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host_setup::check::{Finding, check};
 use host_setup::facts::Facts;
 use host_setup::protocol::Setup;
 use host_setup::settings::planned;
+use results::axes::Io;
 
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::drift;
 use crate::experiment::Test;
 
-/// The setup for measuring these tests.
+/// The setup for measuring these tests: hugepages for the one that needs most of them, among others.
 pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup {
-    if !planned::moves_interrupts(facts) {
-        return planned::planned(facts, &[]);
-    }
+    let moves_interrupts = planned::moves_interrupts(facts);
     let conditions = Conditions::new(facts);
     let mut shared = Shared::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
-    for test in tests {
+    let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
+    for test in tests.filter(|test| moves_interrupts || test.tuple.variant.io == Io::Dpdk) {
         let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
-        if !ready.cores.oversubscribed {
+        if let Some((node, wanted)) = conditions.hugepages(&test.tuple, &ready) {
+            let most = pages.entry(node).or_default();
+            *most = wanted.max(*most);
+        }
+        if moves_interrupts && !ready.cores.oversubscribed {
             measuring.extend(drift::measuring(&ready.cores));
             housekeeping.extend(ready.cores.housekeeping);
         }
@@ -31,7 +35,8 @@ pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup 
     if facts.topology.iter().all(|core| measuring.contains(&core.cpu)) {
         measuring.retain(|cpu| !housekeeping.contains(cpu));
     }
-    planned::planned(facts, &measuring.into_iter().collect::<Vec<_>>())
+    let planned = planned::planned(facts, &measuring.into_iter().collect::<Vec<_>>());
+    Setup { hugepages_2m: pages.into_iter().collect(), ..planned }
 }
 
 /// Why results of these tests would be indicative here, in words; none if they can be paper-grade.

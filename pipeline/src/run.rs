@@ -258,10 +258,14 @@ impl<'a> Runner<'a> {
             Outcome::Failed(failed) => self.fail(wanted, failed, &about, log),
             Outcome::Measured(measured) => {
                 let cost = measured.cost;
-                match judge::judge(*measured, &about, log.clone()) {
+                let judged = match judge::stranger(&measured.evidence, &about) {
+                    Some(reason) => Err(reason),
+                    None => judge::judge(*measured, &about, log.clone()).map_err(|error| error.to_string()),
+                };
+                match judged {
                     Ok(repetition) => self.keep(wanted, repetition).map(|()| true),
-                    Err(error) => {
-                        let failed = Failed { reason: error.to_string(), last_lines: Vec::new(), cost };
+                    Err(reason) => {
+                        let failed = Failed { reason, last_lines: Vec::new(), cost };
                         self.fail(wanted, failed, &about, log)
                     }
                 }

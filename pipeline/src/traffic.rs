@@ -1,12 +1,16 @@
 //! What a test means on a host: the scene that the agent builds, and the request that each generator gets.
 //! Pure. It must not know how a scene is built, or what keys are made of it.
 
-use host_setup::cores::CorePlan;
-use host_setup::scene::{Container, Link, Runtime, Scene, Switch};
-use results::axes::{Dimension, Io};
+use host_setup::cores::{Assignment, CorePlan};
+use host_setup::eal::Memory;
+use host_setup::scene::{Container, Interface, Link, Scene, Switch, VhostUser};
+use host_setup::switch::{self, End};
+use results::axes::{Dimension, Io, VSwitch};
 use results::tuple::Tuple;
 use wire::{Endpoint, Port, Request, Role, Schedule, Wait};
 
+use crate::conditions::Ready;
+use crate::eal;
 use crate::experiment::Times;
 
 /// Length of an accounting interval, ns.
@@ -15,8 +19,14 @@ pub const INTERVAL_NS: u64 = 10_000_000;
 pub const DRAIN_NS_MAX: u64 = 1_000_000_000;
 /// Round trips kept one by one; later ones go into a histogram.
 pub const RTT_SAMPLES_MAX: u64 = 1_000_000;
-/// The application that generates socket traffic.
-pub const GENERATOR: &str = "septet-gen";
+
+/// The application that generates the traffic of a technique.
+pub fn generator(io: Io) -> &'static str {
+    match io {
+        Io::Udp | Io::UdpMmsg | Io::Raw | Io::RawMmsg => "septet-gen",
+        Io::Dpdk => "septet-gen-dpdk",
+    }
+}
 
 const INTERFACE: &str = "eth0";
 const OUTPUT: &str = "/out";
@@ -53,18 +63,31 @@ pub fn schedule(times: &Times) -> Schedule {
     }
 }
 
+/// The memory that a test's DPDK programs have where `memory` is what this host can give; none for other tests.
+pub fn memory(tuple: &Tuple, memory: Memory) -> Option<Memory> {
+    (tuple.variant.io == Io::Dpdk).then_some(memory)
+}
+
 /// The generators of a test, pair by pair, the responder (receiver or server) of each pair first, so that
 /// whoever starts them in order has every receiver up before the first packet.
-pub fn parties(tuple: &Tuple, times: &Times, cores: &CorePlan) -> Vec<Party> {
+pub fn parties(tuple: &Tuple, times: &Times, cores: &CorePlan, memory: Option<Memory>) -> Vec<Party> {
     (0..tuple.pairs.get())
         .flat_map(|pair| {
-            let wait = |place: usize| match cores.generators.get(2 * pair as usize + place) {
-                Some(assignment) if assignment.dedicated => Wait::Spin,
-                _ => Wait::Yield,
-            };
-            [party(tuple, times, pair, Side::Responder, wait(0)), party(tuple, times, pair, Side::Initiator, wait(1))]
+            [(0, Side::Responder), (1, Side::Initiator)].map(|(of_pair, side)| {
+                let place = 2 * usize::from(pair) + of_pair;
+                let seat = Seat { place, assignment: cores.generators.get(place), memory };
+                party(tuple, times, pair, side, &seat)
+            })
         })
         .collect()
+}
+
+/// Where a generator runs.
+struct Seat<'a> {
+    /// Its number in the scene.
+    place: usize,
+    assignment: Option<&'a Assignment>,
+    memory: Option<Memory>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,7 +111,7 @@ fn endpoint(pair: u16, side: Side) -> Endpoint {
     }
 }
 
-fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, wait: Wait) -> Party {
+fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Party {
     let role = match (tuple.dimension, side) {
         (Dimension::Throughput, Side::Initiator) => Role::Send,
         (Dimension::Throughput, Side::Responder) => Role::Receive,
@@ -105,11 +128,21 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, wait: Wait) -> Par
         Side::Initiator => (endpoint(pair, Side::Initiator), endpoint(pair, Side::Responder)),
         Side::Responder => (endpoint(pair, Side::Responder), endpoint(pair, Side::Initiator)),
     };
+    let wait = if seat.assignment.is_some_and(|assignment| assignment.dedicated) { Wait::Spin } else { Wait::Yield };
+    let port = match seat.memory {
+        None => Port::Interface { name: INTERFACE.to_string() },
+        Some(memory) => {
+            let end = switch::end(tuple.vswitch.name(), seat.place);
+            let port = eal::Port { end, mac: &local.mac, queues: tuple.variant.queues };
+            let cpus = seat.assignment.map_or(&[][..], |assignment| &assignment.cpus);
+            Port::Dpdk { eal_args: eal::arguments(&port, memory, cpus) }
+        }
+    };
     let request = Request {
         version: wire::VERSION,
         role,
         io: tuple.variant.io,
-        port: Port::Interface { name: INTERFACE.to_string() },
+        port,
         frame_bytes: tuple.frame_bytes(),
         burst: tuple.burst.get(),
         rate_pps: if side == Side::Initiator { tuple.rate.fixed_pps() } else { None },
@@ -127,39 +160,50 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, wait: Wait) -> Par
 }
 
 /// The scene of a test.
-pub fn scene(tuple: &Tuple, runtime: Runtime, cores: &CorePlan, configuration: String, parties: &[Party]) -> Scene {
-    let containers = parties.iter().zip(0..).map(|(party, place)| container(party, cores, place)).collect();
+pub fn scene(tuple: &Tuple, ready: &Ready, parties: &[Party]) -> Scene {
+    let cores = &ready.cores;
+    let kind = tuple.vswitch.name();
+    let containers = parties.iter().zip(0..).map(|(party, place)| container(party, kind, cores, place)).collect();
     Scene {
-        runtime,
+        runtime: ready.runtime,
         switch: Switch {
-            kind: tuple.vswitch.name().to_string(),
+            kind: kind.to_string(),
             stack: tuple.variant.stack.to_string(),
             cpus: cores.switch.clone(),
-            configuration,
+            queues: tuple.variant.queues,
+            memory: ready.memory.filter(|_| tuple.vswitch != VSwitch::Direct),
+            configuration: ready.configuration.to_string(),
         },
         containers,
         housekeeping: cores.housekeeping,
     }
 }
 
-fn container(party: &Party, cores: &CorePlan, place: usize) -> Container {
+fn container(party: &Party, kind: &str, cores: &CorePlan, place: usize) -> Container {
     let Request { local, remote, schedule, io, .. } = &party.request;
     let uses_ip = matches!(io, Io::Udp | Io::UdpMmsg);
     let intervals = schedule.intervals() * wire::INTERVAL_BYTES as u64;
+    let link = match switch::end(kind, place) {
+        End::Interface => Link::Interface(Interface {
+            name: INTERFACE.to_string(),
+            mac: local.mac.clone(),
+            ipv4: uses_ip.then(|| format!("{}/{PREFIX_LENGTH}", local.ipv4)),
+            neighbours: if uses_ip { vec![(remote.ipv4.clone(), remote.mac.clone())] } else { Vec::new() },
+        }),
+        End::Driver | End::ListeningDriver | End::Device => {
+            let number = if kind == switch::DIRECT { place / 2 } else { place };
+            Link::VhostUser(VhostUser { folder: format!("port-{number}"), mac: local.mac.clone() })
+        }
+    };
     let round_trips = match party.request.role {
         Role::Client => RTT_SAMPLES_MAX * wire::RTT_BYTES as u64,
         _ => 0,
     };
     Container {
         name: party.container.clone(),
-        application: GENERATOR.to_string(),
+        application: generator(*io).to_string(),
         cpus: cores.generators.get(place).map(|assignment| assignment.cpus.clone()).unwrap_or_default(),
         output_bytes_max: intervals + round_trips + OUTPUT_BYTES_SPARE,
-        link: Link {
-            interface: INTERFACE.to_string(),
-            mac: local.mac.clone(),
-            ipv4: uses_ip.then(|| format!("{}/{PREFIX_LENGTH}", local.ipv4)),
-            neighbours: if uses_ip { vec![(remote.ipv4.clone(), remote.mac.clone())] } else { Vec::new() },
-        },
+        link,
     }
 }

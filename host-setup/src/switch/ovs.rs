@@ -374,13 +374,8 @@ mod tests {
                     configured_rx_queues=1)\n    RX packets:7 errors:0 dropped:1 overruns:0 frame:0\n    TX packets:9 \
                     errors:0 dropped:3 aborted:0 carrier:0\n    collisions:0\n    RX bytes:5 TX bytes:6\n";
         let counters = counters(text, &["send-0".into(), "receive-0".into()]);
-        let port = PortCounters {
-            container: "send-0".into(),
-            received: 7,
-            sent: 9,
-            received_dropped: 1,
-            sent_dropped: 3,
-        };
+        let port =
+            PortCounters { container: "send-0".into(), received: 7, sent: 9, received_dropped: 1, sent_dropped: 3 };
         assert_eq!(counters, [port]);
     }
 }

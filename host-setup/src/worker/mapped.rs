@@ -26,7 +26,11 @@ pub(super) fn read(
         for pid in family(pid.as_raw(), &parents) {
             match files(pid, digests) {
                 Ok(files) => {
-                    found.extend(files.into_iter().map(|(path, blake3)| Mapped { process: name.clone(), path, blake3 }));
+                    found.extend(files.into_iter().map(|(path, blake3)| Mapped {
+                        process: name.clone(),
+                        path,
+                        blake3,
+                    }));
                 }
                 // It ended meanwhile, and who waits for it is told by that.
                 Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => {}
@@ -64,24 +68,28 @@ fn family(first: i32, parents: &[(i32, i32)]) -> Vec<i32> {
 
 fn files(pid: i32, digests: &mut Digests) -> io::Result<Vec<(String, Option<String>)>> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
-    let paths: BTreeSet<&str> = maps.lines().filter_map(executable).collect();
-    let root = format!("/proc/{pid}/root");
-    let mut found = Vec::with_capacity(paths.len());
-    for path in paths {
-        let seen = Path::new(&root).join(path.trim_start_matches('/'));
-        found.push((path.to_owned(), digest(&seen, digests)));
+    let ranges: BTreeMap<&str, &str> = maps.lines().filter_map(executable).map(|(range, path)| (path, range)).collect();
+    let mut found = Vec::with_capacity(ranges.len());
+    for (path, range) in ranges {
+        // The very file that is mapped, which root alone may open so; else what is at its path now.
+        let mapped = format!("/proc/{pid}/map_files/{range}");
+        let seen = format!("/proc/{pid}/root{path}");
+        let digest = [mapped, seen].into_iter().find_map(|path| digest(Path::new(&path), digests));
+        found.push((path.to_owned(), digest));
     }
     Ok(found)
 }
 
-/// The file of a line of `maps`, if it is mapped executable: what is anonymous, or the kernel's, has none.
-fn executable(line: &str) -> Option<&str> {
-    let permissions = line.split(' ').nth(1)?;
+/// Addresses and file of a line of `maps`, if it is mapped executable: what is anonymous, or the kernel's, has no
+/// file.
+fn executable(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split(' ');
+    let (range, permissions) = (words.next()?, words.next()?);
     let path = &line[line.find('/')?..];
-    permissions.contains('x').then_some(path)
+    permissions.contains('x').then_some((range, path))
 }
 
-/// None for a file that is not there any more.
+/// None for a file that cannot be opened.
 fn digest(path: &Path, digests: &mut Digests) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let about = file.metadata().ok()?;
@@ -103,7 +111,7 @@ mod tests {
     #[test]
     fn executable_files_only() {
         let line = "7f00-7f01 r-xp 00001000 fe:00 123                        /usr/lib/libc.so.6";
-        assert_eq!(executable(line), Some("/usr/lib/libc.so.6"));
+        assert_eq!(executable(line), Some(("7f00-7f01", "/usr/lib/libc.so.6")));
         assert_eq!(executable(&line.replace("r-xp", "rw-p")), None);
         assert_eq!(executable("7ffe-7fff r-xp 00000000 00:00 0                          [vdso]"), None);
         assert_eq!(executable("7ffe-7fff r-xp 00000000 00:00 0"), None);

@@ -187,6 +187,7 @@ impl<'a> Worker<'a> {
                 self.stage = Some(Stage::build(&scene, &self.rootfs, self.privilege)?);
             }
             Op::Start { container, line } => {
+                self.await_device(&container)?;
                 let container = self.container(&container)?;
                 container.run()?;
                 container.streams.send(&line)?;
@@ -225,11 +226,40 @@ impl<'a> Worker<'a> {
         Ok(Answer::Done {})
     }
 
+    /// Waits for the socket of the device that a container's application will drive, if another container serves
+    /// it.
+    fn await_device(&mut self, name: &str) -> Result<(), Failure> {
+        let deadline = Instant::now() + JOIN;
+        while let Some(stage) = &self.stage
+            && let Some(missing) = stage.missing_device(name)
+        {
+            if Instant::now() >= deadline {
+                let message = format!("start container {name}: {missing} made no socket within {} s", JOIN.as_secs());
+                return Err(Failure::new(FailureKind::Scene, message));
+            }
+            self.pause()?;
+            if let Some(stage) = &mut self.stage {
+                stage.check_applications()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives applications a moment, and hears what they say meanwhile, since nobody else does.
+    fn pause(&mut self) -> Result<(), Failure> {
+        poll(&mut [], PollTimeout::from(2u8)).scene(|| "wait for applications".into())?;
+        for place in 0..self.stage.as_ref().map_or(0, |stage| stage.containers.len()) {
+            self.pass_lines(place);
+            self.with_streams(place, Streams::read_stderr);
+        }
+        self.reap();
+        Ok(())
+    }
+
     /// Waits until every port of the switch forwards to its application.
     fn join(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + JOIN;
         loop {
-            self.reap();
             let Some(stage) = &mut self.stage else {
                 return Err(Failure::new(FailureKind::Request, "join ports: no scene stands"));
             };
@@ -242,13 +272,7 @@ impl<'a> Worker<'a> {
                 let last_lines = containers.flat_map(|container| container.streams.last_lines()).collect();
                 return Err(Failure { last_lines, ..Failure::new(FailureKind::Scene, message) });
             }
-            let places = 0..stage.containers.len();
-            poll(&mut [], PollTimeout::from(2u8)).scene(|| "wait for applications".into())?;
-            // Nobody else reads what they say meanwhile.
-            for place in places {
-                self.pass_lines(place);
-                self.with_streams(place, Streams::read_stderr);
-            }
+            self.pause()?;
         }
     }
 

@@ -205,6 +205,13 @@ impl Rootfs {
         if let Some(port) = port {
             mount(Some(port), &inside(PORT_FOLDER), NOTHING, MsFlags::MS_BIND, NOTHING)
                 .scene(|| "mount the folder of the socket".into())?;
+            // DPDK reads of itself what it may use. Where another container technology has hidden parts of
+            // /proc, a new one is refused, and the old one does.
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+            if mount(Some("proc"), &inside("proc"), Some("proc"), flags, NOTHING).is_err() {
+                mount(Some("/proc"), &inside("proc"), NOTHING, MsFlags::MS_BIND | MsFlags::MS_REC, NOTHING)
+                    .scene(|| "show /proc to a container".into())?;
+            }
         }
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
         mount(NOTHING, &root, NOTHING, read_only, NOTHING).scene(|| "make the root read-only".into())?;

@@ -13,8 +13,8 @@ use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
-use crate::scene::Runtime;
 use crate::scene::checked::CheckedScene;
+use crate::scene::{PORT_SOCKET, Runtime};
 use crate::switch::{self, Site, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
@@ -83,13 +83,29 @@ impl Stage {
 
     /// Goes on joining the switch's ports to applications; whether every port forwards.
     pub(super) fn join(&mut self) -> Result<bool, Failure> {
+        self.check_applications()?;
+        self.switch.as_mut().map_or(Ok(true), |switch| switch.join())
+    }
+
+    /// The container that serves the device of container `name` and has not made its socket yet.
+    pub(super) fn missing_device(&self, name: &str) -> Option<&str> {
+        let folder = |container: &Container| switch::vhost_folder(&container.checked.link);
+        let driver = self.containers.iter().find(|container| container.checked.name == name)?;
+        let folder_of_driver = folder(driver)?;
+        let server = self.containers.iter().take_while(|container| container.checked.name != name);
+        let server = server.into_iter().find(|container| folder(container).as_ref() == Some(&folder_of_driver))?;
+        (!folder_of_driver.join(PORT_SOCKET).exists()).then_some(&*server.checked.name)
+    }
+
+    /// Fails if an application has ended.
+    pub(super) fn check_applications(&self) -> Result<(), Failure> {
         let ended = self.containers.iter().find(|container| matches!(container.state, State::Ended(_)));
         if let Some(container) = ended {
             let message = format!("join container {}: its application has ended", container.checked.name);
             let last_lines = container.streams.last_lines();
             return Err(Failure { last_lines, ..Failure::new(FailureKind::Scene, message) });
         }
-        self.switch.as_mut().map_or(Ok(true), |switch| switch.join())
+        Ok(())
     }
 
     /// The executable files that the scene's processes have mapped.
@@ -133,9 +149,7 @@ impl Stage {
             if let Some(place) = self.containers.iter().position(|container| container.pid == pid) {
                 self.containers[place].state = State::Ended(code);
                 ended.push(Ended::Container(place));
-            } else if let Some((name, last_lines)) =
-                self.switch.as_mut().and_then(|switch| switch.ended(pid, code))
-            {
+            } else if let Some((name, last_lines)) = self.switch.as_mut().and_then(|switch| switch.ended(pid, code)) {
                 ended.push(Ended::Switch { name, status: code, last_lines });
             }
         }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use host_setup::protocol::{Answer, Event, Failure, Message, Op, Outcome, PROTOCOL, Request, Setup};
-use host_setup::scene::{Container, Link, Runtime, Scene, Switch};
+use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch};
 use host_setup::switch;
 
 /// Others use the host too: a lease waits as long as a whole run of another.
@@ -269,19 +269,21 @@ pub fn scene(pairs: usize, runtime: Runtime) -> Scene {
             application: "septet-gen".into(),
             cpus: Vec::new(),
             output_bytes_max: 1 << 20,
-            link: Link {
-                interface: "eth0".into(),
+            link: Link::Interface(Interface {
+                name: "eth0".into(),
                 mac: mac(place),
                 ipv4: Some(ipv4(place) + "/16"),
                 neighbours: vec![(ipv4(other), mac(other))],
-            },
+            }),
         }
     };
     let ports = u32::try_from(2 * pairs).expect("few");
-    let configuration = switch::render("linux-bridge", ports, &[]).expect("a bridge");
+    let shape = switch::Shape { ports, cores: 0, queues: 1, memory: None };
+    let configuration = switch::render("linux-bridge", &shape).expect("a bridge");
+    let (kind, stack, cpus) = ("linux-bridge".into(), "system".into(), Vec::new());
     Scene {
         runtime,
-        switch: Switch { kind: "linux-bridge".into(), stack: "system".into(), cpus: Vec::new(), configuration },
+        switch: Switch { kind, stack, cpus, queues: 1, memory: None, configuration },
         containers: (0..2 * pairs).map(container).collect(),
         housekeeping: None,
     }
@@ -377,5 +379,13 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::yield_now();
+    }
+}
+
+/// The interface of a container on a bridge.
+pub fn interface(container: &mut Container) -> &mut Interface {
+    match &mut container.link {
+        Link::Interface(interface) => interface,
+        Link::VhostUser(_) => panic!("a socket"),
     }
 }

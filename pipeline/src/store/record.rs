@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Snapshot};
+use host_setup::protocol::{Achieved, Mapped, Snapshot};
 use results::flags::Flag;
 use results::summary::Reduction;
 use results::tuple::Tuple;
@@ -87,6 +87,9 @@ pub struct Evidence {
     pub before: Snapshot,
     /// Host counters after it.
     pub after: Snapshot,
+    /// The executable files that the processes had mapped; empty in records of before this was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapped: Vec<Mapped>,
 }
 
 /// One generator.

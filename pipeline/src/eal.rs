@@ -1,0 +1,68 @@
+//! The whole list of arguments with which a generator's DPDK is started: memory, its one core, its one port.
+//! Pure. It must not know which switch is at the other end beyond what that asks of this one.
+
+use host_setup::eal::{self, GENERATOR_MIB, Memory, RING_SIZE};
+use host_setup::scene::{PORT_FOLDER, PORT_SOCKET};
+use host_setup::switch::End;
+
+/// In keys, the name of the CPU, whose number is not what makes a difference.
+const CPU: &str = "CPU";
+
+/// The port of one generator.
+#[derive(Clone, Copy, Debug)]
+pub struct Port<'a> {
+    /// What it finds at its end; none for one that is no DPDK port.
+    pub end: End,
+    /// Its address.
+    pub mac: &'a str,
+    /// Its queues.
+    pub queues: u16,
+}
+
+/// The arguments, in order, without the program's name; nothing for a port that is none of DPDK's.
+pub fn arguments(port: &Port, memory: Memory, cpus: &[u32]) -> Vec<String> {
+    let Port { end, mac, queues } = port;
+    let socket = format!("{PORT_FOLDER}/{PORT_SOCKET}");
+    let driver = |server: u8| {
+        format!(
+            "--vdev=net_virtio_user0,path={socket},mac={mac},queues={queues},queue_size={RING_SIZE},server={server}"
+        )
+    };
+    let port = match end {
+        End::Interface => return Vec::new(),
+        End::Driver => driver(0),
+        End::ListeningDriver => driver(1),
+        End::Device => format!("--vdev=net_vhost0,iface={socket},queues={queues},client=0"),
+    };
+    let cpus: Vec<String> = cpus.iter().take(1).map(u32::to_string).collect();
+    let mut arguments = eal::arguments(memory, GENERATOR_MIB, &cpus);
+    arguments.push("--no-telemetry".into());
+    arguments.push(port);
+    arguments
+}
+
+/// The same for keys.
+pub fn neutral(arguments: &[String]) -> Vec<String> {
+    let neutral = |argument: &String| match argument.strip_prefix("--lcores=0@") {
+        Some(_) => format!("--lcores=0@{CPU}"),
+        None => argument.clone(),
+    };
+    arguments.iter().map(neutral).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_is_told_everything_and_keys_are_told_no_cpu() {
+        let port = Port { end: End::Driver, mac: "02:73:70:00:00:01", queues: 2 };
+        let arguments = arguments(&port, Memory::NoHuge, &[5]);
+        assert_eq!(
+            arguments.join(" "),
+            "--no-pci --iova-mode=va --no-huge --no-shconf -m 128 --lcores=0@5 --no-telemetry \
+             --vdev=net_virtio_user0,path=/port/vhost.sock,mac=02:73:70:00:00:01,queues=2,queue_size=1024,server=0"
+        );
+        assert_eq!(neutral(&arguments)[5..7].join(" "), "--lcores=0@CPU --no-telemetry");
+    }
+}
