@@ -17,7 +17,8 @@ use crate::protocol::{Failure, PortCounters};
 
 /// Where it is for programs of root, which the worker always is, at least in its own namespaces.
 const SOCKET: &str = "/var/run/dpdk/rte/dpdk_telemetry.v2";
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The program answers from a CPU that it may share with what polls.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any answer about one port, bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Deserializer, json};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The daemon answers from a CPU that it may share with what polls.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer of JSON-RPC 1.0.
 #[derive(Deserialize)]
