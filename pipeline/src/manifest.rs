@@ -41,6 +41,15 @@ impl Field {
         }
     }
 
+    /// The field, whole.
+    pub fn whole(&self) -> String {
+        match self {
+            Field::Flag(flag) => flag.to_string(),
+            Field::Number(number) => number.to_string(),
+            Field::Text(text) => text.clone(),
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Field::Flag(flag) => {

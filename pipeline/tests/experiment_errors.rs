@@ -363,3 +363,48 @@ fn a_hostile_file_cannot_command_the_terminal_or_flood_it() {
     let dotted = format!("{} = 1", vec!["a"; 50_000].join("."));
     assert!(!errors(&dotted).is_empty());
 }
+
+#[test]
+fn text_that_would_deceive_a_reader_is_refused() {
+    let titled = |title: &str| with("name = \"small\"", &format!("name = \"small\"\ntitle = \"{title}\""));
+    assert!(errors(&titled("a\u{202E}b")).contains("invisible character U+202E"));
+    assert!(errors(&titled("a\u{200B}b")).contains("invisible character U+200B"));
+    sound(&titled("</script><script>alert(1)</script> \\\\input{/etc/passwd}"));
+}
+
+#[test]
+fn a_caption_of_a_megabyte_is_refused() {
+    let captioned = |length: usize| with("series = \"io\"", &format!("caption = \"{}\"", "x".repeat(length)));
+    assert!(errors(&captioned(500_000)).contains("caption has 500000 characters"));
+    assert!(errors(&captioned(1 << 20)).contains("the file is larger than 1 MiB"));
+}
+
+#[test]
+fn a_unit_that_runs_a_program_is_none() {
+    let hostile = errors(&with("R = \"1Mpps\"", "R = '1$\\write18{id}$'"));
+    assert!(hostile.contains("R cannot be") || hostile.contains("write18"), "{hostile}");
+    assert!(errors(&with("y = \"rx_mpps\"", "y = 'rx_$\\write18{id}$'")).contains("there is no metric"));
+}
+
+#[test]
+fn published_numbers_are_of_tests_and_have_a_source() {
+    let with_number = |number: &str| {
+        with("series = \"io\"", &format!("series = \"io\"\npublished = [{number}]\nsource = \"a paper\""))
+    };
+    let figure =
+        &sound(&with_number("{ io = \"raw\", P = 64, rx_kpps = 360 }, { rx_mpps = \"< 1\" }")).report.figures[0];
+    assert_eq!(figure.published.as_ref().map(|published| published.values.len()), Some(2));
+    for (number, told) in [
+        ("{ io = \"raw-mmsg\", rx_kpps = 1 }", "no test of its groups has io = raw-mmsg"),
+        ("{ io = \"raw\", rx_kpp = 1 }", "there is no axis and no metric 'rx_kpp'"),
+        ("{ io = \"raw\" }", "the published number has no metric"),
+        ("{ rx_kpps = 1, rx_mpps = 2 }", "one published number is of"),
+        ("{ rx_kpps = \"about 3\" }", "a published number is a number, or a limit in quotes"),
+        ("", "published is a list of 1 to"),
+    ] {
+        assert!(errors(&with_number(number)).contains(told), "{number}: {}", errors(&with_number(number)));
+    }
+    let unsourced = with("series = \"io\"", "published = [{ rx_mpps = 1 }]");
+    assert!(errors(&unsourced).contains("published numbers have no source"));
+    assert!(errors(&with("series = \"io\"", "source = \"a paper\"")).contains("and no number"));
+}

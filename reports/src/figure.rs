@@ -10,9 +10,10 @@ use results::tuple::{Tuple, Value};
 
 use crate::model::TestView;
 use crate::number;
-use crate::plot::{Form, MARKED_POINTS_MAX, Plot, PlotAxis, Point, PointSource, Series};
+use crate::plot::{self, Form, MARKED_POINTS_MAX, Plot, PlotAxis, Point, PointSource, Reference, Series};
+use crate::published::{self, Comparison};
 use crate::select::{self, Cell, Coordinate, Layout, SpecError};
-use crate::spec::{FigureSpec, Fold, Id, Scale};
+use crate::spec::{Bound, FigureSpec, Fold, Id, Scale};
 use crate::style::Look;
 use crate::text;
 
@@ -51,6 +52,8 @@ pub struct Figure {
     pub missing: Vec<Missing>,
     /// Sentences below the caption: missing places, grade, what may not be read into it.
     pub notes: Vec<String>,
+    /// Numbers of others beside ours.
+    pub published: Option<Comparison>,
     /// The worst grade in it.
     pub grade: Grade,
 }
@@ -94,7 +97,10 @@ pub fn build_figure(spec: &FigureSpec, tests: &[&TestView]) -> Result<Figure, Sp
         series.push(Series { label: text::cleaned(&label, text::LABEL_MAX), look, marks: true, points });
     }
 
-    let means: Vec<f64> = series.iter().flat_map(|series| &series.points).map(|point| point.y).collect();
+    let members: Vec<&Vec<&TestView>> = groups.values().collect();
+    let references = references(spec, &members, &ruler);
+    let means = series.iter().flat_map(|series| &series.points).map(|point| point.y);
+    let means: Vec<f64> = means.chain(references.iter().map(|reference| reference.y)).collect();
     let tops: Vec<f64> =
         series.iter().flat_map(|series| &series.points).filter_map(|point| Some(point.interval?.1)).collect();
     let y = PlotAxis::vertical(spec.y.label(), spec.y_scale, &means, &tops);
@@ -106,15 +112,45 @@ pub fn build_figure(spec: &FigureSpec, tests: &[&TestView]) -> Result<Figure, Sp
         id: spec.id.clone(),
         title: cleaned(&spec.title, text::LABEL_MAX),
         caption: cleaned(&spec.caption, text::CAPTION_MAX),
-        plot: Plot { form: ruler.form, x: ruler.axis, y, series, shaded: Vec::new() },
+        plot: Plot { form: ruler.form, x: ruler.axis, y, series, shaded: Vec::new(), references },
         metric: spec.y,
         x_axis: spec.x,
         series_axis: spec.series,
         over: spec.over,
         missing: draft.missing,
         notes,
+        published: spec
+            .published
+            .as_ref()
+            .map(|published| published::compare(published, &chosen, spec.over.map(|(_, fold)| fold))),
         grade: draft.grade,
     })
+}
+
+/// Published values at the places of their tests; limits of values have no place.
+fn references(spec: &FigureSpec, series: &[&Vec<&TestView>], ruler: &Ruler) -> Vec<Reference> {
+    let Some(published) = &spec.published else { return Vec::new() };
+    let source = text::cleaned(&published.source, text::LABEL_MAX);
+    let mut references = Vec::new();
+    let values = published.values.iter().filter(|value| value.bound == Bound::Exactly);
+    for value in values.filter(|value| value.metric.quantity == spec.y.quantity) {
+        let y = value.value * value.metric.unit.scale() / spec.y.unit.scale();
+        for (place, members) in series.iter().enumerate() {
+            let taken = members.iter().filter(|test| value.selection.takes(&test.tuple));
+            let at: std::collections::BTreeSet<Coordinate> =
+                taken.map(|test| Coordinate::of(&test.tuple, spec.x)).collect();
+            for x in at.iter().filter_map(|coordinate| ruler.places.get(coordinate)) {
+                let offset = match ruler.form {
+                    Form::Bars => plot::bar_offset(place, series.len()),
+                    Form::Lines => 0.0,
+                };
+                let tip = format!("published: {}\n{source}", number::machine(y));
+                references.push(Reference { x: x + offset, y, tip });
+            }
+        }
+    }
+    references.retain(|reference| reference.y.is_finite() && (spec.y_scale == Scale::Linear || reference.y > 0.0));
+    references
 }
 
 /// One series without a name takes the look of its switch when all tests share one.

@@ -1,12 +1,18 @@
 //! Pages: what `index.html` and a test's page hold, prepared for their templates. It must not know where
 //! pages are stored, nor measure anything.
 
+mod claims;
+mod comparison;
 mod index;
+mod scenarios;
+mod since;
 mod tables;
 mod test_page;
 
+pub use claims::claims;
 pub(crate) use index::abstract_of;
 pub use index::index;
+pub use since::since;
 pub use test_page::test_page;
 
 use serde::Serialize;

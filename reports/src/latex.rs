@@ -1,23 +1,20 @@
-//! Figures, tables and the paper skeleton as LaTeX, prepared for their templates; user text is escaped by
-//! the engine ([`crate::text::tex`]). It must not know files or how LaTeX is run.
+//! Figures and tables as LaTeX, prepared for their templates; user text is escaped by the engine
+//! ([`crate::text::tex`]). It must not know files or how LaTeX is run.
+
+mod document;
+mod scenarios;
+
+pub use document::document;
 
 use serde::Serialize;
 
 use crate::figure::Figure;
-use crate::html;
-use crate::model::{ComponentRow, Fact, State};
 use crate::number::{self, machine};
-use crate::numbering::{self, Plate};
-use crate::plot::{Form, Plot, PlotAxis, Point, Series};
-use crate::render::Report;
+use crate::plot::{self, Form, Plot, PlotAxis, Point, Series};
 use crate::spec::Scale;
 use crate::style::{Look, PALETTE};
 use crate::table::{Table, TableCell};
-use crate::templates::{self, RenderError};
-use crate::text::{self, LABEL_MAX, PROSE_MAX};
-
-/// Panels of a plate that still fit on a page in rows of two; more stand in rows of three.
-const PANELS_IN_PAIRS_MAX: usize = 8;
+use crate::templates::{RenderError, Templates};
 
 #[derive(Serialize)]
 struct FigureData {
@@ -28,6 +25,7 @@ struct FigureData {
     x_ticks: Vec<String>,
     legend_columns: usize,
     series: Vec<SeriesData>,
+    references: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -47,7 +45,7 @@ pub fn palette() -> String {
 }
 
 /// `figures/ID.tex`: a tikzpicture; needs the style file and nothing else.
-pub fn figure(figure: &Figure) -> Result<String, RenderError> {
+pub fn figure(templates: &Templates, figure: &Figure) -> Result<String, RenderError> {
     let plot = &figure.plot;
     let named: Vec<&Series> = plot.series.iter().filter(|series| !series.points.is_empty()).collect();
     let longest = named.iter().map(|series| series.label.chars().count()).max().unwrap_or(0);
@@ -59,8 +57,13 @@ pub fn figure(figure: &Figure) -> Result<String, RenderError> {
         x_ticks: plot.x.ticks.iter().map(|tick| tick.label.clone()).collect(),
         legend_columns: (40 / (longest + 5)).clamp(1, 6),
         series: named.iter().map(|series| series_data(plot, series)).collect(),
+        references: plot
+            .references
+            .iter()
+            .map(|reference| format!("({},{})", machine(reference.x), machine(reference.y)))
+            .collect(),
     };
-    templates::latex("figure.tex", &data)
+    templates.latex("figure.tex", &data)
 }
 
 /// Options of the axis that hold numbers only.
@@ -82,7 +85,7 @@ fn options(plot: &Plot) -> String {
     ];
     if plot.form == Form::Bars {
         let series = plot.series.iter().filter(|series| !series.points.is_empty()).count().max(1);
-        options.push(format!("septet bars, bar width={}", machine((0.8 / series as f64).min(0.5))));
+        options.push(format!("septet bars, bar width={}", machine(plot::bar_width(series))));
         let widest = plot.x.ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
         if widest * plot.x.ticks.len() > 40 {
             options.push("septet slanted".to_string());
@@ -145,7 +148,7 @@ struct CellData {
 }
 
 /// `tables/ID.tex`: a tabular with booktabs' rules.
-pub fn table(table: &Table) -> Result<String, RenderError> {
+pub fn table(templates: &Templates, table: &Table) -> Result<String, RenderError> {
     let cell = |decimals: usize, cell: &Option<TableCell>| match cell {
         None => CellData { value: String::new(), doubt: String::new() },
         Some(TableCell::Missing { .. }) => CellData { value: "–".to_string(), doubt: String::new() },
@@ -170,205 +173,5 @@ pub fn table(table: &Table) -> Result<String, RenderError> {
             })
             .collect(),
     };
-    templates::latex("table.tex", &data)
-}
-
-#[derive(Serialize)]
-struct Document {
-    title: String,
-    authors: String,
-    summary: Vec<String>,
-    notes: Vec<String>,
-    generation: String,
-    plates: Vec<PlateData>,
-    tables: Vec<FloatData>,
-    claims: Vec<ClaimData>,
-    flags: Vec<FlagData>,
-    protocol: Vec<Pair>,
-    facts: Vec<PairList>,
-    components: Vec<ComponentData>,
-    tests: Vec<TestData>,
-}
-
-#[derive(Serialize)]
-struct PlateData {
-    number: String,
-    wide: bool,
-    width: &'static str,
-    caption: String,
-    legend: Vec<KeyData>,
-    panels: Vec<FloatData>,
-    notes: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct KeyData {
-    look: String,
-    label: String,
-}
-
-#[derive(Serialize)]
-struct FloatData {
-    id: String,
-    label: String,
-    caption: String,
-    notes: Vec<String>,
-    row_end: bool,
-}
-
-#[derive(Serialize)]
-struct ClaimData {
-    id: String,
-    text: String,
-    outcome: &'static str,
-    details: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct FlagData {
-    name: &'static str,
-    meaning: &'static str,
-}
-
-#[derive(Serialize)]
-struct Pair {
-    label: String,
-    value: String,
-}
-
-#[derive(Serialize)]
-struct PairList {
-    heading: String,
-    rows: Vec<Pair>,
-}
-
-#[derive(Serialize)]
-struct ComponentData {
-    name: String,
-    version: String,
-    digest: String,
-}
-
-#[derive(Serialize)]
-struct TestData {
-    name: String,
-    state: String,
-    key: String,
-}
-
-/// `report.tex`: a two-column paper with every figure, table and claim, and an appendix.
-pub fn document(report: &Report) -> Result<String, RenderError> {
-    let meta = report.meta;
-    let short = |text: &str| text::cleaned(text, LABEL_MAX);
-    let pair = |fact: &Fact| Pair { label: short(&fact.label), value: text::cleaned(&fact.value, PROSE_MAX) };
-    let component = |row: &ComponentRow| ComponentData {
-        name: short(&row.name),
-        version: short(&row.version),
-        digest: short(&row.digest).chars().take(12).collect(),
-    };
-    let mut flags: Vec<_> =
-        report.tests.iter().filter_map(|test| test.measured()).flat_map(|summary| &summary.flags).collect();
-    flags.sort();
-    flags.dedup_by_key(|(flag, _)| *flag);
-    let data = Document {
-        title: short(meta.title.as_deref().unwrap_or(meta.name.as_str())),
-        authors: text::cleaned(&meta.authors.join(", "), PROSE_MAX),
-        summary: html::abstract_of(report),
-        notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
-        generation: short(&meta.generation),
-        plates: plates(report.figures),
-        tables: tables(report.tables),
-        claims: report
-            .claims
-            .iter()
-            .map(|claim| ClaimData {
-                id: claim.id.to_string(),
-                text: text::cleaned(&claim.text, PROSE_MAX),
-                outcome: claim.verdict.as_ref().map_or("not judged yet", |verdict| verdict.outcome.name()),
-                details: claim.verdict.as_ref().map(|verdict| verdict.doubts.clone()).unwrap_or_default(),
-            })
-            .collect(),
-        flags: flags.into_iter().map(|(flag, _)| FlagData { name: flag.name(), meaning: flag.meaning() }).collect(),
-        protocol: meta.protocol.iter().map(pair).collect(),
-        facts: meta
-            .facts
-            .iter()
-            .map(|list| PairList { heading: short(&list.heading), rows: list.facts.iter().map(pair).collect() })
-            .collect(),
-        components: meta.components.iter().map(component).collect(),
-        tests: report
-            .tests
-            .iter()
-            .map(|test| TestData {
-                name: short(&test.name),
-                state: match &test.state {
-                    State::Measured => "measured".to_string(),
-                    State::NotMeasured => "not measured yet".to_string(),
-                    State::Skipped(_) => "skipped".to_string(),
-                },
-                key: test.key.as_deref().map(|key| short(key).chars().take(12).collect()).unwrap_or_default(),
-            })
-            .collect(),
-    };
-    templates::latex("report.tex", &data)
-}
-
-fn plates(figures: &[Figure]) -> Vec<PlateData> {
-    let ids: Vec<_> = figures.iter().map(|figure| &figure.id).collect();
-    numbering::plates(&ids).iter().map(|plate| plate_data(plate, figures)).collect()
-}
-
-fn plate_data(plate: &Plate, figures: &[Figure]) -> PlateData {
-    let wide = plate.panels.len() > 1;
-    let columns = if plate.panels.len() > PANELS_IN_PAIRS_MAX { 3 } else { 2 };
-    let mut legend: Vec<KeyData> = Vec::new();
-    let mut notes: Vec<String> = Vec::new();
-    let mut panels = Vec::new();
-    for (panel, (place, letter)) in plate.panels.iter().enumerate() {
-        let figure = &figures[*place];
-        for series in figure.plot.series.iter().filter(|series| !series.points.is_empty()) {
-            if !series.label.is_empty() && !legend.iter().any(|key| key.label == series.label) {
-                legend.push(KeyData { look: look_options(&series.look), label: series.label.clone() });
-            }
-        }
-        let said = [figure.title.clone().map(|title| format!("{title}.")), figure.caption.clone()];
-        for note in &figure.notes {
-            let note = if wide && note.starts_with("Missing") { format!("({letter}) {note}") } else { note.clone() };
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-        panels.push(FloatData {
-            id: figure.id.to_string(),
-            label: if wide { letter.clone() } else { plate.label(panel) },
-            caption: said.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            notes: figure.notes.clone(),
-            row_end: (panel + 1) % columns == 0,
-        });
-    }
-    let letters = (plate.panels.first(), plate.panels.last());
-    let caption = match letters {
-        (Some((_, first)), Some((_, last))) if wide => format!("Panels ({first}) to ({last})."),
-        _ => String::new(),
-    };
-    let width = if columns == 3 { "0.325" } else { "0.485" };
-    PlateData { number: plate.number.clone(), wide, width, caption, legend, panels, notes }
-}
-
-fn tables(tables: &[Table]) -> Vec<FloatData> {
-    let ids: Vec<_> = tables.iter().map(|table| &table.id).collect();
-    let plates = numbering::plates(&ids);
-    let mut floats = Vec::new();
-    for plate in &plates {
-        for (panel, (place, _)) in plate.panels.iter().enumerate() {
-            floats.push(FloatData {
-                id: tables[*place].id.to_string(),
-                label: plate.label(panel),
-                caption: tables[*place].caption.clone().unwrap_or_default(),
-                notes: tables[*place].notes.clone(),
-                row_end: false,
-            });
-        }
-    }
-    floats
+    templates.latex("table.tex", &data)
 }

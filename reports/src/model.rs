@@ -103,8 +103,21 @@ pub struct Meta {
     pub components: Vec<ComponentRow>,
     /// The protocol: window, warm-up, cool-down, repetitions, order and its seed.
     pub protocol: Vec<Fact>,
-    /// What a reader must know: accepted triggers, mixed generations, missing BusyBox. One sentence each.
+    /// Changes that somebody has declared harmless, on which results shown lean.
+    pub accepted: Vec<Accepted>,
+    /// What a reader must know: mixed generations, missing BusyBox. One sentence each.
     pub notes: Vec<String>,
+}
+
+/// A change of a measurement's inputs that was declared harmless, so that older results stay in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// What changed: `kernel`.
+    pub trigger: String,
+    /// From what to what.
+    pub change: String,
+    /// Why it is harmless, in the words of who accepted it.
+    pub reason: String,
 }
 
 /// What a test's own page shows besides its summary.
@@ -116,8 +129,10 @@ pub struct Details {
     pub rates: Option<RatesOverTime>,
     /// How round-trip times were distributed; absent for throughput tests.
     pub round_trips: Option<Distribution>,
-    /// Facts of this test alone: setup as read back, core plan, switch configuration's digest.
+    /// The host, and when and for how long it was measured.
     pub facts: Vec<FactList>,
+    /// Every input of the test's key, by section.
+    pub inputs: Vec<FactList>,
     /// Components of this test alone.
     pub components: Vec<ComponentRow>,
     /// The command that measures this test again: `septet run FILE --force NAME`.
@@ -135,10 +150,19 @@ pub struct RepetitionView {
     pub flags: Vec<Flag>,
     /// Its values in base units.
     pub values: BTreeMap<Quantity, f64>,
-    /// Packet accounting as labelled counts: attempted, sent, rejected, received, lost, ...
-    pub counts: Vec<(String, u64)>,
-    /// The end of its log, if it is worth showing.
+    /// Packet accounting of each program that took part.
+    pub counts: Vec<PartyCounts>,
+    /// The end of its log, if there is one.
     pub log: Option<String>,
+}
+
+/// The packet accounting of one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartyCounts {
+    /// Its container: `sender-0`.
+    pub name: String,
+    /// Labelled counts: attempted, sent, rejected, received, lost, ...
+    pub counts: Vec<(&'static str, u64)>,
 }
 
 /// Rates in fixed intervals of one repetition.

@@ -88,6 +88,17 @@ pub struct Series {
     pub points: Vec<Point>,
 }
 
+/// A number that others have published, marked on a plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// Horizontal position, in the axis's unit; above its bar where there are bars.
+    pub x: f64,
+    /// Value, in the axis's unit.
+    pub y: f64,
+    /// What a reader sees who points at it.
+    pub tip: String,
+}
+
 /// Axes and series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
@@ -101,6 +112,18 @@ pub struct Plot {
     pub series: Vec<Series>,
     /// Horizontal ranges that are shaded, such as warm-up and cool-down.
     pub shaded: Vec<(f64, f64)>,
+    /// Marked numbers of others.
+    pub references: Vec<Reference>,
+}
+
+/// Width of one bar where `series` of them stand side by side, in units of an axis of names.
+pub fn bar_width(series: usize) -> f64 {
+    (0.8 / series.max(1) as f64).min(0.5)
+}
+
+/// How far the middle of the `place`th of `series` bars lies from the middle of its group.
+pub fn bar_offset(place: usize, series: usize) -> f64 {
+    (place as f64 + 0.5 - series as f64 / 2.0) * bar_width(series)
 }
 
 impl PlotAxis {

@@ -3,9 +3,11 @@
 
 use crate::figure::Figure;
 use crate::model::{Details, Meta, TestView};
+use crate::published::{self, Comparison};
+use crate::since::Changes;
 use crate::spec::{ClaimSpec, Id};
 use crate::table::Table;
-use crate::templates::{self, RenderError};
+use crate::templates::{RenderError, Templates};
 use crate::{claim, csv, html, json, latex, svg};
 
 /// A file of the report.
@@ -34,12 +36,20 @@ pub struct ClaimView {
     pub expression: String,
     /// The verdict; absent as long as it is not judged.
     pub verdict: Option<claim::Verdict>,
+    /// The numbers that it was published with beside ours.
+    pub published: Option<Comparison>,
 }
 
 impl ClaimView {
     /// A claim that is not judged yet.
     pub fn unjudged(spec: &ClaimSpec) -> ClaimView {
-        ClaimView { id: spec.id.clone(), text: spec.text.clone(), expression: spec.test.clone(), verdict: None }
+        ClaimView {
+            id: spec.id.clone(),
+            text: spec.text.clone(),
+            expression: spec.test.clone(),
+            verdict: None,
+            published: None,
+        }
     }
 
     /// A claim judged over `tests` (all of the experiment; its groups are applied here). One whose
@@ -48,7 +58,8 @@ impl ClaimView {
         let among: Vec<&TestView> =
             tests.iter().copied().filter(|test| test.groups.iter().any(|group| spec.from.contains(group))).collect();
         let verdict = claim::parse(&spec.test).ok().map(|claim| claim.judge(&among));
-        ClaimView { verdict, ..ClaimView::unjudged(spec) }
+        let published = spec.published.as_ref().map(|published| published::compare(published, &among, None));
+        ClaimView { verdict, published, ..ClaimView::unjudged(spec) }
     }
 }
 
@@ -68,35 +79,57 @@ pub struct Report<'a> {
 }
 
 /// `figures/ID.svg`, `figures/ID.tex`, `figures/ID.csv`.
-pub fn render_figure(figure: &Figure) -> Result<Vec<OutputFile>, RenderError> {
+pub fn render_figure(templates: &Templates, figure: &Figure) -> Result<Vec<OutputFile>, RenderError> {
     let path = |extension: &str| format!("figures/{}.{extension}", figure.id);
     Ok(vec![
-        OutputFile::new(path("svg"), svg::figure_file(figure)?),
-        OutputFile::new(path("tex"), latex::figure(figure)?),
+        OutputFile::new(path("svg"), svg::figure_file(templates, figure)?),
+        OutputFile::new(path("tex"), latex::figure(templates, figure)?),
         OutputFile::new(path("csv"), csv::figure(figure)),
     ])
 }
 
 /// `tables/ID.tex`, `tables/ID.csv`.
-pub fn render_table(table: &Table) -> Result<Vec<OutputFile>, RenderError> {
+pub fn render_table(templates: &Templates, table: &Table) -> Result<Vec<OutputFile>, RenderError> {
     let path = |extension: &str| format!("tables/{}.{extension}", table.id);
-    Ok(vec![OutputFile::new(path("tex"), latex::table(table)?), OutputFile::new(path("csv"), csv::table(table))])
+    Ok(vec![
+        OutputFile::new(path("tex"), latex::table(templates, table)?),
+        OutputFile::new(path("csv"), csv::table(table)),
+    ])
 }
 
 /// `index.html`.
-pub fn render_index(report: &Report) -> Result<OutputFile, RenderError> {
-    Ok(OutputFile::new("index.html", html::index(report)?))
+pub fn render_index(templates: &Templates, report: &Report) -> Result<OutputFile, RenderError> {
+    Ok(OutputFile::new("index.html", html::index(templates, report)?))
+}
+
+/// `claims.html`; none for a report without claims.
+pub fn render_claims(templates: &Templates, report: &Report) -> Result<Option<OutputFile>, RenderError> {
+    match report.claims {
+        [] => Ok(None),
+        _ => Ok(Some(OutputFile::new("claims.html", html::claims(templates, report)?))),
+    }
+}
+
+/// `since-BASE.html`; BASE is what names the older generation, of which only letters and digits are taken.
+pub fn render_since(templates: &Templates, meta: &Meta, changes: &Changes) -> Result<OutputFile, RenderError> {
+    let base: String = changes.base.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    Ok(OutputFile::new(format!("since-{base}.html"), html::since(templates, meta, changes)?))
 }
 
 /// `tests/KEY.html`; none for a test without a key.
-pub fn render_test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Option<OutputFile>, RenderError> {
+pub fn render_test_page(
+    templates: &Templates,
+    meta: &Meta,
+    test: &TestView,
+    details: &Details,
+) -> Result<Option<OutputFile>, RenderError> {
     let Some(path) = svg::test_page(test.key.as_deref()) else { return Ok(None) };
-    Ok(Some(OutputFile::new(path, html::test_page(meta, test, details)?)))
+    Ok(Some(OutputFile::new(path, html::test_page(templates, meta, test, details)?)))
 }
 
 /// `report.tex`, which inputs the files of figures and tables.
-pub fn render_latex_document(report: &Report) -> Result<OutputFile, RenderError> {
-    Ok(OutputFile::new("report.tex", latex::document(report)?))
+pub fn render_latex_document(templates: &Templates, report: &Report) -> Result<OutputFile, RenderError> {
+    Ok(OutputFile::new("report.tex", latex::document(templates, report)?))
 }
 
 /// `summary.json`: what the report shows, for programs.
@@ -105,12 +138,12 @@ pub fn render_summary(report: &Report) -> OutputFile {
 }
 
 /// Files that depend on nothing but this library: `septet.css`, `septet.js`, `septet-report.sty`.
-pub fn render_static() -> Vec<OutputFile> {
-    let css = format!("{}{}", templates::static_text("page.css"), svg::style());
-    let sty = templates::static_text("septet-report.sty").replace("%PALETTE%\n", &latex::palette());
+pub fn render_static(templates: &Templates) -> Vec<OutputFile> {
+    let css = format!("{}{}", templates.static_text("page.css"), svg::style(templates));
+    let sty = templates.static_text("septet-report.sty").replace("%PALETTE%\n", &latex::palette());
     vec![
         OutputFile::new("septet.css", css),
-        OutputFile::new("septet.js", templates::static_text("septet.js").to_string()),
+        OutputFile::new("septet.js", templates.static_text("septet.js").to_string()),
         OutputFile::new("septet-report.sty", sty),
     ]
 }

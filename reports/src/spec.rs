@@ -69,6 +69,40 @@ pub enum Fold {
     Min,
 }
 
+/// How a published number is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// As a value.
+    Exactly,
+    /// As something that is not exceeded.
+    AtMost,
+    /// As something that is reached.
+    AtLeast,
+}
+
+/// A number that others have published of a test, or of several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishedValue {
+    /// Which tests, of those that the figure, table or claim is about.
+    pub selection: Selection,
+    /// What was published, in the unit of `value`.
+    pub metric: Metric,
+    /// How it is meant.
+    pub bound: Bound,
+    /// The number.
+    pub value: f64,
+}
+
+/// What others have published of the same tests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published {
+    /// Where: a reference as readers know it.
+    pub source: String,
+    /// In order of declaration, at least one.
+    pub values: Vec<PublishedValue>,
+}
+
 /// A figure: one plot. Neighbours whose ids are one number and a letter (`4a`, `4b`) are panels of one plate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureSpec {
@@ -94,6 +128,8 @@ pub struct FigureSpec {
     pub title: Option<String>,
     /// Text below it.
     pub caption: Option<String>,
+    /// What others have published of the same tests.
+    pub published: Option<Published>,
 }
 
 /// A table: rows by an axis, columns by an axis or only one.
@@ -115,6 +151,8 @@ pub struct TableSpec {
     pub over: Option<(Axis, Fold)>,
     /// Text above it.
     pub caption: Option<String>,
+    /// What others have published of the same tests.
+    pub published: Option<Published>,
 }
 
 /// A claim: a statement that a program can test.
@@ -128,6 +166,8 @@ pub struct ClaimSpec {
     pub text: String,
     /// The statement as an expression, as written.
     pub test: String,
+    /// The numbers that the statement was published with.
+    pub published: Option<Published>,
 }
 
 /// Figures, tables and claims of one experiment, each in order of declaration.

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::figure::Figure;
 use crate::number::{self, pixel};
-use crate::plot::{Form, Plot, PlotAxis, Point, Series};
-use crate::style::PALETTE;
-use crate::templates::{self, RenderError};
+use crate::plot::{self, Form, Plot, PlotAxis, Point, Series};
+use crate::style::{Marker, PALETTE};
+use crate::templates::{RenderError, Templates};
 use crate::text;
 
 /// Width of a drawing in pixels; pages scale it.
@@ -64,6 +64,7 @@ struct Drawing {
     y_label_y: String,
     shaded: Vec<Band>,
     lines: Vec<Line>,
+    references: Vec<Spot>,
     empty: bool,
 }
 
@@ -71,6 +72,13 @@ struct Drawing {
 struct Band {
     x: String,
     width: String,
+}
+
+#[derive(Serialize)]
+struct Spot {
+    x: String,
+    y: String,
+    tip: String,
 }
 
 #[derive(Serialize)]
@@ -88,6 +96,7 @@ struct LegendItem {
     shape: &'static str,
     open: bool,
     bar: bool,
+    reference: bool,
     marked: bool,
     label: String,
 }
@@ -116,8 +125,8 @@ struct Mark {
 }
 
 /// The style sheet of drawings that stand alone, with the palette.
-pub fn style() -> String {
-    let mut sheet = templates::static_text("plot.css").to_string();
+pub fn style(templates: &Templates) -> String {
+    let mut sheet = templates.static_text("plot.css").to_string();
     sheet.push_str(&palette_css());
     sheet
 }
@@ -144,22 +153,31 @@ pub(crate) fn test_page(key: Option<&str>) -> Option<String> {
 }
 
 /// A figure as a file of its own.
-pub fn figure_file(figure: &Figure) -> Result<String, RenderError> {
+pub fn figure_file(templates: &Templates, figure: &Figure) -> Result<String, RenderError> {
     let title =
         figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
     let description = description(figure);
     let setting =
         Setting { id: "figure", title: &title, description: &description, alone: true, legend: true, base: "" };
-    drawing(&figure.plot, &setting)
+    drawing(templates, &figure.plot, &setting)
 }
 
 /// A figure inside a page.
-pub(crate) fn figure_inline(figure: &Figure, legend: bool, base: &str) -> Result<String, RenderError> {
+pub(crate) fn figure_inline(
+    templates: &Templates,
+    figure: &Figure,
+    legend: bool,
+    base: &str,
+) -> Result<String, RenderError> {
     let id = format!("fig-{}", figure.id);
     let title =
         figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
     let description = description(figure);
-    drawing(&figure.plot, &Setting { id: &id, title: &title, description: &description, alone: false, legend, base })
+    drawing(
+        templates,
+        &figure.plot,
+        &Setting { id: &id, title: &title, description: &description, alone: false, legend, base },
+    )
 }
 
 fn description(figure: &Figure) -> String {
@@ -175,8 +193,13 @@ fn description(figure: &Figure) -> String {
 }
 
 /// The legend that panels share, as a drawing of its own. Absent when no series has a name.
-pub(crate) fn shared_legend(series: &[&Series], bars: bool) -> Result<Option<String>, RenderError> {
-    let (items, rows) = legend(series, bars, 4.0, 4.0, 2.0 * WIDTH);
+pub(crate) fn shared_legend(
+    templates: &Templates,
+    series: &[&Series],
+    bars: bool,
+    referenced: bool,
+) -> Result<Option<String>, RenderError> {
+    let (items, rows) = legend(series, bars, referenced, 4.0, 4.0, 2.0 * WIDTH);
     if items.is_empty() {
         return Ok(None);
     }
@@ -189,16 +212,27 @@ pub(crate) fn shared_legend(series: &[&Series], bars: bool) -> Result<Option<Str
     let widest =
         items.iter().filter_map(|item| Some(item.x.parse::<f64>().ok()? + item_width(&item.label))).fold(0.0, f64::max);
     let strip = Strip { legend: items, width: pixel(widest), height: pixel(rows as f64 * LEGEND_ROW + 4.0) };
-    templates::markup("legend.svg", &strip).map(Some)
+    templates.markup("legend.svg", &strip).map(Some)
 }
 
 fn item_width(label: &str) -> f64 {
     46.0 + label.chars().count() as f64 * TICK_FONT_PX * CHARACTER
 }
 
-fn legend(series: &[&Series], bars: bool, left: f64, top: f64, right: f64) -> (Vec<LegendItem>, usize) {
+/// What marked numbers of others are called.
+const REFERENCE: &str = "published";
+
+fn legend(
+    series: &[&Series],
+    bars: bool,
+    referenced: bool,
+    left: f64,
+    top: f64,
+    right: f64,
+) -> (Vec<LegendItem>, usize) {
     let (mut x, mut row) = (left, 0);
-    let width = series.iter().map(|series| item_width(&series.label)).fold(0.0, f64::max);
+    let labels = series.iter().map(|series| series.label.as_str()).chain(referenced.then_some(REFERENCE));
+    let width = labels.map(item_width).fold(0.0, f64::max);
     let mut items = Vec::new();
     for series in series.iter().filter(|series| !series.label.is_empty()) {
         if x > left && x + width > right {
@@ -212,10 +246,28 @@ fn legend(series: &[&Series], bars: bool, left: f64, top: f64, right: f64) -> (V
             shape: series.look.marker.path(),
             open: series.look.marker.open(),
             bar: bars,
+            reference: false,
             marked: series.is_marked(),
             label: series.label.clone(),
         });
         x += width;
+    }
+    if referenced {
+        if x > left && x + width > right {
+            (x, row) = (left, row + 1);
+        }
+        items.push(LegendItem {
+            x: pixel(x),
+            y: pixel(top + (row as f64 + 0.5) * LEGEND_ROW),
+            class: String::new(),
+            dash: "",
+            shape: Marker::Diamond.path(),
+            open: false,
+            bar: false,
+            reference: true,
+            marked: true,
+            label: REFERENCE.to_string(),
+        });
     }
     let rows = if items.is_empty() { 0 } else { row + 1 };
     (items, rows)
@@ -240,14 +292,14 @@ impl Frame {
 }
 
 /// A plot with its surroundings.
-pub fn drawing(plot: &Plot, setting: &Setting) -> Result<String, RenderError> {
+pub fn drawing(templates: &Templates, plot: &Plot, setting: &Setting) -> Result<String, RenderError> {
     let digits = |ticks: &[crate::plot::Tick]| ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(1);
     let left = 36.0 + digits(&plot.y.ticks) as f64 * TICK_FONT_PX * CHARACTER;
     let heading = if setting.alone { 26.0 } else { 6.0 };
     let series: Vec<&Series> = plot.series.iter().collect();
     let bars = plot.form == Form::Bars;
     let (items, rows) = match setting.legend {
-        true => legend(&series, bars, left, heading, WIDTH - RIGHT),
+        true => legend(&series, bars, !plot.references.is_empty(), left, heading, WIDTH - RIGHT),
         false => (Vec::new(), 0),
     };
     let top = heading + rows as f64 * LEGEND_ROW + 6.0;
@@ -266,7 +318,7 @@ pub fn drawing(plot: &Plot, setting: &Setting) -> Result<String, RenderError> {
         title: setting.title.to_string(),
         description: setting.description.to_string(),
         alone: setting.alone,
-        style: if setting.alone { style() } else { String::new() },
+        style: if setting.alone { style(templates) } else { String::new() },
         width: pixel(WIDTH),
         height: pixel(height),
         left: pixel(frame.left),
@@ -287,9 +339,18 @@ pub fn drawing(plot: &Plot, setting: &Setting) -> Result<String, RenderError> {
         y_label_y: pixel(frame.top + frame.height / 2.0),
         shaded: plot.shaded.iter().map(|&range| band(plot, &frame, range)).collect(),
         lines: lines.collect(),
+        references: plot
+            .references
+            .iter()
+            .map(|reference| Spot {
+                x: pixel(frame.x(&plot.x, reference.x)),
+                y: pixel(frame.y(&plot.y, reference.y)),
+                tip: reference.tip.clone(),
+            })
+            .collect(),
         empty: plot.series.iter().all(|series| series.points.is_empty()),
     };
-    templates::markup("figure.svg", &data)
+    templates.markup("figure.svg", &data)
 }
 
 fn band(plot: &Plot, frame: &Frame, (from, to): (f64, f64)) -> Band {
@@ -308,9 +369,9 @@ fn shortened(label: &str) -> String {
 fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Setting) -> Line {
     let bars = plot.form == Form::Bars;
     let drawn = series.drawn();
-    let slot = frame.width / plot.x.ticks.len().max(1) as f64 * 0.8;
-    let bar_width = (slot / plot.series.len().max(1) as f64).min(46.0);
-    let offset = (place as f64 + 0.5 - plot.series.len() as f64 / 2.0) * bar_width;
+    let group = frame.width / plot.x.ticks.len().max(1) as f64;
+    let bar_width = plot::bar_width(plot.series.len()) * group;
+    let offset = plot::bar_offset(place, plot.series.len()) * group;
     let base = frame.y(&plot.y, plot.y.min.max(if plot.y.min < 0.0 { 0.0 } else { plot.y.min }));
     let decimals = number::decimals_for(plot.y.max.abs().max(plot.y.min.abs()));
 

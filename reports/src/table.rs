@@ -12,6 +12,7 @@ use crate::figure::{Missing, grade_notes, missing_note};
 use crate::model::TestView;
 use crate::number;
 use crate::plot::PointSource;
+use crate::published::{self, Comparison};
 use crate::select::{self, Cell, Coordinate, Layout, SpecError};
 use crate::spec::{Fold, Id, TableSpec};
 use crate::text;
@@ -37,6 +38,8 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Sentences below.
     pub notes: Vec<String>,
+    /// Numbers of others beside ours.
+    pub published: Option<Comparison>,
     /// The worst grade in it.
     pub grade: Grade,
 }
@@ -145,6 +148,10 @@ pub fn build_table(spec: &TableSpec, tests: &[&TestView]) -> Result<Table, SpecE
         columns,
         rows,
         notes,
+        published: spec
+            .published
+            .as_ref()
+            .map(|published| published::compare(published, &chosen, spec.over.map(|(_, fold)| fold))),
         grade: draft.grade,
     })
 }

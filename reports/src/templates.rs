@@ -1,6 +1,7 @@
 //! The templates and static files that are part of this library, ready to render. HTML and SVG are escaped
 //! by tera itself, TeX by [`crate::text::tex`]. It must not know what is rendered.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -17,88 +18,153 @@ macro_rules! embedded {
 }
 
 /// Templates of pages and drawings.
-const MARKUP: [(&str, &str); 7] =
-    embedded!["plot.svg", "figure.svg", "legend-item.svg", "legend.svg", "index.html", "test.html", "table.html"];
+const MARKUP: [(&str, &str); 11] = embedded![
+    "plot.svg",
+    "figure.svg",
+    "legend-item.svg",
+    "legend.svg",
+    "topology.svg",
+    "index.html",
+    "claims.html",
+    "since.html",
+    "comparison.html",
+    "test.html",
+    "table.html",
+];
 /// Templates of LaTeX.
-const LATEX: [(&str, &str); 3] = embedded!["figure.tex", "table.tex", "report.tex"];
+const LATEX: [(&str, &str); 4] = embedded!["figure.tex", "table.tex", "comparison.tex", "report.tex"];
 /// Files that are used as they are.
 const STATIC: [(&str, &str); 4] = embedded!["plot.css", "page.css", "septet.js", "septet-report.sty"];
 
-/// Failed to render: the template and the data do not fit. Not reachable from user input.
+/// A template and its data do not fit. With the built-in templates not reachable from user input.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to render {template}; this is a fault of the program, not of the experiment")]
+#[error("failed to render {template}; {whose}")]
 pub struct RenderError {
-    template: &'static str,
+    template: String,
+    whose: &'static str,
     #[source]
     source: tera::Error,
 }
 
-static MARKUP_ENGINE: LazyLock<Result<Tera, String>> = LazyLock::new(|| {
-    let mut tera = Tera::new();
-    tera.autoescape_on([".html", ".svg"]);
-    tera.add_raw_templates(MARKUP.map(|(name, text)| (name, trimmed(text)))).map_err(|error| error.to_string())?;
-    Ok(tera)
-});
+/// A template of a user's that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read the templates beside the experiment: {message}")]
+pub struct TemplateError {
+    message: String,
+}
 
-static LATEX_ENGINE: LazyLock<Result<Tera, String>> = LazyLock::new(|| {
-    let mut tera = Tera::new();
-    let delimiters = Delimiters {
-        block_start: "<%".into(),
-        block_end: "%>".into(),
-        variable_start: "<<".into(),
-        variable_end: ">>".into(),
-        comment_start: "<#".into(),
-        comment_end: "#>".into(),
-    };
-    tera.set_delimiters(delimiters).map_err(|error| error.to_string())?;
-    tera.set_escape_fn(|input, output| output.write_all(text::tex(input).as_bytes()));
-    tera.autoescape_on([".tex"]);
-    tera.add_raw_templates(LATEX.map(|(name, text)| (name, trimmed(text)))).map_err(|error| error.to_string())?;
-    Ok(tera)
-});
+/// What files are rendered from: the built-in templates, some of them replaced.
+#[derive(Debug)]
+pub struct Templates {
+    markup: Tera,
+    latex: Tera,
+    statics: BTreeMap<String, String>,
+    replaced: Vec<String>,
+    digest_input: Vec<u8>,
+}
+
+static BUILT_IN: LazyLock<Result<Templates, String>> =
+    LazyLock::new(|| Templates::new(&BTreeMap::new()).map_err(|error| error.message));
+
+impl Templates {
+    /// The built-in ones with those of `own` instead of, or besides, them: name to text. Names that end in
+    /// `.html`, `.svg` or `.tex` are templates and can be included by others; `page.css`, `plot.css`,
+    /// `septet.js` and `septet-report.sty` are used as they are; other names are not looked at.
+    ///
+    /// # Errors
+    /// A text that is no template.
+    pub fn new(own: &BTreeMap<String, String>) -> Result<Templates, TemplateError> {
+        let failed = |error: tera::Error| TemplateError { message: error.to_string() };
+        let mut markup = Tera::new();
+        markup.autoescape_on([".html", ".svg"]);
+        let mut latex = Tera::new();
+        let delimiters = Delimiters {
+            block_start: "<%".into(),
+            block_end: "%>".into(),
+            variable_start: "<<".into(),
+            variable_end: ">>".into(),
+            comment_start: "<#".into(),
+            comment_end: "#>".into(),
+        };
+        latex.set_delimiters(delimiters).map_err(failed)?;
+        latex.set_escape_fn(|input, output| output.write_all(text::tex(input).as_bytes()));
+        latex.autoescape_on([".tex"]);
+
+        let chosen = |built_in: &[(&'static str, &'static str)], ends: &[&str]| {
+            let mut texts: BTreeMap<String, String> =
+                built_in.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+            let fits = |name: &str| texts.contains_key(name) || ends.iter().any(|end| name.ends_with(end));
+            let own: Vec<_> = own.iter().filter(|(name, _)| fits(name)).collect();
+            texts.extend(own.into_iter().map(|(name, text)| (name.clone(), text.clone())));
+            texts
+        };
+        let of_markup = chosen(&MARKUP, &[".html", ".svg"]);
+        let of_latex = chosen(&LATEX, &[".tex"]);
+        let statics = chosen(&STATIC, &[]);
+        markup.add_raw_templates(of_markup.iter().map(|(name, text)| (name, trimmed(text)))).map_err(failed)?;
+        latex.add_raw_templates(of_latex.iter().map(|(name, text)| (name, trimmed(text)))).map_err(failed)?;
+
+        let all = || of_markup.iter().chain(&of_latex).chain(&statics);
+        let mut digest_input = Vec::new();
+        for (name, content) in all() {
+            for part in [name, content] {
+                digest_input.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                digest_input.extend_from_slice(part.as_bytes());
+            }
+        }
+        let replaced = all().filter(|(name, _)| own.contains_key(*name)).map(|(name, _)| name.clone()).collect();
+        Ok(Templates { markup, latex, statics, replaced, digest_input })
+    }
+
+    /// The built-in ones.
+    ///
+    /// # Errors
+    /// None that a user could cause.
+    pub fn built_in() -> Result<&'static Templates, TemplateError> {
+        BUILT_IN.as_ref().map_err(|message| TemplateError { message: message.clone() })
+    }
+
+    /// Names of those that are not built in.
+    pub fn replaced(&self) -> &[String] {
+        &self.replaced
+    }
+
+    /// Every text, in a fixed order, each with its name and length: what a key of rendered files has to
+    /// include besides [`RENDERER_VERSION`].
+    pub fn digest_input(&self) -> &[u8] {
+        &self.digest_input
+    }
+
+    /// A page or drawing from its template; every text in `data` is escaped unless the template says
+    /// otherwise.
+    pub(crate) fn markup(&self, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
+        self.render(&self.markup, template, data)
+    }
+
+    /// A LaTeX file from its template; likewise.
+    pub(crate) fn latex(&self, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
+        self.render(&self.latex, template, data)
+    }
+
+    /// A static file by name; empty for an unknown one.
+    pub(crate) fn static_text(&self, name: &str) -> &str {
+        self.statics.get(name).map_or("", String::as_str)
+    }
+
+    fn render(&self, engine: &Tera, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
+        let whose = match self.replaced.is_empty() {
+            true => "this is a fault of the program, not of the experiment",
+            false => "look at the templates beside the experiment",
+        };
+        let failed = |source| RenderError { template: template.to_string(), whose, source };
+        let context = Context::from_serialize(data).map_err(failed)?;
+        engine.render(template, &context).map_err(failed)
+    }
+}
 
 /// Templates may be indented; what they write is not, so that pages stay small.
 fn trimmed(template: &str) -> String {
     template.lines().map(str::trim_start).collect::<Vec<_>>().join("\n") + "\n"
-}
-
-fn render(
-    engine: &'static LazyLock<Result<Tera, String>>,
-    template: &'static str,
-    data: &impl Serialize,
-) -> Result<String, RenderError> {
-    let failed = |source| RenderError { template, source };
-    let tera = engine.as_ref().map_err(|message| failed(tera::Error::message(message.clone())))?;
-    let context = Context::from_serialize(data).map_err(failed)?;
-    tera.render(template, &context).map_err(failed)
-}
-
-/// A page or drawing from its template; every text in `data` is escaped unless the template says otherwise.
-pub(crate) fn markup(template: &'static str, data: &impl Serialize) -> Result<String, RenderError> {
-    render(&MARKUP_ENGINE, template, data)
-}
-
-/// A LaTeX file from its template; likewise.
-pub(crate) fn latex(template: &'static str, data: &impl Serialize) -> Result<String, RenderError> {
-    render(&LATEX_ENGINE, template, data)
-}
-
-/// A static file by name; empty for an unknown one.
-pub(crate) fn static_text(name: &str) -> &'static str {
-    STATIC.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
-}
-
-/// Everything embedded, in a fixed order, each with its name and length: what a key of rendered files has
-/// to include besides [`RENDERER_VERSION`].
-pub fn digest_input() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (name, content) in MARKUP.iter().chain(&LATEX).chain(&STATIC) {
-        for part in [name, content] {
-            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]
@@ -107,8 +173,18 @@ mod tests {
 
     #[test]
     fn every_template_parses() {
-        for engine in [&MARKUP_ENGINE, &LATEX_ENGINE] {
-            assert_eq!(engine.as_ref().err(), None);
-        }
+        assert!(Templates::built_in().is_ok_and(|templates| templates.replaced().is_empty()));
+    }
+
+    #[test]
+    fn a_template_of_the_same_name_replaces_the_built_in_one() {
+        let own = |name: &str, text: &str| BTreeMap::from([(name.to_string(), text.to_string())]);
+        let templates = Templates::new(&own("claims.html", "mine: {{ title }}")).expect("a template");
+        assert_eq!(templates.replaced(), ["claims.html"]);
+        let data = BTreeMap::from([("title", "<b>")]);
+        assert_eq!(templates.markup("claims.html", &data).expect("a page"), "mine: &lt;b&gt;\n");
+        assert_ne!(templates.digest_input(), Templates::built_in().expect("templates").digest_input());
+        assert!(Templates::new(&own("index.html", "{% if %}")).is_err());
+        assert!(Templates::new(&own("readme.txt", "{% if %}")).is_ok_and(|templates| templates.replaced().is_empty()));
     }
 }

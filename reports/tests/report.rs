@@ -128,7 +128,7 @@ fn the_paper_renders_fast_and_its_front_page_is_small() {
     let drawn = std::time::Instant::now();
     for spec in paper_figures() {
         let figure = build_figure(&spec, &views).expect("figure");
-        render::render_figure(&figure).expect("files");
+        render::render_figure(built_in(), &figure).expect("files");
     }
     println!("14 figures in {:?} ({:?} with inventing 1,096 tests)", drawn.elapsed(), start.elapsed());
     assert!(drawn.elapsed().as_secs_f64() < 3.0);
@@ -201,7 +201,7 @@ fn figures_of_any_size_are_drawn() {
         let views: Vec<&TestView> = tests.iter().collect();
         let figure = build_figure(&spec, &views).expect("figure");
         let start = std::time::Instant::now();
-        let rendered = render::render_figure(&figure).expect("files");
+        let rendered = render::render_figure(built_in(), &figure).expect("files");
         let size = rendered[0].bytes.len();
         println!("{series} series of {points}: {size} bytes of SVG in {:?}", start.elapsed());
         assert!(size < 400_000);
@@ -229,7 +229,7 @@ fn intervals_wider_than_the_plot_and_odd_values_are_drawn() {
         for y_scale in [Scale::Linear, Scale::Log2, Scale::Log10] {
             let spec = FigureSpec { y_scale, x_scale: y_scale, ..spec.clone() };
             let figure = build_figure(&spec, &tests.iter().collect::<Vec<_>>()).expect("figure");
-            let files = render::render_figure(&figure).expect("files");
+            let files = render::render_figure(built_in(), &figure).expect("files");
             for file in &files {
                 let text = String::from_utf8(file.bytes.clone()).expect("UTF-8");
                 assert!(!text.contains("NaN") && !text.contains("inf,"), "{}: {text}", file.path);

@@ -89,6 +89,10 @@ enum Command {
         target: Target,
         #[command(flatten)]
         output: OutputArgs,
+        /// Also write a page of what changed since an older generation: its name or digest, or the beginning
+        /// of one.
+        #[arg(long, value_name = "GENERATION")]
+        since: Option<String>,
     },
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
@@ -333,7 +337,7 @@ impl Cli {
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
-            Command::Report { target, output } => results::report(&target, &output),
+            Command::Report { target, output, since } => results::report(&target, &output, since.as_deref()),
             Command::Archive(command) => archive::run(command),
             Command::Compare(args) => compare::run(&args),
             Command::Store(command) => store::run(command),

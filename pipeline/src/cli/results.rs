@@ -34,7 +34,9 @@ impl fmt::Display for Written {
 impl From<ReportError> for Trouble {
     fn from(error: ReportError) -> Trouble {
         match error {
-            ReportError::Drawing { .. } | ReportError::Foreign(_) => Trouble::input(error.to_string()),
+            ReportError::Drawing { .. } | ReportError::Foreign(_) | ReportError::Template(_) => {
+                Trouble::input(error.to_string())
+            }
             other => Trouble::host(other.to_string()),
         }
     }
@@ -44,17 +46,28 @@ impl From<ReportError> for Trouble {
 pub(super) fn write(workspace: &Workspace, generation: &Generation, output: &OutputArgs) -> Result<Written, Trouble> {
     let folder = output.output.clone().unwrap_or_else(|| workspace.report_folder());
     let written = report::write(workspace, generation, &folder)?;
+    tell_templates(&written.templates);
     if output.pdf {
         compile(&folder)?;
     }
     Ok(Written { folder: written.folder, files: written.files })
 }
 
-/// Compiles report.tex. The program's name is ours; nothing of the experiment reaches its command line.
+/// Says that a report is not made by Septet's own templates alone.
+fn tell_templates(replaced: &[String]) {
+    if !replaced.is_empty() {
+        remark(&format!("septet: templates beside the experiment are used: {}", replaced.join(", ")));
+    }
+}
+
+/// Compiles report.tex. The program's name is ours; nothing of the experiment reaches its command line, and
+/// TeX may neither run programs nor read outside of the report and its own installation.
 fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
     let output = Command::new("latexmk")
         .args(["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "report.tex"])
         .current_dir(folder)
+        .env("openin_any", "p")
+        .env("openout_any", "p")
         .output()
         .map_err(|error| {
             Trouble::host(format!("failed to start latexmk: {error}; install latexmk and texlive-latex-extra"))
@@ -69,7 +82,7 @@ fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
 }
 
 /// `septet report`.
-pub(super) fn report(target: &Target, output: &OutputArgs) -> Result<Exit, Trouble> {
+pub(super) fn report(target: &Target, output: &OutputArgs, since: Option<&str>) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let name = workspace.experiment.name.as_str();
     let Some((_, generation)) = workspace.store.latest_generation(name)? else {
@@ -82,7 +95,13 @@ pub(super) fn report(target: &Target, output: &OutputArgs) -> Result<Exit, Troub
     if !generation.complete {
         remark("septet: no run of this experiment was complete; the report names what is missing");
     }
-    say(&write(&workspace, &generation, output)?.to_string())?;
+    let base = since.map(|text| generation_called(&workspace, text)).transpose()?;
+    let written = write(&workspace, &generation, output)?;
+    say(&written.to_string())?;
+    if let Some(base) = base {
+        let page = report::write_since(&workspace, &generation, &base, &written.folder)?;
+        say(&format!("what changed: {}", page.folder.display()))?;
+    }
     strict_claims(&workspace, &generation, output)
 }
 
@@ -97,6 +116,24 @@ pub(super) fn strict_claims(
         remark(&format!("septet: the claim '{claim}' is refuted"));
     }
     Ok(if refuted.is_empty() { Exit::Well } else { Exit::TestsFailed })
+}
+
+/// The one generation whose name, or the digest in it, begins with `text`.
+fn generation_called(workspace: &Workspace, text: &str) -> Result<Generation, Trouble> {
+    let experiment = workspace.experiment.name.as_str();
+    let names = workspace.store.generation_names(experiment)?;
+    let is_called = |name: &&String| {
+        !text.is_empty()
+            && (name.starts_with(text) || name.rsplit('-').next().is_some_and(|digest| digest.starts_with(text)))
+    };
+    match names.iter().filter(is_called).collect::<Vec<_>>().as_slice() {
+        [one] => Ok(workspace.store.generation(experiment, one)?),
+        found => {
+            let what = if found.is_empty() { "there is no generation" } else { "more than one generation is called" };
+            let stored = names.join("\n  ");
+            Err(Trouble::input(format!("{what} '{text}' of {experiment}; stored are, oldest first:\n  {stored}")))
+        }
+    }
 }
 
 /// `septet show`.

@@ -149,6 +149,7 @@ pub fn drawables(drawables: &[Drawable], groups: &Groups, matrix: Option<&Matrix
         if tests.is_empty() || !values_exist(&drawable.selection, &tests, findings) {
             continue;
         }
+        published_of_tests(drawable, &tests, findings);
         match claim {
             Some((claim, test)) => {
                 if let Err(error) = claim.check(&tests) {
@@ -203,6 +204,20 @@ fn values_exist(selection: &[(Axis, Listed)], tests: &[&Tuple], findings: &mut F
         }
     }
     sound
+}
+
+/// Whether there are tests that each published number is of.
+fn published_of_tests(drawable: &Drawable, tests: &[&Tuple], findings: &mut Findings<'_>) {
+    let Some(declared) = &drawable.published else { return };
+    let takes = |parts: &[(Axis, Listed)], tuple: &Tuple| {
+        parts.iter().all(|(_, listed)| listed.values.iter().any(|value| value.is_of(tuple)))
+    };
+    for (axes, span) in &declared.places {
+        let there = tests.iter().any(|tuple| takes(&drawable.selection, tuple) && takes(axes, tuple));
+        if values_exist(axes, tests, findings) && !there {
+            findings.error(span.clone(), "no test that is shown here is what this published number is of", None);
+        }
+    }
 }
 
 fn made_of(drawable: &Drawable, tests: &[&Tuple], findings: &mut Findings<'_>) {

@@ -10,6 +10,7 @@ mod group;
 mod header;
 mod index;
 pub mod matrix;
+mod published;
 mod report;
 mod rules;
 pub mod select;

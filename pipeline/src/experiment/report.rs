@@ -1,7 +1,7 @@
 //! `[[figure]]`, `[[table]]` and `[[claim]]`: what is to be made of tests, each with the places of its parts.
 //! It must not know tests: whether what is selected exists is found out by `check`.
 
-use reports::spec::{ClaimSpec, FigureSpec, Fold, Id, Scale, Selection, TableSpec};
+use reports::spec::{ClaimSpec, FigureSpec, Fold, Id, Published, Scale, Selection, TableSpec};
 use results::axes::Axis;
 use results::metric::Metric;
 
@@ -9,6 +9,7 @@ use super::axis_list::Listed;
 use super::diagnostic::{Span, quoted};
 use super::document::{self, Findings, Node, Section, text};
 use super::group;
+use super::published::{self, Declared};
 use super::suggest;
 
 /// Longest caption, characters.
@@ -31,6 +32,8 @@ pub struct Drawable {
     pub from: Vec<(Id, Span)>,
     /// Which of their tests.
     pub selection: Vec<(Axis, Listed)>,
+    /// The published numbers of it.
+    pub published: Option<Declared>,
     /// What stands behind each key.
     pub keys: Vec<(&'static str, Span)>,
 }
@@ -54,15 +57,17 @@ impl Drawable {
 }
 
 const FIGURE_KEYS: &[&str] =
-    &["id", "from", "where", "x", "y", "series", "over", "xscale", "yscale", "title", "caption"];
-const TABLE_KEYS: &[&str] = &["id", "from", "where", "rows", "columns", "value", "values", "over", "caption"];
-const CLAIM_KEYS: &[&str] = &["id", "from", "text", "test"];
+    &["id", "from", "where", "x", "y", "series", "over", "xscale", "yscale", "title", "caption", "published", "source"];
+const TABLE_KEYS: &[&str] =
+    &["id", "from", "where", "rows", "columns", "value", "values", "over", "caption", "published", "source"];
+const CLAIM_KEYS: &[&str] = &["id", "from", "text", "test", "published", "source"];
 
 /// What the three have in common; the identifier comes back even when something else is wrong.
 struct Common {
     id: Option<(Id, Span)>,
     from: Option<Vec<(Id, Span)>>,
     selection: Option<Vec<(Axis, Listed)>>,
+    published: Option<Option<Declared>>,
     keys: Vec<(&'static str, Span)>,
 }
 
@@ -77,18 +82,30 @@ impl Common {
             None => Some(Vec::new()),
             Some(node) => Section::of("where", node, findings).and_then(|section| group::partial(section, findings)),
         };
+        let published = published::read(section, findings);
         let keys = keys.iter().filter_map(|key| Some((*key, section.get(key)?.span())));
-        Common { id, from, selection, keys: keys.collect() }
+        Common { id, from, selection, published, keys: keys.collect() }
     }
 
     /// The drawable, if all of it could be read.
-    fn finish(self, spec: impl FnOnce(Id, Vec<Id>, Selection) -> Option<Spec>) -> Option<Drawable> {
+    fn finish(self, spec: impl FnOnce(Basis) -> Option<Spec>) -> Option<Drawable> {
         let ((id, id_span), from, selection) = (self.id?, self.from?, self.selection?);
+        let declared = self.published?;
         let groups = from.iter().map(|(id, _)| id.clone()).collect();
         let values = |listed: &Listed| listed.values.iter().map(|value| value.value()).collect();
         let takes = Selection(selection.iter().map(|(axis, listed)| (*axis, values(listed))).collect());
-        Some(Drawable { spec: spec(id, groups, takes)?, id: id_span, from, selection, keys: self.keys })
+        let published = declared.as_ref().map(|declared| declared.published.clone());
+        let spec = spec(Basis { id, from: groups, selection: takes, published })?;
+        Some(Drawable { spec, id: id_span, from, selection, published: declared, keys: self.keys })
     }
+}
+
+/// What a specification has in common with others.
+struct Basis {
+    id: Id,
+    from: Vec<Id>,
+    selection: Selection,
+    published: Option<Published>,
 }
 
 /// The identifier of a figure, table or claim, if it is one; says nothing.
@@ -109,12 +126,26 @@ pub fn figure(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<D
     let title = optional(section.get("title"), |node| text(node, "title", TITLE_CHARS_MAX, false, findings));
     let caption = optional(section.get("caption"), |node| text(node, "caption", CAPTION_CHARS_MAX, true, findings));
     distinct(section, x, &[("series", series.flatten()), ("over", over.flatten().map(|over| over.0))], findings);
-    common.finish(|id, from, selection| {
+    common.finish(|basis| {
+        let Basis { id, from, selection, published } = basis;
         let x_scale = x_scale?.unwrap_or(Scale::Linear);
         let y_scale = y_scale?.unwrap_or(Scale::Linear);
         let (series, over, title, caption) = (series?, over?, title?, caption?);
         let (x, y) = (x?, y?);
-        Some(Spec::Figure(FigureSpec { id, from, selection, x, x_scale, y, y_scale, series, over, title, caption }))
+        Some(Spec::Figure(FigureSpec {
+            id,
+            from,
+            selection,
+            x,
+            x_scale,
+            y,
+            y_scale,
+            series,
+            over,
+            title,
+            caption,
+            published,
+        }))
     })
 }
 
@@ -143,9 +174,10 @@ pub fn table(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Dr
     let over = optional(section.get("over"), |node| fold(node, findings));
     let caption = optional(section.get("caption"), |node| text(node, "caption", CAPTION_CHARS_MAX, true, findings));
     distinct(section, rows, &[("columns", columns.flatten()), ("over", over.flatten().map(|over| over.0))], findings);
-    common.finish(|id, from, selection| {
+    common.finish(|basis| {
+        let Basis { id, from, selection, published } = basis;
         let (rows, values, columns, over, caption) = (rows?, values?, columns?, over?, caption?);
-        Some(Spec::Table(TableSpec { id, from, selection, rows, columns, values, over, caption }))
+        Some(Spec::Table(TableSpec { id, from, selection, rows, columns, values, over, caption, published }))
     })
 }
 
@@ -157,7 +189,10 @@ pub fn claim(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Dr
     let words = words.and_then(|node| text(node, "text", TITLE_CHARS_MAX, true, findings));
     let test = section.require("test", "test = \"rx_pps[io=udp-mmsg] > rx_pps[io=udp]\"", findings);
     let test = test.and_then(|node| text(node, "test", CLAIM_CHARS_MAX, true, findings));
-    common.finish(|id, from, _| Some(Spec::Claim(ClaimSpec { id, from, text: words?, test: test? })))
+    common.finish(|basis| {
+        let Basis { id, from, published, .. } = basis;
+        Some(Spec::Claim(ClaimSpec { id, from, text: words?, test: test?, published }))
+    })
 }
 
 /// An absent key is fine, a wrong one is not: outer `None` for wrong, inner for absent.

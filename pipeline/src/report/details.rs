@@ -1,23 +1,27 @@
 //! What a test's own page shows besides its summary: repetitions, rates over time, the distribution of round
 //! trips. Reads samples and logs of that test alone. It must not draw.
 
-use reports::model::{Details, Distribution, Fact, FactList, RatesOverTime, RepetitionView};
+use reports::model::{Details, Distribution, Fact, FactList, PartyCounts, RatesOverTime, RepetitionView};
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use wire::Role;
 
 use super::views::{self, Measured};
+use crate::clock;
 use crate::key::ResultId;
+use crate::manifest::Section;
 use crate::search::trials::{Search, Trial};
-use crate::store::{Record, Status, Store, StoreError};
+use crate::store::{Record, Store, StoreError};
 use crate::workspace::Workspace;
 
 /// Points of a cumulative distribution.
 const CUMULATIVE_POINTS: usize = 200;
-/// Bins of a histogram.
-const BINS: usize = 50;
-/// Last lines of a log that are shown for a repetition that does not count.
-const LOG_LINES: usize = 12;
+/// Most classes of a histogram.
+const BINS: usize = 64;
+/// Last lines of a log that are shown.
+const LOG_LINES: usize = 16;
+/// Characters of such a line; `septet show --log` has the whole.
+const LOG_LINE_CHARS: usize = 400;
 
 /// The details of a test.
 pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Result<Details, StoreError> {
@@ -36,12 +40,12 @@ pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Re
     };
     details.rates = rates(&streams, record);
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
-    details.facts =
-        vec![FactList { heading: "Key".to_string(), facts: vec![Fact::new("Key", record.key.to_string())] }];
+    details.facts = facts(records, record);
     details.facts.extend(record.search.as_ref().map(trial_list));
+    details.inputs = inputs(workspace, record)?;
     details.components = views::components(record);
     let file = workspace.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    details.command = Some(format!("septet run {file} --force {}", record.test));
+    details.command = Some(format!("septet run {file} --only '{0}' --force '{0}'", record.test));
     Ok(details)
 }
 
@@ -55,11 +59,38 @@ fn trial_list(search: &Search) -> FactList {
     FactList { heading: "Trials of the search, in order".to_string(), facts }
 }
 
+/// The host as `shown` was measured on it, and when all repetitions were.
+fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
+    let host = views::host_facts(shown).into_iter().map(|(label, value)| Fact::new(label, value));
+    let started: Vec<&str> = records.iter().map(|(_, record)| record.started.as_str()).collect();
+    let mean_ms = records.iter().map(|(_, record)| record.cost.total_ms).sum::<u64>() / records.len().max(1) as u64;
+    let mut run = vec![Fact::new("First repetition started", started.iter().min().copied().unwrap_or_default())];
+    if started.len() > 1 {
+        run.push(Fact::new("Last repetition started", started.iter().max().copied().unwrap_or_default()));
+    }
+    run.push(Fact::new("A repetition took", clock::shown(std::time::Duration::from_millis(mean_ms))));
+    run.extend(shown.origin.iter().map(|origin| Fact::new("Comes from", origin.clone())));
+    vec![
+        FactList { heading: "Measured".to_string(), facts: run },
+        FactList { heading: "Host".to_string(), facts: host.collect() },
+    ]
+}
+
+/// The sections of the test's manifest.
+fn inputs(workspace: &Workspace, record: &Record) -> Result<Vec<FactList>, StoreError> {
+    let Some(listing) = workspace.store.manifest(&record.key)? else { return Ok(Vec::new()) };
+    let list = |(name, section): (&String, &Section)| FactList {
+        heading: name.clone(),
+        facts: section.fields().map(|(name, field)| Fact::new(name, field.whole())).collect(),
+    };
+    Ok(listing.sections.iter().map(list).collect())
+}
+
 fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<RepetitionView, StoreError> {
-    let mut counts: Vec<(String, u64)> = Vec::new();
+    let mut counts: Vec<PartyCounts> = Vec::new();
     for (container, party) in &record.evidence.parties {
         let totals = &party.totals;
-        let of_role: &[(&str, u64)] = match party.role {
+        let of_role: &[(&'static str, u64)] = match party.role {
             Role::Send => &[
                 ("attempted", totals.attempted),
                 ("sent", totals.sent),
@@ -88,12 +119,9 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<R
                 ("lost", totals.lost),
             ],
         };
-        counts.extend(of_role.iter().map(|(name, count)| (format!("{container} {name}"), *count)));
+        counts.push(PartyCounts { name: container.clone(), counts: of_role.to_vec() });
     }
-    let log = match record.status {
-        Status::Valid => None,
-        _ => Some(last_lines(&log(&workspace.store, id, record)?)),
-    };
+    let log = Some(last_lines(&log(&workspace.store, id, record)?));
     Ok(RepetitionView {
         id: id.to_string(),
         suspect: !record.is_valid(),
@@ -115,7 +143,11 @@ pub fn log(store: &Store, id: &ResultId, record: &Record) -> Result<String, Stor
 
 fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    let cut = |line: &&str| match line.char_indices().nth(LOG_LINE_CHARS) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line.to_string(),
+    };
+    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 /// Rates in the accounting intervals, all pairs together.
@@ -152,21 +184,57 @@ fn distribution(streams: &[RawStream]) -> Option<Distribution> {
         .map(|point| point * rtts.len() / points)
         .map(|rank| (f64::from(rtts[rank - 1]), rank as f64 / rtts.len() as f64))
         .collect();
-    // The slowest half per cent would squeeze everything else into the first bins; they share the last one.
-    let bulk = rtts[(rtts.len() - 1) * 199 / 200];
-    let width = ((bulk - first) / BINS as u32).max(1);
-    let mut histogram = Vec::with_capacity(BINS + 1);
-    let mut from = first;
-    let mut rest = &rtts[..];
-    while from <= bulk {
-        let to = from.saturating_add(width);
-        let inside = rest.partition_point(|rtt| *rtt < to);
-        histogram.push((f64::from(from), f64::from(to), inside as u64));
-        rest = &rest[inside..];
-        from = to;
+    Some(Distribution { cumulative, histogram: histogram(&rtts, first, last) })
+}
+
+/// Classes that look equally wide on a logarithmic scale: every power of two is cut into the same number of
+/// equal parts, as many as leave at most [`BINS`] classes.
+fn histogram(sorted: &[u32], first: u32, last: u32) -> Vec<(f64, f64, u64)> {
+    // The end of each class, starting with the one that `first` is in.
+    let ends = |parts: u64| {
+        let mut ends = Vec::new();
+        let mut octave = 1u64 << (63 - u64::from(first.max(1)).leading_zeros());
+        'all: loop {
+            for part in 1..=parts {
+                let end = octave + octave * part / parts;
+                if end > u64::from(first) && ends.last().is_none_or(|last| end > *last) {
+                    ends.push(end);
+                }
+                if end > u64::from(last) {
+                    break 'all;
+                }
+            }
+            octave *= 2;
+        }
+        ends
+    };
+    let parts = [64, 32, 16, 8, 4, 2].into_iter().find(|parts| ends(*parts).len() <= BINS).unwrap_or(1);
+    let (mut from, mut rest) = (u64::from(first), sorted);
+    let mut classes = Vec::new();
+    for end in ends(parts) {
+        let inside = rest.partition_point(|rtt| u64::from(*rtt) < end);
+        let to = end.min(u64::from(last) + 1);
+        classes.push((from as f64, to as f64, inside as u64));
+        (from, rest) = (to, &rest[inside..]);
     }
-    if !rest.is_empty() {
-        histogram.push((f64::from(from), f64::from(last) + 1.0, rest.len() as u64));
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{BINS, histogram};
+
+    proptest! {
+        #[test]
+        fn a_histogram_counts_everything_in_adjoining_classes(mut rtts in prop::collection::vec(any::<u32>(), 1..200)) {
+            rtts.sort_unstable();
+            let classes = histogram(&rtts, rtts[0], rtts[rtts.len() - 1]);
+            prop_assert!(classes.len() <= BINS);
+            prop_assert_eq!(classes.iter().map(|(_, _, count)| *count).sum::<u64>(), rtts.len() as u64);
+            prop_assert!(classes.windows(2).all(|pair| pair[0].1 == pair[1].0));
+            prop_assert!(classes.iter().all(|(from, to, _)| from < to));
+        }
     }
-    Some(Distribution { cumulative, histogram })
 }

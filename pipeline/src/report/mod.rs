@@ -3,27 +3,33 @@
 //! needs no host: the same store gives the same bytes anywhere.
 
 mod details;
+mod overrides;
+mod since;
 mod stamps;
 mod verdicts;
 mod views;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Debug;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use reports::figure::build_figure;
+use reports::figure::{Figure, build_figure};
 use reports::model::{Meta, TestView};
 use reports::render::{self, ClaimView, OutputFile, Report};
+use reports::select::SpecError;
 use reports::spec::{FigureSpec, Id, TableSpec};
-use reports::table::build_table;
-use reports::templates::{self, RENDERER_VERSION, RenderError};
+use reports::table::{Table, build_table};
+use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
 use crate::store::{Generation, StoreError, UNFINISHED, replace_if_different};
 use crate::workspace::Workspace;
 pub use details::log;
+pub use since::write_since;
 use stamps::{Inputs, Stamps};
 pub use verdicts::refuted;
 use views::Measured;
@@ -43,6 +49,9 @@ pub enum ReportError {
         /// Why.
         source: RenderError,
     },
+    /// What lies beside the experiment is no template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A figure or table cannot be drawn from these tests.
     #[error("failed to draw {id}: {reason}")]
     Drawing {
@@ -73,51 +82,57 @@ pub struct Written {
     pub folder: PathBuf,
     /// Files written, removed ones counted.
     pub files: usize,
+    /// Names of the templates beside the experiment that took the place of built-in ones.
+    pub templates: Vec<String>,
 }
 
-/// Writes the report of a generation into a folder.
+/// Writes the report of a generation into a folder, by the templates beside the experiment where there are any.
 pub fn write(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
     let stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str());
-    write_with(workspace, generation, folder, stamps)
+    write_with(workspace, generation, folder, &overrides::of(&workspace.file)?, stamps)
 }
 
-/// The same into a folder that is read once, such as an archive's; nothing is kept in the store.
+/// The same into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
+/// templates only: what an archive's report says must not depend on files that are not in it.
 pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
-    write_with(workspace, generation, folder, Stamps::none(folder))
+    write_with(workspace, generation, folder, Templates::built_in()?, Stamps::none(folder))
 }
 
 fn write_with(
     workspace: &Workspace,
     generation: &Generation,
     folder: &Path,
+    templates: &Templates,
     mut stamps: Stamps,
 ) -> Result<Written, ReportError> {
     refuse_foreign(folder)?;
-    let inputs = inputs_of_all(workspace, generation);
+    let inputs = inputs_of_all(workspace, generation, templates);
+    let written = |files| Written { folder: folder.to_path_buf(), files, templates: templates.replaced().to_vec() };
     if stamps.all_fresh(inputs) {
-        return Ok(Written { folder: folder.to_path_buf(), files: 0 });
+        return Ok(written(0));
     }
     stamps.load();
     let measured = views::read(workspace, generation)?;
-    let mut output = Output { folder, stamps: &mut stamps, files: 0 };
-    for file in render::render_static() {
+    let mut output = Output { folder, stamps: &mut stamps, templates, files: 0 };
+    for file in render::render_static(templates) {
         output.put(file, None)?;
     }
-    drawables(workspace, &measured, &mut output)?;
-    test_pages(workspace, &measured, &mut output)?;
+    let meta = measured.meta(workspace);
+    drawables(&Drawn::new(workspace, &measured)?, &meta, &measured, &mut output)?;
+    test_pages(workspace, &meta, &measured, &mut output)?;
     let files = output.files;
     let removed = stamps.finish(folder, inputs)?;
-    Ok(Written { folder: folder.to_path_buf(), files: files + removed })
+    Ok(written(files + removed))
 }
 
 /// Everything that the report as a whole is made of.
-fn inputs_of_all(workspace: &Workspace, generation: &Generation) -> Inputs {
+fn inputs_of_all(workspace: &Workspace, generation: &Generation, templates: &Templates) -> Inputs {
     let experiment = &workspace.experiment;
     let head = (&experiment.name, &experiment.title, &experiment.authors, &experiment.notes, experiment.protocol);
     let groups: Vec<_> = experiment.groups.iter().map(|group| &group.id).collect();
     let file = workspace.file.file_name();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&templates::digest_input());
+    hasher.update(templates.digest_input());
     hasher.update(format!("{RENDERER_VERSION} {REDUCTION_VERSION} {file:?} {head:?} {groups:?}").as_bytes());
     hasher.update(format!("{:?}", experiment.report).as_bytes());
     hasher.update(workspace.tests_digest().as_bytes());
@@ -131,48 +146,70 @@ fn inputs_of_all(workspace: &Workspace, generation: &Generation) -> Inputs {
     Inputs::of(hasher)
 }
 
+/// The figures, tables and claims of a generation.
+struct Drawn {
+    figures: Vec<Figure>,
+    tables: Vec<Table>,
+    claims: Vec<ClaimView>,
+}
+
+impl Drawn {
+    fn new(workspace: &Workspace, measured: &Measured) -> Result<Drawn, ReportError> {
+        let spec = &workspace.experiment.report;
+        let by_group = ByGroup::new(&measured.views);
+        let drawing = |id: &Id| {
+            let id = id.clone();
+            move |error: SpecError| ReportError::Drawing { id, reason: error.to_string() }
+        };
+        let mut figures = Vec::new();
+        for figure in &spec.figures {
+            let FigureSpec { id, from, .. } = figure;
+            figures.push(build_figure(figure, &by_group.of(from)).map_err(drawing(id))?);
+        }
+        let mut tables = Vec::new();
+        for table in &spec.tables {
+            let TableSpec { id, from, .. } = table;
+            tables.push(build_table(table, &by_group.of(from)).map_err(drawing(id))?);
+        }
+        let views: Vec<&TestView> = measured.views.iter().collect();
+        let claims = spec.claims.iter().map(|claim| ClaimView::judged(claim, &views)).collect();
+        Ok(Drawn { figures, tables, claims })
+    }
+
+    /// All of it as a report of `tests`.
+    fn report<'a>(&'a self, meta: &'a Meta, tests: &'a [&'a TestView]) -> Report<'a> {
+        Report { meta, figures: &self.figures, tables: &self.tables, claims: &self.claims, tests }
+    }
+}
+
 /// Figures, tables, claims, and the pages that hold them all.
-fn drawables(workspace: &Workspace, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
-    let spec = &workspace.experiment.report;
-    let meta = measured.meta(workspace);
-    let by_group = ByGroup::new(&measured.views);
-    let mut figures = Vec::new();
-    for figure in &spec.figures {
-        let FigureSpec { id, from, .. } = figure;
-        let drawing =
-            |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
-        figures.push(build_figure(figure, &by_group.of(from)).map_err(drawing)?);
+fn drawables(drawn: &Drawn, meta: &Meta, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+    let templates = output.templates;
+    for figure in &drawn.figures {
+        output.put_all(&figure.id, figure, || render::render_figure(templates, figure))?;
     }
-    let mut tables = Vec::new();
-    for table in &spec.tables {
-        let TableSpec { id, from, .. } = table;
-        let drawing =
-            |error: reports::select::SpecError| ReportError::Drawing { id: id.clone(), reason: error.to_string() };
-        tables.push(build_table(table, &by_group.of(from)).map_err(drawing)?);
-    }
-    for figure in &figures {
-        output.put_all(&figure.id, Inputs::of_debug(figure), || render::render_figure(figure))?;
-    }
-    for table in &tables {
-        output.put_all(&table.id, Inputs::of_debug(table), || render::render_table(table))?;
+    for table in &drawn.tables {
+        output.put_all(&table.id, table, || render::render_table(templates, table))?;
     }
     let views: Vec<&TestView> = measured.views.iter().collect();
-    let claims: Vec<ClaimView> = spec.claims.iter().map(|claim| ClaimView::judged(claim, &views)).collect();
-    let report = Report { meta: &meta, figures: &figures, tables: &tables, claims: &claims, tests: &views };
+    let report = drawn.report(meta, &views);
     let rendering = |what: &str| {
         let what = what.to_string();
         move |source| ReportError::Render { what, source }
     };
-    output.put(render::render_index(&report).map_err(rendering("index.html"))?, None)?;
-    output.put(render::render_latex_document(&report).map_err(rendering("report.tex"))?, None)?;
+    output.put(render::render_index(templates, &report).map_err(rendering("index.html"))?, None)?;
+    if let Some(page) = render::render_claims(templates, &report).map_err(rendering("claims.html"))? {
+        output.put(page, None)?;
+    }
+    output.put(render::render_latex_document(templates, &report).map_err(rendering("report.tex"))?, None)?;
     output.put(render::render_summary(&report), None)
 }
 
 /// A page a test; rendered side by side, since each reads its own samples.
-fn test_pages(workspace: &Workspace, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+fn test_pages(workspace: &Workspace, meta: &Meta, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
     const BATCH: usize = 64;
-    let meta = measured.meta(workspace);
-    let header = Inputs::of_debug(&page_header(&meta));
+    let templates = output.templates;
+    let header = Inputs::of_debug(templates, &page_header(workspace, meta));
     let stale: Vec<(usize, Inputs, String)> = measured
         .views
         .iter()
@@ -189,7 +226,7 @@ fn test_pages(workspace: &Workspace, measured: &Measured, output: &mut Output) -
             .map(|(place, _, path)| {
                 let view = &measured.views[*place];
                 let details = details::of(workspace, measured, *place)?;
-                render::render_test_page(&meta, view, &details)
+                render::render_test_page(templates, meta, view, &details)
                     .map_err(|source| ReportError::Render { what: path.clone(), source })
             })
             .collect();
@@ -202,9 +239,10 @@ fn test_pages(workspace: &Workspace, measured: &Measured, output: &mut Output) -
     Ok(())
 }
 
-/// What of the report's head stands on every test's page.
-fn page_header(meta: &Meta) -> (String, Option<String>) {
-    (meta.name.to_string(), meta.title.clone())
+/// What of the report's head stands on every test's page: its title, and the file that commands name.
+fn page_header(workspace: &Workspace, meta: &Meta) -> (u32, String, Option<String>, Option<OsString>) {
+    let file = workspace.file.file_name().map(ToOwned::to_owned);
+    (RENDERER_VERSION, meta.name.to_string(), meta.title.clone(), file)
 }
 
 /// Tests by group, in the matrix's order.
@@ -238,6 +276,7 @@ impl<'a> ByGroup<'a> {
 struct Output<'a> {
     folder: &'a Path,
     stamps: &'a mut Stamps,
+    templates: &'a Templates,
     files: usize,
 }
 
@@ -254,9 +293,10 @@ impl Output<'_> {
     fn put_all(
         &mut self,
         id: &Id,
-        inputs: Inputs,
+        drawable: &impl Debug,
         render: impl Fn() -> Result<Vec<OutputFile>, RenderError>,
     ) -> Result<(), ReportError> {
+        let inputs = Inputs::of_debug(self.templates, &(RENDERER_VERSION, drawable));
         if self.stamps.keep_drawable_if_fresh(self.folder, id.as_str(), inputs) {
             return Ok(());
         }

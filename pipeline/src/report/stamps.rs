@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use reports::templates::Templates;
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
@@ -30,10 +31,10 @@ impl Inputs {
         Inputs::of(hasher)
     }
 
-    /// Of a value's debug text, which has every field.
-    pub(super) fn of_debug(value: &impl Debug) -> Inputs {
+    /// Of templates and a value's debug text, which has every field.
+    pub(super) fn of_debug(templates: &Templates, value: &impl Debug) -> Inputs {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&reports::templates::digest_input());
+        hasher.update(templates.digest_input());
         hasher.update(format!("{value:?}").as_bytes());
         Inputs::of(hasher)
     }

@@ -139,6 +139,7 @@ impl Measured {
             facts: self.hosts(),
             components: self.components(),
             protocol: self.protocol(workspace),
+            accepted: Vec::new(),
             notes,
         }
     }

@@ -7,5 +7,6 @@ mod bench;
 mod compare;
 mod input;
 mod main_job;
+mod pages;
 mod search;
 mod trouble;

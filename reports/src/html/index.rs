@@ -1,26 +1,29 @@
 //! The front page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use results::axes::Axis;
 use results::flags::Flag;
-use results::metric::{Metric, Quantity, Unit};
 use results::summary::Grade;
 
+use super::claims::{self, ClaimLine};
+use super::comparison::{self, ComparisonView};
+use super::scenarios::{self, ScenarioView};
 use super::tables::{self, TableView};
 use super::{ComponentLine, FactRow, FactTable, FlagLine};
-use crate::claim::{Outcome, Verdict};
+use crate::claim::Outcome;
 use crate::figure::Figure;
-use crate::model::{State, TestView};
+use crate::model::{Accepted, State, TestView};
 use crate::number;
 use crate::numbering::{self, Plate};
 use crate::plot::{Form, Series};
 use crate::render::{ClaimView, Report};
 use crate::select;
+use crate::since;
 use crate::svg;
-use crate::templates::{self, RenderError};
+use crate::templates::{RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
 #[derive(Serialize)]
@@ -32,6 +35,8 @@ struct Page {
     grade: &'static str,
     summary: Vec<String>,
     notes: Vec<String>,
+    accepted: Vec<AcceptedLine>,
+    scenarios: Vec<ScenarioView>,
     plates: Vec<PlateView>,
     tables: Vec<TableView>,
     claims: Vec<ClaimLine>,
@@ -39,8 +44,16 @@ struct Page {
     facts: Vec<FactTable>,
     components: Vec<ComponentLine>,
     protocol: Vec<FactRow>,
+    common: String,
     tests: Vec<TestLine>,
     count: String,
+}
+
+#[derive(Serialize)]
+struct AcceptedLine {
+    trigger: String,
+    change: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -59,17 +72,7 @@ struct PanelView {
     svg: String,
     caption: String,
     notes: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ClaimLine {
-    id: String,
-    text: String,
-    expression: String,
-    outcome: &'static str,
-    class: &'static str,
-    grade: &'static str,
-    details: Vec<String>,
+    published: Option<ComparisonView>,
 }
 
 #[derive(Serialize)]
@@ -85,9 +88,10 @@ struct TestLine {
 }
 
 /// The text of `index.html`.
-pub fn index(report: &Report) -> Result<String, RenderError> {
+pub fn index(templates: &Templates, report: &Report) -> Result<String, RenderError> {
     let meta = report.meta;
     let title = text::cleaned(meta.title.as_deref().unwrap_or(meta.name.as_str()), LABEL_MAX);
+    let common = common_flags(report.tests);
     let page = Page {
         title,
         authors: text::cleaned(&meta.authors.join(", "), PROSE_MAX),
@@ -96,27 +100,30 @@ pub fn index(report: &Report) -> Result<String, RenderError> {
         grade: super::grade_name(meta.grade),
         summary: abstract_of(report),
         notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
-        plates: plates(report.figures)?,
+        accepted: meta.accepted.iter().map(accepted_line).collect(),
+        scenarios: scenarios::views(templates, report.tests)?,
+        plates: plates(templates, report.figures)?,
         tables: table_views(report),
-        claims: report.claims.iter().map(claim_line).collect(),
+        claims: claims::lines(report.claims),
         flags: flag_lines(report.tests),
         facts: meta.facts.iter().map(super::fact_table).collect(),
         components: meta.components.iter().map(super::component_line).collect(),
         protocol: meta.protocol.iter().map(super::fact_row).collect(),
-        tests: report.tests.iter().map(|test| test_line(test)).collect(),
+        tests: report.tests.iter().map(|test| test_line(test, &common)).collect(),
+        common: common.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(", "),
         count: number::count(report.tests.len() as u64),
     };
-    templates::markup("index.html", &page)
+    templates.markup("index.html", &page)
 }
 
-fn plates(figures: &[Figure]) -> Result<Vec<PlateView>, RenderError> {
+fn plates(templates: &Templates, figures: &[Figure]) -> Result<Vec<PlateView>, RenderError> {
     let ids: Vec<_> = figures.iter().map(|figure| &figure.id).collect();
-    numbering::plates(&ids).iter().map(|plate| plate_view(plate, figures)).collect()
+    numbering::plates(&ids).iter().map(|plate| plate_view(templates, plate, figures)).collect()
 }
 
-fn plate_view(plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderError> {
+fn plate_view(templates: &Templates, plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderError> {
     let shared = plate.panels.len() > 1;
-    let legend = if shared { plate_legend(plate, figures)? } else { None };
+    let legend = if shared { plate_legend(templates, plate, figures)? } else { None };
     let own_legend = legend.is_none();
     let panels = plate.panels.iter().enumerate().map(|(panel, (place, letter))| {
         let figure = &figures[*place];
@@ -124,9 +131,10 @@ fn plate_view(plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderErro
             id: figure.id.to_string(),
             label: if shared { format!("({letter})") } else { format!("Figure {}.", plate.label(panel)) },
             title: figure.title.clone().unwrap_or_default(),
-            svg: svg::figure_inline(figure, own_legend, "")?,
+            svg: svg::figure_inline(templates, figure, own_legend, "")?,
             caption: figure.caption.clone().unwrap_or_default(),
             notes: figure.notes.clone(),
+            published: figure.published.as_ref().map(comparison::view),
         })
     });
     Ok(PlateView {
@@ -138,7 +146,7 @@ fn plate_view(plate: &Plate, figures: &[Figure]) -> Result<PlateView, RenderErro
 }
 
 /// One legend for all panels, when a name looks the same in all of them.
-fn plate_legend(plate: &Plate, figures: &[Figure]) -> Result<Option<String>, RenderError> {
+fn plate_legend(templates: &Templates, plate: &Plate, figures: &[Figure]) -> Result<Option<String>, RenderError> {
     let members = || plate.panels.iter().map(|(place, _)| &figures[*place]);
     let mut series: Vec<&Series> = Vec::new();
     for candidate in members().flat_map(|figure| &figure.plot.series) {
@@ -148,7 +156,9 @@ fn plate_legend(plate: &Plate, figures: &[Figure]) -> Result<Option<String>, Ren
             None => series.push(candidate),
         }
     }
-    svg::shared_legend(&series, members().all(|figure| figure.plot.form == Form::Bars))
+    let bars = members().all(|figure| figure.plot.form == Form::Bars);
+    let referenced = members().any(|figure| !figure.plot.references.is_empty());
+    svg::shared_legend(templates, &series, bars, referenced)
 }
 
 fn table_views(report: &Report) -> Vec<TableView> {
@@ -158,35 +168,6 @@ fn table_views(report: &Report) -> Vec<TableView> {
         .iter()
         .flat_map(|plate| plate.panels.iter().enumerate().map(|(panel, (place, _))| (*place, plate.label(panel))));
     labels.map(|(place, label)| tables::view(label, &report.tables[place])).collect()
-}
-
-fn claim_line(claim: &ClaimView) -> ClaimLine {
-    let mut line = ClaimLine {
-        id: claim.id.to_string(),
-        text: text::cleaned(&claim.text, PROSE_MAX),
-        expression: text::cleaned(&claim.expression, PROSE_MAX),
-        outcome: "not judged yet",
-        class: "open",
-        grade: "",
-        details: Vec::new(),
-    };
-    if let Some(verdict) = &claim.verdict {
-        line.outcome = verdict.outcome.name();
-        line.class = verdict.outcome.class();
-        line.grade = if verdict.rests_on_something() { super::grade_name(verdict.grade) } else { "" };
-        line.details = verdict_lines(verdict);
-    }
-    line
-}
-
-/// The sentences below a verdict.
-fn verdict_lines(verdict: &Verdict) -> Vec<String> {
-    let mut lines: Vec<String> = verdict.numbers.clone();
-    lines.extend(verdict.doubts.iter().cloned());
-    if !verdict.missing.is_empty() {
-        lines.push(format!("Without: {}.", verdict.missing.join("; ")));
-    }
-    lines.iter().map(|line| text::cleaned(line, PROSE_MAX)).collect()
 }
 
 /// Sentences that say what was measured.
@@ -238,7 +219,7 @@ pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
 }
 
 /// How many claims came out how: `Of 3 claims, 2 hold and 1 is refuted.`
-fn outcomes_of(claims: &[ClaimView]) -> String {
+pub(super) fn outcomes_of(claims: &[ClaimView]) -> String {
     let count = |outcome: Option<Outcome>| {
         claims.iter().filter(|claim| claim.verdict.as_ref().map(|verdict| verdict.outcome) == outcome).count()
     };
@@ -289,14 +270,33 @@ fn flag_lines(tests: &[&TestView]) -> Vec<FlagLine> {
     counts.into_iter().map(|(flag, count)| super::flag_line(flag, number::count(count as u64))).collect()
 }
 
-fn test_line(test: &TestView) -> TestLine {
+fn accepted_line(accepted: &Accepted) -> AcceptedLine {
+    AcceptedLine {
+        trigger: text::cleaned(&accepted.trigger, LABEL_MAX),
+        change: text::cleaned(&accepted.change, PROSE_MAX),
+        reason: text::cleaned(&accepted.reason, PROSE_MAX),
+    }
+}
+
+/// Flags that every measured test has: they are told once instead of in every row.
+fn common_flags(tests: &[&TestView]) -> BTreeSet<Flag> {
+    let flags = |test: &&TestView| -> Option<BTreeSet<Flag>> {
+        Some(test.measured()?.flags.iter().map(|(flag, _)| *flag).collect())
+    };
+    tests.iter().filter_map(flags).reduce(|held, next| held.intersection(&next).copied().collect()).unwrap_or_default()
+}
+
+fn test_line(test: &TestView, common: &BTreeSet<Flag>) -> TestLine {
     let (state, class) = match &test.state {
         State::Measured => ("measured".to_string(), "measured"),
         State::NotMeasured => ("not measured yet".to_string(), "waiting"),
         State::Skipped(reason) => (format!("skipped: {}", text::cleaned(reason, LABEL_MAX)), "skipped"),
     };
     let (value, sort) = headline(test).unwrap_or_default();
-    let flags = test.measured().map(|summary| summary.flags.iter().map(|(flag, _)| flag.name()).collect::<Vec<_>>());
+    let flags = test.measured().map(|summary| {
+        let own = summary.flags.iter().map(|(flag, _)| *flag).filter(|flag| !common.contains(flag));
+        own.map(Flag::name).collect::<Vec<_>>()
+    });
     TestLine {
         name: text::cleaned(&test.name, PROSE_MAX),
         link: match test.measured() {
@@ -312,18 +312,11 @@ fn test_line(test: &TestView) -> TestLine {
     }
 }
 
-/// The one number of a test for the list: its mean round trip, or its received rate.
+/// The one number of a test for the list, and what it is sorted by.
 fn headline(test: &TestView) -> Option<(String, String)> {
-    let summary = test.measured()?;
-    let (quantity, unit) = match summary.get(Quantity::RttMean) {
-        Some(_) => (Quantity::RttMean, Unit::Us),
-        None => (Quantity::RxPps, Unit::Mpps),
-    };
-    let metric = Metric { quantity, unit };
-    let mean = summary.get(quantity)?.mean;
-    let value = mean / unit.scale();
-    Some((
-        format!("{} {}", number::shown(value, number::decimals_for(value)), metric.unit.symbol()),
-        number::machine(mean),
-    ))
+    let metric = since::headline(test)?;
+    let mean = test.measured()?.get(metric.quantity)?.mean;
+    let value = mean / metric.unit.scale();
+    let shown = number::shown(value, number::decimals_for(value));
+    Some((format!("{shown} {}", metric.unit.symbol()), number::machine(mean)))
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::comparison::{self, ComparisonView};
 use crate::number;
 use crate::plot::PointSource;
 use crate::svg;
@@ -18,6 +19,7 @@ pub(super) struct TableView {
     columns: Vec<String>,
     rows: Vec<RowView>,
     notes: Vec<String>,
+    published: Option<ComparisonView>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +48,7 @@ pub(super) fn view(label: String, table: &Table) -> TableView {
         columns: table.columns.iter().map(|column| column.heading.clone()).collect(),
         rows: table.rows.iter().map(|row| row_view(table, row)).collect(),
         notes: table.notes.clone(),
+        published: table.published.as_ref().map(comparison::view),
     }
 }
 

@@ -7,13 +7,15 @@ use results::metric::{Metric, Quantity, Unit};
 use results::summary::Estimate;
 
 use super::{ComponentLine, FactRow, FactTable, FlagLine};
-use crate::model::{Details, Distribution, Meta, RatesOverTime, RepetitionView, State, TestView};
+use crate::model::{
+    Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView, State, TestView,
+};
 use crate::number;
 use crate::plot::{Form, Plot, PlotAxis, Point, Series, Tick};
 use crate::spec::Scale;
 use crate::style::Look;
 use crate::svg::{self, Setting};
-use crate::templates::{self, RenderError};
+use crate::templates::{RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
 #[derive(Serialize)]
@@ -29,9 +31,10 @@ struct Page {
     charts: Vec<Chart>,
     repetitions: Vec<RepetitionLine>,
     repetition_columns: Vec<String>,
-    count_columns: Vec<String>,
+    parties: Vec<PartyView>,
     flags: Vec<FlagLine>,
     facts: Vec<FactTable>,
+    inputs: Vec<InputTable>,
     components: Vec<ComponentLine>,
     command: String,
     logs: Vec<LogView>,
@@ -58,8 +61,34 @@ struct RepetitionLine {
     id: String,
     suspect: bool,
     values: Vec<String>,
-    counts: Vec<String>,
     flags: String,
+}
+
+/// The packet accounting of one program, a row a repetition.
+#[derive(Serialize)]
+struct PartyView {
+    name: String,
+    columns: Vec<String>,
+    rows: Vec<CountLine>,
+}
+
+#[derive(Serialize)]
+struct CountLine {
+    id: String,
+    counts: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct InputTable {
+    heading: String,
+    rows: Vec<InputLine>,
+}
+
+#[derive(Serialize)]
+struct InputLine {
+    label: String,
+    value: String,
+    long: bool,
 }
 
 #[derive(Serialize)]
@@ -69,7 +98,12 @@ struct LogView {
 }
 
 /// The text of `tests/KEY.html`.
-pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<String, RenderError> {
+pub fn test_page(
+    templates: &Templates,
+    meta: &Meta,
+    test: &TestView,
+    details: &Details,
+) -> Result<String, RenderError> {
     let summary = test.measured();
     let quantities: Vec<(Quantity, Unit)> = summary
         .map(|summary| summary.values.iter().map(|(quantity, estimate)| (*quantity, unit_for(*quantity, estimate))))
@@ -77,11 +111,6 @@ pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Stri
         .unwrap_or_default();
     let column_quantities: Vec<(Quantity, Unit)> =
         quantities.iter().copied().filter(|(quantity, _)| is_column(*quantity)).collect();
-    let count_columns: Vec<String> = details
-        .repetitions
-        .first()
-        .map(|first| first.counts.iter().map(|(label, _)| text::cleaned(label, LABEL_MAX)).collect())
-        .unwrap_or_default();
     let page = Page {
         name: text::cleaned(&test.name, PROSE_MAX),
         report: text::cleaned(meta.title.as_deref().unwrap_or(meta.name.as_str()), LABEL_MAX),
@@ -98,7 +127,7 @@ pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Stri
             .filter_map(|&(quantity, unit)| Some(value_line(quantity, unit, summary?.get(quantity)?)))
             .collect(),
         counts: summary.map(|summary| counts(summary.valid, summary.suspect)).unwrap_or_default(),
-        charts: charts(details)?,
+        charts: charts(templates, details)?,
         repetition_columns: column_quantities
             .iter()
             .map(|&(quantity, unit)| Metric { quantity, unit }.label())
@@ -106,15 +135,16 @@ pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Stri
         repetitions: details
             .repetitions
             .iter()
-            .map(|repetition| repetition_line(repetition, &column_quantities, count_columns.len()))
+            .map(|repetition| repetition_line(repetition, &column_quantities))
             .collect(),
-        count_columns,
+        parties: parties(&details.repetitions),
         flags: summary
             .map(|summary| {
                 summary.flags.iter().map(|(flag, count)| super::flag_line(*flag, count.to_string())).collect()
             })
             .unwrap_or_default(),
         facts: details.facts.iter().map(super::fact_table).collect(),
+        inputs: details.inputs.iter().map(input_table).collect(),
         components: details.components.iter().map(super::component_line).collect(),
         command: text::cleaned(details.command.as_deref().unwrap_or_default(), PROSE_MAX),
         logs: details
@@ -125,7 +155,7 @@ pub fn test_page(meta: &Meta, test: &TestView, details: &Details) -> Result<Stri
             })
             .collect(),
     };
-    templates::markup("test.html", &page)
+    templates.markup("test.html", &page)
 }
 
 fn counts(valid: u32, suspect: u32) -> String {
@@ -179,32 +209,70 @@ fn short(id: &str) -> String {
     text::cleaned(id, LABEL_MAX).chars().take(12).collect()
 }
 
-fn repetition_line(repetition: &RepetitionView, columns: &[(Quantity, Unit)], counts: usize) -> RepetitionLine {
+fn repetition_line(repetition: &RepetitionView, columns: &[(Quantity, Unit)]) -> RepetitionLine {
     let value = |&(quantity, unit): &(Quantity, Unit)| {
         repetition.values.get(&quantity).map_or("–".to_string(), |value| {
             let value = value / unit.scale();
             number::shown(value, number::decimals_for(value))
         })
     };
-    let mut count_cells: Vec<String> =
-        repetition.counts.iter().take(counts).map(|(_, count)| number::count(*count)).collect();
-    count_cells.resize(counts, "–".to_string());
     RepetitionLine {
         id: short(&repetition.id),
         suspect: repetition.suspect,
         values: columns.iter().map(value).collect(),
-        counts: count_cells,
         flags: repetition.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(", "),
     }
 }
 
-fn charts(details: &Details) -> Result<Vec<Chart>, RenderError> {
+/// Accounting by program: counts of different ones in one table would be wider than a page.
+fn parties<'a>(repetitions: &'a [RepetitionView]) -> Vec<PartyView> {
+    let mut names: Vec<&str> = Vec::new();
+    for party in repetitions.iter().flat_map(|repetition| &repetition.counts) {
+        if !names.contains(&party.name.as_str()) {
+            names.push(&party.name);
+        }
+    }
+    let view = |name: &str| {
+        let of = |repetition: &'a RepetitionView| repetition.counts.iter().find(|party| party.name == name);
+        let all: Vec<(&RepetitionView, &PartyCounts)> =
+            repetitions.iter().filter_map(|repetition| Some((repetition, of(repetition)?))).collect();
+        let columns = all.first().map(|(_, party)| party.counts.iter().map(|(label, _)| label.to_string()).collect());
+        PartyView {
+            name: text::cleaned(name, LABEL_MAX),
+            columns: columns.unwrap_or_default(),
+            rows: all
+                .iter()
+                .map(|(repetition, party)| CountLine {
+                    id: short(&repetition.id),
+                    counts: party.counts.iter().map(|(_, count)| number::count(*count)).collect(),
+                })
+                .collect(),
+        }
+    };
+    names.into_iter().map(view).collect()
+}
+
+/// Long values, such as a switch's configuration, keep their lines.
+fn input_table(list: &FactList) -> InputTable {
+    const SHORT_CHARS_MAX: usize = 80;
+    let line = |fact: &Fact| {
+        let long = fact.value.contains('\n') || fact.value.chars().count() > SHORT_CHARS_MAX;
+        let value = match long {
+            true => text::cleaned_lines(fact.value.trim_end()),
+            false => text::cleaned(&fact.value, PROSE_MAX),
+        };
+        InputLine { label: text::cleaned(&fact.label, LABEL_MAX), value, long }
+    };
+    InputTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows: list.facts.iter().map(line).collect() }
+}
+
+fn charts(templates: &Templates, details: &Details) -> Result<Vec<Chart>, RenderError> {
     let mut charts = Vec::new();
     let mut add = |heading: &'static str, plot: Plot, note: String, id: &str| -> Result<(), RenderError> {
         let description = format!("{} against {}", plot.y.label, plot.x.label);
         let legend = plot.series.len() > 1;
         let setting = Setting { id, title: heading, description: &description, alone: false, legend, base: "../" };
-        charts.push(Chart { heading, svg: svg::drawing(&plot, &setting)?, note });
+        charts.push(Chart { heading, svg: svg::drawing(templates, &plot, &setting)?, note });
         Ok(())
     };
     if let Some(rates) = details.rates.as_ref().filter(|rates| !rates.rx_pps.is_empty() || !rates.tx_pps.is_empty()) {
@@ -262,6 +330,7 @@ fn rate_plot(rates: &RatesOverTime) -> Plot {
         y: PlotAxis::vertical(format!("Rate ({})", unit.symbol()), Scale::Linear, &means, &means),
         series,
         shaded: vec![(0.0, rates.window.0 as f64 * step_s), (rates.window.1 as f64 * step_s, end)],
+        references: Vec::new(),
     }
 }
 
@@ -288,6 +357,7 @@ fn cumulative_plot(distribution: &Distribution) -> Plot {
         },
         series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, points }],
         shaded: Vec::new(),
+        references: Vec::new(),
     }
 }
 
@@ -306,5 +376,6 @@ fn histogram_plot(distribution: &Distribution) -> Plot {
         y: PlotAxis::vertical("Round trips".to_string(), Scale::Linear, &counts, &counts),
         series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, points }],
         shaded: Vec::new(),
+        references: Vec::new(),
     }
 }

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use reports::model::{
-    ComponentRow, Details, Distribution, Fact, FactList, Meta, RatesOverTime, RepetitionView, State, TestView,
+    Accepted, ComponentRow, Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView,
+    State, TestView,
 };
 use reports::render::{ClaimView, Report};
-use reports::spec::{ClaimSpec, FigureSpec, Fold, Id, Scale, Selection, TableSpec};
+use reports::spec::{Bound, ClaimSpec, FigureSpec, Fold, Id, Published, PublishedValue, Scale, Selection, TableSpec};
+use reports::templates::Templates;
 use results::axes::{Axis, Burst, Dimension, Io, Locality, PacketSize, Pairs, Rate, VSwitch};
 use results::flags::Flag;
 use results::metric::Quantity;
@@ -207,6 +209,7 @@ pub fn figure(
         over: None,
         title: None,
         caption: Some("An invented caption for a figure of the tests.".to_string()),
+        published: None,
     }
 }
 
@@ -243,6 +246,19 @@ pub fn paper_figures() -> Vec<FigureSpec> {
     figures
 }
 
+/// What the paper's Table 2 states.
+pub fn published_table() -> Published {
+    let value = |io: &str, value: f64| PublishedValue {
+        selection: Selection(vec![(Axis::P, vec![Value::Number(64)]), (Axis::Io, vec![name(io)])]),
+        metric: "rx_kpps".parse().expect("a metric"),
+        bound: Bound::Exactly,
+        value,
+    };
+    let values = [("udp", 338.0), ("udp-mmsg", 409.0), ("raw", 360.0), ("raw-mmsg", 440.0)];
+    let values = values.into_iter().map(|(io, kpps)| value(io, kpps)).collect();
+    Published { source: "An invented paper, Table 2".to_string(), values }
+}
+
 pub fn paper_table() -> TableSpec {
     TableSpec {
         id: id("2"),
@@ -253,6 +269,7 @@ pub fn paper_table() -> TableSpec {
         values: vec!["rx_kpps".parse().expect("a metric"), "loss_ratio".parse().expect("a metric")],
         over: None,
         caption: Some("Maximum throughput of socket techniques.".to_string()),
+        published: Some(published_table()),
     }
 }
 
@@ -292,7 +309,11 @@ pub fn quick_figures() -> Vec<FigureSpec> {
     let throughput = figure("throughput", &["sockets"], Vec::new(), Axis::Io, "rx_kpps", Axis::P);
     let rtt = figure("latency", &["rtt"], Vec::new(), Axis::B, "rtt_us_mean", Axis::V);
     vec![
-        FigureSpec { title: Some("Throughput of socket techniques".to_string()), ..throughput },
+        FigureSpec {
+            title: Some("Throughput of socket techniques".to_string()),
+            published: Some(published_table()),
+            ..throughput
+        },
         FigureSpec { x_scale: Scale::Log2, ..rtt },
     ]
 }
@@ -303,7 +324,8 @@ pub fn quick_table() -> TableSpec {
 
 pub fn claim(name: &str, from: &[&str], test: &str) -> ClaimSpec {
     let text = format!("An invented statement, {name}, about the tests.");
-    ClaimSpec { id: id(name), from: from.iter().map(|group| id(group)).collect(), text, test: test.to_string() }
+    let from = from.iter().map(|group| id(group)).collect();
+    ClaimSpec { id: id(name), from, text, test: test.to_string(), published: None }
 }
 
 pub fn meta(title: &str) -> Meta {
@@ -339,6 +361,11 @@ pub fn meta(title: &str) -> Meta {
             Fact::new("Repetitions", "3"),
             Fact::new("Order", "random in blocks, seed 17"),
         ],
+        accepted: vec![Accepted {
+            trigger: "kernel".to_string(),
+            change: "6.1.75 → 6.1.76".to_string(),
+            reason: "a fix of a driver that is not loaded here".to_string(),
+        }],
         notes: vec!["BusyBox is not installed; containers hold the generator only.".to_string()],
     }
 }
@@ -354,7 +381,16 @@ pub fn details(test: &TestView) -> Details {
             .flat_map(|summary| &summary.values)
             .map(|(quantity, estimate)| (*quantity, estimate.mean * (1.0 + number as f64 / 100.0)))
             .collect::<BTreeMap<_, _>>(),
-        counts: vec![("attempted".into(), 1_400_000), ("sent".into(), 1_399_000), ("lost".into(), 1_000 * number)],
+        counts: vec![
+            PartyCounts {
+                name: "sender-0".to_string(),
+                counts: vec![("attempted", 1_400_000), ("sent", 1_399_000), ("rejected", 1_000)],
+            },
+            PartyCounts {
+                name: "receiver-0".to_string(),
+                counts: vec![("received", 1_399_000 - 1_000 * number), ("lost", 1_000 * number)],
+            },
+        ],
         log: (number == 0).then(|| "sender: ready\nreceiver: \u{1b}[31mready\u{1b}[0m\n".to_string()),
     };
     let wave = |at: usize| 4.4e5 + 2e4 * ((at * 7919 % 13) as f64 - 6.0) / 6.0;
@@ -373,26 +409,35 @@ pub fn details(test: &TestView) -> Details {
                 .collect(),
         }),
         facts: vec![FactList { heading: "Setup".into(), facts: vec![Fact::new("Governor", "not available")] }],
+        inputs: vec![FactList {
+            heading: "switch".into(),
+            facts: vec![Fact::new("kind", "linux-bridge"), Fact::new("configuration", "bridge br0\nveth p0\n")],
+        }],
         components: Vec::new(),
         command: Some(format!("septet run quick.toml --force {}", test.name)),
     }
 }
 
+pub fn built_in() -> &'static Templates {
+    Templates::built_in().expect("the built-in templates")
+}
+
 /// Every file of a report.
 pub fn render_all(report: &Report) -> BTreeMap<String, Vec<u8>> {
     use reports::render;
-    let mut files = render::render_static();
+    let mut files = render::render_static(built_in());
     for figure in report.figures {
-        files.extend(render::render_figure(figure).expect("figure"));
+        files.extend(render::render_figure(built_in(), figure).expect("figure"));
     }
     for table in report.tables {
-        files.extend(render::render_table(table).expect("table"));
+        files.extend(render::render_table(built_in(), table).expect("table"));
     }
-    files.push(render::render_index(report).expect("index"));
-    files.push(render::render_latex_document(report).expect("document"));
+    files.push(render::render_index(built_in(), report).expect("index"));
+    files.extend(render::render_claims(built_in(), report).expect("claims"));
+    files.push(render::render_latex_document(built_in(), report).expect("document"));
     files.push(render::render_summary(report));
     for test in report.tests.iter().filter(|test| test.measured().is_some()) {
-        files.extend(render::render_test_page(report.meta, test, &details(test)).expect("test page"));
+        files.extend(render::render_test_page(built_in(), report.meta, test, &details(test)).expect("test page"));
     }
     files.into_iter().map(|file| (file.path, file.bytes)).collect()
 }
