@@ -105,13 +105,7 @@ impl Templates {
         latex.add_raw_templates(of_latex.iter().map(|(name, text)| (name, trimmed(text)))).map_err(failed)?;
 
         let all = || of_markup.iter().chain(&of_latex).chain(&statics);
-        let mut digest_input = Vec::new();
-        for (name, content) in all() {
-            for part in [name, content] {
-                digest_input.extend_from_slice(&(part.len() as u64).to_le_bytes());
-                digest_input.extend_from_slice(part.as_bytes());
-            }
-        }
+        let digest_input = prefixed(all().map(|(name, text)| (name.as_str(), text.as_str())));
         let replaced = all().filter(|(name, _)| own.contains_key(*name)).map(|(name, _)| name.clone()).collect();
         Ok(Templates { markup, latex, statics, replaced, digest_input })
     }
@@ -162,6 +156,23 @@ impl Templates {
     }
 }
 
+/// [`Templates::digest_input`] of the built-in ones.
+pub fn digest_input() -> Vec<u8> {
+    let built_in: [BTreeMap<&str, &str>; 3] =
+        [MARKUP.into_iter().collect(), LATEX.into_iter().collect(), STATIC.into_iter().collect()];
+    prefixed(built_in.iter().flatten().map(|(name, text)| (*name, *text)))
+}
+
+/// Names and texts, each with its length before it.
+fn prefixed<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in texts.flat_map(|(name, text)| [name, text]) {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
 /// Templates may be indented; what they write is not, so that pages stay small.
 fn trimmed(template: &str) -> String {
     template.lines().map(str::trim_start).collect::<Vec<_>>().join("\n") + "\n"
@@ -173,7 +184,9 @@ mod tests {
 
     #[test]
     fn every_template_parses() {
-        assert!(Templates::built_in().is_ok_and(|templates| templates.replaced().is_empty()));
+        let templates = Templates::built_in().expect("templates");
+        assert!(templates.replaced().is_empty());
+        assert_eq!(templates.digest_input(), digest_input());
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn a_value_that_runs_a_program() {
     let files = with("$\\write18{id}$ \\immediate\\write18{id} \\directlua{os.execute('id')}");
     for (path, page) in latex(&files) {
         assert!(!page.contains("\\write") && !page.contains("\\immediate") && !page.contains("\\directlua"), "{path}");
-        assert!(!page.contains("$\\textbackslash"), "{path}");
+        assert!(!page.replace("\\$", "").contains("$\\textbackslash"), "{path}");
     }
 }
 
