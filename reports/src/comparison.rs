@@ -6,7 +6,7 @@ use crate::plot::{Form, Plot, PlotAxis, Point, PointSource, Series, Tick};
 use crate::spec::Scale;
 use crate::style::Look;
 use crate::svg::{self, Setting};
-use crate::templates::RenderError;
+use crate::templates::{RenderError, Templates};
 
 /// Most tests of one plot; the first ones are drawn.
 pub const TESTS_MAX: usize = 100;
@@ -51,9 +51,10 @@ pub fn svg(title: &str, rows: &[RatioRow]) -> Result<String, RenderError> {
     let level = [0.0, x.max].map(|x| Point { x, y: 1.0, interval: None, source: None });
     let level = Series { label: String::new(), look: Look::ordered(15), marks: false, points: level.to_vec() };
     let series = std::iter::once(level).chain(series).collect();
-    let plot = Plot { form: Form::Lines, x, y, series, shaded: Vec::new() };
+    let plot = Plot { form: Form::Lines, x, y, series, shaded: Vec::new(), references: Vec::new() };
     let description = "Ratio of means of each test with its 95 % interval; 1 is no change.";
-    svg::drawing(&plot, &Setting { id: "comparison", title, description, alone: true, legend: true, base: "" })
+    let setting = Setting { id: "comparison", title, description, alone: true, legend: true, base: "" };
+    svg::drawing(Templates::built_in()?, &plot, &setting)
 }
 
 fn point(place: usize, row: &RatioRow) -> Point {

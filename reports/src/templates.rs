@@ -53,6 +53,16 @@ pub struct TemplateError {
     message: String,
 }
 
+impl From<TemplateError> for RenderError {
+    fn from(error: TemplateError) -> RenderError {
+        let source = tera::Error::message(error.message);
+        RenderError { template: "a drawing".to_string(), whose: FAULT, source }
+    }
+}
+
+/// Said of what no user can cause.
+const FAULT: &str = "this is a fault of the program, not of the experiment";
+
 /// What files are rendered from: the built-in templates, some of them replaced.
 #[derive(Debug)]
 pub struct Templates {
@@ -147,7 +157,7 @@ impl Templates {
 
     fn render(&self, engine: &Tera, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
         let whose = match self.replaced.is_empty() {
-            true => "this is a fault of the program, not of the experiment",
+            true => FAULT,
             false => "look at the templates beside the experiment",
         };
         let failed = |source| RenderError { template: template.to_string(), whose, source };

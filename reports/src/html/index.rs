@@ -141,7 +141,7 @@ fn plate_view(templates: &Templates, plate: &Plate, figures: &[Figure]) -> Resul
         number: plate.number.clone(),
         legend: legend.unwrap_or_default(),
         wide: shared,
-        panels: panels.collect::<Result<_, _>>()?,
+        panels: panels.collect::<Result<_, RenderError>>()?,
     })
 }
 
