@@ -25,6 +25,7 @@ test: setup-test build
 build:
 	$(CARGO) build $(PROFILE) --workspace --bins
 	sh generators/build.sh target/generators $(OUT)
+	sh pipeline/remote/build.sh target/remote $(OUT)
 	$(if $(DPDK),sh generators/build.sh target/generators $(OUT) dpdk,@echo "build: no septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh host-setup/basicfwd.sh $(OUT)
 
@@ -35,6 +36,7 @@ setup:
 # What the tests need besides.
 setup-test:
 	$(SETUP) measure test
+	sh pipeline/tests/tools.sh
 
 bench: setup-test build
 	sh benches/run.sh
@@ -42,10 +44,12 @@ bench: setup-test build
 lint:
 	$(CARGO) fmt --all --check
 	cd generators && $(CARGO) fmt --all --check
+	cd pipeline/remote && $(CARGO) fmt --check
 	sh nix/check.sh
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(GENERATORS) $(CARGO) clippy --all-targets -- -D warnings
 	$(if $(DPDK),$(GENERATORS) $(CARGO) clippy $(DPDK) --all-targets -- -D warnings)
+	cd pipeline/remote && CARGO_TARGET_DIR=$(CURDIR)/target/remote $(CARGO) clippy $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(GENERATORS) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 	$(if $(DPDK),$(GENERATORS) RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(DPDK) --no-deps)

@@ -13,6 +13,7 @@ fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for package in [
         "pipeline",
+        "pipeline/remote",
         "host-setup",
         "results",
         "reports",
@@ -73,8 +74,11 @@ fn only(word: &str, allowed: &[&str]) {
 fn only_results_knows_polars_and_only_reports_knows_tera() {
     only("polars::", &["results/src/dataset"]);
     only("tera::", &["reports/src/templates.rs"]);
-    only("toml::", &["pipeline/src/experiment/"]);
+    only("toml::", &["pipeline/src/experiment/", "pipeline/src/site/"]);
     only("clap::", &["pipeline/src/cli/", "pipeline/src/main.rs"]);
+    only("tokio::", &["pipeline/remote/"]);
+    only("object_store::", &["pipeline/remote/"]);
+    only("tar::", &["pipeline/src/archive/"]);
     only("indicatif::", &["pipeline/src/progress.rs"]);
 }
 
@@ -85,7 +89,7 @@ fn unsafe_code_is_where_system_calls_are_made() {
 
 #[test]
 fn processes_are_started_in_few_places() {
-    only("Command::new", &["pipeline/src/agent.rs", "pipeline/src/cli/results.rs"]);
+    only("Command::new", &["pipeline/src/agent.rs", "pipeline/src/cli/results.rs", "pipeline/src/remote/mod.rs"]);
 }
 
 #[test]
@@ -99,6 +103,7 @@ fn only_programs_print() {
             "generators/src/program.rs",
             "generators/dpdk/src/log.rs",
             "pipeline/src/cli/mod.rs",
+            "pipeline/remote/src/main.rs",
             "pipeline/src/main.rs",
             "pipeline/src/progress.rs",
         ],

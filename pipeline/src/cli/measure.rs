@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RunArgs, experiment, remark, results, say, say_json};
+use super::{RunArgs, experiment, remark, results, say, say_json, share};
 use crate::agent::{self, Agent};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
@@ -55,7 +55,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     if args.require_paper_grade {
         paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
     }
-    let planned = Planned::make(&workspace, &facts, &force)?;
+    let mut planned = Planned::make(&workspace, &facts, &force)?;
+    if !args.no_remote && share::read_through(&planned, &only)? {
+        planned = Planned::make(&workspace, &facts, &force)?;
+    }
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
     }

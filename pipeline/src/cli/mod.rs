@@ -3,18 +3,21 @@
 
 mod archive;
 mod compare;
+mod completions;
 mod experiment;
 mod gc;
 mod host;
 mod measure;
 mod results;
+mod schema;
+mod share;
 mod store;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{Exit, Trouble};
 
@@ -102,9 +105,23 @@ enum Command {
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// What the site says, and which site files of others are trusted.
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// What this host is, what it could be, and giving it back.
     #[command(subcommand)]
     Host(HostCommand),
+    /// Print a JSON Schema, by which editors and taplo check files.
+    Schema {
+        /// Of which file.
+        #[arg(value_enum, default_value = "experiment")]
+        of: SchemaOf,
+    },
+    /// Write manual pages into a folder.
+    Man {
+        /// The folder; made if it is missing.
+        folder: PathBuf,
+    },
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -174,6 +191,9 @@ struct RunArgs {
     /// Measure without writing a report.
     #[arg(long)]
     no_report: bool,
+    /// Measure without asking the site's shared store first.
+    #[arg(long)]
+    no_remote: bool,
     /// Refuse (exit 3) to measure on a host that gives indicative results only.
     #[arg(long)]
     require_paper_grade: bool,
@@ -242,6 +262,29 @@ enum StoreCommand {
     },
     /// Say what could be deleted and what it would cost; delete it when that was seen.
     Gc(GcArgs),
+    /// Copy results to a shared store that it does not have.
+    Push {
+        /// Its address, s3://, https:// or file:/// [default: `remote` of the site].
+        url: Option<String>,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy results from a shared store that this one does not have, and check each.
+    Pull {
+        /// Its address, s3://, https:// or file:/// [default: `remote` of the site].
+        url: Option<String>,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Only results of this key, or of those that begin so.
+        #[arg(long)]
+        key: Option<String>,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say how much is stored.
     Stats {
         #[command(flatten)]
@@ -249,6 +292,29 @@ enum StoreCommand {
         /// Machine-readable.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SchemaOf {
+    /// The experiment file.
+    Experiment,
+    /// The site file.
+    Site,
+}
+
+#[derive(Debug, Subcommand)]
+enum SiteCommand {
+    /// Print what holds for experiments in a folder.
+    Show {
+        /// The folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Trust a site.toml that lies beside an experiment, as it is now.
+    Trust {
+        /// The file.
+        file: PathBuf,
     },
 }
 
@@ -341,16 +407,13 @@ impl Cli {
             Command::Archive(command) => archive::run(command),
             Command::Compare(args) => compare::run(&args),
             Command::Store(command) => store::run(command),
+            Command::Site(command) => share::site(command),
             Command::Host(command) => host::run(&command),
-            Command::Completions { shell } => completions(shell),
+            Command::Schema { of } => schema::schema(of),
+            Command::Man { folder } => completions::man(&folder),
+            Command::Completions { shell } => completions::completions(shell),
         }
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> Result<Exit, Trouble> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "septet", &mut script);
-    say(&String::from_utf8_lossy(&script))
 }
 
 /// Prints to standard output. A reader who has gone away (`| head`) is no error.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{PlaceArgs, StoreCommand, gc, remark, say, say_json};
+use super::{PlaceArgs, StoreCommand, gc, remark, say, say_json, share};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
@@ -15,6 +15,8 @@ pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
     match command {
         StoreCommand::Verify { place, dry_run, json } => verify(&open(&place)?, dry_run, json),
         StoreCommand::Gc(args) => gc::gc(&args),
+        StoreCommand::Push { url, place, json } => share::push(url.as_deref(), &place, json),
+        StoreCommand::Pull { url, place, key, json } => share::pull(url.as_deref(), &place, key.as_deref(), json),
         StoreCommand::Stats { place, json } => stats(&open(&place)?, json),
     }
 }

@@ -27,6 +27,13 @@ const TUPLE: [(Axis, &str); 7] = [
     (Axis::B, "B = 32"),
 ];
 
+/// Keys of `[[tests]]`.
+pub fn keys() -> Vec<&'static str> {
+    let mut keys = vec!["id", "exclude", "duration", "warmup", "cooldown"];
+    keys.extend(Axis::ALL.map(Axis::name));
+    keys
+}
+
 /// Where the parts of a group are.
 #[derive(Clone, Debug)]
 pub struct Places {
@@ -53,9 +60,7 @@ pub fn read(
     protocol: Option<Times>,
     findings: &mut Findings<'_>,
 ) -> Option<(Group, Places)> {
-    let mut keys = vec!["id", "exclude", "duration", "warmup", "cooldown"];
-    keys.extend(Axis::ALL.map(Axis::name));
-    section.only(&keys, findings);
+    section.only(&keys(), findings);
     for (axis, example) in TUPLE {
         section.require(axis.name(), example, findings);
     }

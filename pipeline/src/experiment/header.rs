@@ -15,6 +15,13 @@ pub const DURATION_NS_MIN: u64 = 10_000_000;
 /// Longest window, warm-up or cool-down, nanoseconds.
 pub const DURATION_NS_MAX: u64 = 24 * 3_600_000_000_000;
 
+/// Keys of `[experiment]`.
+pub const HEADING_KEYS: [&str; 4] = ["name", "title", "authors", "notes"];
+/// Keys of `[protocol]`.
+pub const PROTOCOL_KEYS: [&str; 6] = ["duration", "warmup", "cooldown", "repetitions", "order", "seed"];
+/// Keys of `repetitions` written as a table.
+pub const REPETITIONS_KEYS: [&str; 3] = ["min", "max", "ci"];
+
 /// How often a test is repeated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Repetitions {
@@ -63,7 +70,7 @@ pub struct Heading {
 
 /// Reads `[experiment]`.
 pub fn heading(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Heading> {
-    section.only(&["name", "title", "authors", "notes"], findings);
+    section.only(&HEADING_KEYS, findings);
     let name = section.require("name", "name = \"my-experiment\"", findings);
     let name = name.and_then(|node| document::id(node, "the name of an experiment", findings));
     let title = section.get("title").map(|node| text(node, "title", 200, false, findings));
@@ -89,7 +96,7 @@ fn authors(node: &Node<'_>, findings: &mut Findings<'_>) -> Vec<String> {
 
 /// Reads `[protocol]`.
 pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Protocol> {
-    section.only(&["duration", "warmup", "cooldown", "repetitions", "order", "seed"], findings);
+    section.only(&PROTOCOL_KEYS, findings);
     for (key, example) in
         [("duration", "duration = \"10s\""), ("warmup", "warmup = \"1s\""), ("cooldown", "cooldown = \"1s\"")]
     {
@@ -124,7 +131,7 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
         return Some(Repetitions { min: exactly, max: exactly, ci: None });
     }
     let section = Section::of("repetitions", node, findings)?;
-    section.only(&["min", "max", "ci"], findings);
+    section.only(&REPETITIONS_KEYS, findings);
     let example = "repetitions = { min = 5, max = 10, ci = 0.02 }, or a plain number";
     let min = section.require("min", example, findings).and_then(|node| count(node, "min", findings));
     let max = section.require("max", example, findings).and_then(|node| count(node, "max", findings));

@@ -5,7 +5,7 @@ mod axis_list;
 pub mod axis_value;
 mod check;
 pub mod diagnostic;
-mod document;
+pub(crate) mod document;
 mod group;
 mod header;
 mod index;
@@ -13,6 +13,7 @@ pub mod matrix;
 mod published;
 mod report;
 mod rules;
+pub mod schema;
 pub mod select;
 mod suggest;
 mod units;
@@ -38,6 +39,9 @@ pub const STARTER: &str = include_str!("starter.toml");
 
 /// Largest experiment file, bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Keys of the file.
+const KEYS: [&str; 6] = ["experiment", "protocol", "tests", "table", "figure", "claim"];
 
 /// Most groups of tests, and most figures, tables and claims of each kind.
 const SECTIONS_MAX: usize = 1_000;
@@ -137,7 +141,7 @@ fn not_toml(error: &toml::de::Error, source: &str) -> Diagnostic {
 
 fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Experiment> {
     let file = Section::new("the file", root, 0..0);
-    file.only(&["experiment", "protocol", "tests", "table", "figure", "claim"], findings);
+    file.only(&KEYS, findings);
     let heading = file.require_table("experiment", "[experiment]", findings);
     let heading = heading.and_then(|node| Section::of("[experiment]", node, findings));
     let heading = heading.and_then(|section| header::heading(section, findings));

@@ -56,11 +56,14 @@ impl Drawable {
     }
 }
 
-const FIGURE_KEYS: &[&str] =
+/// Keys of `[[figure]]`.
+pub const FIGURE_KEYS: &[&str] =
     &["id", "from", "where", "x", "y", "series", "over", "xscale", "yscale", "title", "caption", "published", "source"];
-const TABLE_KEYS: &[&str] =
+/// Keys of `[[table]]`.
+pub const TABLE_KEYS: &[&str] =
     &["id", "from", "where", "rows", "columns", "value", "values", "over", "caption", "published", "source"];
-const CLAIM_KEYS: &[&str] = &["id", "from", "text", "test", "published", "source"];
+/// Keys of `[[claim]]`.
+pub const CLAIM_KEYS: &[&str] = &["id", "from", "text", "test", "published", "source"];
 
 /// What the three have in common; the identifier comes back even when something else is wrong.
 struct Common {

@@ -2,6 +2,7 @@
 //! It must not know how it was measured.
 
 use std::fs;
+use std::path::Path;
 
 use results::axes::Dimension;
 use results::metric::Quantity;
@@ -68,23 +69,28 @@ impl<'a> Writer<'a> {
 
         let id = ResultId(*blake3::hash(&json).as_bytes());
         let entry = repetition.record.entry(id);
+        self.place(&folder, &entry)?;
+        Ok(entry)
+    }
+
+    /// Makes a synced folder a result: its entry first, then one rename.
+    pub(super) fn place(&mut self, folder: &Path, entry: &Entry) -> Result<(), StoreError> {
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => self.segment.insert(Segment::create(self.store)?),
         };
-        segment.append(&entry)?;
-        let target = self.store.result_folder(&id);
-        let shelf = self.store.results().join(&id.to_string()[..2]);
+        segment.append(entry)?;
+        let target = self.store.result_folder(&entry.id);
+        let shelf = self.store.results().join(&entry.id.to_string()[..2]);
         fs::create_dir_all(&shelf).map_err(StoreError::io("make the folder", &shelf))?;
         if !target.exists() {
-            fs::rename(&folder, &target).map_err(StoreError::io("rename to", &target))?;
+            fs::rename(folder, &target).map_err(StoreError::io("rename to", &target))?;
         }
         sync_folder(&shelf)?;
-        sync_folder(&self.store.results())?;
-        Ok(entry)
+        sync_folder(&self.store.results())
     }
 
-    fn keep_manifest(&self, manifest: &Listing) -> Result<(), StoreError> {
+    pub(super) fn keep_manifest(&self, manifest: &Listing) -> Result<(), StoreError> {
         let path = self.store.manifest_path(&manifest.key());
         if path.exists() {
             return Ok(());

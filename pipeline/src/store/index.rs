@@ -217,9 +217,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
-        let Some((header, body)) = bytes.split_at_checked(48) else { return Ok(None) };
-        let sound = header[..16] == CHECKPOINT_MAGIC[..] && blake3::hash(body).as_bytes()[..] == header[16..48];
-        Ok(sound.then(|| body.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, false)).collect()))
+        Ok(decode_checkpoint(&bytes))
     }
 
     fn segments(&self) -> Result<Vec<PathBuf>, StoreError> {
@@ -304,16 +302,35 @@ impl Store {
 
     /// Writes a checkpoint of exactly these entries.
     fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let index = Index::from_entries(entries);
-        let mut body = Vec::with_capacity(index.entries.len() * ENTRY_BYTES);
-        for entry in &index.entries {
-            body.extend_from_slice(&entry.encode());
-        }
-        let mut bytes = CHECKPOINT_MAGIC.to_vec();
-        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
-        bytes.extend_from_slice(&body);
+        let bytes = index_bytes(entries);
         write_atomically(&self.tmp(), &self.checkpoint_path(), &bytes)
     }
+}
+
+/// The content of a checkpoint; `None` for one that cannot be believed.
+fn decode_checkpoint(bytes: &[u8]) -> Option<Vec<Entry>> {
+    let (header, body) = bytes.split_at_checked(48)?;
+    let sound = header[..16] == CHECKPOINT_MAGIC[..] && blake3::hash(body).as_bytes()[..] == header[16..48];
+    sound.then(|| body.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, false)).collect())
+}
+
+/// Entries as a checkpoint: what one writes into a shared store.
+pub(crate) fn index_bytes(entries: Vec<Entry>) -> Vec<u8> {
+    let index = Index::from_entries(entries);
+    let mut body = Vec::with_capacity(index.entries.len() * ENTRY_BYTES);
+    for entry in &index.entries {
+        body.extend_from_slice(&entry.encode());
+    }
+    let mut bytes = CHECKPOINT_MAGIC.to_vec();
+    bytes.extend_from_slice(blake3::hash(&body).as_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// Entries of a part of a shared store's index; what cannot be believed is left out.
+pub(crate) fn index_entries(bytes: &[u8]) -> Vec<Entry> {
+    let plain = || bytes.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, true)).collect();
+    decode_checkpoint(bytes).unwrap_or_else(plain)
 }
 
 /// One writer's segment, locked while it lives.

@@ -17,6 +17,7 @@
 //!   lock                            writers share it; who takes results away has it alone
 //! ```
 
+mod adopt;
 mod atomic;
 mod commit;
 mod gc;
@@ -33,12 +34,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use adopt::Adopted;
 pub(crate) use atomic::{Stage, sync_folder, write_synced};
 pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
 pub use gc::{Condemned, Scope, Wish};
 pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};
+pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};
 pub use verify::{Finding, Kind, Verification};

@@ -8,3 +8,5 @@
 mod bench;
 mod damage;
 mod gc;
+mod remote;
+mod server;

@@ -1,0 +1,222 @@
+//! The experiment file as a JSON Schema (draft 7), for editors: taplo completes and checks files by it. Made of
+//! the same tables of keys and names that the reader goes by, so that it never refuses what the reader takes;
+//! what the reader refuses beyond it needs the whole file. It must not read files.
+
+use reports::spec::Id;
+use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
+use serde_json::{Map, Value, json};
+
+use super::header::{HEADING_KEYS, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
+use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
+use super::{KEYS, group};
+use crate::site;
+
+/// The dialect; taplo knows this one.
+const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
+
+/// Of the experiment file.
+pub fn experiment() -> Value {
+    let mut schema = table(&KEYS, &["experiment", "protocol", "tests"], "An experiment of septet", |key| match key {
+        "experiment" => table(&HEADING_KEYS, &["name"], "What the experiment is called", heading),
+        "protocol" => {
+            let required = ["duration", "warmup", "cooldown", "repetitions"];
+            table(&PROTOCOL_KEYS, &required, "How each test is measured", protocol)
+        }
+        "tests" => {
+            let required = ["id", "D", "L", "S", "V", "P", "R", "B"];
+            list(table(&group::keys(), &required, "A group of tests: one for each combination of values", tests))
+        }
+        "figure" => list(table(FIGURE_KEYS, &["id", "from", "x", "y"], "A figure", drawable)),
+        "table" => list(table(TABLE_KEYS, &["id", "from", "rows"], "A table", drawable)),
+        "claim" => list(table(CLAIM_KEYS, &["id", "from", "text", "test"], "A statement that can be true", drawable)),
+        _ => json!({}),
+    });
+    schema["$schema"] = DIALECT.into();
+    schema["title"] = "Septet experiment".into();
+    schema
+}
+
+/// Of the site file.
+pub fn site() -> Value {
+    let mut schema = table(&site::KEYS, &[], "What a site says for all of its experiments", |key| match key {
+        "store" => table(&site::STORE_KEYS, &[], "Where results are kept", |_| {
+            let known = site::SCHEMES.map(|scheme| scheme.replace('/', "\\/")).join("|");
+            json!({"type": "string", "pattern": format!("^({known})"), "description": "A shared store"})
+        }),
+        "stacks" => json!({
+            "type": "object",
+            "description": "Named choices of where components come from",
+            "propertyNames": {"pattern": ID},
+            "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}},
+        }),
+        _ => json!({}),
+    });
+    schema["$schema"] = DIALECT.into();
+    schema["title"] = "Septet site".into();
+    schema
+}
+
+/// What names files.
+const ID: &str = "^[A-Za-z0-9._-]+$";
+
+/// A table with these keys and no others; a key that `of` does not know may have any value.
+fn table(keys: &[&str], required: &[&str], description: &str, of: impl Fn(&str) -> Value) -> Value {
+    let properties: Map<String, Value> = keys.iter().map(|key| (key.to_string(), of(key))).collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema
+}
+
+fn list(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn one_or_more(item: Value) -> Value {
+    json!({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
+}
+
+fn id(description: &str) -> Value {
+    json!({"type": "string", "pattern": ID, "maxLength": Id::LEN_MAX, "description": description})
+}
+
+fn text(description: &str) -> Value {
+    json!({"type": "string", "minLength": 1, "description": description})
+}
+
+fn time(description: &str) -> Value {
+    json!({"type": "string", "pattern": "^\\s*[0-9][0-9._]*\\s*(ns|us|ms|s|min|h)\\s*$", "description": description})
+}
+
+fn heading(key: &str) -> Value {
+    match key {
+        "name" => id("Names the report's folder"),
+        "title" => text("Of the report"),
+        "authors" => json!({"type": "array", "items": text("An author"), "maxItems": 100}),
+        "notes" => text("What a reader should know"),
+        _ => json!({}),
+    }
+}
+
+fn protocol(key: &str) -> Value {
+    let count = || json!({"type": "integer", "minimum": 1, "maximum": REPETITIONS_MAX});
+    match key {
+        "duration" => time("The window that is averaged"),
+        "warmup" => time("Traffic before it"),
+        "cooldown" => time("Traffic after it"),
+        "repetitions" => {
+            let adaptive =
+                table(&REPETITIONS_KEYS, &["min", "max"], "Until the interval is narrow enough", |key| match key {
+                    "min" | "max" => count(),
+                    "ci" => json!({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+                    _ => json!({}),
+                });
+            json!({"anyOf": [count(), adaptive]})
+        }
+        "order" => json!({"enum": ["random", "declared"]}),
+        "seed" => json!({"type": "integer", "minimum": 0}),
+        _ => json!({}),
+    }
+}
+
+fn tests(key: &str) -> Value {
+    match key {
+        "id" => id("What figures, tables and claims call it"),
+        "exclude" => list(partial("A combination that is left out")),
+        "duration" | "warmup" | "cooldown" => protocol(key),
+        _ => Axis::from_name(key).map_or(json!({}), axis),
+    }
+}
+
+/// What can stand behind an axis: a value, a list, a range, or for R a search.
+fn axis(axis: Axis) -> Value {
+    let one = value(axis);
+    let mut forms = vec![one.clone(), json!({"type": "array", "items": one, "minItems": 1, "uniqueItems": true})];
+    if axis.is_numeric() {
+        let end = || number(axis);
+        forms.push(table(&["from", "to", "step"], &["from", "to", "step"], "A range", |_| end()));
+    }
+    if axis == Axis::R {
+        forms.push(search());
+        forms[1] = json!({"type": "array", "items": {"anyOf": [one, search()]}, "minItems": 1, "uniqueItems": true});
+    }
+    json!({"anyOf": forms, "description": axis.label()})
+}
+
+/// A search for R.
+fn search() -> Value {
+    table(&["search", "loss"], &["search"], "A search for the highest rate", |key| match key {
+        "search" => json!({"enum": ["ndr", "pdr"]}),
+        _ => json!({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+    })
+}
+
+/// A number, bare or with its unit.
+fn number(axis: Axis) -> Value {
+    let (least, most) = match axis {
+        Axis::P => (64, 1518),
+        Axis::B => (1, 1024),
+        Axis::R => (1, Rate::PPS_MAX),
+        _ => (1, u64::from(u16::MAX)),
+    };
+    json!({"anyOf": [
+        {"type": "number", "minimum": least, "maximum": most},
+        {"type": "string", "pattern": "^\\s*[0-9][0-9._]*\\s*[A-Za-z]*\\s*$"},
+    ]})
+}
+
+fn value(axis: Axis) -> Value {
+    fn names(names: impl Iterator<Item = &'static str>) -> Value {
+        json!({"enum": names.collect::<Vec<_>>()})
+    }
+    match axis {
+        Axis::D => names(Dimension::ALL.iter().map(|value| value.name())),
+        Axis::L => names(Locality::ALL.iter().map(|value| value.name())),
+        Axis::V => names(VSwitch::ALL.iter().map(|value| value.name())),
+        Axis::Io => names(IO_ALL.iter().map(|value| io_name(*value))),
+        Axis::Runtime => names(RuntimeChoice::ALL.iter().map(|value| value.name())),
+        Axis::Frame => names(FrameSize::ALL.iter().map(|value| value.name())),
+        Axis::S => json!({"type": "string", "pattern": "^[0-9]+vs[0-9]+$"}),
+        Axis::Touch => json!({"type": "boolean"}),
+        Axis::Stack => id("A stack of the site"),
+        _ => number(axis),
+    }
+}
+
+/// Some values of some axes, as `where` and `exclude` write them.
+fn partial(description: &str) -> Value {
+    table(&Axis::ALL.map(Axis::name), &[], description, |key| Axis::from_name(key).map_or(json!({}), axis))
+}
+
+fn drawable(key: &str) -> Value {
+    let axis_name = || json!({"enum": Axis::ALL.map(Axis::name)});
+    let metric = || text("A metric: rx_mpps, rx_gbps, rtt_us_mean, rtt_us_p99, loss_ratio, ...");
+    match key {
+        "id" => id("Names its files"),
+        "from" => one_or_more(id("A group of tests")),
+        "where" => partial("Which of their tests"),
+        "x" | "series" | "rows" | "columns" => axis_name(),
+        "y" | "value" => metric(),
+        "values" => one_or_more(metric()),
+        "xscale" | "yscale" => json!({"enum": ["linear", "log2", "log10"]}),
+        "over" => json!({
+            "type": "object",
+            "description": "Keeps the best or the worst along an axis",
+            "propertyNames": axis_name(),
+            "additionalProperties": {"enum": ["max", "min"]},
+            "minProperties": 1,
+            "maxProperties": 1,
+        }),
+        "title" => text("Above it"),
+        "caption" => text("Below it"),
+        "text" => text("The statement, in words"),
+        "test" => text("The statement as an expression: rx_pps[io=udp-mmsg] > rx_pps[io=udp]"),
+        _ => json!({}),
+    }
+}

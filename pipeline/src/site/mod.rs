@@ -1,0 +1,155 @@
+//! What a site says for all of its experiments: `~/.config/septet/site.toml`, and one that lies beside an
+//! experiment, which counts only after its owner has trusted its very content once. Read like experiments: every
+//! error with its place, all in one go. It must not use what it says.
+
+mod trust;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
+use crate::experiment::document::{self, Findings, Section};
+
+pub use trust::{TrustError, trust};
+
+/// Name of the file, in `~/.config/septet` and beside experiments.
+pub const SITE_FILE: &str = "site.toml";
+/// Keys of the file.
+pub const KEYS: [&str; 2] = ["store", "stacks"];
+/// Keys of `[store]`.
+pub const STORE_KEYS: [&str; 1] = ["remote"];
+/// Ways in which a shared store can be reached.
+pub const SCHEMES: [&str; 4] = ["s3://", "https://", "http://", "file:///"];
+/// Largest site file, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a site says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// Where results are shared.
+    pub remote: Option<String>,
+    /// The stacks that it names, each with its settings as they are written; what they mean is the agent's to say.
+    pub stacks: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Why a site file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// It cannot be read.
+    #[error("failed to read the site file {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// It is wrong; rendered as it is to be printed.
+    #[error(transparent)]
+    Invalid(#[from] Diagnostics),
+}
+
+/// A site, and what a user should know about where it came from.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What it says.
+    pub site: Site,
+    /// A site file beside the experiment that is not trusted, and was not read.
+    pub untrusted: Option<PathBuf>,
+}
+
+/// Folder of the user's own settings: `$XDG_CONFIG_HOME/septet`, or `~/.config/septet`.
+pub fn folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    Some(named("XDG_CONFIG_HOME").or_else(|| Some(named("HOME")?.join(".config")))?.join("septet"))
+}
+
+/// The site of an experiment in a folder: the user's own, over which a trusted one beside the experiment goes.
+pub fn find(beside: &Path) -> Result<Found, SiteError> {
+    let mut found = Found::default();
+    let own = folder().map(|folder| folder.join(SITE_FILE));
+    if let Some(bytes) = own.as_deref().map(read).transpose()?.flatten() {
+        found.site = parse_bytes(&bytes, &own.unwrap_or_default())?;
+    }
+    let path = beside.join(SITE_FILE);
+    if let Some(bytes) = read(&path)? {
+        match trust::is_trusted(&bytes) {
+            true => {
+                let theirs = parse_bytes(&bytes, &path)?;
+                found.site.remote = theirs.remote.or(found.site.remote);
+                found.site.stacks.extend(theirs.stacks);
+            }
+            false => found.untrusted = Some(path),
+        }
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, SiteError> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SiteError::Read { path: path.display().to_string(), source }),
+    }
+}
+
+fn parse_bytes(bytes: &[u8], path: &Path) -> Result<Site, Diagnostics> {
+    parse(&String::from_utf8_lossy(bytes), &path.display().to_string())
+}
+
+/// Checks a site file; all that is wrong with it comes back together.
+pub fn parse(source: &str, file_name: &str) -> Result<Site, Diagnostics> {
+    let (root, syntax) = DeTable::parse_recoverable(source);
+    let mut findings = Findings::new(source, !syntax.is_empty());
+    let site = site(root.get_ref(), &mut findings);
+    let mut list = findings.list;
+    list.extend(syntax.iter().map(|error| Diagnostic {
+        span: error.span().unwrap_or(source.len()..source.len()),
+        message: format!("not TOML: {}", error.message()),
+        help: None,
+    }));
+    match list.is_empty() {
+        true => Ok(site),
+        false => Err(Diagnostics::new(file_name, source, list)),
+    }
+}
+
+fn site(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Site {
+    let file = Section::new("the site file", root, 0..0);
+    file.only(&KEYS, findings);
+    let mut site = Site::default();
+    if let Some(section) = file.get("store").and_then(|node| Section::of("[store]", node, findings)) {
+        section.only(&STORE_KEYS, findings);
+        if let Some(node) = section.get("remote")
+            && let Some(remote) = document::text(node, "remote", 1000, false, findings)
+        {
+            match SCHEMES.iter().any(|scheme| remote.starts_with(scheme)) {
+                true => site.remote = Some(remote),
+                false => {
+                    let help = format!("write one of {}, and where", SCHEMES.join(", "));
+                    findings.error(node.span(), format!("remote cannot be {}", quoted(&remote)), Some(help));
+                }
+            }
+        }
+    }
+    if let Some(section) = file.get("stacks").and_then(|node| Section::of("[stacks]", node, findings)) {
+        for (name, span, node) in section.entries() {
+            if reports::spec::Id::new(name).is_none() {
+                findings.error(span, format!("{} cannot name a stack", quoted(name)), None);
+            }
+            let Some(stack) = Section::of("a stack", node, findings) else { continue };
+            let mut settings = BTreeMap::new();
+            for (key, _, node) in stack.entries() {
+                if let Some(value) = document::text(node, "a setting of a stack", 4000, false, findings) {
+                    settings.insert(key.to_string(), value);
+                }
+            }
+            site.stacks.insert(name.to_string(), settings);
+        }
+    }
+    site
+}

@@ -1,0 +1,106 @@
+//! The schemas take what the reader takes: by the reader's own tables of keys here, and by taplo where it is.
+
+// A skip prints its reason.
+#![allow(clippy::print_stdout)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pipeline::experiment::{self, STARTER, schema};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Keys of the tables at a place of a schema.
+fn keys<'a>(schema: &'a Value, place: &str) -> Vec<&'a String> {
+    schema.pointer(place).and_then(Value::as_object).map(|table| table.keys().collect()).unwrap_or_default()
+}
+
+#[test]
+fn every_key_of_the_reader_is_described() {
+    let schema = schema::experiment();
+    for (place, least) in [
+        ("/properties", 6),
+        ("/properties/experiment/properties", 4),
+        ("/properties/protocol/properties", 6),
+        ("/properties/tests/items/properties", 20),
+        ("/properties/figure/items/properties", 11),
+        ("/properties/table/items/properties", 9),
+        ("/properties/claim/items/properties", 4),
+    ] {
+        let keys = keys(&schema, place);
+        assert!(keys.len() >= least, "{place} has {keys:?}");
+        for key in keys {
+            let described = schema.pointer(&format!("{place}/{key}")).and_then(Value::as_object);
+            assert!(described.is_some_and(|schema| !schema.is_empty()), "{place}/{key} says nothing");
+        }
+    }
+    assert!(keys(&schema::site(), "/properties/store/properties").contains(&&"remote".to_string()));
+}
+
+/// Whether taplo takes a text by a schema; none where it is not installed.
+fn taplo(folder: &Path, schema: &Value, text: &str) -> Option<bool> {
+    let tools = std::env::var_os("SEPTET_TOOLS").map(PathBuf::from).unwrap_or_else(|| root().join("target/tools"));
+    let program = tools.join("bin/taplo");
+    if !program.is_file() {
+        println!("skipped: no taplo: `sh pipeline/tests/tools.sh` installs it");
+        return None;
+    }
+    let (schema_file, file) = (folder.join("schema.json"), folder.join("file.toml"));
+    fs::write(&schema_file, schema.to_string()).expect("the folder is writable");
+    fs::write(&file, text).expect("the folder is writable");
+    let arguments = ["lint", "--no-auto-config", "--schema"];
+    let ran = Command::new(program)
+        .args(arguments)
+        .arg(format!("file://{}", schema_file.display()))
+        .arg(&file)
+        .current_dir(folder)
+        .output()
+        .expect("taplo can be started");
+    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success() || told.contains("validation") || told.contains("not valid"), "{told}");
+    Some(ran.status.success())
+}
+
+#[test]
+fn taplo_takes_what_the_reader_takes_and_refuses_typos() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let schema = schema::experiment();
+    let mut texts = vec![STARTER.to_string()];
+    for entry in fs::read_dir(root().join("experiments")).expect("there are experiments") {
+        let path = entry.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            texts.push(fs::read_to_string(path).expect("it is text"));
+        }
+    }
+    for text in &texts {
+        assert!(experiment::parse(text, "file").is_ok(), "the reader takes it");
+        let Some(taken) = taplo(folder.path(), &schema, text) else { return };
+        assert!(taken, "taplo refuses\n{text}");
+    }
+    let typos = [
+        ("duration = \"1s\"", "duraton = \"1s\""),
+        ("D = \"throughput\"", "D = \"thruput\""),
+        ("x = \"P\"", "x = \"Q\""),
+    ];
+    for (from, to) in typos {
+        assert!(STARTER.contains(from), "{from}");
+        let text = STARTER.replacen(from, to, 1);
+        assert!(experiment::parse(&text, "file").is_err(), "the reader refuses {to}");
+        assert_eq!(taplo(folder.path(), &schema, &text), Some(false), "{to}");
+    }
+    let site = schema::site();
+    for (text, sound) in [
+        ("[store]\nremote = \"s3://bucket/team\"\n", true),
+        ("[stacks.new]\novs = \"/opt/ovs\"\n", true),
+        ("[store]\nremot = \"s3://bucket\"\n", false),
+        ("[store]\nremote = \"ftp://bucket\"\n", false),
+        ("[stacks]\n\"../evil\" = { ovs = \"x\" }\n", false),
+    ] {
+        assert_eq!(pipeline::site::parse(text, "site.toml").is_ok(), sound, "{text}");
+        assert_eq!(taplo(folder.path(), &site, text), Some(sound), "{text}");
+    }
+}

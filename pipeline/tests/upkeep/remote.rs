@@ -1,0 +1,197 @@
+//! A shared store: what one has measured another need not measure, nothing is believed unseen, and a cut costs
+//! nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pipeline::store::{Record, Repetition, Store, Writer};
+
+use super::bench::{Bench, Ran, SMALL};
+use super::server;
+
+/// Results of the test that is cut in the middle.
+const MANY: usize = 400;
+
+/// A bench with what shares; none, with the reason printed, if it was not built.
+fn sharing() -> Option<Bench> {
+    let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-remote");
+    if !built.is_file() {
+        println!("skipped: no septet-remote: `make build` makes it");
+        return None;
+    }
+    let bench = Bench::new();
+    let copied = Command::new("cp").arg("-p").arg(&built).arg(bench.path("")).status();
+    assert!(copied.is_ok_and(|status| status.success()), "it can be copied");
+    bench.write("small.toml", SMALL);
+    Some(bench)
+}
+
+fn folder(bench: &Bench, name: &str) -> String {
+    format!("file://{}", bench.path(name).display())
+}
+
+#[test]
+fn what_one_has_measured_another_need_not_measure() {
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml"]).code(0);
+    let url = folder(&bench, "shared");
+    let pushed = bench.septet(&["store", "push", &url, "--json"]).code(0).json();
+    assert_eq!((&pushed["copied"], &pushed["there"]), (&6.into(), &0.into()), "{pushed}");
+    let again = bench.septet(&["store", "push", &url, "--json"]).code(0).json();
+    assert_eq!((&again["copied"], &again["there"]), (&0.into(), &6.into()), "{again}");
+
+    // The same experiment elsewhere, whose site names the shared store.
+    fs::create_dir_all(bench.path("other")).expect("the bench is writable");
+    bench.write("other/small.toml", SMALL);
+    bench.write("other/site.toml", &format!("[store]\nremote = \"{url}\"\n"));
+    let shown = bench.septet(&["site", "show", "other"]).code(0);
+    assert!(shown.stderr.contains("nobody has trusted it") && shown.stdout.contains("none"), "{shown:?}");
+    bench.septet(&["site", "trust", "other/site.toml"]).code(0);
+    let run = bench.septet(&["run", "other/small.toml", "--json", "-o", "out/other"]).code(0);
+    assert!(run.stderr.contains("pulled 6 results"), "{}", run.stderr);
+    assert_eq!(run.json()["measured"], 0, "{}", run.stdout);
+    bench.septet(&["store", "verify", "--store", "other/.septet"]).code(0);
+    // A changed site file must be trusted again.
+    bench.write("other/site.toml", "[store]\nremote = \"file:///elsewhere\"\n");
+    let shown = bench.septet(&["site", "show", "other"]).code(0);
+    assert!(shown.stderr.contains("nobody has trusted it"), "{shown:?}");
+}
+
+#[test]
+fn what_is_not_what_it_says_is_not_taken() {
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml"]).code(0);
+    let url = folder(&bench, "shared");
+    bench.septet(&["store", "push", &url]).code(0);
+    let names: Vec<String> = bench.files("shared/results").into_keys().collect();
+    let nth = |end: &str, number: usize| {
+        let name = names.iter().filter(|name| name.ends_with(end)).nth(number).expect("there are enough");
+        bench.path("shared/results").join(name)
+    };
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).expect("it is ours");
+    };
+    flip(&nth("samples.parquet", 0));
+    flip(&nth("record.json", 1));
+    fs::remove_file(nth("log.zst", 2)).expect("it is there");
+    let pulled = bench.septet(&["store", "pull", &url, "--store", "other", "--json"]).code(1).json();
+    assert_eq!(pulled["copied"], 3, "{pulled}");
+    let refused = pulled["refused"].to_string();
+    for reason in [
+        "its samples.parquet is not what its record says",
+        "its record is not what its name says",
+        "its log.zst is missing",
+    ] {
+        assert!(refused.contains(reason), "no '{reason}' in {refused}");
+    }
+    let left = bench.septet(&["store", "verify", "--store", "other", "--json"]).code(0).json();
+    assert_eq!(left["results"], 3, "{left}");
+
+    bench.write("shared/format", "{\"format\": 99}");
+    let ran = bench.septet(&["store", "pull", &url, "--store", "other"]).code(3);
+    assert!(ran.stderr.contains("format 99"), "{}", ran.stderr);
+    let ran = bench.septet(&["store", "pull", "gopher://x", "--store", "other"]).code(3);
+    assert!(ran.stderr.contains("only s3://") || ran.stderr.contains("gopher"), "{}", ran.stderr);
+    bench.septet(&["store", "pull", "--store", "other"]).code(2);
+}
+
+/// A store with many results, made of one real one.
+fn many(bench: &Bench) {
+    bench.septet(&["run", "small.toml", "--only", "P=1500"]).code(0);
+    let store = Store::open(&bench.path(".septet")).expect("it is there");
+    let entry = store.index().expect("it can be read").entries()[0];
+    let record = store.record(&entry.id).expect("it is sound");
+    let samples = store.file(&entry.id, &record, "samples.parquet").expect("it is sound");
+    let manifest = store.manifest(&entry.key).expect("it is sound").expect("it is there");
+    let mut writer = Writer::open(&store).expect("the store is writable");
+    for number in 0..MANY {
+        let record = Record { started: format!("2026-01-02T03:04:05.{number:06}Z"), ..record.clone() };
+        let repetition = Repetition { record, samples: samples.clone(), log: String::new() };
+        writer.commit(repetition, &manifest).expect("the store is writable");
+    }
+    writer.close().expect("the store is writable");
+}
+
+/// Starts a copy and kills it when `there` says that enough has arrived; false if it was faster.
+fn cut(bench: &Bench, environment: &[(&str, String)], arguments: &[&str], there: &dyn Fn() -> bool) -> bool {
+    let mut command = bench.command(arguments);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let mut child = command.spawn().expect("it starts");
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !there() {
+        if child.try_wait().expect("it is ours").is_some() {
+            return false;
+        }
+        assert!(Instant::now() < limit, "nothing arrives");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    true
+}
+
+fn with(bench: &Bench, environment: &[(&str, String)], arguments: &[&str]) -> Ran {
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    bench.septet_with(&environment, arguments)
+}
+
+fn count(bench: &Bench, folder: &str) -> usize {
+    bench.files(folder).keys().filter(|name| name.ends_with("record.json")).count()
+}
+
+#[test]
+fn a_cut_push_and_a_cut_pull_go_on() {
+    let Some(bench) = sharing() else { return };
+    many(&bench);
+    let url = folder(&bench, "shared");
+    let total = MANY + 2;
+    let was_cut = cut(&bench, &[], &["store", "push", &url], &|| count(&bench, "shared/results") > 20);
+    let pushed = bench.septet(&["store", "push", &url, "--json"]).code(0).json();
+    let (copied, there) = (pushed["copied"].as_u64().expect("a number"), pushed["there"].as_u64().expect("a number"));
+    assert_eq!(copied + there, total as u64, "{pushed}");
+    assert!(!was_cut || there > 20, "what had arrived is not sent again: {pushed}");
+
+    let pull = ["store", "pull", &url, "--store", "other", "--json"];
+    let was_cut = cut(&bench, &[], &pull, &|| count(&bench, "other/results") > 20);
+    let pulled = bench.septet(&pull).code(0).json();
+    let (copied, there) = (pulled["copied"].as_u64().expect("a number"), pulled["there"].as_u64().expect("a number"));
+    assert_eq!(copied + there, total as u64, "{pulled}");
+    assert!(!was_cut || there > 20, "what had arrived is not fetched again: {pulled}");
+    let left = bench.septet(&["store", "verify", "--store", "other", "--json"]).code(0).json();
+    assert_eq!(left["results"], total as u64, "{left}");
+    assert_eq!(fs::read_dir(bench.path("other/tmp")).expect("it is there").count(), 0, "something is left behind");
+}
+
+#[test]
+fn it_works_through_s3_and_plain_http() {
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml"]).code(0);
+    if let Some(server) = server::s3() {
+        let environment = [
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", server.port)),
+            ("AWS_ACCESS_KEY_ID", "test".to_string()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_string()),
+            ("AWS_REGION", "us-east-1".to_string()),
+        ];
+        let url = "s3://septet/team/results";
+        let pushed = with(&bench, &environment, &["store", "push", url, "--json"]).code(0).json();
+        assert_eq!(pushed["copied"], 6, "{pushed}");
+        let again = with(&bench, &environment, &["store", "push", url, "--json"]).code(0).json();
+        assert_eq!((&again["copied"], &again["there"]), (&0.into(), &6.into()), "{again}");
+        let pulled = with(&bench, &environment, &["store", "pull", url, "--store", "s3", "--json"]).code(0).json();
+        assert_eq!(pulled["copied"], 6, "{pulled}");
+        bench.septet(&["store", "verify", "--store", "s3"]).code(0);
+    }
+    bench.septet(&["store", "push", &folder(&bench, "shared")]).code(0);
+    if let Some(server) = server::http(&bench.path("shared")) {
+        let url = format!("http://127.0.0.1:{}", server.port);
+        let pulled = bench.septet(&["store", "pull", &url, "--store", "http", "--json"]).code(0).json();
+        assert_eq!(pulled["copied"], 6, "{pulled}");
+        bench.septet(&["store", "verify", "--store", "http"]).code(0);
+    }
+}
