@@ -5,7 +5,7 @@
 //! are summed once, and for each packet only the ports and the header's words, which are at hand, are added
 //! (with `touch`, the pattern's, too).
 
-use crate::payload::{Arrival, Header, Payload};
+use crate::payload::{Arrival, HEADER_BYTES, Header, Payload};
 use crate::traffic::{End, Traffic};
 
 /// Ethernet, IPv4 and UDP headers before the payload.
@@ -30,9 +30,11 @@ pub struct Layout {
     remote: End,
     /// Whether this end sends traffic, rather than answers of it: then its source port tells the flow.
     spreads: bool,
+    /// Whether the payload's header is written with its check, and nothing behind it.
+    ends_with_header: bool,
     template: Vec<u8>,
-    /// Folded sum over what is the same in all frames: everything under the UDP checksum but the ports and what
-    /// [`Self::write`] writes.
+    /// Folded sum over everything under the UDP checksum but what [`Self::write`] writes; of the port that tells the
+    /// flow, the first.
     constant_sum: u16,
 }
 
@@ -45,14 +47,17 @@ impl Layout {
     /// Frames from `local` to `remote` and back around `payload`. The end that spreads its traffic over flows
     /// uses one UDP port a flow, counted up from its first; the other end uses one.
     pub fn new(payload: Payload, flows: u16, local: End, remote: End, spreads: bool) -> Self {
-        let mut layout = Self { payload, flows, local, remote, spreads, template: Vec::new(), constant_sum: 0 };
+        let ends_with_header = !payload.touch() && payload.header_bytes() == HEADER_BYTES;
+        let mut layout =
+            Self { payload, flows, local, remote, spreads, ends_with_header, template: Vec::new(), constant_sum: 0 };
         layout.template = layout.render();
         let udp_bytes = (UDP_BYTES + payload.bytes()) as u16;
         let written_from = OVERHEAD_BYTES + if payload.touch() { payload.bytes() } else { payload.header_bytes() };
         let addresses = u64::from(sum(&local.ipv4.octets())) + u64::from(sum(&remote.ipv4.octets()));
         // The length stands in the pseudo-header and in the header.
         let numbers = u64::from(PROTOCOL_UDP) + 2 * u64::from(udp_bytes);
-        layout.constant_sum = fold(addresses + numbers + u64::from(sum(&layout.template[written_from..])));
+        let ports = u64::from(local.udp_port) + u64::from(remote.udp_port);
+        layout.constant_sum = fold(addresses + numbers + ports + u64::from(sum(&layout.template[written_from..])));
         layout
     }
 
@@ -88,30 +93,47 @@ impl Layout {
         frame
     }
 
+    /// Makes each frame, which began as [`Self::template`], the packet of its header.
+    ///
+    /// # Panics
+    /// If a frame is shorter than the template.
+    #[inline]
+    pub fn write_all<'a>(&self, frames: impl Iterator<Item = &'a mut [u8]>, headers: &[Header]) {
+        if !self.ends_with_header || self.flows > 1 {
+            return frames.zip(headers).for_each(|(frame, header)| self.write(frame, header));
+        }
+        // One flow, and nothing behind the header: what speed is asked of. All but the header is a constant.
+        let constant_sum = u64::from(self.constant_sum);
+        for (frame, header) in frames.zip(headers) {
+            if let Some(start) = frame.first_chunk_mut::<{ OVERHEAD_BYTES + HEADER_BYTES }>()
+                && let Some((headers, payload)) = start.split_first_chunk_mut()
+                && let Some(place) = payload.first_chunk_mut()
+            {
+                let sum = constant_sum + u64::from(header.flow) + Payload::write_header(place, header);
+                write_checksum(headers, sum);
+            }
+        }
+    }
+
     /// Makes `frame`, which began as [`Self::template`], the packet of `header`.
     ///
     /// # Panics
     /// If `frame` is shorter than the template.
     #[inline]
     pub fn write(&self, frame: &mut [u8], header: &Header) {
-        let (source, destination) = match self.spreads {
-            true => (self.local.udp_port.wrapping_add(header.flow), self.remote.udp_port),
-            false => (self.local.udp_port, self.remote.udp_port.wrapping_add(header.flow)),
-        };
         let (headers, payload) = frame.split_at_mut(OVERHEAD_BYTES);
-        let header_sum = self.payload.write(payload, header);
-        let mut total = u64::from(self.constant_sum) + u64::from(source) + u64::from(destination) + header_sum;
+        let mut total = u64::from(self.constant_sum) + u64::from(header.flow) + self.payload.write(payload, header);
         if self.payload.touch() {
             total += u64::from(sum(&payload[self.payload.header_bytes()..self.payload.bytes()]));
         }
-        // 0 means "no checksum"; its other representation means the same number (RFC 768).
-        let checksum = match !fold(total) {
-            0 => 0xffff,
-            checksum => checksum,
-        };
-        headers[UDP_AT..UDP_AT + 2].copy_from_slice(&source.to_be_bytes());
-        headers[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&destination.to_be_bytes());
-        headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum.to_be_bytes());
+        if self.flows > 1 {
+            let (at, first) =
+                if self.spreads { (UDP_AT, self.local.udp_port) } else { (UDP_AT + 2, self.remote.udp_port) };
+            headers[at..at + 2].copy_from_slice(&first.wrapping_add(header.flow).to_be_bytes());
+        }
+        if let Some(headers) = headers.first_chunk_mut() {
+            write_checksum(headers, total);
+        }
     }
 
     /// What a received frame is: ours only if it comes from the other end to this one, with the right
@@ -177,6 +199,17 @@ impl Layout {
     }
 }
 
+/// Writes the UDP checksum, `total` being the sum of all under it.
+#[inline]
+fn write_checksum(headers: &mut [u8; OVERHEAD_BYTES], total: u64) {
+    // 0 means "no checksum"; its other representation means the same number (RFC 768).
+    let checksum = match !fold(total) {
+        0 => 0xffff,
+        checksum => checksum,
+    };
+    headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum.to_be_bytes());
+}
+
 /// The ones' complement sum of the 16-bit big-endian words of `bytes`; an odd last byte is padded with 0.
 #[inline]
 fn sum(bytes: &[u8]) -> u16 {
@@ -196,11 +229,10 @@ fn unfolded_sum(bytes: &[u8]) -> u64 {
     words.sum::<u64>() + u64::from(u32::from_ne_bytes(last))
 }
 
-/// A sum, folded to 16 bits. Without branches: which sums carry once more, no processor can foresee.
+/// A sum, folded to 16 bits: halves are added with the carry brought round (RFC 1071), in a word twice as wide, where
+/// adding the word turned by half its width does so. Without branches: which sums carry, no processor can foresee.
 #[inline]
 fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + sum) as u16
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }

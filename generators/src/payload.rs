@@ -103,21 +103,33 @@ impl Payload {
     #[inline(always)]
     pub fn write(&self, payload: &mut [u8], header: &Header) -> u64 {
         let payload = &mut payload[..self.bytes];
+        if let Some(place) = payload.first_chunk_mut() {
+            let sum = Self::write_header(place, header);
+            if self.touch {
+                write_pattern(&mut payload[HEADER_BYTES..], header.sequence);
+            }
+            return sum;
+        }
         let words = Words::of(header);
-        let (first, rest) = payload.split_at_mut(HEADER_BYTES_MIN);
-        first[0..8].copy_from_slice(&words.first.to_be_bytes());
-        first[8..16].copy_from_slice(&words.second.to_be_bytes());
-        first[16..18].copy_from_slice(&words.third.to_be_bytes());
-        let mut sum = words.sum();
-        if let Some(place) = rest.first_chunk_mut() {
-            let check = check(header);
-            *place = check.to_be_bytes();
-            sum += u64::from(check);
+        if let Some(place) = payload.first_chunk_mut() {
+            words.write(place);
         }
         if self.touch {
-            write_pattern(&mut payload[self.header_bytes()..], header.sequence);
+            write_pattern(&mut payload[HEADER_BYTES_MIN..], header.sequence);
         }
-        sum
+        words.sum()
+    }
+
+    /// Writes a header with its check, and returns the same sum as [`Self::write`].
+    #[inline(always)]
+    pub fn write_header(place: &mut [u8; HEADER_BYTES], header: &Header) -> u64 {
+        let words = Words::of(header);
+        let check = check(header);
+        if let Some((start, end)) = place.split_first_chunk_mut() {
+            words.write(start);
+            end.copy_from_slice(&check.to_be_bytes());
+        }
+        words.sum() + u64::from(check)
     }
 
     /// What a received payload is.
@@ -169,6 +181,13 @@ impl Words {
             second: header.sequence << 32 | (header.stamp_ns & STAMP_MASK) >> 16,
             third: header.stamp_ns as u16,
         }
+    }
+
+    #[inline]
+    fn write(&self, place: &mut [u8; HEADER_BYTES_MIN]) {
+        place[0..8].copy_from_slice(&self.first.to_be_bytes());
+        place[8..16].copy_from_slice(&self.second.to_be_bytes());
+        place[16..18].copy_from_slice(&self.third.to_be_bytes());
     }
 
     /// Over words of 32 bits, which fold to the same as those of 16.

@@ -63,8 +63,7 @@ void septet_fill(struct rte_mempool *pool, const uint8_t *frame, uint16_t bytes)
     rte_mempool_obj_iter(pool, fill_one, &contents);
 }
 
-int septet_acquire(struct rte_mempool *pool, uint16_t bytes, struct rte_mbuf **buffers, struct septet_frame *frames,
-                   uint16_t count) {
+int septet_acquire(struct rte_mempool *pool, uint16_t bytes, struct rte_mbuf **buffers, uint8_t **frames, uint16_t count) {
 #ifdef SEPTET_HAS_RAW_BULK
     int failed = rte_mbuf_raw_alloc_bulk(pool, buffers, count);
 #else
@@ -80,8 +79,7 @@ int septet_acquire(struct rte_mempool *pool, uint16_t bytes, struct rte_mbuf **b
         buffer->ol_flags = 0;
         buffer->data_len = bytes;
         buffer->pkt_len = bytes;
-        frames[i].data = (uint8_t *)buffer->buf_addr + RTE_PKTMBUF_HEADROOM;
-        frames[i].bytes = bytes;
+        frames[i] = (uint8_t *)buffer->buf_addr + RTE_PKTMBUF_HEADROOM;
     }
     return 1;
 }

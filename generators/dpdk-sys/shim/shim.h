@@ -44,10 +44,9 @@ void septet_release(struct rte_mempool *pool, struct rte_mbuf **buffers, uint16_
 /* Writes `bytes` bytes to where frames begin in every buffer of a pool that is still whole. */
 void septet_fill(struct rte_mempool *pool, const uint8_t *frame, uint16_t bytes);
 
-/* Takes `count` buffers of a pool, all or none, and makes each one packet of `bytes` bytes whose data is what
- * was left in the buffer. Returns whether it did. */
-int septet_acquire(struct rte_mempool *pool, uint16_t bytes, struct rte_mbuf **buffers, struct septet_frame *frames,
-                   uint16_t count);
+/* Takes `count` buffers of a pool, all or none, and makes each one packet of `bytes` bytes whose data, from
+ * `frames` on, is what was left in the buffer. Returns whether it did. */
+int septet_acquire(struct rte_mempool *pool, uint16_t bytes, struct rte_mbuf **buffers, uint8_t **frames, uint16_t count);
 
 /* Hands over up to `count` buffers and returns how many were taken; the others remain the caller's. */
 uint16_t septet_send(uint16_t port, uint16_t queue, struct rte_mbuf **buffers, uint16_t count);

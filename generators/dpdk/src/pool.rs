@@ -61,35 +61,29 @@ impl Drop for Pool {
     }
 }
 
-/// Room for the buffers of a burst, and where their frames lie.
+/// Room for the buffers of a burst that is received.
 #[derive(Debug)]
-pub struct Burst {
+pub struct Incoming {
     buffers: Box<[*mut sys::rte_mbuf]>,
     frames: Box<[sys::septet_frame]>,
     /// Buffers that are ours, at the front.
     count: usize,
 }
 
-impl Burst {
+impl Incoming {
     /// Room for `size` buffers.
     pub fn new(size: u16) -> Self {
         let nowhere = || sys::septet_frame { data: std::ptr::null_mut(), bytes: 0 };
-        let size = usize::from(size);
         Self {
-            buffers: vec![std::ptr::null_mut(); size].into(),
+            buffers: vec![std::ptr::null_mut(); size.into()].into(),
             frames: (0..size).map(|_| nowhere()).collect(),
             count: 0,
         }
     }
 
-    /// How many buffers are held.
-    pub fn held(&self) -> usize {
-        self.count
-    }
-
-    /// Receives into an empty burst.
+    /// Receives, and says how many buffers are held then.
     #[inline]
-    pub fn receive(&mut self, port: u16, queue: u16) {
+    pub fn receive(&mut self, port: u16, queue: u16) -> usize {
         debug_assert_eq!(self.count, 0);
         // SAFETY: the port is started and has the queue (`Device` sees to it), both arrays have room for as many
         // as is said, and what comes is ours until released.
@@ -97,6 +91,7 @@ impl Burst {
             let room = self.buffers.len() as u16;
             sys::septet_receive(port, queue, self.buffers.as_mut_ptr(), self.frames.as_mut_ptr(), room)
         });
+        self.count
     }
 
     /// The frames that were received; of one in several segments the first.
@@ -114,19 +109,48 @@ impl Burst {
         unsafe { sys::septet_release(pool.raw(), self.buffers.as_mut_ptr(), self.count as u16) }
         self.count = 0;
     }
+}
 
-    /// Takes buffers until `count` are held, each for a frame of `frame_bytes`; says whether it could.
+/// Room for the buffers of a burst that is sent, and those that were refused and wait for the next one.
+#[derive(Debug)]
+pub struct Outgoing {
+    buffers: Box<[*mut sys::rte_mbuf]>,
+    /// Where the frame of each begins.
+    frames: Box<[*mut u8]>,
+    frame_bytes: u16,
+    /// Buffers that are ours, at the front.
+    count: usize,
+}
+
+impl Outgoing {
+    /// Room for `size` buffers of frames of `frame_bytes`.
+    pub fn new(size: u16, frame_bytes: usize) -> Self {
+        Self {
+            buffers: vec![std::ptr::null_mut(); size.into()].into(),
+            frames: vec![std::ptr::null_mut(); size.into()].into(),
+            frame_bytes: frame_bytes as u16,
+            count: 0,
+        }
+    }
+
+    /// How many buffers are held.
+    pub fn held(&self) -> usize {
+        self.count
+    }
+
+    /// Takes buffers of `pool`, which must have been filled and made for as many bytes, until `count` are held.
+    /// Says whether it could.
     #[inline]
-    pub fn acquire(&mut self, pool: &Pool, frame_bytes: usize, count: usize) -> bool {
+    pub fn acquire(&mut self, pool: &Pool, count: usize) -> bool {
         let held = self.count;
         if count <= held {
             return true;
         }
         let (buffers, frames) = (&mut self.buffers[held..count], &mut self.frames[held..count]);
-        // SAFETY: both slices have as much room as is said, and `Pool::new` was told this many bytes.
+        // SAFETY: both slices have as much room as is said, and the buffers as the pool was made with.
         let acquired = unsafe {
             let room = buffers.len() as u16;
-            sys::septet_acquire(pool.raw(), frame_bytes as u16, buffers.as_mut_ptr(), frames.as_mut_ptr(), room)
+            sys::septet_acquire(pool.raw(), self.frame_bytes, buffers.as_mut_ptr(), frames.as_mut_ptr(), room)
         };
         if acquired != 0 {
             self.count = count;
@@ -137,11 +161,10 @@ impl Burst {
     /// The frames of the buffers held, as they were left by whoever had them last.
     #[inline]
     pub fn frames_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let bytes = usize::from(self.frame_bytes);
         // SAFETY: the buffers are held, different from each other, and have been written to (`Pool::fill`);
         // nobody else refers to them as long as `self` is borrowed.
-        self.frames[..self.count]
-            .iter_mut()
-            .map(|frame| unsafe { std::slice::from_raw_parts_mut(frame.data, frame.bytes) })
+        self.frames[..self.count].iter().map(move |frame| unsafe { std::slice::from_raw_parts_mut(*frame, bytes) })
     }
 
     /// Hands the first `count` of the buffers held to the port, and returns how many it took. The others are held

@@ -15,7 +15,7 @@ use crate::device::Device;
 use crate::drivers::UNNOTICED;
 use crate::eal::Eal;
 use crate::log;
-use crate::pool::{Burst, Pool};
+use crate::pool::{Incoming, Outgoing, Pool};
 
 /// How long the other side may take to connect.
 const LINK_PATIENCE: Duration = Duration::from_secs(20);
@@ -29,8 +29,8 @@ pub struct DpdkPort<'eal> {
     device: Device<'eal>,
     incoming_pool: Pool,
     outgoing_pool: Pool,
-    incoming: Burst,
-    outgoing: Burst,
+    incoming: Incoming,
+    outgoing: Outgoing,
     layout: Layout,
     /// Packets are numbered here where queues may refuse each for itself; see [`Self::send_spread`].
     numbers: bool,
@@ -63,8 +63,8 @@ impl<'eal> DpdkPort<'eal> {
             device,
             incoming_pool,
             outgoing_pool,
-            incoming: Burst::new(traffic.burst),
-            outgoing: Burst::new(traffic.burst),
+            incoming: Incoming::new(traffic.burst),
+            outgoing: Outgoing::new(traffic.burst, layout.frame_bytes()),
             layout,
             numbers: traffic.originates(),
             spread: Vec::with_capacity(burst),
@@ -97,20 +97,14 @@ impl<'eal> DpdkPort<'eal> {
     #[inline]
     fn send_by(&mut self, queue: u16, burst: &[Header]) -> usize {
         self.calls += 1;
-        if !self.outgoing.acquire(&self.outgoing_pool, self.layout.frame_bytes(), burst.len()) {
+        if !self.outgoing.acquire(&self.outgoing_pool, burst.len()) {
             // All buffers wait to be fetched: the queue is as full as it gets.
             return 0;
         }
-        if self.device.manners().keeps_data {
-            for (header, frame) in burst.iter().zip(self.outgoing.frames_mut()) {
-                self.layout.write(frame, header);
-            }
-        } else {
-            for (header, frame) in burst.iter().zip(self.outgoing.frames_mut()) {
-                frame.copy_from_slice(self.layout.template());
-                self.layout.write(frame, header);
-            }
+        if !self.device.manners().keeps_data {
+            self.outgoing.frames_mut().for_each(|frame| frame.copy_from_slice(self.layout.template()));
         }
+        self.layout.write_all(self.outgoing.frames_mut(), burst);
         self.outgoing.send(self.device.port(), queue, burst.len())
     }
 
@@ -161,9 +155,9 @@ impl Port for DpdkPort<'_> {
         arrivals.clear();
         for _ in 0..self.device.queues() {
             self.calls += 1;
-            self.incoming.receive(self.device.port(), self.next_queue);
+            let received = self.incoming.receive(self.device.port(), self.next_queue);
             self.next_queue = if self.next_queue + 1 < self.device.queues() { self.next_queue + 1 } else { 0 };
-            if self.incoming.held() > 0 {
+            if received > 0 {
                 arrivals.extend(self.incoming.frames().map(|frame| self.layout.read(frame)));
                 self.incoming.release(&self.incoming_pool);
                 break;

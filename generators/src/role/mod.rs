@@ -24,9 +24,16 @@ impl Burst {
     #[inline]
     fn number(&mut self, first_sequence: u64, now_ns: u64) -> &[Header] {
         let flows = self.flows;
+        let stamp_ns = now_ns & STAMP_MASK;
+        if flows == 1 {
+            for (sequence, header) in (first_sequence..).zip(&mut self.headers) {
+                (header.sequence, header.stamp_ns) = (sequence, stamp_ns);
+            }
+            return &self.headers;
+        }
         let mut flow = (first_sequence % u64::from(flows)) as u16;
         for (sequence, header) in (first_sequence..).zip(&mut self.headers) {
-            *header = Header { kind: Kind::Data, flow, sequence, stamp_ns: now_ns & STAMP_MASK };
+            *header = Header { kind: Kind::Data, flow, sequence, stamp_ns };
             flow = if flow + 1 < flows { flow + 1 } else { 0 };
         }
         &self.headers

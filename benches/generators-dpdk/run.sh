@@ -1,0 +1,224 @@
+#!/bin/sh
+# How fast septet-gen-dpdk sends, receives and answers, beside DPDK's own testpmd, one core each.
+#
+#   send / txonly into net_null        a device that drops: what making packets costs. Ours by its own account,
+#                                      testpmd's by its port's counter.
+#   send / txonly over vhost-user      into a testpmd that only receives, which counts for both
+#   receive / rxonly over vhost-user   both fed by our sender, which counts for both
+#   round trip, server / macswap       of our client at 1000 bursts a second of 4: medians, ns
+#
+# Pairs are interleaved, and whoever was first in one is second in the next. testpmd sends one packet over and
+# over; ours writes a number, a time stamp, a check and a UDP checksum into each.
+#   MEMORY       "--no-huge -m 256", or what else the EAL is to have ("--in-memory --single-file-segments -m 256")
+#   SENDER_CPU, RECEIVER_CPU, PAIRS, SEPTET_BIN, WINDOW_S
+#
+# What bounds each: see the note at the end of what is printed by PROFILE=1, and CHANGELOG for the last figures.
+# shellcheck disable=SC2086  # $memory and the devices are several words.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+PAIRS=${PAIRS:-11}
+SEPTET_BIN=${SEPTET_BIN:-$(cd "$here/../.." && pwd)/target/release}
+sender_cpu=${SENDER_CPU:-0}
+receiver_cpu=${RECEIVER_CPU:-1}
+memory=${MEMORY:---no-huge -m 256}
+window_s=${WINDOW_S:-1}
+goal=0.97
+
+skip() {
+    echo "generators-dpdk: skipped: $1"
+    exit 0
+}
+[ -x "$SEPTET_BIN/septet-gen-dpdk" ] || skip "there is no $SEPTET_BIN/septet-gen-dpdk (make build, with libdpdk-dev)"
+for program in dpdk-testpmd stdbuf taskset cc od; do
+    command -v "$program" >/dev/null 2>&1 || skip "$program is not installed"
+done
+taskset -c "$sender_cpu,$receiver_cpu" true 2>/dev/null && [ "$sender_cpu" != "$receiver_cpu" ] \
+    || skip "cores $sender_cpu and $receiver_cpu are not both ours"
+
+scratch=$(mktemp -d)
+name=septet-bench-$$
+export XDG_RUNTIME_DIR="$scratch"
+# Processes of ours that run; forgotten as soon as they are waited for.
+left="" right=""
+clean_up() {
+    for process in $left $right; do kill "$process" 2>/dev/null || true; done
+    rm -rf "$scratch" "/var/run/dpdk/$name-left" "/var/run/dpdk/$name-right"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+cc -O2 -o "$scratch/meter" "$here/../generators/meter.c"
+mkfifo "$scratch/to-left" "$scratch/to-right"
+
+# Polls until the rest of the line is true; gives up after 30 s.
+await() {
+    tries=0
+    until "$@" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 3000 ] || { echo "generators-dpdk: waited too long for: $*" >&2; return 1; }
+        sleep 0.01
+    done
+}
+says() { grep -q "$2" "$scratch/said-$1"; }
+
+vhost="--vdev net_vhost0,iface=$scratch/socket"
+virtio() { echo "--vdev net_virtio_user0,path=$scratch/socket,mac=02:00:00:00:00:0$1"; }
+cpu_of() { [ "$1" = left ] && echo "$sender_cpu" || echo "$receiver_cpu"; }
+json_words() { for word in "$@"; do printf '"%s",' "$word"; done | sed 's/,$//'; }
+
+# generator END ROLE RATE BURST DEVICE...: starts ours and waits until it is ready, or not (for a vhost port).
+generator() {
+    end=$1 role=$2 rate=$3 burst=$4
+    shift 4
+    mkdir -p "$scratch/out-$end"
+    here_end='{"mac":"02:00:00:00:00:01","ipv4":"10.0.0.1","udp_port":5000}'
+    # The same address and port for both: then what macswap sends back is an answer.
+    there_end='{"mac":"02:00:00:00:00:02","ipv4":"10.0.0.1","udp_port":5000}'
+    case "$role" in
+        send | client) ends="\"local\":$here_end,\"remote\":$there_end" rate="\"rate_pps\":$rate," ;;
+        *) ends="\"local\":$there_end,\"remote\":$here_end" rate="" ;;
+    esac
+    : >"$scratch/said-$end"
+    "$SEPTET_BIN/septet-gen-dpdk" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
+    eval "$end=$!"
+    [ "$end" = left ] && exec 7>"$scratch/to-left" || exec 8>"$scratch/to-right"
+    tell "$end" "{\"version\":1,\"role\":\"$role\",\"io\":\"dpdk\",\"port\":{\"kind\":\"dpdk\",\"eal_args\":[$(json_words \
+        --no-pci --lcores "0@$(cpu_of "$end")" --file-prefix "$name-$end" $memory "$@")]},\"frame_bytes\":64,\"burst\":$burst,\
+$rate\"flows\":1,\"queues\":1,\"touch\":false,\"wait\":\"spin\",\"schedule\":{\"warmup_ns\":0,\
+\"duration_ns\":$((window_s * 1000000000 + 200000000)),\"cooldown_ns\":0,\"interval_ns\":10000000,\"drain_ns_max\":100000000},\
+$ends,\"rtt_samples_max\":1000000,\"output\":\"$scratch/out-$end\"}"
+}
+tell() { if [ "$1" = left ]; then echo "$2" >&7; else echo "$2" >&8; fi; }
+start() { tell "$1" "{\"command\":\"start\",\"epoch_mono_ns\":$(($("$scratch/meter" now) + 10000000))}"; }
+field() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$scratch/said-$1" | tail -n 1; }
+# Packets sent a second of the schedule, by a sender's account.
+rate_of() { echo $(($(field "$1" sent) * 10 / (window_s * 10 + 2))); }
+
+# testpmd END MODE DEVICE...: starts testpmd, forwarding.
+testpmd() {
+    end=$1 mode=$2
+    shift 2
+    cpu=$(cpu_of "$end")
+    : >"$scratch/said-$end"
+    stdbuf -oL dpdk-testpmd --no-pci --lcores "0@$cpu,1@$cpu" --file-prefix "$name-$end" $memory "$@" -- -i --no-mlockall \
+        --total-num-mbufs=16384 --forward-mode="$mode" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
+    eval "$end=$!"
+    [ "$end" = left ] && exec 7>"$scratch/to-left" || exec 8>"$scratch/to-right"
+    await says "$end" '^Done'
+    tell "$end" start
+    await says "$end" 'packet forwarding'
+}
+# Packets a second of testpmd's port, from its own clock and counter: KEY is Rx-pps or Tx-pps.
+pps() {
+    before=$(grep -c "$2" "$scratch/said-$1" || true)
+    tell "$1" "show port stats 0"
+    await more_than "$1" "$2" "$before"
+    sleep "$window_s"
+    tell "$1" "show port stats 0"
+    await more_than "$1" "$2" $((before + 1))
+    sed -n "s/.*$2: *\([0-9]*\).*/\1/p" "$scratch/said-$1" | tail -n 1
+}
+more_than() { [ "$(grep -c "$2" "$scratch/said-$1")" -gt "$3" ]; }
+# ends END: ends whatever runs there, as it likes to be ended.
+ends() {
+    if [ "$1" = left ]; then process=$left; else process=$right; fi
+    if grep -q testpmd "$scratch/said-$1"; then tell "$1" quit; else tell "$1" '{"command":"stop"}'; fi
+    # What has reported is gone already.
+    wait "$process" || { echo "generators-dpdk: the $1 end failed:" >&2; tail -n 3 "$scratch/said-$1" "$scratch/log-$1" >&2; return 1; }
+    if [ "$1" = left ]; then left="" && exec 7>&-; else right="" && exec 8>&-; fi
+}
+fast=1000000000
+
+# One function a measurement; each prints a number.
+ours_null() {
+    generator left send $fast 32 --vdev net_null0
+    await says left ready && start left && await says left '"done"'
+    rate_of left && wait "$left" && left="" && exec 7>&-
+}
+theirs_null() {
+    testpmd left txonly --vdev net_null0
+    pps left Tx-pps && ends left
+}
+sink() { testpmd right rxonly $vhost && await test -S "$scratch/socket"; }
+ours_pair() {
+    sink
+    generator left send $fast 32 $(virtio 1)
+    await says left ready && start left && sleep 0.1
+    pps right Rx-pps >"$scratch/rate"
+    await says left '"done"' && wait "$left" && left="" && exec 7>&-
+    ends right && cat "$scratch/rate"
+}
+theirs_pair() {
+    sink
+    testpmd left txonly $(virtio 1)
+    pps right Rx-pps >"$scratch/rate"
+    ends left && ends right && cat "$scratch/rate"
+}
+feed() {
+    generator left send $fast 32 $(virtio 1)
+    await says left ready
+    [ "$1" = ours ] && await says right ready && start right
+    start left && await says left '"done"'
+    rate_of left >"$scratch/rate"
+    wait "$left" && left="" && exec 7>&-
+    ends right && cat "$scratch/rate"
+}
+ours_received() {
+    generator right receive 0 32 $vhost
+    await test -S "$scratch/socket" && feed ours
+}
+theirs_received() { sink && feed theirs; }
+ask() {
+    generator left client 4000 4 $(virtio 1)
+    await says left ready
+    [ "$1" = ours ] && await says right ready && start right
+    start left && await says left '"done"' && wait "$left" && left="" && exec 7>&-
+    ends right
+    od -An -v -tu4 -w16 "$scratch/out-left/rtt.bin" | awk '{ print $4 }' | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+ours_answered() {
+    generator right server 0 32 $vhost
+    await test -S "$scratch/socket" && ask ours
+}
+theirs_answered() {
+    testpmd right macswap $vhost
+    await test -S "$scratch/socket" && ask theirs
+}
+
+# compare WHAT TITLE: a row of the table.
+compare() {
+    : >"$scratch/pairs"
+    pair=0
+    while [ "$pair" -lt "$PAIRS" ]; do
+        order="ours theirs"
+        [ $((pair % 2)) -eq 0 ] || order="theirs ours"
+        for whose in $order; do
+            rm -f "$scratch/socket"
+            "${whose}_$1" >"$scratch/rate-$whose"
+        done
+        echo "$(cat "$scratch/rate-ours") $(cat "$scratch/rate-theirs")" >>"$scratch/pairs"
+        pair=$((pair + 1))
+    done
+    awk -v name="$2" -v goal="$goal" -f "$here/../ratio.awk" "$scratch/pairs"
+}
+
+busy_percent() {
+    before=$(head -n 1 /proc/stat)
+    sleep 1
+    echo "$before $(head -n 1 /proc/stat)" | awk '{
+        for (i = 2; i <= 9; i++) total += $(i + NF / 2) - $i
+        print int(100 - 100 * ($(5 + NF / 2) - $5 + $(6 + NF / 2) - $6) / total)
+    }'
+}
+busy=$(busy_percent)
+[ "$busy" -le 10 ] || echo "generators-dpdk: others keep $busy % of this machine busy: ratios will scatter, rates mean nothing"
+echo "generators-dpdk: packets per second, in thousands; goal: lower end of the interval at least $goal"
+printf '%-44s %9s %9s %7s  %-14s  %5s\n' "ours / theirs" ours theirs ratio "95% interval" pairs
+for row in ${ROWS:-null pair received answered}; do
+    case "$row" in
+        null) compare null "send / txonly, net_null (P=64)" ;;
+        pair) compare pair "send / txonly, vhost-user pair (P=64)" ;;
+        received) compare received "receive / rxonly, vhost-user pair (P=64)" ;;
+        # A smaller round trip is the better one; within 5 % either way is the goal.
+        answered) compare answered "round trip, server / macswap (us)" ;;
+    esac
+done
