@@ -110,7 +110,9 @@ fn restore_one(tree: &mut dyn Tree, path: &str, old: &str, new: &str, became: Op
         Err(error) if may_vanish(path) && error.kind() == std::io::ErrorKind::NotFound => return Restored::Back,
         Err(error) => return failed(error.to_string()),
     };
-    if became.is_some_and(|became| now != became && now != new) && !is_means(path) {
+    // Nothing at all is what a write that was cut leaves: a device between two drivers.
+    let foreign = |became: &str| now != became && now != new && !now.is_empty();
+    if became.is_some_and(foreign) && !is_means(path) {
         return Restored::ChangedByOthers { path: path.into(), value: now };
     }
     match set(tree, path, old).and_then(|()| get(tree, path)) {

@@ -5,6 +5,7 @@
 
 mod bench;
 mod compare;
+mod host;
 mod input;
 mod main_job;
 mod pages;
