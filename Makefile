@@ -9,10 +9,10 @@ GENERATORS = cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators
 DPDK = $(shell pkg-config --exists libdpdk 2>/dev/null && echo -p septet-dpdk-sys -p septet-generator-dpdk)
 SETUP = sh host-setup/setup.sh
 
-.PHONY: demo test build setup setup-test bench lint clean-demo
+.PHONY: demo test build site setup setup-test bench lint clean-demo
 
 # Sets up, builds, measures, reports.
-demo: setup build
+demo: setup build site
 	$(OUT)/septet run experiments/quick.toml
 
 # Sets up, runs every test.
@@ -28,6 +28,10 @@ build:
 	sh pipeline/remote/build.sh target/remote $(OUT)
 	$(if $(DPDK),sh generators/build.sh target/generators $(OUT) dpdk,@echo "build: no septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh host-setup/basicfwd.sh $(OUT)
+
+# As root: what programs' names mean to an agent that an ordinary user commands through sudo.
+site: build
+	sh host-setup/site.sh $(OUT)
 
 # What measuring needs of the system.
 setup:

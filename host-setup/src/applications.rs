@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
+use crate::site::{self, Commander};
 
 /// An application that this agent can put into a container.
 pub(crate) struct Application {
@@ -28,7 +29,7 @@ pub(crate) const APPLICATIONS: [Application; 2] = [
 /// Places of a static BusyBox, best first.
 const BUSYBOX: [&str; 4] = ["/usr/bin/busybox", "/bin/busybox", "/usr/bin/busybox.static", "/bin/busybox.static"];
 
-/// The file of an application: the one of its name that lies beside the agent's own program.
+/// The file of an application.
 pub(crate) fn file_of(name: &str) -> Result<PathBuf, Failure> {
     let Some(application) = APPLICATIONS.iter().find(|application| application.name == name) else {
         let known: Vec<&str> = APPLICATIONS.iter().map(|application| application.name).collect();
@@ -38,8 +39,14 @@ pub(crate) fn file_of(name: &str) -> Result<PathBuf, Failure> {
     beside(application.name)
 }
 
-/// A program that lies beside the agent's own.
+/// A program of that name: the one that lies beside the agent's own; for a user who commands an agent of
+/// root's, the one that root has named.
 pub(crate) fn beside(name: &str) -> Result<PathBuf, Failure> {
+    if let Commander::User(_) = site::commander() {
+        let named = site::programs()?.remove(name);
+        let message = format!("find {name}: {} does not name it", site::SITE_FILE);
+        return named.ok_or_else(|| Failure::new(FailureKind::Host, message));
+    }
     let own = own_folder()?;
     let file = own.join(name);
     if !file.is_file() {
@@ -61,7 +68,10 @@ pub(crate) fn files_of(application: &Application) -> Result<Vec<PathBuf>, Failur
 
 /// A BusyBox for the containers, if there is a static one: the host's, or one that lies beside the agent.
 pub(crate) fn busybox() -> Option<PathBuf> {
-    let beside = own_folder().ok().map(|folder| folder.join("busybox"));
+    let beside = match site::commander() {
+        Commander::Root => own_folder().ok().map(|folder| folder.join("busybox")),
+        Commander::User(_) => site::programs().ok().and_then(|mut programs| programs.remove("busybox")),
+    };
     BUSYBOX.iter().map(PathBuf::from).chain(beside).find(|path| crate::component::elf::is_static(path))
 }
 

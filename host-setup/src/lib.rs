@@ -23,6 +23,7 @@ mod failure;
 mod lines;
 mod netlink;
 mod privilege;
+mod site;
 mod snapshot;
 mod supervisor;
 mod sys;

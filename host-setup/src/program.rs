@@ -47,6 +47,7 @@ pub(crate) fn warn(words: &str) {
 }
 
 fn agent() -> Result<(), Failure> {
+    crate::site::settle()?;
     if !stdin().is_terminal() {
         // Ctrl-C reaches every process of the terminal's foreground group. The client is one of them and
         // tidies up through this agent, which must outlive that: the end of its input is what ends it.

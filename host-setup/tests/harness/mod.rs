@@ -106,7 +106,7 @@ static STARTED: AtomicU32 = AtomicU32::new(0);
 
 impl Agent {
     pub fn start(programs: &Programs, user: User) -> Agent {
-        let mut command = match user {
+        let command = match user {
             User::Own => Command::new(programs.host()),
             User::Nobody => {
                 let mut command = Command::new("setpriv");
@@ -114,6 +114,11 @@ impl Agent {
                 command
             }
         };
+        Agent::start_by(command)
+    }
+
+    /// Started by a command of the test's own.
+    pub fn start_by(mut command: Command) -> Agent {
         let mark = format!("{}.{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         command.env(MARK, &mark);
         let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));

@@ -1,0 +1,201 @@
+//! Who commands this agent, and what names mean when that is somebody else: root-owned `/etc/septet/host.toml`.
+//! It must not know containers, requests or settings.
+//!
+//! Root who starts an agent commands it: the programs that lie beside it are root's choice. But an agent that
+//! an ordinary user has started as root (by `sudo -n septet-host agent`) stands at a boundary of privilege: it
+//! must be a program of root's, and so must be whatever it runs, or it becomes that user again and works in a
+//! user namespace of its own, as it would have without sudo.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, getppid, setgid, setgroups, setuid};
+
+use crate::failure::During;
+use crate::protocol::{Failure, FailureKind};
+
+/// What names mean to an agent that somebody else commands.
+pub(crate) const SITE_FILE: &str = "/etc/septet/host.toml";
+/// Programs that hand a user's command to root.
+const HANDERS: [&str; 3] = ["sudo", "doas", "pkexec"];
+
+/// Who commands an agent that is root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commander {
+    /// Root.
+    Root,
+    /// A user, with the user's numbers if they are known.
+    User(Option<(u32, u32)>),
+}
+
+/// What is known of how this process was started.
+struct Start {
+    /// `(SUDO_UID, SUDO_GID)`, or those of pkexec.
+    handed: Option<(u32, u32)>,
+    parent: u32,
+    parent_uid: Option<u32>,
+    parent_name: String,
+}
+
+/// Who commands this process, if it is root; root for one that is not, which has nothing to lose.
+pub(crate) fn commander() -> Commander {
+    if !Uid::effective().is_root() {
+        return Commander::Root;
+    }
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    let sudo = number("SUDO_UID").map(|user| (user, number("SUDO_GID").unwrap_or(user)));
+    let handed = sudo.or_else(|| number("PKEXEC_UID").map(|user| (user, user)));
+    let parent = getppid().as_raw().unsigned_abs();
+    let folder = format!("/proc/{parent}");
+    let parent_uid = fs::metadata(&folder).ok().map(|meta| meta.uid());
+    let parent_name = fs::read_to_string(format!("{folder}/comm")).unwrap_or_default().trim().to_owned();
+    judge(&Start { handed, parent, parent_uid, parent_name })
+}
+
+/// A root shell under sudo is root's: there the parent is a program of root's that is no hander. Where the
+/// parent has gone, what sudo says is all that is known.
+fn judge(start: &Start) -> Commander {
+    let user = start.handed.filter(|(user, _)| *user != 0);
+    let by_hander = HANDERS.contains(&start.parent_name.as_str());
+    match start.parent_uid {
+        Some(0) if by_hander => match start.handed {
+            Some((0, _)) => Commander::Root,
+            _ => Commander::User(user),
+        },
+        Some(0) if start.parent > 1 || user.is_none() => Commander::Root,
+        Some(0) | None => user.map_or(Commander::Root, |user| Commander::User(Some(user))),
+        Some(_) => Commander::User(user),
+    }
+}
+
+/// Makes sure that nobody commands more than is theirs: an agent of root's that a user commands keeps its
+/// rights only if it is root's own program and [`SITE_FILE`] says what names mean; else it becomes that user.
+pub(crate) fn settle() -> Result<(), Failure> {
+    let Commander::User(user) = commander() else { return Ok(()) };
+    let problem = match std::env::current_exe() {
+        Ok(program) => untrusted(&program).or_else(|| untrusted(Path::new(SITE_FILE))),
+        Err(error) => Some(format!("its own program cannot be found: {error}")),
+    };
+    let Some(problem) = problem else { return Ok(()) };
+    let message = format!("serve a user as root: {problem}");
+    let advice = "install septet-host where only root writes, and let root write /etc/septet/host.toml (make site)";
+    let Some((user, group)) = user else {
+        return Err(Failure::new(FailureKind::Host, message).advise(advice));
+    };
+    become_user(user, group).host(|| message.clone())?;
+    crate::program::warn(&format!("{problem}: it works as user {user}, without root's rights; {advice}"));
+    Ok(())
+}
+
+fn become_user(user: u32, group: u32) -> nix::Result<()> {
+    setgroups(&[])?;
+    setgid(Gid::from_raw(group))?;
+    setuid(Uid::from_raw(user))?;
+    // Or its own files below /proc, by which a user namespace is set up, stay root's.
+    nix::sys::prctl::set_dumpable(true)
+}
+
+/// Why a file must not be believed by root: somebody else can change it, or what leads to it; in words.
+pub(crate) fn untrusted(path: &Path) -> Option<String> {
+    if !path.is_absolute() {
+        return Some(format!("{} is no absolute path", path.display()));
+    }
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) => return Some(format!("{}: {error}", path.display())),
+    };
+    // Both ways that lead to it: a link in the name is as good as the file.
+    path.ancestors().chain(real.ancestors()).find_map(|part| {
+        let meta = match fs::metadata(part) {
+            Ok(meta) => meta,
+            Err(error) => return Some(format!("{}: {error}", part.display())),
+        };
+        let others_write = meta.mode() & 0o022 != 0;
+        (meta.uid() != 0 || others_write).then(|| format!("{} can be changed by others than root", part.display()))
+    })
+}
+
+/// Files of the programs that an agent may put into containers when a user commands it, by name.
+///
+/// # Errors
+/// When the site file cannot be believed, or is not understood.
+pub(crate) fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let doing = || format!("read {SITE_FILE}");
+    if let Some(problem) = untrusted(Path::new(SITE_FILE)) {
+        return Err(Failure::new(FailureKind::Host, format!("{}: {problem}", doing())));
+    }
+    let programs = parse(&fs::read_to_string(SITE_FILE).host(doing)?).host(doing)?;
+    match programs.values().find_map(|path| untrusted(path)) {
+        Some(problem) => Err(Failure::new(FailureKind::Host, format!("{}: {problem}", doing()))),
+        None => Ok(programs),
+    }
+}
+
+/// `[programs]`, each `name = "/absolute/path"`.
+fn parse(text: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    let document = toml::de::DeTable::parse(text).map_err(|error| error.to_string())?;
+    let mut programs = BTreeMap::new();
+    for (section, value) in document.get_ref() {
+        let section = section.get_ref();
+        if section != "programs" {
+            return Err(format!("[{section}] is not known; there is [programs]"));
+        }
+        let table = value.get_ref().as_table().ok_or("[programs] is a table")?;
+        for (name, value) in table {
+            let path = value.get_ref().as_str().map(PathBuf::from).filter(|path| path.is_absolute());
+            let name = name.get_ref().to_string();
+            let path = path.ok_or_else(|| format!("{name} is no absolute path in quotes"))?;
+            programs.insert(name, path);
+        }
+    }
+    Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_commands_through_sudo_and_root_commands_in_a_root_shell() {
+        let user = Some((1000, 1000));
+        let judged = |handed, parent, parent_uid, name: &str| {
+            judge(&Start { handed, parent, parent_uid, parent_name: name.into() })
+        };
+        // sudo stays, or becomes the agent; its parent may have died.
+        assert_eq!(judged(user, 50, Some(0), "sudo"), Commander::User(user));
+        assert_eq!(judged(user, 50, Some(1000), "septet"), Commander::User(user));
+        assert_eq!(judged(user, 1, Some(0), "init"), Commander::User(user));
+        assert_eq!(judged(user, 50, None, ""), Commander::User(user));
+        // Without sudo's word it is a user's all the same.
+        assert_eq!(judged(None, 50, Some(1000), "septet"), Commander::User(None));
+        assert_eq!(judged(None, 50, Some(0), "doas"), Commander::User(None));
+        // Root at home, over ssh, in a shell that sudo made, or sudo for nothing.
+        assert_eq!(judged(None, 50, Some(0), "septet"), Commander::Root);
+        assert_eq!(judged(None, 1, Some(0), "init"), Commander::Root);
+        assert_eq!(judged(user, 50, Some(0), "septet"), Commander::Root);
+        assert_eq!(judged(Some((0, 0)), 50, Some(0), "sudo"), Commander::Root);
+    }
+
+    #[test]
+    fn files_that_others_can_change_are_not_believed() {
+        assert!(untrusted(Path::new("relative")).is_some_and(|why| why.contains("absolute")));
+        assert!(untrusted(Path::new("/no/such/file")).is_some());
+        assert!(untrusted(Path::new("/tmp")).is_some_and(|why| why.contains("others than root")));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("host.toml");
+        fs::write(&file, "").expect("a file");
+        assert!(untrusted(&file).is_some(), "what leads to it is writable");
+    }
+
+    #[test]
+    fn the_site_file_names_programs_and_nothing_else() {
+        let programs = parse("# a comment\n[programs]\nsepteT = \"/opt/septet/septet-gen\"\n").expect("programs");
+        assert_eq!(programs["septeT"], Path::new("/opt/septet/septet-gen"));
+        assert!(parse("").is_ok_and(|programs| programs.is_empty()));
+        for text in ["[program]\n", "[programs]\na = \"relative\"\n", "[programs]\na = 1\n", "programs = 1\n", "["] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
