@@ -28,3 +28,5 @@ mod snapshot;
 mod supervisor;
 mod sys;
 mod worker;
+
+pub use supervisor::parse_request;

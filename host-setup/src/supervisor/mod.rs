@@ -22,6 +22,7 @@ use self::lock::Attempt;
 use self::output::Output;
 pub(crate) use self::request::REQUEST_BYTES_MAX;
 use self::request::Refused;
+pub use self::request::parse_request;
 use self::waiting::Waiting;
 use crate::affinity::{own_cpus, pin};
 use crate::failure::During;

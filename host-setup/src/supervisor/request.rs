@@ -19,6 +19,15 @@ struct Numbered {
     id: u64,
 }
 
+/// What a line asks of an agent that has been greeted: the way in for whoever tries to break it.
+///
+/// # Errors
+/// When it is no request.
+pub fn parse_request(bytes: &[u8]) -> Result<Op, Failure> {
+    let line = Line { cut: bytes.len() > REQUEST_BYTES_MAX, bytes: bytes.to_vec() };
+    parse(&line, true).map(|request| request.op).map_err(|refused| refused.failure)
+}
+
 /// Parses a line. Before a hello has been answered nothing else is taken.
 pub(super) fn parse(line: &Line, greeted: bool) -> Result<Request, Refused> {
     let refuse = |id, message: String| Refused { id, failure: Failure::new(FailureKind::Request, message) };
