@@ -47,7 +47,9 @@ pub fn palette() -> String {
 /// `figures/ID.tex`: a tikzpicture; needs the style file and nothing else.
 pub fn figure(templates: &Templates, figure: &Figure) -> Result<String, RenderError> {
     let plot = &figure.plot;
-    let named: Vec<&Series> = plot.series.iter().filter(|series| !series.points.is_empty()).collect();
+    // A set of bars keeps its place in every group even where nothing of it was measured.
+    let shown = |series: &&Series| plot.form == Form::Bars || !series.points.is_empty();
+    let named: Vec<&Series> = plot.series.iter().filter(shown).collect();
     let longest = named.iter().map(|series| series.label.chars().count()).max().unwrap_or(0);
     let data = FigureData {
         id: figure.id.to_string(),
@@ -84,8 +86,7 @@ fn options(plot: &Plot) -> String {
         format!("yticklabels={{{y_labels}}}"),
     ];
     if plot.form == Form::Bars {
-        let series = plot.series.iter().filter(|series| !series.points.is_empty()).count().max(1);
-        options.push(format!("septet bars, bar width={}", machine(plot::bar_width(series))));
+        options.push(format!("septet bars, bar width={}", machine(plot::bar_width(plot.series.len()))));
         let widest = plot.x.ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
         if widest * plot.x.ticks.len() > 40 {
             options.push("septet slanted".to_string());
@@ -107,7 +108,11 @@ fn series_data(plot: &Plot, series: &Series) -> SeriesData {
     };
     let drawn = series.drawn();
     let intervals = marked && drawn.iter().any(|point| point.interval.is_some());
-    let coordinates = drawn.iter().map(|point| coordinate(plot, point, intervals)).collect();
+    let mut coordinates: Vec<String> = drawn.iter().map(|point| coordinate(plot, point, intervals)).collect();
+    if coordinates.is_empty() {
+        // pgfplots gives the label of a plot without coordinates to the next one; this one has no height.
+        coordinates.push(format!("({},{})", machine(plot.x.min + 0.5), machine(plot.y.min)));
+    }
     SeriesData { look, intervals, coordinates, label: series.label.clone() }
 }
 

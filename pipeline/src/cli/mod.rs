@@ -92,8 +92,8 @@ enum Command {
         target: Target,
         #[command(flatten)]
         output: OutputArgs,
-        /// Also write a page of what changed since an older generation: its name or digest, or the beginning
-        /// of one.
+        /// Also write a page of what changed since an older generation: `latest~1`, or the beginning of its name
+        /// or digest.
         #[arg(long, value_name = "GENERATION")]
         since: Option<String>,
     },

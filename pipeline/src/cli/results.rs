@@ -8,6 +8,7 @@ use results::reduce::TrialCount;
 
 use super::{OutputArgs, StoreArgs, Target, remark, say, say_json};
 use crate::clock;
+use crate::compare;
 use crate::exit::{Exit, Trouble};
 use crate::key::ResultId;
 use crate::planned::plural;
@@ -118,22 +119,11 @@ pub(super) fn strict_claims(
     Ok(if refuted.is_empty() { Exit::Well } else { Exit::TestsFailed })
 }
 
-/// The one generation whose name, or the digest in it, begins with `text`.
-fn generation_called(workspace: &Workspace, text: &str) -> Result<Generation, Trouble> {
+/// The generation that `asked` names, as `compare` takes names.
+fn generation_called(workspace: &Workspace, asked: &str) -> Result<Generation, Trouble> {
     let experiment = workspace.experiment.name.as_str();
     let names = workspace.store.generation_names(experiment)?;
-    let is_called = |name: &&String| {
-        !text.is_empty()
-            && (name.starts_with(text) || name.rsplit('-').next().is_some_and(|digest| digest.starts_with(text)))
-    };
-    match names.iter().filter(is_called).collect::<Vec<_>>().as_slice() {
-        [one] => Ok(workspace.store.generation(experiment, one)?),
-        found => {
-            let what = if found.is_empty() { "there is no generation" } else { "more than one generation is called" };
-            let stored = names.join("\n  ");
-            Err(Trouble::input(format!("{what} '{text}' of {experiment}; stored are, oldest first:\n  {stored}")))
-        }
-    }
+    Ok(workspace.store.generation(experiment, &compare::pick(&names, experiment, asked)?)?)
 }
 
 /// `septet show`.

@@ -15,7 +15,7 @@ use results::tuple::Tuple;
 
 use crate::planned::plural;
 
-pub use side::{Measured, Side, SideError, resolve};
+pub use side::{Measured, Side, SideError, pick, resolve};
 
 /// A comparison of two sides.
 #[derive(Clone, Debug, PartialEq)]

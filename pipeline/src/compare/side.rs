@@ -138,8 +138,11 @@ fn of_stack(side: Side, stack: &str) -> Side {
     Side { name: format!("stack {stack} of {}", side.name), tests: tests.collect() }
 }
 
-/// The one of `names` (oldest first) that is meant.
-fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, SideError> {
+/// The one of `names` (oldest first) that is meant: `latest`, `latest~1`, or the beginning of a name or digest.
+///
+/// # Errors
+/// None is, or several are.
+pub fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, SideError> {
     let unknown =
         || SideError::Unknown { experiment: experiment.to_string(), asked: asked.to_string(), there: names.to_vec() };
     if let Some(rest) = asked.strip_prefix("latest") {
