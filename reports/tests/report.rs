@@ -300,6 +300,31 @@ fn compile(name: &str, files: &BTreeMap<String, Vec<u8>>) {
     assert!(folder.path().join("report.pdf").exists());
 }
 
+/// The Nu checker of HTML, in the folder that other tests have their tools in.
+#[test]
+fn pages_are_valid_html() {
+    let tools = std::env::var_os("SEPTET_TOOLS").map(std::path::PathBuf::from);
+    let tools = tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"));
+    let checker = tools.join("node_modules/vnu-jar/build/dist/vnu.jar");
+    if !checker.is_file() {
+        println!("skipped: no vnu.jar: `npm install --prefix target/tools vnu-jar` installs it, and it needs Java");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), &quick());
+    write(&folder.path().join("hostile"), &hostile());
+    let ran = std::process::Command::new("java")
+        .arg("-jar")
+        .arg(&checker)
+        .args(["--also-check-svg", "--also-check-css", "--skip-non-html"])
+        .arg(folder.path())
+        .output();
+    match ran {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => println!("skipped: java cannot be run here: {error}"),
+    }
+}
+
 #[test]
 fn latex_compiles_without_an_overfull_box() {
     compile("quick", &quick());

@@ -213,6 +213,13 @@ fn drawable(key: &str) -> Value {
             "minProperties": 1,
             "maxProperties": 1,
         }),
+        "published" => json!({
+            "type": "array",
+            "description": "Numbers that others have published: axes, and one metric with a number or a limit",
+            "items": {"type": "object", "minProperties": 1},
+            "minItems": 1,
+        }),
+        "source" => text("Where they were published"),
         "title" => text("Above it"),
         "caption" => text("Below it"),
         "text" => text("The statement, in words"),
