@@ -230,7 +230,7 @@ pub fn cell<'a>(tests: &[&'a TestView], metric: Metric, over: Option<(Axis, Fold
         Ok(best) => {
             let (_, whole, _) = candidates[best.candidate];
             // Never surer than the chosen test's own interval, which knows how its repetitions came about.
-            let half_width = best.half_width.map(|half| half.max(whole.half_width.unwrap_or(0.0)));
+            let half_width = Some(best.half_width.max(whole.half_width.unwrap_or(0.0)));
             (best.candidate, Estimate { n: best.values.len() as u32, mean: sign * best.mean, half_width })
         }
         Err(_) => {
@@ -261,4 +261,75 @@ fn absence(tests: &[&TestView], metric: Metric) -> String {
         })
         .collect();
     reasons.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use results::axes::{Burst, Locality, PacketSize, Pairs, Rate};
+    use results::metric::Quantity;
+    use results::summary::{Reduction, Repetition, summarise};
+    use results::tuple::Variant;
+
+    use super::*;
+
+    const METRIC: Metric = Metric { quantity: Quantity::RxPps, unit: results::metric::Unit::Pps };
+
+    /// A test at a rate with a repetition of each value; none without values.
+    fn test(rate_pps: u32, values: &[f64]) -> TestView {
+        let tuple = Tuple {
+            dimension: Dimension::Throughput,
+            locality: Locality::Local,
+            pairs: Pairs::new(1).expect("possible"),
+            vswitch: VSwitch::Ovs,
+            packet: PacketSize::new(64).expect("possible"),
+            rate: Rate::Pps(rate_pps),
+            burst: Burst::new(32).expect("possible"),
+            variant: Variant::default_for(VSwitch::Ovs),
+        };
+        let repetition = |value: &f64| Repetition {
+            reduction: Reduction {
+                values: [(Quantity::RxPps, *value)].into(),
+                refused: [(Quantity::RttP99, 80)].into(),
+                ..Reduction::default()
+            },
+            ..Repetition::default()
+        };
+        let repetitions: Vec<Repetition> = values.iter().map(repetition).collect();
+        let state = if values.is_empty() { State::NotMeasured } else { State::Measured };
+        let summary = (!values.is_empty()).then(|| summarise(&repetitions));
+        TestView { name: tuple.to_string(), tuple, key: None, groups: Vec::new(), state, summary }
+    }
+
+    fn folded(tests: &[TestView], fold: Option<Fold>) -> (f64, u32, Option<String>) {
+        let tests: Vec<&TestView> = tests.iter().collect();
+        match cell(&tests, METRIC, fold.map(|fold| (Axis::R, fold))) {
+            Some(Cell::Value { estimate, chosen, .. }) => (estimate.mean, estimate.n, chosen),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_best_of_noisy_tests_is_shown_without_the_luck_of_having_been_chosen() {
+        // Each of the two has the lucky value once: by means the second wins with 12, and none is better than 10.
+        let noisy = [test(1_000_000, &[16.0, 9.0, 9.0, 9.0]), test(2_000_000, &[9.0, 9.0, 9.0, 21.0])];
+        let (value, n, chosen) = folded(&noisy, Some(Fold::Max));
+        assert_eq!((n, chosen.as_deref()), (4, Some("2Mpps")));
+        assert_eq!(value, 9.0, "what was lucky was not chosen by its own luck");
+        let clear = [test(1_000_000, &[1.0, 1.1]), test(2_000_000, &[5.0, 5.2]), test(3_000_000, &[])];
+        assert_eq!(folded(&clear, Some(Fold::Max)), (5.1, 2, Some("2Mpps".to_string())));
+        assert_eq!(folded(&clear, Some(Fold::Min)).2.as_deref(), Some("1Mpps"));
+        let once = [test(1_000_000, &[1.0]), test(2_000_000, &[5.0])];
+        assert_eq!(folded(&once, Some(Fold::Max)), (5.0, 1, Some("2Mpps".to_string())));
+        assert_eq!(folded(&clear[1..2], None), (5.1, 2, None));
+    }
+
+    #[test]
+    fn a_refused_percentile_says_why_it_is_missing() {
+        let test = test(1_000_000, &[1.0, 1.1]);
+        let metric = Metric { quantity: Quantity::RttP99, unit: results::metric::Unit::Us };
+        match cell(&[&test], metric, None) {
+            Some(Cell::Missing { reason, .. }) => assert!(reason.starts_with("80 independent bursts"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -5,11 +5,13 @@
 pub mod best;
 pub mod bootstrap;
 pub mod difference;
+pub mod family;
 pub mod mean;
 pub mod outliers;
 pub mod percentile;
 pub mod random;
 pub mod sequential;
+pub mod special;
 pub mod stands;
 pub mod steady;
 pub mod student;

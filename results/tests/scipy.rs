@@ -2,13 +2,13 @@
 //! `vectors.py` beside it makes:
 //! `numpy.mean`, `numpy.std(ddof=1)`, `scipy.stats.t.ppf(.975, n - 1) * scipy.stats.sem`,
 //! `numpy.percentile(method="inverted_cdf")` and its default, fences by `numpy.percentile`, and
-//! `scipy.stats.median_abs_deviation`; `scipy.stats.t.sf` for Welch's test, `numpy.roots` for Fieller's limits,
+//! `scipy.stats.median_abs_deviation`; `scipy.stats.ttest_ind` for a pair alone, `numpy.roots` for Fieller's limits,
 //! `scipy.stats.sem` over stands. The version that made them is in the file.
 
 use std::collections::BTreeMap;
 
 use results::statistics::percentile::{Share, interpolated, of_sorted};
-use results::statistics::{difference, mean, outliers, stands, student};
+use results::statistics::{difference, family, mean, outliers, stands, student};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -101,7 +101,8 @@ fn statistics_agree_with_numpy_and_scipy() {
     }
     assert!(vectors.comparisons.len() >= 5 && vectors.stands.len() >= 2);
     for Compared { name, before, after, p, ratio, interval } in vectors.comparisons {
-        near(difference::p_value(&before, &after, 0.0).unwrap(), p, &format!("p of {name}"));
+        let alone = family::judge(&[family::Pair { before: &before, after: &after }], 1).unwrap();
+        near(alone[0].p, p, &format!("p of {name}"));
         let ours = difference::ratio(&before, &after).unwrap();
         near(ours.value, ratio, &format!("ratio of {name}"));
         near(ours.interval.unwrap().0, interval.0, &format!("lower limit of {name}"));

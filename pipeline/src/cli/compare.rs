@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reports::comparison::{self, RatioRow};
 use results::metric::Metric;
-use results::statistics::difference::FAMILY_ERROR_MAX;
+use results::statistics::family::FAMILY_ERROR_MAX;
 use results::summary::{Estimate, Grade};
 use serde::Serialize;
 
@@ -143,11 +143,11 @@ fn json<'a>(experiment: &'a str, comparison: &'a Comparison) -> CompareJson<'a> 
         after: row.after,
         ratio: row.ratio.value,
         ratio_ci95: row.ratio.interval,
-        p: row.p,
-        p_adjusted: row.p_adjusted,
+        p: row.judged.p,
+        p_adjusted: row.judged.p_adjusted,
         moved: row.moved(),
         slower_by: row.slower_by(),
-        detectable: row.detectable,
+        detectable: row.judged.detectable,
         grade: row.grade,
     };
     CompareJson {
@@ -208,7 +208,8 @@ fn table(rows: &[Row]) -> String {
         let unit = row.metric.unit.symbol();
         let values = format!("{} → {} {unit}", shown(row.before.mean / scale), shown(row.after.mean / scale));
         let mark = if row.moved() { "*" } else { " " };
-        let p = if row.p_adjusted < 0.0005 { "<0.001".to_string() } else { format!("{:.3}", row.p_adjusted) };
+        let p =
+            if row.judged.p_adjusted < 0.0005 { "<0.001".to_string() } else { format!("{:.3}", row.judged.p_adjusted) };
         cells.push([
             number.to_string(),
             format!("{:.4}{mark}", row.ratio.value),

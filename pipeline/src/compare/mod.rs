@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::axes::Dimension;
 use results::metric::{Metric, Quantity, Unit};
-use results::statistics::difference::{self, FAMILY_ERROR_MAX, Ratio};
+use results::statistics::difference::{self, Ratio};
+use results::statistics::family::{self, Judged};
 use results::statistics::{SampleError, student};
 use results::summary::{Estimate, Grade, Repetition, summarise};
 use results::tuple::Tuple;
@@ -45,12 +46,8 @@ pub struct Row {
     pub after: Estimate,
     /// The later mean over the earlier one.
     pub ratio: Ratio,
-    /// Probability of such a difference where there is none, of this test alone.
-    pub p: f64,
-    /// The same, corrected for all tests of the comparison.
-    pub p_adjusted: f64,
-    /// Least change, as a part of the earlier mean, that would be called real every other time.
-    pub detectable: Option<f64>,
+    /// Whether the difference is real, as the family of all tests says.
+    pub judged: Judged,
     /// The worse grade of the two sides.
     pub grade: Grade,
 }
@@ -58,7 +55,7 @@ pub struct Row {
 impl Row {
     /// Whether the difference is real: not one of what chance makes in so many tests.
     pub fn moved(&self) -> bool {
-        self.p_adjusted <= FAMILY_ERROR_MAX
+        self.judged.moved()
     }
 
     /// How much slower the later side is, as a part of the earlier one: less of a rate, more of a time or of a
@@ -89,7 +86,7 @@ impl Comparison {
 
     /// The median over tests of the least change that would be called real; absent where there is none.
     pub fn detectable(&self) -> Option<f64> {
-        let mut parts: Vec<f64> = self.rows.iter().filter_map(|row| row.detectable).collect();
+        let mut parts: Vec<f64> = self.rows.iter().filter_map(|row| row.judged.detectable).collect();
         parts.sort_by(f64::total_cmp);
         parts.get(parts.len() / 2).copied()
     }
@@ -123,18 +120,7 @@ pub fn compare(before: &Side, after: &Side, metric: Option<Metric>) -> Compariso
             Err(reason) => left_out.push((name.clone(), reason)),
         }
     }
-    let tests = pairs.len();
-    let least: BTreeMap<Quantity, f64> = least_errors(&pairs);
-    let mut rows = Vec::with_capacity(tests);
-    for (name, pair) in pairs {
-        let error_min = least.get(&pair.metric.quantity).copied().unwrap_or(0.0);
-        match pair.row(name.clone(), error_min, tests) {
-            Ok(row) => rows.push(row),
-            Err(error) => left_out.push((name, format!("failed to {error}"))),
-        }
-    }
-    let adjusted = difference::holm(&rows.iter().map(|row| row.p).collect::<Vec<_>>());
-    rows.iter_mut().zip(adjusted).for_each(|(row, adjusted)| row.p_adjusted = adjusted);
+    let mut rows = rows(pairs, &mut left_out);
     rows.sort_by(|a, b| {
         b.moved().cmp(&a.moved()).then(b.size().total_cmp(&a.size())).then_with(|| a.test.cmp(&b.test))
     });
@@ -142,62 +128,70 @@ pub fn compare(before: &Side, after: &Side, metric: Option<Metric>) -> Compariso
     Comparison { before: before.name.clone(), after: after.name.clone(), rows, same, left_out }
 }
 
-/// What no test's error is believed to be below, by quantity.
-fn least_errors(pairs: &[(String, Pair)]) -> BTreeMap<Quantity, f64> {
-    let mut errors: BTreeMap<Quantity, Vec<f64>> = BTreeMap::new();
-    for (_, Pair { metric, before, after }) in pairs {
-        let error = difference::relative_error(&values(before, metric.quantity), &values(after, metric.quantity));
-        errors.entry(metric.quantity).or_default().extend(error.ok());
+/// Judges all pairs together, those of one quantity as a family; the correction is over all.
+fn rows(pairs: Vec<(String, Pair)>, left_out: &mut Vec<(String, String)>) -> Vec<Row> {
+    let all = pairs.len();
+    let mut families: BTreeMap<Quantity, Vec<(String, Pair)>> = BTreeMap::new();
+    for (name, pair) in pairs {
+        families.entry(pair.metric.quantity).or_default().push((name, pair));
     }
-    errors.into_iter().map(|(quantity, errors)| (quantity, difference::least_error(&errors))).collect()
+    let mut rows: Vec<Row> = Vec::with_capacity(all);
+    for members in families.into_values() {
+        let samples: Vec<family::Pair> =
+            members.iter().map(|(_, pair)| family::Pair { before: &pair.earlier, after: &pair.later }).collect();
+        let made = family::judge(&samples, all).and_then(|judged| {
+            let rows = members.iter().zip(judged).map(|((name, pair), judged)| pair.row(name.clone(), judged));
+            rows.collect::<Result<Vec<Row>, SampleError>>()
+        });
+        match made {
+            Ok(made) => rows.extend(made),
+            Err(error) => left_out.extend(members.into_iter().map(|(name, _)| (name, format!("failed to {error}")))),
+        }
+    }
+    family::correct(rows.iter_mut().map(|row| &mut row.judged));
+    rows
 }
 
 /// One test's values on both sides, in base units.
 struct Pair {
     metric: Metric,
-    before: Vec<Repetition>,
-    after: Vec<Repetition>,
+    earlier: Vec<f64>,
+    later: Vec<f64>,
+    /// The worse one of both sides.
+    grade: Grade,
 }
 
 impl Pair {
     fn of(earlier: &Measured, later: &Measured, metric: Option<Metric>) -> Result<Pair, String> {
         let metric = metric.unwrap_or_else(|| usual(&earlier.tuple));
         let (before, after) = (earlier.without(later), later.without(earlier));
-        let valued = |repetitions: &[Repetition]| values(repetitions, metric.quantity).len();
-        for (repetitions, which) in [(&before, "earlier"), (&after, "later")] {
-            match valued(repetitions) {
+        let side = |repetitions: &[Repetition], which: &str| {
+            let values = values(repetitions, metric.quantity);
+            match values.len() {
                 0 | 1 if repetitions.len() < 2 => {
-                    return Err(format!(
-                        "the {which} side has {} of its own",
-                        plural(repetitions.len(), "valid repetition")
-                    ));
+                    Err(format!("the {which} side has {} of its own", plural(repetitions.len(), "valid repetition")))
                 }
-                0 | 1 => return Err(format!("the {which} side has no {metric}")),
-                _ => {}
+                0 | 1 => Err(format!("the {which} side has no {metric}")),
+                _ => Ok(values),
             }
-        }
-        Ok(Pair { metric, before, after })
+        };
+        let grade = summarise(&before).grade.max(summarise(&after).grade);
+        Ok(Pair { metric, earlier: side(&before, "earlier")?, later: side(&after, "later")?, grade })
     }
 
-    fn row(&self, test: String, error_min: f64, tests: usize) -> Result<Row, SampleError> {
-        let Pair { metric, before, after } = self;
-        let (earlier, later) = (values(before, metric.quantity), values(after, metric.quantity));
-        let (first, second) = (summarise(before), summarise(after));
+    fn row(&self, test: String, judged: Judged) -> Result<Row, SampleError> {
         let estimate = |values: &[f64]| {
             let (mean, half_width) = student::interval(values)?;
             Ok::<_, SampleError>(Estimate { n: values.len() as u32, mean, half_width: Some(half_width) })
         };
-        let p = difference::p_value(&earlier, &later, error_min)?;
         Ok(Row {
             test,
-            metric: *metric,
-            before: estimate(&earlier)?,
-            after: estimate(&later)?,
-            ratio: difference::ratio(&earlier, &later)?,
-            p,
-            p_adjusted: p,
-            detectable: difference::detectable(&earlier, &later, error_min, tests)?,
-            grade: first.grade.max(second.grade),
+            metric: self.metric,
+            before: estimate(&self.earlier)?,
+            after: estimate(&self.later)?,
+            ratio: difference::ratio(&self.earlier, &self.later)?,
+            judged,
+            grade: self.grade,
         })
     }
 }
