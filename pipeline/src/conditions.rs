@@ -23,6 +23,8 @@ use crate::traffic;
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
 const SPARE_MIB: u32 = 16;
+/// The section that each test has of its own.
+pub const OWN_SECTION: &str = "test";
 
 /// What measurements on one host stand on.
 #[derive(Debug)]
@@ -71,7 +73,8 @@ struct Kind {
     locality: Locality,
     vswitch: VSwitch,
     pairs: u16,
-    searched: bool,
+    /// The rate, if it is a search: its goal is in the key.
+    search: Option<Rate>,
     io: Io,
     queues: u16,
     switch_cores: u16,
@@ -88,7 +91,7 @@ impl Kind {
             locality: *locality,
             vswitch: *vswitch,
             pairs: pairs.get(),
-            searched: !matches!(rate, Rate::Pps(_)),
+            search: (!matches!(rate, Rate::Pps(_))).then_some(*rate),
             io: variant.io,
             queues: variant.queues,
             switch_cores: variant.switch_cores,
@@ -157,7 +160,7 @@ impl<'a> Conditions<'a> {
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
             sections.push(("search", Sealed::new(goal.section())));
         }
-        let common = Arc::new(Common::new("test", sections));
+        let common = Arc::new(Common::new(OWN_SECTION, sections));
         Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into(), memory })
     }
 

@@ -6,6 +6,7 @@
 //! nothing, so that a later kind of component or setting invalidates no older key. The manifest's encoding
 //! holds each section's digest instead of the section, since most sections are shared by all tests of a host.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -173,7 +174,7 @@ pub struct Manifest {
 #[derive(Debug)]
 pub struct Common {
     /// In order of name.
-    sections: Vec<(&'static str, Sealed)>,
+    sections: Vec<(Cow<'static, str>, Sealed)>,
     /// Name of the section that each test has of its own.
     own: &'static str,
     /// Of the encoding up to the test's own section.
@@ -185,10 +186,17 @@ pub struct Common {
 impl Common {
     /// Of the sections given, in any order; those without fields are left out. `own` names the section that
     /// is still to come.
-    pub fn new(own: &'static str, sections: impl IntoIterator<Item = (&'static str, Sealed)>) -> Common {
-        let mut sections: Vec<_> = sections.into_iter().filter(|(_, sealed)| !sealed.section.0.is_empty()).collect();
-        sections.sort_by_key(|(name, _)| *name);
-        let before = sections.partition_point(|(name, _)| *name < own);
+    pub fn new<Name>(own: &'static str, sections: impl IntoIterator<Item = (Name, Sealed)>) -> Common
+    where
+        Name: Into<Cow<'static, str>>,
+    {
+        let mut sections: Vec<(Cow<'static, str>, Sealed)> = sections
+            .into_iter()
+            .filter(|(_, sealed)| !sealed.section.0.is_empty())
+            .map(|(name, sealed)| (name.into(), sealed))
+            .collect();
+        sections.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let before = sections.partition_point(|(name, _)| **name < *own);
         let mut start = Vec::new();
         start.extend_from_slice(b"septet manifest\0");
         start.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
@@ -208,6 +216,16 @@ impl Manifest {
         Manifest { common, own }
     }
 
+    /// What it has in common with others.
+    pub fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// The manifest of the same test among other things in common.
+    pub fn among(&self, common: Arc<Common>) -> Manifest {
+        Manifest { common, own: self.own.clone() }
+    }
+
     /// BLAKE3 of the canonical encoding, which holds sections by their digests.
     pub fn key(&self) -> Key {
         let Common { own, hasher, rest, .. } = &*self.common;
@@ -224,7 +242,7 @@ impl Manifest {
     /// The manifest as it is stored and compared.
     pub fn listing(&self) -> Listing {
         let Common { sections, own, .. } = &*self.common;
-        let own = (*own, self.own.clone());
+        let own = (Cow::Borrowed(*own), self.own.clone());
         let all = sections.iter().chain((!self.own.section.0.is_empty()).then_some(&own));
         Listing {
             format: MANIFEST_VERSION,
@@ -253,6 +271,14 @@ impl Listing {
             out.extend_from_slice(blake3::hash(&section.encode()).as_bytes());
         }
         Key(*blake3::hash(&out).as_bytes())
+    }
+
+    /// What the listed manifest has in common with others, if they differ in the section `own`; absent for a
+    /// manifest of another version, whose keys are made otherwise.
+    pub fn common(&self, own: &'static str) -> Option<Common> {
+        let others = self.sections.iter().filter(|(name, _)| *name != own);
+        let sealed = others.map(|(name, section)| (name.clone(), Sealed::new(section.clone())));
+        (self.format == MANIFEST_VERSION).then(|| Common::new(own, sealed))
     }
 
     /// Every input that differs, as `section.field`, what it was, what it is.
@@ -329,6 +355,8 @@ mod tests {
         for manifest in [of(test(), [kernel(), nic()]), of(kernel(), [nic(), test()]), of(nic(), [test(), kernel()])] {
             assert_eq!(manifest.key().to_string(), pinned);
             assert_eq!(manifest.listing().key(), manifest.key());
+            let listed = manifest.listing().common(manifest.common().own).unwrap();
+            assert_eq!(manifest.among(Arc::new(listed)).key(), manifest.key());
         }
     }
 

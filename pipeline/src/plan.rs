@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::conditions::{Conditions, Prospect, Ready, Shared};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
-use crate::manifest::Listing;
 use crate::search::TRIALS_USUAL;
 use crate::store::{Entry, Index, Standing, TestId};
 
@@ -242,9 +241,10 @@ pub fn cost_ms(test: &Test, entries: &[Entry]) -> u64 {
 }
 
 impl Why {
-    /// The reason in words; `manifest` finds stored manifests, `now` is the test's own.
-    pub fn words(&self, now: &Listing, manifest: &dyn Fn(&Key) -> Option<Listing>) -> Vec<String> {
-        match self {
+    /// The reason in words, or the key that the test's newest results have: what changed since is in the two
+    /// manifests.
+    pub fn words(&self) -> Result<Vec<String>, Key> {
+        Ok(match self {
             Why::Skipped(reason) => vec![reason.clone()],
             Why::New => vec!["new".to_string()],
             Why::TooFew => vec!["fewer repetitions than wanted".to_string()],
@@ -253,10 +253,7 @@ impl Why {
             Why::GivenUp(attempts) => {
                 vec![format!("given up after {attempts} attempts; `septet run --force` tries again")]
             }
-            Why::Changed(before) => match manifest(before) {
-                Some(before) => before.changes_to(now).iter().map(ToString::to_string).collect(),
-                None => vec!["its key changed; the older manifest is missing".to_string()],
-            },
-        }
+            Why::Changed(before) => return Err(*before),
+        })
     }
 }

@@ -1,16 +1,16 @@
 //! A plan together with what it was made of: facts of this host, the index, the tests. Reads; changes
 //! nothing. It must not measure or print.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use host_setup::facts::Facts;
 use serde::Serialize;
 
-use crate::conditions::{Conditions, Prospect, Ready, Shared};
+use crate::conditions::{Conditions, OWN_SECTION, Prospect, Ready, Shared};
 use crate::experiment::Test;
 use crate::key::Key;
-use crate::manifest::Listing;
-use crate::plan::{self, Counts, Decision, Have, Plan, Status, Why};
+use crate::manifest::Common;
+use crate::plan::{self, Counts, Decision, Have, Plan, Status};
 use crate::store::{Index, StoreError, TestId};
 use crate::workspace::Workspace;
 
@@ -79,18 +79,13 @@ impl<'a> Planned<'a> {
 
     /// Why a test is not simply stored, in words.
     pub fn words(&self, test: &Test, decision: &Decision) -> Vec<String> {
-        let now = match decision.why.iter().any(|why| matches!(why, Why::Changed(_))) {
-            true => self.ready(test).map(|ready| ready.manifest.listing()),
-            false => None,
-        };
-        let now = now.unwrap_or(Listing { format: 0, sections: BTreeMap::new() });
-        let manifest = |key: &Key| self.workspace.store.manifest(key).ok().flatten();
-        decision.why.iter().flat_map(|why| why.words(&now, &manifest)).collect()
+        Reasons::new(self).words(test, decision)
     }
 
     /// The plan for scripts; tests that `only` does not take are left out.
     pub fn json(&self, only: &dyn Fn(&Test) -> bool) -> PlanJson {
         let Counts { total, stored, to_measure, skipped, eta_ms } = self.plan.counts();
+        let mut reasons = Reasons::new(self);
         let tests = self
             .tests()
             .filter(|(test, _)| only(test))
@@ -98,7 +93,7 @@ impl<'a> Planned<'a> {
                 name: test.tuple.to_string(),
                 key: decision.key,
                 status: decision.status,
-                why: self.words(test, decision),
+                why: reasons.words(test, decision),
                 repetitions: decision.repetitions,
             })
             .collect();
@@ -109,10 +104,11 @@ impl<'a> Planned<'a> {
     pub fn text(&self, only: &dyn Fn(&Test) -> bool) -> String {
         let counts = self.plan.counts();
         let mut out = format!("{}: {}\n", self.workspace.experiment.name, counts);
+        let mut why = Reasons::new(self);
         for (status, heading) in [(Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")] {
             let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
             for (test, decision) in self.tests().filter(|(test, decision)| decision.status == status && only(test)) {
-                let reason = self.words(test, decision).join("; ");
+                let reason = why.words(test, decision).join("; ");
                 let name = test.tuple.to_string();
                 match reasons.iter_mut().find(|(known, _)| *known == reason) {
                     Some((_, names)) => names.push(name),
@@ -131,6 +127,49 @@ impl<'a> Planned<'a> {
             }
         }
         out
+    }
+}
+
+/// Why tests are not simply stored, one after the other. An upgrade changes many tests in the same way: what
+/// tests have in common is compared once, and of the others' older manifests none is read.
+struct Reasons<'p> {
+    planned: &'p Planned<'p>,
+    conditions: Conditions<'p>,
+    shared: Shared,
+    /// What was compared: in common now, in common before, and the difference in words.
+    known: Vec<(Arc<Common>, Arc<Common>, Vec<String>)>,
+}
+
+impl<'p> Reasons<'p> {
+    fn new(planned: &'p Planned<'p>) -> Reasons<'p> {
+        let conditions = Conditions::new(planned.facts);
+        Reasons { planned, conditions, shared: Shared::default(), known: Vec::new() }
+    }
+
+    fn words(&mut self, test: &Test, decision: &Decision) -> Vec<String> {
+        decision.why.iter().flat_map(|why| why.words().unwrap_or_else(|before| self.changes(test, &before))).collect()
+    }
+
+    /// What changed since the manifest of that key.
+    fn changes(&mut self, test: &Test, before: &Key) -> Vec<String> {
+        let Prospect::Ready(ready) = self.conditions.judge(test, &mut self.shared) else { return Vec::new() };
+        let manifest = ready.manifest;
+        let is_known = |(now, then, _): &&(Arc<Common>, Arc<Common>, Vec<String>)| {
+            Arc::ptr_eq(now, manifest.common()) && manifest.among(then.clone()).key() == *before
+        };
+        if let Some((_, _, words)) = self.known.iter().find(is_known) {
+            return words.clone();
+        }
+        let Some(listing) = self.planned.workspace.store.manifest(before).ok().flatten() else {
+            return vec!["its key changed; the older manifest is missing".to_string()];
+        };
+        let words: Vec<String> = listing.changes_to(&manifest.listing()).iter().map(ToString::to_string).collect();
+        if let Some(then) = listing.common(OWN_SECTION).map(Arc::new)
+            && manifest.among(then.clone()).key() == *before
+        {
+            self.known.push((manifest.common().clone(), then, words.clone()));
+        }
+        words
     }
 }
 
