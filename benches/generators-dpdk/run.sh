@@ -12,7 +12,11 @@
 #   MEMORY       "--no-huge -m 256", or what else the EAL is to have ("--in-memory --single-file-segments -m 256")
 #   SENDER_CPU, RECEIVER_CPU, PAIRS, SEPTET_BIN, WINDOW_S
 #
-# What bounds each: see the note at the end of what is printed by PROFILE=1, and CHANGELOG for the last figures.
+# What bounds each. Into net_null it is instructions: a packet costs either of them 87 in the driver, nearly all to
+# give the buffer back; beyond that testpmd 119, and ours 110: 86 for header, check and checksum, 18 to take a
+# buffer, 6 to number (callgrind, DPDK 22.11, bursts of 32). What is the same in all packets is written once, when the
+# pool is made; where a driver is not known to leave it alone, for every packet. Over the pair both ends wait for
+# each other's cache lines, and the slower end, vhost's, copies.
 # shellcheck disable=SC2086  # $memory and the devices are several words.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

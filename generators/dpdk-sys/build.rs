@@ -79,7 +79,7 @@ fn link() -> Result<(), Box<dyn Error>> {
     }
     // Whoever makes the program passes these on to its linker, for cargo does not.
     let output = std::process::Command::new("pkg-config").args(["--libs", "--static", "libdpdk"]).output()?;
-    println!("cargo:static-link-args={}", String::from_utf8(output.stdout)?.trim());
+    println!("cargo:STATIC_LINK_ARGS={}", String::from_utf8(output.stdout)?.trim());
     Ok(())
 }
 
