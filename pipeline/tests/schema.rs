@@ -60,8 +60,8 @@ fn taplo(folder: &Path, schema: &Value, text: &str) -> Option<bool> {
         .current_dir(folder)
         .output()
         .expect("taplo can be started");
-    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(ran.status.success() || told.contains("validation") || told.contains("not valid"), "{told}");
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() || told.contains("file.toml:"), "taplo did not get as far as the file: {told}");
     Some(ran.status.success())
 }
 

@@ -1,7 +1,7 @@
 //! An archive by its maker: the same bytes whatever the surroundings, proof in a clean place, import, report.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::bench::{Bench, Ran, SMALL, touched};
@@ -69,6 +69,25 @@ fn it_proves_itself_in_a_clean_place_and_gives_the_report_back() {
     let plan = bench.septet(&["plan", "clean/small.toml", "--json"]).code(0).json();
     assert_eq!((&plan["stored"], &plan["to_measure"]), (&0.into(), &3.into()), "{plan}");
     assert_eq!(fs::read_dir(bench.path("clean/tmp")).expect("it is there").count(), 0, "something is left behind");
+}
+
+#[test]
+fn others_take_it_for_a_bag() {
+    let tools = std::env::var_os("SEPTET_TOOLS").map(PathBuf::from);
+    let tools = tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"));
+    let bagit = tools.join("bin/bagit.py");
+    if !bagit.is_file() {
+        println!("skipped: no bagit.py: `sh pipeline/tests/tools.sh` installs it");
+        return;
+    }
+    let bench = archived();
+    for (name, bytes) in Parcel::read(&bench.path("a.tar.zst")).0 {
+        let path = bench.path("unpacked").join(name);
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the bench is writable");
+        fs::write(path, bytes).expect("the bench is writable");
+    }
+    let ran = Command::new(bagit).arg("--validate").arg(bench.path("unpacked/small")).output();
+    Ran::of(ran.expect("it can be started")).code(0);
 }
 
 /// `septet` in the clean folder, without a network where this process may take it away.
