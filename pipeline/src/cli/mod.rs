@@ -96,6 +96,10 @@ enum Command {
         /// or digest.
         #[arg(long, value_name = "GENERATION")]
         since: Option<String>,
+        /// Take tests that were never measured here from what was imported under this name; whatever shows one
+        /// says so.
+        #[arg(long, value_name = "ORIGIN", conflicts_with = "since")]
+        with_origin: Option<String>,
     },
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
@@ -145,7 +149,7 @@ struct StoreArgs {
     store: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct OutputArgs {
     /// Folder of the report [default: out/NAME].
     #[arg(short, long, value_name = "DIR")]
@@ -403,7 +407,9 @@ impl Cli {
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
-            Command::Report { target, output, since } => results::report(&target, &output, since.as_deref()),
+            Command::Report { target, output, since, with_origin } => {
+                results::report(&target, &output, since.as_deref(), with_origin.as_deref())
+            }
             Command::Archive(command) => archive::run(command),
             Command::Compare(args) => compare::run(&args),
             Command::Store(command) => store::run(command),

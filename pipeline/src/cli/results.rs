@@ -7,6 +7,7 @@ use std::process::Command;
 use results::reduce::TrialCount;
 
 use super::{OutputArgs, StoreArgs, Target, remark, say, say_json};
+use crate::archive;
 use crate::clock;
 use crate::compare;
 use crate::exit::{Exit, Trouble};
@@ -83,8 +84,16 @@ fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
 }
 
 /// `septet report`.
-pub(super) fn report(target: &Target, output: &OutputArgs, since: Option<&str>) -> Result<Exit, Trouble> {
+pub(super) fn report(
+    target: &Target,
+    output: &OutputArgs,
+    since: Option<&str>,
+    with_origin: Option<&str>,
+) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
+    if let Some(origin) = with_origin {
+        return mixed(workspace, output, origin);
+    }
     let name = workspace.experiment.name.as_str();
     let Some((_, generation)) = workspace.store.latest_generation(name)? else {
         return Err(Trouble::input(format!(
@@ -104,6 +113,18 @@ pub(super) fn report(target: &Target, output: &OutputArgs, since: Option<&str>) 
         say(&format!("what changed: {}", page.folder.display()))?;
     }
     strict_claims(&workspace, &generation, output)
+}
+
+/// A report of one's own results and, where there are none, those of an origin.
+fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str) -> Result<Exit, Trouble> {
+    let name = workspace.experiment.name.to_string();
+    let own = workspace.store.latest_generation(&name)?.map(|(_, generation)| generation);
+    let origin = archive::Origin::name(origin)?;
+    let (workspace, generation) = archive::mix(workspace, own.as_ref(), &origin)?;
+    let folder = output.output.clone().unwrap_or_else(|| PathBuf::from("out").join(format!("{name}+{origin}")));
+    let output = OutputArgs { output: Some(folder), ..output.clone() };
+    say(&write(&workspace, &generation, &output)?.to_string())?;
+    strict_claims(&workspace, &generation, &output)
 }
 
 /// Under `--strict-claims`, names the claims that are refuted: exit 1 if there is one.

@@ -59,6 +59,8 @@ pub const STORE_FOLDER: &str = ".septet";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Another store whose results can be read here too.
+    also: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,7 +139,22 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         }
-        Ok(Store { root: root.to_path_buf() })
+        Ok(Store { root: root.to_path_buf(), also: None })
+    }
+
+    /// The same, where results of another store can be read too, by their ids; its index, generations and
+    /// everything that is written stay those of this one.
+    pub(crate) fn reading_also(self, other: &Store) -> Store {
+        Store { also: Some(other.root.clone()), ..self }
+    }
+
+    /// Where something lies: here, or if it is not here, in the other store.
+    fn own_or_also(&self, below: &Path) -> PathBuf {
+        let own = self.root.join(below);
+        match &self.also {
+            Some(also) if !own.exists() => Some(also.join(below)).filter(|theirs| theirs.exists()).unwrap_or(own),
+            _ => own,
+        }
     }
 
     /// Where it is.
@@ -170,13 +187,13 @@ impl Store {
     /// Folder of a repetition.
     pub fn result_folder(&self, id: &ResultId) -> PathBuf {
         let name = id.to_string();
-        self.results().join(&name[..2]).join(name)
+        self.own_or_also(&Path::new("results").join(&name[..2]).join(name))
     }
 
     /// File of a manifest.
     pub fn manifest_path(&self, key: &Key) -> PathBuf {
         let name = key.to_string();
-        self.root.join("manifests").join(&name[..2]).join(format!("{name}.json"))
+        self.own_or_also(&Path::new("manifests").join(&name[..2]).join(format!("{name}.json")))
     }
 
     /// Makes the folders, once, before the first write.

@@ -68,6 +68,12 @@ fn it_proves_itself_in_a_clean_place_and_gives_the_report_back() {
     bench.write("clean/small.toml", SMALL);
     let plan = bench.septet(&["plan", "clean/small.toml", "--json"]).code(0).json();
     assert_eq!((&plan["stored"], &plan["to_measure"]), (&0.into(), &3.into()), "{plan}");
+    // Unless it is asked for: then whatever shows it says so.
+    bench.septet(&["report", "clean/small.toml", "--with-origin", "theirs", "-o", "mixed"]).code(0);
+    let page = fs::read_to_string(bench.path("mixed/index.html")).expect("it was written");
+    assert!(page.contains("Mixed: 3 tests not measured here but elsewhere, imported as theirs"), "{page}");
+    assert!(page.contains("Mixed: 2 tests of it measured elsewhere, imported as theirs."), "{page}");
+    bench.septet(&["report", "clean/small.toml", "--with-origin", "nobodys", "-o", "mixed"]).code(2);
     assert_eq!(fs::read_dir(bench.path("clean/tmp")).expect("it is there").count(), 0, "something is left behind");
 }
 
