@@ -222,12 +222,6 @@ fn drawable(key: &str) -> Value {
         "source" => text("Where they were published"),
         "title" => text("Above it"),
         "caption" => text("Below it"),
-        "published" => list(json!({
-            "type": "object",
-            "description": "Axes and one metric: { io = \"udp\", rx_kpps = 338 }",
-            "minProperties": 1,
-        })),
-        "source" => text("Where the published numbers come from"),
         "text" => text("The statement, in words"),
         "test" => text("The statement as an expression: rx_pps[io=udp-mmsg] > rx_pps[io=udp]"),
         _ => json!({}),
