@@ -6,7 +6,8 @@
 # scripts took 108 s a test.
 #
 # What bounds it: the end markers and the drain, which are waiting by design; then, for netns and lxc alike, the
-# kernel's taking down of network namespaces. LXC adds the start of one lxc-execute a container.
+# kernel's taking down of network namespaces. LXC adds the start of one lxc-execute a container. Over DPDK: the start
+# of its environment in each program, and for ovs its packet buffers.
 set -eu
 SEPTET_BIN=${SEPTET_BIN:-$(cd "$(dirname "$0")/.." && pwd)/target/release}
 repetitions=${REPETITIONS:-10}
@@ -32,11 +33,10 @@ id = "tests"
 D = ["latency", "throughput"]
 L = "local"
 S = "1vs1"
-V = "linux-bridge"
+V = "$2"
 P = 64
 R = 1000
 B = 4
-io = "udp"
 runtime = "$1"
 END
 }
@@ -47,16 +47,17 @@ numbers() { sed -n "s/^ *\"$1\": \([0-9]*\),\{0,1\}\$/\1/p"; }
 # median: of the numbers on standard input.
 median() { sort -n | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-echo "overhead: milliseconds a repetition beyond its $traffic_ms ms of traffic, medians; goals: netns 500, lxc 1000"
-printf '%-8s %6s %9s %9s  %-8s  %s\n' runtime tests beyond slowest "" "of it: build, ready, traffic and drain beyond, collect, teardown"
-for goal in "netns 500" "lxc 1000"; do
-    runtime=${goal% *}
-    folder=$scratch/$runtime
+echo "overhead: milliseconds a repetition beyond its $traffic_ms ms of traffic, medians; goals: netns 500, lxc 1000, over DPDK 1000, ovs 3000"
+printf '%-21s %6s %9s %9s  %-8s  %s\n' "runtime and switch" tests beyond slowest "" "of it: build, ready, traffic and drain beyond, collect, teardown"
+for goal in "netns linux-bridge 500" "lxc linux-bridge 1000" "netns direct 1000" "netns testpmd 1000" "netns basicfwd 1000" \
+    "netns ovs 3000" "lxc ovs 3000"; do
+    way=${goal% *}
+    folder=$scratch/${way% *}-${way#* }
     mkdir "$folder"
-    experiment "$runtime" >"$folder/overhead.toml"
+    experiment "${way% *}" "${way#* }" >"$folder/overhead.toml"
     store=$folder/store
     if ! "$SEPTET_BIN/septet" run "$folder/overhead.toml" --store "$store" -o "$folder/out" >"$folder/log" 2>&1; then
-        echo "$runtime: septet run failed:" >&2
+        echo "$way: septet run failed:" >&2
         tail -n 5 "$folder/log" >&2
         continue
     fi
@@ -65,15 +66,15 @@ for goal in "netns 500" "lxc 1000"; do
     while read -r key; do "$SEPTET_BIN/septet" show "$key" --store "$store" --json; done <"$folder/keys" >"$folder/records"
     numbers total_ms <"$folder/records" >"$folder/total_ms"
     if [ ! -s "$folder/total_ms" ]; then
-        printf '%-8s skipped: %s\n' "$runtime" "$(grep -i -m 1 skipped "$folder/log" || echo "nothing was measured")"
+        printf '%-21s skipped: %s\n' "$way" "$(grep -i -m 1 skipped "$folder/log" || echo "nothing was measured")"
         continue
     fi
     of() { numbers "$1" <"$folder/records" | median; }
-    awk -v runtime="$runtime" -v goal="${goal#* }" -v traffic="$traffic_ms" -v tests="$(wc -l <"$folder/total_ms")" \
+    awk -v way="$way" -v goal="${goal##* }" -v traffic="$traffic_ms" -v tests="$(wc -l <"$folder/total_ms")" \
         -v total="$(median <"$folder/total_ms")" -v slowest="$(sort -n "$folder/total_ms" | tail -n 1)" -v build="$(of build_ms)" \
         -v ready="$(of ready_ms)" -v sent="$(of traffic_ms)" -v collect="$(of collect_ms)" -v teardown="$(of teardown_ms)" '
         BEGIN {
-            printf "%-8s %6d %9.0f %9.0f  %-8s  %.0f, %.0f, %.0f, %.0f, %.0f\n", runtime, tests, total - traffic,
+            printf "%-21s %6d %9.0f %9.0f  %-8s  %.0f, %.0f, %.0f, %.0f, %.0f\n", way, tests, total - traffic,
                 slowest - traffic, (total - traffic < goal ? "PASS" : "above"), build, ready, sent - traffic, collect, teardown
         }'
 done

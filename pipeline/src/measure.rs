@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use host_setup::protocol::Op;
+use host_setup::protocol::{Op, PortCounters};
 use wire::{Command, Event, Role};
 
 use crate::agent::{Agent, AgentError, AppEvent};
@@ -152,7 +152,7 @@ impl Session<'_> {
         self.agent.done("join the containers to the switch", Op::Join)?;
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         let mut evidence = Evidence::default();
-        self.wait_for(&all, parties, began + READY_MAX, "become ready", &mut evidence, |event| {
+        self.wait_for(&all, parties, Instant::now() + READY_MAX, "become ready", &mut evidence, |event| {
             matches!(event, Event::Ready { .. })
         })?;
         self.cost.ready_ms = ms(began.elapsed());
@@ -173,6 +173,7 @@ impl Session<'_> {
         evidence.mapped.extend(self.agent.mapped()?);
         evidence.mapped.sort();
         evidence.mapped.dedup();
+        let ports = self.agent.snapshot()?.ports;
         let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
         for container in &responders {
             self.tell(container, &Command::Stop)?;
@@ -187,6 +188,7 @@ impl Session<'_> {
         )?;
         self.cost.traffic_ms = ms(began.elapsed());
         evidence.after = self.agent.snapshot()?;
+        keep_counts(&mut evidence.after.ports, &ports);
 
         let began = Instant::now();
         let mut files = Files::new();
@@ -272,6 +274,18 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Counts only grow, but some switches forget those of a port whose application has closed its end: what was
+/// counted before stands.
+fn keep_counts(ports: &mut [PortCounters], before: &[PortCounters]) {
+    for port in ports {
+        let Some(before) = before.iter().find(|before| before.container == port.container) else { continue };
+        port.received = port.received.max(before.received);
+        port.sent = port.sent.max(before.sent);
+        port.received_dropped = port.received_dropped.max(before.received_dropped);
+        port.sent_dropped = port.sent_dropped.max(before.sent_dropped);
     }
 }
 

@@ -34,8 +34,9 @@ const BRIDGE: &str = "br0";
 const BRIDGE_MAC: &str = "02:73:65:70:ff:00";
 /// What the daemon says when DPDK and the bridge stand.
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
-/// A step of one of the small programs takes milliseconds; this bounds a host that hangs.
-const STEP: Duration = Duration::from_secs(20);
+/// A step of one of the small programs takes milliseconds, and more where they share a CPU with what polls; this
+/// bounds a host that hangs.
+const STEP: Duration = Duration::from_secs(60);
 
 /// The daemon's settings.
 fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Result<Vec<String>, RenderError> {
@@ -235,7 +236,10 @@ impl Ovs {
         for (place, socket) in self.sockets.iter().enumerate() {
             words.extend(port(place, &socket.display().to_string()));
         }
-        self.control(&words)?;
+        if let Err(failure) = self.control(&words) {
+            let last_lines = self.daemon()?.last_lines();
+            return Err(Failure { last_lines, ..failure });
+        }
         let mut words = Vec::new();
         for place in 0..self.sockets.len() {
             words.extend(["--".to_owned(), "get".into(), "Interface".into(), format!("p{place}"), "error".into()]);

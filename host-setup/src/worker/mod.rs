@@ -83,7 +83,7 @@ struct Worker<'a> {
 }
 
 /// How long applications and switch may take to open what joins them.
-const JOIN: Duration = Duration::from_secs(30);
+const JOIN: Duration = Duration::from_secs(60);
 
 /// What a poll found.
 enum Ready {
