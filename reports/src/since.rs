@@ -134,7 +134,11 @@ fn what(before: Option<&TestView>, test: &TestView) -> String {
 /// The value that a test is known by: its mean round trip, or its received rate.
 pub fn headline(test: &TestView) -> Option<Metric> {
     let summary = test.measured()?;
-    let rtt = Metric { quantity: Quantity::RttMean, unit: Unit::Us };
-    let rate = Metric { quantity: Quantity::RxPps, unit: Unit::Mpps };
-    [rtt, rate].into_iter().find(|metric| summary.get(metric.quantity).is_some())
+    if summary.get(Quantity::RttMean).is_some() {
+        return Some(Metric { quantity: Quantity::RttMean, unit: Unit::Us });
+    }
+    let mean = summary.get(Quantity::RxPps)?.mean;
+    let units = [Unit::Mpps, Unit::Kpps];
+    let unit = units.into_iter().find(|unit| mean >= unit.scale()).unwrap_or(Unit::Pps);
+    Some(Metric { quantity: Quantity::RxPps, unit })
 }

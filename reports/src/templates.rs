@@ -43,7 +43,7 @@ pub struct RenderError {
     template: String,
     whose: &'static str,
     #[source]
-    source: tera::Error,
+    source: Box<tera::Error>,
 }
 
 /// A template of a user's that is none.
@@ -55,7 +55,7 @@ pub struct TemplateError {
 
 impl From<TemplateError> for RenderError {
     fn from(error: TemplateError) -> RenderError {
-        let source = tera::Error::message(error.message);
+        let source = Box::new(tera::Error::message(error.message));
         RenderError { template: "a drawing".to_string(), whose: FAULT, source }
     }
 }
@@ -160,7 +160,7 @@ impl Templates {
             true => FAULT,
             false => "look at the templates beside the experiment",
         };
-        let failed = |source| RenderError { template: template.to_string(), whose, source };
+        let failed = |source| RenderError { template: template.to_string(), whose, source: Box::new(source) };
         let context = Context::from_serialize(data).map_err(failed)?;
         engine.render(template, &context).map_err(failed)
     }
