@@ -110,6 +110,17 @@ pub struct Facts {
     pub aside: Aside,
 }
 
+impl Facts {
+    /// The facts as they are kept with every repetition: without the list of interrupts, which is long and says
+    /// little later.
+    #[must_use]
+    pub fn for_record(&self) -> Facts {
+        let mut facts = self.clone();
+        facts.knobs.interrupts.irqs.clear();
+        facts
+    }
+}
+
 /// The kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {

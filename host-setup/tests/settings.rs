@@ -160,6 +160,13 @@ fn hugepages_are_compacted_for_and_told_when_too_few() {
 }
 
 #[test]
+fn a_value_that_is_read_back_different_is_a_failure() {
+    let mut machine = Machine::r630("active");
+    machine.stubborn.insert(format!("{CPU}/intel_pstate/no_turbo"));
+    fails(machine, &steady(40), &["no_turbo to 1", "the kernel made \"0\" of it"]);
+}
+
+#[test]
 fn interrupts_that_stay_are_told() {
     let mut machine = Machine::epyc();
     machine.refusing.insert("proc/irq/30/smp_affinity_list".into());
@@ -314,11 +321,12 @@ fn any_setup() -> impl Strategy<Value = Setup> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-    /// Whatever is asked for, whichever write is refused and whenever the journal's medium is full.
+    /// Whatever is asked for, whichever write is refused, whichever value is read back different, and whenever the journal's medium is full.
     #[test]
     fn every_file_gets_its_first_value_back(
         setup in any_setup(),
         refusing in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        stubborn in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
         notes_left in prop::option::of(0usize..120),
         pages_max in (0u64..6000, 0u64..6000),
     ) {
@@ -326,6 +334,7 @@ proptest! {
         machine.hugepages_max = (pages_max.0.min(pages_max.1), pages_max.1);
         let settings: Vec<String> = machine.files.keys().filter(|path| is_setting(path)).cloned().collect();
         machine.refusing = refusing.iter().map(|index| index.get(&settings).clone()).collect();
+        machine.stubborn = stubborn.iter().map(|index| index.get(&settings).clone()).collect();
         let before = machine.clone();
         let mut notes = Notes { left: notes_left, ..Notes::default() };
         let result = try_apply(&mut machine, &mut notes, &setup);
@@ -333,6 +342,7 @@ proptest! {
             prop_assert!(!failure.message.is_empty());
         }
         machine.refusing.clear();
+        machine.stubborn.clear();
         let outcomes = restore(&mut machine, &notes.entries);
         prop_assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "{:?}", outcomes);
         prop_assert_eq!(machine.differences(&before), vec![]);

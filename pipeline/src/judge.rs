@@ -126,7 +126,7 @@ fn record(
         evidence,
         cost,
         started: about.started.clone(),
-        host: about.facts.clone(),
+        host: about.facts.for_record(),
         achieved: about.achieved.clone(),
         search: None,
         origin: None,

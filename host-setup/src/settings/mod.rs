@@ -70,7 +70,7 @@ fn refused(message: impl Into<String>, advice: impl Into<String>) -> Failure {
 }
 
 /// Makes the host what `setup` says and returns what it became. The wake-up latency of idle CPUs is not among
-/// it: that is no setting, but lasts as long as a file is held open ([`hold_idle_latency`]).
+/// it: that is no setting, but lasts as long as the agent holds a file open.
 ///
 /// # Errors
 /// When something cannot be had, or only in part where a part is of no use. What was changed by then is in the

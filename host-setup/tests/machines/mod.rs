@@ -22,6 +22,8 @@ pub struct Machine {
     pub links: BTreeMap<String, String>,
     /// Files that refuse to be written.
     pub refusing: BTreeSet<String>,
+    /// Files that take a value and keep another.
+    pub stubborn: BTreeSet<String>,
     /// Hugepages of 2 MiB that a node has memory for, before and after compaction.
     pub hugepages_max: (u64, u64),
     /// Drivers that take a device without being told to, by address.
@@ -41,6 +43,9 @@ impl Tree for Machine {
         self.written.insert(path.into());
         if self.refusing.contains(path) {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        if self.stubborn.contains(path) {
+            return Ok(());
         }
         let (folder, file) = path.rsplit_once('/').expect("a folder");
         if file == "compact_memory" {
