@@ -65,6 +65,17 @@ impl Window {
     /// Takes note of `sequence`, which arrived in `flow`.
     #[inline]
     pub fn note(&mut self, flow: u16, sequence: u64) -> Verdict {
+        // What is expected, and does not begin a word: nothing to clear, and no number above it in any flow.
+        if sequence == self.next
+            && !sequence.is_multiple_of(64)
+            && let Some(next) = sequence.checked_add(1)
+            && let Some(next_of_flow) = self.next_of_flow.get_mut(usize::from(flow))
+        {
+            self.words[Self::word(sequence)] |= 1 << (sequence % 64);
+            self.received += 1;
+            (self.next, *next_of_flow) = (next, next);
+            return Verdict::First { gap: 0, fills: false, reordered: false };
+        }
         let gap = match sequence.checked_sub(self.next) {
             Some(gap) if gap >= LEAP_MAX || sequence == u64::MAX => return Verdict::Absurd,
             Some(gap) => {
