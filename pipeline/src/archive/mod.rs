@@ -92,7 +92,13 @@ pub enum ArchiveError {
     Workspace(#[from] WorkspaceError),
     /// The report.
     #[error(transparent)]
-    Report(#[from] ReportError),
+    Report(Box<ReportError>),
+}
+
+impl From<ReportError> for ArchiveError {
+    fn from(error: ReportError) -> ArchiveError {
+        ArchiveError::Report(Box::new(error))
+    }
 }
 
 impl ArchiveError {

@@ -22,12 +22,15 @@ use crate::key::ResultId;
 use crate::store::{Generation, Record, Status, Store};
 use crate::workspace::Workspace;
 
+/// Records by id.
+type Results = Vec<(ResultId, Record)>;
+
 /// The records of the generation, and all that is wrong with what is there.
 pub fn records(
     workspace: &Workspace,
     generation: &Generation,
     description: &Description,
-) -> Result<(Vec<(ResultId, Record)>, Vec<String>), ArchiveError> {
+) -> Result<(Results, Vec<String>), ArchiveError> {
     let store = &workspace.store;
     let mut wrong = Vec::new();
     if !description.generation.ends_with(&format!("-{}", generation.digest())) {

@@ -15,7 +15,7 @@ impl From<ArchiveError> for Trouble {
         match error {
             ArchiveError::Store(error) => error.into(),
             ArchiveError::Workspace(error) => error.into(),
-            ArchiveError::Report(error) => error.into(),
+            ArchiveError::Report(error) => (*error).into(),
             ArchiveError::Io { .. } => Trouble::host(error.to_string()),
             ArchiveError::Differs { .. } => Trouble { exit: Exit::TestsFailed, text: error.to_string(), placed: false },
             ArchiveError::Refused { .. } | ArchiveError::Unfit { .. } => Trouble::input(error.to_string()),

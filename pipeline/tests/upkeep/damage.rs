@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use super::bench::{Bench, SMALL};
 
-/// What happens to a result, given its folder.
-const HARM: [(&str, fn(&PathBuf)); 5] = [
+/// What harms a result, given its folder.
+type Harm = fn(&PathBuf);
+
+/// What happens to results.
+const HARM: [(&str, Harm); 5] = [
     ("a flipped bit", |folder| {
         let path = folder.join("samples.parquet");
         let mut bytes = fs::read(&path).expect("it is there");
