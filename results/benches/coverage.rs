@@ -283,7 +283,7 @@ fn families_table() {
     for (name, other) in [("normal, half of the tests twice as noisy", 2.0), ("normal, half of them six times", 6.0)] {
         let mut cells = vec![name.to_string()];
         for n in [3, 5, 10] {
-            let spreads = |test: usize| if test % 2 == 0 { 0.005 } else { 0.005 * other };
+            let spreads = |test: usize| if test.is_multiple_of(2) { 0.005 } else { 0.005 * other };
             cells.push(part(1_000, || compared(&mut draw, 0, n, &spreads, 0).contains(&true)));
         }
         row(&cells);
