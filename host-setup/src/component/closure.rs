@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ComponentError;
-use super::elf::{Wants, is_elf, wants};
+use super::elf::{Wants, wants_of_file};
 
 /// Searched after everything else, the folders of multiarch systems included.
 const DEFAULT_FOLDERS: [&str; 8] = [
@@ -33,7 +33,7 @@ pub(crate) struct Loaded {
 /// A file whose wishes are to be looked up.
 struct Open {
     path: PathBuf,
-    bytes: Vec<u8>,
+    wants: Wants,
     inherited_rpath: Vec<PathBuf>,
 }
 
@@ -50,12 +50,8 @@ pub(crate) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, Co
         loaded.push(Loaded { name, path: program.to_path_buf() });
     }
     while let Some(file) = open.pop_front() {
-        if !is_elf(&file.bytes) {
-            continue;
-        }
-        let wants = wants(&file.bytes)
-            .map_err(|problem| ComponentError::Elf { path: file.path.display().to_string(), problem })?;
-        let (folders, rpath) = folders(root, &file, &wants);
+        let wants = &file.wants;
+        let (folders, rpath) = folders(root, &file, wants);
         let interpreter = wants.interpreter.iter().map(|path| {
             let name = path.rsplit('/').next().unwrap_or(path).to_owned();
             (name, vec![root.join(path.trim_start_matches('/'))])
@@ -77,8 +73,10 @@ pub(crate) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, Co
 }
 
 fn read(path: &Path, inherited_rpath: Vec<PathBuf>) -> Result<Open, ComponentError> {
-    let bytes = fs::read(path).map_err(|source| ComponentError::Read { path: path.display().to_string(), source })?;
-    Ok(Open { path: path.to_path_buf(), bytes, inherited_rpath })
+    let named = || path.display().to_string();
+    let wants = wants_of_file(path).map_err(|source| ComponentError::Read { path: named(), source })?;
+    let wants = wants.map_err(|problem| ComponentError::Elf { path: named(), problem })?;
+    Ok(Open { path: path.to_path_buf(), wants, inherited_rpath })
 }
 
 /// Folders to search for what a file needs before the cache is asked, and the RPATH that what it loads inherits.

@@ -1,10 +1,13 @@
-//! What an ELF file asks the dynamic linker for. Pure over its bytes; it must not know where libraries are.
+//! What an ELF file asks the dynamic linker for. It must not know where libraries are.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use object::Endianness;
 use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
+use object::read::{ReadCache, ReadRef};
 
 /// What a file asks for. All of it is empty for a static program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,11 +29,23 @@ pub(crate) fn is_elf(bytes: &[u8]) -> bool {
 
 /// Whether a file is an ELF program that loads nothing.
 pub(crate) fn is_static(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| is_elf(&bytes) && wants(&bytes).is_ok_and(|wants| wants == Wants::default()))
+    std::fs::read(path).is_ok_and(|bytes| is_elf(&bytes) && wants(&*bytes).is_ok_and(|wants| wants == Wants::default()))
+}
+
+/// What a file asks for, reading no more of it than that; nothing for one that is no ELF file. The inner error
+/// is what [`wants`] says.
+pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String>> {
+    let mut file = File::open(path)?;
+    let mut magic = Vec::new();
+    (&mut file).take(4).read_to_end(&mut magic)?;
+    if !is_elf(&magic) {
+        return Ok(Ok(Wants::default()));
+    }
+    Ok(wants(&ReadCache::new(file)))
 }
 
 /// Reads it. The error is what the `object` crate says of a file that is damaged, or not of 64 bits.
-pub(crate) fn wants(bytes: &[u8]) -> Result<Wants, String> {
+pub(crate) fn wants<'data>(bytes: impl ReadRef<'data>) -> Result<Wants, String> {
     let text = |error: object::Error| error.to_string();
     let header = FileHeader64::<Endianness>::parse(bytes).map_err(text)?;
     let endian = header.endian().map_err(text)?;
@@ -77,7 +92,7 @@ mod tests {
     #[test]
     fn this_test_wants_the_c_library() {
         let bytes = std::fs::read(std::env::current_exe().expect("this test")).expect("its bytes");
-        let wants = wants(&bytes).expect("a program");
+        let wants = wants(&*bytes).expect("a program");
         assert!(wants.needed.iter().any(|name| name.starts_with("libc.so")), "{wants:?}");
         assert!(wants.interpreter.is_some());
     }
@@ -90,7 +105,7 @@ mod tests {
             for (place, byte) in flips {
                 bytes[place] = byte;
             }
-            let _ = wants(&bytes);
+            let _ = wants(&*bytes);
         }
     }
 }
