@@ -142,7 +142,7 @@ pub enum End {
 /// The end of container number `place` of a switch of `kind`.
 pub fn end(kind: &str, place: usize) -> End {
     match kind {
-        direct::KIND if place % 2 == 0 => End::Device,
+        direct::KIND if place.is_multiple_of(2) => End::Device,
         direct::KIND | testpmd::KIND | basicfwd::KIND => End::Driver,
         ovs::KIND => End::ListeningDriver,
         _ => End::Interface,

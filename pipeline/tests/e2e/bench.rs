@@ -63,6 +63,33 @@ impl Bench {
         Bench { folder, as_nobody: false }
     }
 
+    /// The same with what DPDK tests need besides. None, with the reason printed, where it was not built.
+    pub fn with_dpdk() -> Option<Bench> {
+        let bench = Bench::new();
+        bench.add_dpdk().then_some(bench)
+    }
+
+    /// Copies the programs that are there only where DPDK is; whether all were.
+    fn add_dpdk(&self) -> bool {
+        let built = Path::new(env!("CARGO_BIN_EXE_septet")).parent().expect("programs lie in a folder").to_path_buf();
+        for program in ["septet-gen-dpdk", "basicfwd"] {
+            let from = built.join(program);
+            if !from.is_file() {
+                println!("skipped: there is no {program} (make build makes it where DPDK is)");
+                return false;
+            }
+            let copied = Command::new("cp").arg("-p").arg(&from).arg(self.folder.path()).status();
+            assert!(copied.is_ok_and(|status| status.success()), "{program} can be copied");
+        }
+        true
+    }
+
+    /// The programs for DPDK, as an ordinary user. None, with the reason printed, where that cannot be.
+    pub fn with_dpdk_as_nobody() -> Option<Bench> {
+        let bench = Bench::as_nobody()?;
+        bench.add_dpdk().then_some(bench)
+    }
+
     /// The same as an ordinary user. None, with the reason printed, where this process cannot become one.
     pub fn as_nobody() -> Option<Bench> {
         let bench = Bench { as_nobody: true, ..Bench::new() };

@@ -10,4 +10,5 @@ mod input;
 mod main_job;
 mod pages;
 mod search;
+mod switches;
 mod trouble;

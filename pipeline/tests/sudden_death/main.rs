@@ -20,3 +20,4 @@ mod leftovers;
 mod processes;
 mod remains;
 mod signals;
+mod switches;

@@ -1,0 +1,121 @@
+//! Tests over DPDK: every switch that is here, in both container runtimes, counted by two who do not know each
+//! other.
+
+use serde_json::Value;
+
+use super::bench::Bench;
+
+/// A group of tests through each switch of `switches`, a fraction of a second each.
+fn experiment(switches: &str, groups: &[(&str, &str, &str)]) -> String {
+    let mut text = String::from(
+        "[experiment]\nname = \"switches\"\n[protocol]\nduration = \"150ms\"\nwarmup = \"50ms\"\ncooldown = \"20ms\"\n\
+         repetitions = 1\n",
+    );
+    for (dimension, pairs, runtime) in groups {
+        text.push_str(&format!(
+            "[[tests]]\nid = \"{dimension}-{pairs}-{runtime}\"\nD = \"{dimension}\"\nL = \"local\"\nS = \"{pairs}\"\n\
+             V = [{switches}]\nP = 64\nR = \"20k\"\nB = 8\nruntime = \"{runtime}\"\n"
+        ));
+    }
+    text
+}
+
+fn is_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        println!("skipped: the switches need root");
+    }
+    root
+}
+
+/// Records of all tests that were measured, newest first within a test.
+fn records(bench: &Bench) -> Vec<Value> {
+    let plan = bench.septet(&["plan", "switches.toml", "--json"]).code(0).json();
+    let tests = plan["tests"].as_array().expect("tests are listed");
+    let keys = tests.iter().filter_map(|test| test["key"].as_str());
+    keys.flat_map(|key| {
+        let shown = bench.septet(&["show", key, "--json"]).code(0).json();
+        shown.as_array().expect("records are listed").clone()
+    })
+    .collect()
+}
+
+/// What a generator handed to its port: all its traffic, and of its words to switches and to the other end as many
+/// as were fetched.
+fn handed_over(record: &Value, container: &str) -> std::ops::RangeInclusive<u64> {
+    let of = |name: &str| record["evidence"]["parties"][container]["totals"][name].as_u64().expect("a count");
+    of("sent")..=of("sent") + of("words")
+}
+
+/// Open vSwitch forgets the counts of a port whose application has ended, so what counts is what it had given to a
+/// receiver when the senders had ended: all that arrived but what may still have been under way, and words beside.
+fn given_by_ovs(record: &Value, port: &Value, container: &str) {
+    let parties = &record["evidence"]["parties"];
+    let of = |container: &str, name: &str| parties[container]["totals"][name].as_u64().expect("a count");
+    if !container.starts_with("receive") {
+        return;
+    }
+    let arrived = ["received", "duplicates", "corrupt", "foreign"].iter().map(|name| of(container, name)).sum::<u64>();
+    let words: u64 = parties.as_object().into_iter().flatten().map(|(container, _)| of(container, "words")).sum();
+    let given = port["sent"].as_u64().expect("a count");
+    assert!((arrived - arrived / 10..=arrived + words).contains(&given), "{container}: {port} of {parties}");
+}
+
+#[test]
+fn every_switch_is_measured_in_both_runtimes_and_counts_what_the_generators_count() {
+    if !is_root() {
+        return;
+    }
+    let Some(bench) = Bench::with_dpdk() else { return };
+    let switches = r#""direct", "basicfwd", "testpmd", "ovs""#;
+    let groups = [("throughput", "1vs1", "netns"), ("latency", "1vs1", "auto"), ("throughput", "2vs2", "auto")];
+    bench.write("switches.toml", &experiment(switches, &groups));
+    let hugepages = || std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap_or_default();
+    let ran = bench.septet(&["run", "switches.toml", "-k", "--wait", "5m"]).code(0);
+    let plan = bench.septet(&["plan", "switches.toml"]).code(0);
+    println!("{}\n{}\nhugepages now: {}", plan.stdout, ran.stderr, hugepages().trim());
+
+    let records = records(&bench);
+    assert!(records.len() >= 3, "nothing was measured but what needs no switch: {}", plan.stdout);
+    for record in &records {
+        let test = record["test"].as_str().expect("its name");
+        let mapped = record["evidence"]["mapped"].as_array().expect("what ran is recorded");
+        assert!(mapped.iter().any(|file| file["path"] == "/bin/septet-gen-dpdk"), "{test}");
+        for port in record["evidence"]["after"]["ports"].as_array().into_iter().flatten() {
+            let container = port["container"].as_str().expect("whose port it is");
+            assert!(test.contains("ovs") || test.contains("testpmd") || test.contains("basicfwd"), "{test}");
+            if test.contains("/ovs/") {
+                given_by_ovs(record, port, container);
+                continue;
+            }
+            let taken =
+                port["received"].as_u64().expect("a count") + port["received_dropped"].as_u64().expect("a count");
+            // Of the words, the last may go with the port before the switch has fetched them.
+            assert!(handed_over(record, container).contains(&taken), "{test}, {container}: {port} of {record}");
+        }
+    }
+    let counted = |name: &str| {
+        records.iter().any(|record| {
+            record["test"].as_str().is_some_and(|test| test.contains(name))
+                && record["evidence"]["after"]["ports"].as_array().is_some_and(|ports| !ports.is_empty())
+        })
+    };
+    for switch in ["testpmd", "ovs", "basicfwd"] {
+        let measured = records.iter().any(|record| record["test"].as_str().is_some_and(|test| test.contains(switch)));
+        assert!(!measured || counted(switch), "{switch} counted nothing");
+        if !measured {
+            println!("skipped: {switch} is not here");
+        }
+    }
+}
+
+#[test]
+fn an_ordinary_user_measures_without_hugepages() {
+    let Some(bench) = Bench::with_dpdk_as_nobody() else { return };
+    bench.write("switches.toml", &experiment(r#""direct", "ovs""#, &[("throughput", "1vs1", "netns")]));
+    bench.septet(&["run", "switches.toml", "--wait", "5m"]).code(0);
+    let plan = bench.septet(&["plan", "switches.toml", "--json"]).code(0).json();
+    assert_eq!((&plan["stored"], &plan["skipped"]), (&1.into(), &1.into()), "{plan}");
+    let skipped = plan["tests"].as_array().into_iter().flatten().find(|test| test["status"] == "skipped");
+    assert!(skipped.is_some_and(|test| test["why"][0].as_str().is_some_and(|why| why.contains("ovs"))), "{plan}");
+}
