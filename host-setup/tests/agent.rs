@@ -54,16 +54,17 @@ fn tells_facts_as_any_user() {
         let mut agent = Agent::greeted(&programs, user);
         let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: true }) else { panic!("no facts") };
         let Answer::Facts(mut again) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
-        // The clock, the load and free memory may differ.
+        // The clock, the load, memory and hugepages may differ: others use this host.
         again.aside = facts.aside.clone();
         again.memory = facts.memory.clone();
+        again.knobs.hugepages = facts.knobs.hugepages.clone();
         assert_eq!(again, facts);
         assert!(!facts.topology.is_empty() && facts.memory.total_bytes > 0 && !facts.kernel.release.is_empty());
         assert_eq!(facts.privilege == Privilege::Root, user == User::Own && nix::unistd::geteuid().is_root());
         let names: Vec<&str> = facts.switches.iter().map(|offer| offer.name.as_str()).collect();
         assert_eq!(names, host_setup::switch::KNOWN);
-        let ovs = facts.switches.iter().find(|offer| offer.name == "ovs").and_then(|offer| offer.missing.clone());
-        assert_eq!(ovs.as_deref(), Some("this version of septet-host does not drive ovs yet"));
+        let vpp = facts.switches.iter().find(|offer| offer.name == "vpp").and_then(|offer| offer.missing.clone());
+        assert_eq!(vpp.as_deref(), Some("this version of septet-host does not drive vpp yet"));
         let generator = &facts.applications[0];
         assert_eq!(generator.missing.is_none(), programs.has_generator, "{generator:?}");
         for offer in facts.runtimes.iter().chain(&facts.switches).chain(&facts.applications) {
