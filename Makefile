@@ -19,7 +19,7 @@ demo: setup build site
 test: setup-test build
 	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(CARGO) test $(PROFILE) --workspace --quiet
 	$(GENERATORS) $(CARGO) test $(PROFILE) --quiet
-	$(if $(DPDK),$(GENERATORS) SEPTET_GEN_DPDK=$(CURDIR)/$(OUT)/septet-gen-dpdk $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
+	$(if $(DPDK),$(GENERATORS) $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh generators/tests/reproducible.sh
 
 build:
