@@ -16,6 +16,11 @@ use crate::style::{Look, PALETTE};
 use crate::table::{Table, TableCell};
 use crate::templates::{RenderError, Templates};
 
+/// Characters of a label of the vertical axis for which there is room.
+const Y_DIGITS_FIT: usize = 4;
+/// Room of one more, in points.
+const Y_DIGIT_PT: usize = 6;
+
 #[derive(Serialize)]
 struct FigureData {
     id: String,
@@ -85,6 +90,11 @@ fn options(plot: &Plot) -> String {
         format!("ytick={{{}}}", at(&plot.y)),
         format!("yticklabels={{{y_labels}}}"),
     ];
+    // pgfplots keeps a fixed room beside the axis, which four digits fill.
+    let widest = plot.y.ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
+    if widest > Y_DIGITS_FIT {
+        options.push(format!("width=\\linewidth-{}pt", (widest - Y_DIGITS_FIT) * Y_DIGIT_PT));
+    }
     if plot.form == Form::Bars {
         options.push(format!("septet bars, bar width={}", machine(plot::bar_width(plot.series.len()))));
         let widest = plot.x.ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
