@@ -163,6 +163,14 @@ impl Netlink {
         self.acknowledged(RouteNetlinkMessage::DelLink(link), 0)
     }
 
+    /// Deletes a link; one that is not there is deleted already.
+    pub(crate) fn delete(&mut self, name: &str) -> Result<(), NetlinkError> {
+        let Ok(found) = self.link(name) else { return Ok(()) };
+        let mut link = LinkMessage::default();
+        link.header.index = found.header.index;
+        self.acknowledged(RouteNetlinkMessage::DelLink(link), 0)
+    }
+
     pub(crate) fn add_ipv4(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), NetlinkError> {
         let mut message = AddressMessage::default();
         message.header.family = AddressFamily::Inet;

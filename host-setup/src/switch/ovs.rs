@@ -14,6 +14,7 @@ use super::program::{Program, Start, pause};
 use super::{RenderError, Shape, Site, Software, Switch, check_dpdk, unixctl, vhost};
 use crate::eal::{self, Memory};
 use crate::failure::During;
+use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, PortCounters};
 use crate::scene::checked::CheckedContainer;
 
@@ -31,6 +32,8 @@ const DRIVERS: [&str; 2] = ["bus_vdev", "mempool_ring"];
 /// Below the worker's private /run.
 const FOLDER: &str = "/run/septet/ovs";
 const BRIDGE: &str = "br0";
+/// Links of its datapath in the agent's network namespace.
+const TAPS: [&str; 2] = [BRIDGE, "ovs-netdev"];
 const BRIDGE_MAC: &str = "02:73:65:70:ff:00";
 /// What the daemon says when DPDK and the bridge stand.
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
@@ -327,6 +330,9 @@ impl Switch for Ovs {
         if let Some(shown) = self.shown.take() {
             result = result.and(shown.all());
         }
+        // Its taps are made to outlive it.
+        let taps = Netlink::open().and_then(|mut netlink| TAPS.iter().try_for_each(|tap| netlink.delete(tap)));
+        result = result.and(taps.scene(|| "delete the taps of ovs".into()));
         match fs::remove_dir_all(FOLDER) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 result.and(Err(error).scene(|| "remove the folder of ovs".into()))

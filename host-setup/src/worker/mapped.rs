@@ -77,6 +77,13 @@ fn files(pid: i32, digests: &mut Digests) -> io::Result<Vec<(String, Option<Stri
         let digest = [mapped, seen].into_iter().find_map(|path| digest(Path::new(&path), digests));
         found.push((path.to_owned(), digest));
     }
+    if found.iter().any(|(_, digest)| digest.is_none()) {
+        // A process that has ended meanwhile, or executed another program, is no stranger: what counts is what it
+        // still has mapped.
+        let now = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+        let still = |of: &str| now.lines().filter_map(executable).any(|(_, path)| path == of);
+        found.retain(|(path, digest)| digest.is_some() || still(path));
+    }
     Ok(found)
 }
 
