@@ -140,8 +140,12 @@ fn with(bench: &Bench, environment: &[(&str, String)], arguments: &[&str]) -> Ra
     bench.septet_with(&environment, arguments)
 }
 
+/// Results in a folder that somebody writes to meanwhile.
 fn count(bench: &Bench, folder: &str) -> usize {
-    bench.files(folder).keys().filter(|name| name.ends_with("record.json")).count()
+    let listed =
+        |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let shelves = listed(bench.path(folder));
+    shelves.flat_map(listed).filter(|result| result.join("record.json").exists()).count()
 }
 
 #[test]
