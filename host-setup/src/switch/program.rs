@@ -164,7 +164,8 @@ fn execute(start: &Start, input: &OwnedFd, output: &File) -> Result<std::convert
     dup2_stdin(input).scene(doing)?;
     dup2_stdout(output).scene(doing)?;
     dup2_stderr(output).scene(doing)?;
-    sys::close_all_but(&[std::io::stderr().as_fd()]).scene(doing)?;
+    // The log stays open for a failure of what follows; a program that is executed does not get it.
+    sys::close_all_but(&[output.as_fd()]).scene(doing)?;
     if let Some(cpu) = start.cpu {
         pin(&[cpu]).scene(|| format!("keep {} to CPU {cpu}", start.name))?;
     }
