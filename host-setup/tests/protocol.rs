@@ -109,7 +109,7 @@ fn configurations_are_pinned() {
     let huge = Some(Memory::Hugepages2m);
     let digests =
         [pinned("direct", 0, None), pinned("testpmd", 1, huge), pinned("basicfwd", 1, huge), pinned("ovs", 1, huge)];
-    assert_eq!(digests, ["0fbba8d33458a573", "0bfb33d75d0c8457", "ed950762d7bcffd1", "4c8ec621dba94388"]);
+    assert_eq!(digests, ["0fbba8d33458a573", "a982853a445e8313", "60cf790944251abb", "4c8ec621dba94388"]);
 }
 
 fn interface(container: &mut Container) -> &mut Interface {

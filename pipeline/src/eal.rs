@@ -32,7 +32,7 @@ pub fn arguments(port: &Port, memory: Memory, cpus: &[u32]) -> Vec<String> {
         End::Interface => return Vec::new(),
         End::Driver => driver(0),
         End::ListeningDriver => driver(1),
-        End::Device => format!("--vdev=net_vhost0,iface={socket},queues={queues},client=0"),
+        End::Device => format!("--vdev=net_vhost0,iface={socket},queues={queues},client=1"),
     };
     let cpus: Vec<String> = cpus.iter().take(1).map(u32::to_string).collect();
     let mut arguments = eal::arguments(memory, GENERATOR_MIB, &cpus);

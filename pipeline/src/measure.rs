@@ -144,7 +144,8 @@ impl Session<'_> {
 
     fn traffic(&mut self, parties: &[Party]) -> Result<(Files, Evidence), Stop> {
         let began = Instant::now();
-        for party in parties {
+        let (listening, others): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| party.listens());
+        for party in listening.into_iter().chain(others) {
             let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
             self.note(&format!("{} ← {line}", party.container));
             self.agent.done("start a generator", Op::Start { container: party.container.clone(), line })?;

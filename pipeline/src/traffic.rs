@@ -43,12 +43,19 @@ pub struct Party {
     pub container: String,
     /// What it is asked.
     pub request: Request,
+    /// What it finds at its end of the link.
+    pub end: End,
 }
 
 impl Party {
     /// Whether it ends by itself when the schedule is over; the others are told to stop.
     pub fn initiates(&self) -> bool {
         matches!(self.request.role, Role::Send | Role::Client)
+    }
+
+    /// Whether it makes the socket that another one connects to, and so must be started before that one.
+    pub fn listens(&self) -> bool {
+        self.end == End::ListeningDriver
     }
 }
 
@@ -129,10 +136,10 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         Side::Responder => (endpoint(pair, Side::Responder), endpoint(pair, Side::Initiator)),
     };
     let wait = if seat.assignment.is_some_and(|assignment| assignment.dedicated) { Wait::Spin } else { Wait::Yield };
+    let end = switch::end(tuple.vswitch.name(), seat.place);
     let port = match seat.memory {
         None => Port::Interface { name: INTERFACE.to_string() },
         Some(memory) => {
-            let end = switch::end(tuple.vswitch.name(), seat.place);
             let port = eal::Port { end, mac: &local.mac, queues: tuple.variant.queues };
             let cpus = seat.assignment.map_or(&[][..], |assignment| &assignment.cpus);
             Port::Dpdk { eal_args: eal::arguments(&port, memory, cpus) }
@@ -156,7 +163,7 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         rtt_samples_max: RTT_SAMPLES_MAX,
         output: OUTPUT.to_string(),
     };
-    Party { container: format!("{name}-{pair}"), request }
+    Party { container: format!("{name}-{pair}"), request, end }
 }
 
 /// The scene of a test.
@@ -183,7 +190,7 @@ fn container(party: &Party, kind: &str, cores: &CorePlan, place: usize) -> Conta
     let Request { local, remote, schedule, io, .. } = &party.request;
     let uses_ip = matches!(io, Io::Udp | Io::UdpMmsg);
     let intervals = schedule.intervals() * wire::INTERVAL_BYTES as u64;
-    let link = match switch::end(kind, place) {
+    let link = match party.end {
         End::Interface => Link::Interface(Interface {
             name: INTERFACE.to_string(),
             mac: local.mac.clone(),

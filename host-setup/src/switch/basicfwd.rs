@@ -54,5 +54,5 @@ pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
         packages: &[],
         drivers: &["bus_vdev", "mempool_ring", "net_vhost"],
     };
-    Forwarder::start(site, KIND, &program, &software, &arguments)
+    Forwarder::new(site, KIND, program, software, arguments)
 }

@@ -1,5 +1,5 @@
-//! A DPDK program that forwards between pairs of vhost-user ports which it makes itself: how it is started, when
-//! it is ready, what it counted. It must not know which program it is.
+//! A DPDK program that forwards between pairs of vhost-user ports, connected to sockets of the applications: how
+//! it is started, when it forwards, what it counted. It must not know which program it is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::Instant;
 use nix::unistd::Pid;
 
 use super::plugins::Shown;
-use super::program::{Program, Start, pause};
+use super::program::{Program, Start};
 use super::{Site, Software, Switch, telemetry, vhost};
 use crate::failure::During;
-use crate::protocol::{Failure, PortCounters};
+use crate::protocol::{Failure, FailureKind, PortCounters};
 use crate::scene::checked::{CheckedContainer, CheckedScene};
 
 /// Below the worker's private /run.
@@ -51,7 +51,7 @@ impl Names {
 /// The ports, as arguments for the EAL.
 pub(super) fn ports(sockets: &[String], queues: u16) -> impl Iterator<Item = String> {
     let port = move |(port, socket): (usize, &String)| {
-        format!("--vdev=net_vhost{port},iface={socket},queues={queues},client=0")
+        format!("--vdev=net_vhost{port},iface={socket},queues={queues},client=1")
     };
     sockets.iter().enumerate().map(port)
 }
@@ -61,40 +61,53 @@ pub(super) fn text(program: &str, arguments: &[String]) -> String {
     format!("{program} {}\n", arguments.join(" "))
 }
 
-/// One that stands.
+/// One that stands, or waits for the sockets that it connects to.
 pub(super) struct Forwarder {
-    program: Program,
+    name: &'static str,
+    executable: PathBuf,
+    arguments: Vec<String>,
+    software: Software,
+    cpu: Option<u32>,
+    program: Option<Program>,
     shown: Option<Shown>,
     sockets: Vec<PathBuf>,
     containers: Vec<String>,
 }
 
 impl Forwarder {
-    pub(super) fn start(
+    /// Makes one ready to be started, by [`Switch::join`], when every application has made its socket.
+    pub(super) fn new(
         site: &Site,
         name: &'static str,
-        program: &Path,
-        software: &Software,
-        arguments: &[String],
+        executable: PathBuf,
+        software: Software,
+        arguments: Vec<String>,
     ) -> Result<Forwarder, Failure> {
         let sockets = vhost::sockets(site.scene)?;
+        let cpu = site.scene.housekeeping;
+        let containers = Vec::new();
+        Ok(Forwarder { name, executable, arguments, software, cpu, program: None, shown: None, sockets, containers })
+    }
+
+    fn start(&mut self) -> Result<(), Failure> {
         telemetry::remove();
-        let shown = Shown::only(&software.programs, software.drivers)?;
+        self.shown = Some(Shown::only(&self.software.programs, self.software.drivers)?);
         let start = Start {
-            name,
-            program,
-            arguments,
+            name: self.name,
+            program: &self.executable,
+            arguments: &self.arguments,
             environment: &[],
-            cpu: site.scene.housekeeping,
+            cpu: self.cpu,
             folder: Path::new(FOLDER),
         };
-        match Program::start(&start) {
-            Ok(program) => Ok(Forwarder { program, shown: Some(shown), sockets, containers: Vec::new() }),
-            Err(failure) => {
-                shown.all()?;
-                Err(failure)
-            }
-        }
+        self.program = Some(Program::start(&start)?);
+        Ok(())
+    }
+
+    fn program(&mut self) -> Result<&mut Program, Failure> {
+        let name = self.name;
+        let missing = || Failure::new(FailureKind::Scene, format!("speak to {name}: it was not started"));
+        self.program.as_mut().ok_or_else(missing)
     }
 }
 
@@ -104,43 +117,50 @@ impl Switch for Forwarder {
         Ok(())
     }
 
-    fn ready(&mut self, deadline: Instant) -> Result<(), Failure> {
-        // The last thing that it does before it forwards is to make the sockets and, before them, this one.
-        while !(telemetry::is_there() && self.sockets.iter().all(|socket| socket.exists())) {
-            self.program.check()?;
-            if Instant::now() >= deadline {
-                return Err(self.program.failure("wait for", "it did not open its ports in time"));
-            }
-            pause()?;
-        }
+    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
+    /// DPDK's vhost library looks at a connection that it makes at once, and at a socket that it listens on
+    /// only up to a second later: so applications listen, and the switch comes last.
     fn join(&mut self) -> Result<bool, Failure> {
-        self.program.check()?;
-        vhost::forward(&self.program.said(), &self.sockets).map_err(|line| self.program.failure("join ports of", &line))
+        if self.program.is_none() {
+            if !self.sockets.iter().all(|socket| socket.exists()) {
+                return Ok(false);
+            }
+            self.start()?;
+        }
+        let sockets = self.sockets.clone();
+        let program = self.program()?;
+        program.check()?;
+        vhost::forward(&program.said(), &sockets).map_err(|line| program.failure("join ports of", &line))
     }
 
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
-        self.program.check()?;
+        self.program()?.check()?;
         telemetry::counters(&self.containers)
     }
 
     fn processes(&self) -> Vec<(String, Pid)> {
-        vec![(self.program.name.into(), self.program.pid)]
+        self.program.iter().map(|program| (program.name.into(), program.pid)).collect()
     }
 
     fn ended(&mut self, process: Pid, status: i32) -> Option<(String, Vec<String>)> {
-        self.program.ended(process, status).then(|| (self.program.name.into(), self.program.last_lines()))
+        let program = self.program.as_mut()?;
+        program.ended(process, status).then(|| (program.name.into(), program.last_lines()))
     }
 
     fn stop(&mut self) -> Result<(), Failure> {
-        let mut result = self.program.kill();
+        let mut result = self.program.as_mut().map_or(Ok(()), Program::kill);
         if let Some(shown) = self.shown.take() {
             result = result.and(shown.all());
         }
         telemetry::remove();
-        let removed = fs::remove_dir_all(FOLDER).scene(|| format!("remove the folder of {}", self.program.name));
-        result.and(removed)
+        match fs::remove_dir_all(FOLDER) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                result.and(Err(error).scene(|| format!("remove the folder of {}", self.name)))
+            }
+            _ => result,
+        }
     }
 }

@@ -135,7 +135,7 @@ pub enum End {
     Driver,
     /// A vhost-user socket to make and to be connected to, as the driver of a virtio device.
     ListeningDriver,
-    /// A vhost-user socket to make and to be connected to, as the device: the switch's part, without a switch.
+    /// A vhost-user socket to connect to, as the device: the switch's part, without a switch.
     Device,
 }
 
@@ -143,8 +143,7 @@ pub enum End {
 pub fn end(kind: &str, place: usize) -> End {
     match kind {
         direct::KIND if place.is_multiple_of(2) => End::Device,
-        direct::KIND | testpmd::KIND | basicfwd::KIND => End::Driver,
-        ovs::KIND => End::ListeningDriver,
+        direct::KIND | testpmd::KIND | basicfwd::KIND | ovs::KIND => End::ListeningDriver,
         _ => End::Interface,
     }
 }

@@ -1,7 +1,6 @@
 //! Asks a DPDK program for the counts of its ports, over the socket that every such program has. It must not
 //! know which program, or what the ports are joined to.
 
-use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
@@ -21,11 +20,6 @@ const SOCKET: &str = "/var/run/dpdk/rte/dpdk_telemetry.v2";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any answer about one port, bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
-
-/// Whether a program listens.
-pub(super) fn is_there() -> bool {
-    Path::new(SOCKET).exists()
-}
 
 /// Removes the socket of a program that has ended.
 pub(super) fn remove() {

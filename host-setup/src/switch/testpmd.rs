@@ -64,5 +64,5 @@ pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
     let doing = || "start testpmd".to_string();
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let arguments = arguments(&shape, &Names::of(site.scene)?).request(doing)?;
-    Forwarder::start(site, KIND, PROGRAM.as_ref(), &software(), &arguments)
+    Forwarder::new(site, KIND, PROGRAM.into(), software(), arguments)
 }

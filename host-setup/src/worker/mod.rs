@@ -187,7 +187,7 @@ impl<'a> Worker<'a> {
                 self.stage = Some(Stage::build(&scene, &self.rootfs, self.privilege)?);
             }
             Op::Start { container, line } => {
-                self.await_device(&container)?;
+                self.await_socket(&container)?;
                 let container = self.container(&container)?;
                 container.run()?;
                 container.streams.send(&line)?;
@@ -226,12 +226,11 @@ impl<'a> Worker<'a> {
         Ok(Answer::Done {})
     }
 
-    /// Waits for the socket of the device that a container's application will drive, if another container serves
-    /// it.
-    fn await_device(&mut self, name: &str) -> Result<(), Failure> {
+    /// Waits for the socket that a container's application will connect to, if another container makes it.
+    fn await_socket(&mut self, name: &str) -> Result<(), Failure> {
         let deadline = Instant::now() + JOIN;
         while let Some(stage) = &self.stage
-            && let Some(missing) = stage.missing_device(name)
+            && let Some(missing) = stage.missing_socket(name)
         {
             if Instant::now() >= deadline {
                 let message = format!("start container {name}: {missing} made no socket within {} s", JOIN.as_secs());

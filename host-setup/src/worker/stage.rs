@@ -87,14 +87,18 @@ impl Stage {
         self.switch.as_mut().map_or(Ok(true), |switch| switch.join())
     }
 
-    /// The container that serves the device of container `name` and has not made its socket yet.
-    pub(super) fn missing_device(&self, name: &str) -> Option<&str> {
+    /// The container whose application runs, and has not made the socket yet that the one of container `name`
+    /// connects to.
+    pub(super) fn missing_socket(&self, name: &str) -> Option<&str> {
         let folder = |container: &Container| switch::vhost_folder(&container.checked.link);
-        let driver = self.containers.iter().find(|container| container.checked.name == name)?;
-        let folder_of_driver = folder(driver)?;
-        let server = self.containers.iter().take_while(|container| container.checked.name != name);
-        let server = server.into_iter().find(|container| folder(container).as_ref() == Some(&folder_of_driver))?;
-        (!folder_of_driver.join(PORT_SOCKET).exists()).then_some(&*server.checked.name)
+        let connecting = self.containers.iter().find(|container| container.checked.name == name)?;
+        let shared = folder(connecting)?;
+        let listening = self.containers.iter().find(|container| {
+            container.checked.name != name
+                && container.state == State::Running
+                && folder(container).as_ref() == Some(&shared)
+        })?;
+        (!shared.join(PORT_SOCKET).exists()).then_some(&*listening.checked.name)
     }
 
     /// Fails if an application has ended.
