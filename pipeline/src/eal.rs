@@ -63,6 +63,6 @@ mod tests {
             "--no-pci --iova-mode=va --no-huge --no-shconf -m 128 --lcores=0@5 --no-telemetry \
              --vdev=net_virtio_user0,path=/port/vhost.sock,mac=02:73:70:00:00:01,queues=2,queue_size=1024,server=0"
         );
-        assert_eq!(neutral(&arguments)[5..7].join(" "), "--lcores=0@CPU --no-telemetry");
+        assert_eq!(neutral(&arguments)[6..8].join(" "), "--lcores=0@CPU --no-telemetry");
     }
 }
