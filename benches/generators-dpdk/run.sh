@@ -8,10 +8,11 @@
 #   round trip, macswap / server       of our client at 1000 bursts a second of 4: medians, us, theirs first; at least
 #                                      0.95 is the goal
 #
-# Pairs are interleaved, and whoever was first in one is second in the next. testpmd sends one packet over and
+# testpmd sends one packet over and
 # over; ours writes a number, a time stamp, a check and a UDP checksum into each.
 #   MEMORY       "--no-huge -m 256", or what else the EAL is to have ("--in-memory --single-file-segments -m 256")
-#   SENDER_CPU, RECEIVER_CPU, PAIRS, SEPTET_BIN, WINDOW_S
+#   WINDOW_S     seconds of one measurement
+#   ROWS         some of: null pair received answered
 #
 # What bounds each. Into net_null it is instructions: a packet costs either of them 87 in the driver, nearly all to
 # give the buffer back; beyond that testpmd 119, and ours 110: 86 for header, check and checksum, 18 to take a
@@ -21,24 +22,11 @@
 # shellcheck disable=SC2086  # $memory and the devices are several words.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-PAIRS=${PAIRS:-11}
-SEPTET_BIN=${SEPTET_BIN:-$(cd "$here/../.." && pwd)/target/release}
-sender_cpu=${SENDER_CPU:-0}
-receiver_cpu=${RECEIVER_CPU:-1}
+bench=generators-dpdk
+. "$here/../pairs/pairs.sh"
 memory=${MEMORY:---no-huge -m 256}
 window_s=${WINDOW_S:-1}
-goal=0.97
-
-skip() {
-    echo "generators-dpdk: skipped: $1"
-    exit 0
-}
-[ -x "$SEPTET_BIN/septet-gen-dpdk" ] || skip "there is no $SEPTET_BIN/septet-gen-dpdk (make build, with libdpdk-dev)"
-for program in dpdk-testpmd stdbuf taskset cc od; do
-    command -v "$program" >/dev/null 2>&1 || skip "$program is not installed"
-done
-taskset -c "$sender_cpu,$receiver_cpu" true 2>/dev/null && [ "$sender_cpu" != "$receiver_cpu" ] \
-    || skip "cores $sender_cpu and $receiver_cpu are not both ours"
+needs septet-gen-dpdk "make build, with libdpdk-dev" dpdk-testpmd stdbuf taskset cc od
 
 scratch=$(mktemp -d)
 name=septet-bench-$$
@@ -46,7 +34,7 @@ export XDG_RUNTIME_DIR="$scratch"
 # Processes of ours that run; forgotten as soon as they are waited for.
 left="" right=""
 clean_up() {
-    for process in $left $right; do kill "$process" 2>/dev/null || true; done
+    end_if_running $left $right
     rm -rf "$scratch" "/var/run/dpdk/$name-left" "/var/run/dpdk/$name-right"
 }
 trap clean_up EXIT
@@ -54,15 +42,6 @@ trap 'exit 130' INT TERM
 cc -O2 -o "$scratch/meter" "$here/../generators/meter.c"
 mkfifo "$scratch/to-left" "$scratch/to-right"
 
-# Polls until the rest of the line is true; gives up after 30 s.
-await() {
-    tries=0
-    until "$@" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 3000 ] || { echo "generators-dpdk: waited too long for: $*" >&2; return 1; }
-        sleep 0.01
-    done
-}
 says() { grep -q "$2" "$scratch/said-$1"; }
 
 vhost="--vdev net_vhost0,iface=$scratch/socket"
@@ -117,7 +96,7 @@ testpmd() {
 }
 # Packets a second of testpmd's port, from its own clock and counter: KEY is Rx-pps or Tx-pps.
 pps() {
-    before=$(grep -c "$2" "$scratch/said-$1" || true)
+    before=$(lines "$1" "$2")
     tell "$1" "show port stats 0"
     await more_than "$1" "$2" "$before"
     sleep "$window_s"
@@ -125,7 +104,8 @@ pps() {
     await more_than "$1" "$2" $((before + 1))
     sed -n "s/.*$2: *\([0-9]*\).*/\1/p" "$scratch/said-$1" | tail -n 1
 }
-more_than() { [ "$(grep -c "$2" "$scratch/said-$1")" -gt "$3" ]; }
+lines() { awk -v part="$2" '$0 ~ part { count++ } END { print count + 0 }' "$scratch/said-$1"; }
+more_than() { [ "$(lines "$1" "$2")" -gt "$3" ]; }
 # ends END: ends whatever runs there, as it likes to be ended.
 ends() {
     if [ "$1" = left ]; then process=$left; else process=$right; fi
@@ -192,45 +172,13 @@ theirs_answered() {
     await test -S "$scratch/socket" && ask theirs
 }
 
-# compare WHAT TITLE: a row of the table.
-compare() {
-    : >"$scratch/pairs"
-    pair=0
-    while [ "$pair" -lt "$PAIRS" ]; do
-        order="ours theirs"
-        [ $((pair % 2)) -eq 0 ] || order="theirs ours"
-        for whose in $order; do
-            rm -f "$scratch/socket"
-            "${whose}_$1" >"$scratch/rate-$whose"
-        done
-        if [ "$1" = answered ]; then
-            # Times, not rates: turned round, more is better again.
-            echo "$(cat "$scratch/rate-theirs") $(cat "$scratch/rate-ours")"
-        else
-            echo "$(cat "$scratch/rate-ours") $(cat "$scratch/rate-theirs")"
-        fi >>"$scratch/pairs"
-        pair=$((pair + 1))
-    done
-    awk -v name="$2" -v goal="$goal" -f "$here/../ratio.awk" "$scratch/pairs"
-}
-
-busy_percent() {
-    before=$(head -n 1 /proc/stat)
-    sleep 1
-    echo "$before $(head -n 1 /proc/stat)" | awk '{
-        for (i = 2; i <= 9; i++) total += $(i + NF / 2) - $i
-        print int(100 - 100 * ($(5 + NF / 2) - $5 + $(6 + NF / 2) - $6) / total)
-    }'
-}
-busy=$(busy_percent)
-[ "$busy" -le 10 ] || echo "generators-dpdk: others keep $busy % of this machine busy: ratios will scatter, rates mean nothing"
-echo "generators-dpdk: packets per second, in thousands; goal: lower end of the interval at least $goal"
-printf '%-44s %9s %9s %7s  %-14s  %5s\n' "ours / theirs" ours theirs ratio "95% interval" pairs
+head_of_table "packets per second"
 for row in ${ROWS:-null pair received answered}; do
     case "$row" in
-        null) compare null "send / txonly, net_null (P=64)" ;;
-        pair) compare pair "send / txonly, vhost-user pair (P=64)" ;;
-        received) compare received "receive / rxonly, vhost-user pair (P=64)" ;;
-        answered) goal=0.95 && compare answered "round trip us, theirs (macswap) / ours (server)" ;;
+        null) compare "send / txonly, net_null (P=64)" ours_null theirs_null ;;
+        pair) compare "send / txonly, vhost-user pair (P=64)" ours_pair theirs_pair ;;
+        received) compare "receive / rxonly, vhost-user pair (P=64)" ours_received theirs_received ;;
+        # Times, not rates: turned round, more is better again.
+        answered) goal=0.95 && compare "round trip us, theirs (macswap) / ours (server)" theirs_answered ours_answered ;;
     esac
 done

@@ -3,7 +3,6 @@
 #
 # A sender on one core, a receiver on another, a bridge between them: three network namespaces, two veth pairs.
 # Every rate is what the kernel counts at the receiver's interface over one second (meter.c), whoever sends.
-# Pairs are interleaved, and whoever was first in one is second in the next.
 #
 # iperf3's -l is the UDP payload: -l 22 makes frames of 64 bytes (without FCS), which is P=64; -l 64, as its
 # users would write "64 B", makes frames of 106. Both are compared, each with our frames of the same size.
@@ -17,27 +16,13 @@
 # shellcheck disable=SC2086  # $at_left and $at_right are several words.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-PAIRS=${PAIRS:-11}
-SEPTET_BIN=${SEPTET_BIN:-$(cd "$here/../.." && pwd)/target/release}
-sender_cpu=${SENDER_CPU:-0}
-receiver_cpu=${RECEIVER_CPU:-1}
-goal=0.97
+bench=generators
+. "$here/../pairs/pairs.sh"
 burst=64
 window_s=1
 # Longer than the meter waits, settles and measures; what is left of it is cut short.
 traffic_s=5
-
-skip() {
-    echo "generators: skipped: $1"
-    exit 0
-}
-
-[ -x "$SEPTET_BIN/septet-gen" ] || skip "there is no $SEPTET_BIN/septet-gen (make build)"
-for program in unshare nsenter ip taskset cc; do
-    command -v "$program" >/dev/null 2>&1 || skip "$program is not installed"
-done
-taskset -c "$sender_cpu,$receiver_cpu" true 2>/dev/null && [ "$sender_cpu" != "$receiver_cpu" ] \
-    || skip "cores $sender_cpu and $receiver_cpu are not both ours"
+needs septet-gen "make build" unshare nsenter ip taskset cc
 
 # Once more, in a network namespace of our own: all links end with it.
 if [ "${IN_NAMESPACE:-}" != yes ]; then
@@ -51,8 +36,7 @@ scratch=$(mktemp -d)
 # Processes of ours that run; forgotten as soon as they are waited for.
 left="" right="" sender="" receiver=""
 clean_up() {
-    # Some have ended already.
-    for process in $left $right $sender $receiver; do kill "$process" 2>/dev/null || true; done
+    end_if_running $left $right $sender $receiver
     rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -69,15 +53,6 @@ right=$!
 exec 9>"$scratch/hold"
 own=$(readlink /proc/self/ns/net)
 
-# Polls until the rest of the line is true; gives up after 10 s.
-await() {
-    tries=0
-    until "$@" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 1000 ] || { echo "generators: waited too long for: $*" >&2; return 1; }
-        sleep 0.01
-    done
-}
 has_namespace() { [ "$(readlink "/proc/$1/ns/net")" != "$own" ]; }
 await has_namespace "$left"
 await has_namespace "$right"
@@ -149,8 +124,8 @@ with_receiver() {
     rm "$scratch/to-receive"
 }
 
-# measure: waits for traffic at the right end and keeps its rate.
-measure() { $at_right "$scratch/meter" right "$window_s" >"$scratch/rate"; }
+# measure: waits for traffic at the right end and prints its rate.
+measure() { $at_right "$scratch/meter" right "$window_s"; }
 
 send_ours() {
     mkfifo "$scratch/to-send"
@@ -198,48 +173,18 @@ rate_of_iperf3() {
     # A client that is gone already has sent nothing worth counting, so this must find it.
     kill "$sender"
     # The server ends with its client, or now; how either of them puts it is iperf3's own affair.
-    kill "$receiver" 2>/dev/null || true
-    wait "$sender" "$receiver" 2>/dev/null || true
+    end_if_running "$sender" "$receiver"
     sender="" receiver=""
 }
 
-# compare OURS THEIRS FRAME_BYTES TITLE: a row of the table.
-compare() {
-    if [ "$2" = iperf3 ] && ! command -v iperf3 >/dev/null 2>&1; then
-        printf '%-44s skipped: iperf3 is not installed\n' "$4"
-        return
-    fi
-    : >"$scratch/pairs"
-    pair=0
-    while [ "$pair" -lt "$PAIRS" ]; do
-        order="$1 $2"
-        [ $((pair % 2)) -eq 0 ] || order="$2 $1"
-        for sender_name in $order; do
-            rate_of "$sender_name" "$3"
-            mv "$scratch/rate" "$scratch/rate-$sender_name"
-        done
-        echo "$(cat "$scratch/rate-$1") $(cat "$scratch/rate-$2")" >>"$scratch/pairs"
-        pair=$((pair + 1))
-    done
-    awk -v name="$4" -v goal="$goal" -f "$here/../ratio.awk" "$scratch/pairs"
-}
-
-# The share of one second that the processors were not idle, before anything of this runs.
-busy_percent() {
-    before=$(head -n 1 /proc/stat)
-    sleep 1
-    echo "$before $(head -n 1 /proc/stat)" | awk '{
-        for (i = 2; i <= 9; i++) total += $(i + NF / 2) - $i
-        print int(100 - 100 * ($(5 + NF / 2) - $5 + $(6 + NF / 2) - $6) / total)
-    }'
-}
-busy=$(busy_percent)
-[ "$busy" -le 10 ] || echo "generators: others keep $busy % of this machine busy: ratios will scatter, rates mean nothing"
-echo "generators: packets received per second, in thousands; goal: lower end of the interval at least $goal"
-printf '%-44s %9s %9s %7s  %-14s  %5s\n' "ours / theirs" ours theirs ratio "95% interval" pairs
-compare udp iperf3 64 "udp / iperf3 -l 22 (P=64)"
-compare udp-mmsg iperf3 64 "udp-mmsg / iperf3 -l 22 (P=64)"
-compare udp iperf3 106 "udp / iperf3 -l 64 (P=106)"
-compare udp-mmsg iperf3 106 "udp-mmsg / iperf3 -l 64 (P=106)"
-compare udp-mmsg bare-udp 64 "udp-mmsg / bare sendmmsg, UDP (P=64)"
-compare raw-mmsg bare-packet 64 "raw-mmsg / bare sendmmsg, AF_PACKET (P=64)"
+head_of_table "packets received per second"
+if command -v iperf3 >/dev/null 2>&1; then
+    compare "udp / iperf3 -l 22 (P=64)" "rate_of udp 64" "rate_of iperf3 64"
+    compare "udp-mmsg / iperf3 -l 22 (P=64)" "rate_of udp-mmsg 64" "rate_of iperf3 64"
+    compare "udp / iperf3 -l 64 (P=106)" "rate_of udp 106" "rate_of iperf3 106"
+    compare "udp-mmsg / iperf3 -l 64 (P=106)" "rate_of udp-mmsg 106" "rate_of iperf3 106"
+else
+    echo "generators: skipped: the pairs with iperf3, which is not installed"
+fi
+compare "udp-mmsg / bare sendmmsg, UDP (P=64)" "rate_of udp-mmsg 64" "rate_of bare-udp 64"
+compare "raw-mmsg / bare sendmmsg, AF_PACKET (P=64)" "rate_of raw-mmsg 64" "rate_of bare-packet 64"
