@@ -33,24 +33,22 @@ fn one_more_repetition_rewrites_what_contains_its_test_and_nothing_else() {
     let before = bench.files("out/small");
     let run = bench.septet(&["run", "small.toml", "--only", "P=1500", "--force", "P=1500"]).code(0);
     assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
-    let mut changed = touched(&before, &bench.files("out/small"));
-    changed.sort();
-    let mut expected: Vec<String> = [
+    let changed = touched(&before, &bench.files("out/small"));
+    // These carry every digit or every repetition, so they cannot have stayed.
+    let always = ["figures/by-size.csv", "index.html", "summary.json", "tables/sizes-table.csv", page.as_str()];
+    for file in always {
+        assert!(changed.iter().any(|name| name == file), "{file} is not among {changed:?}");
+    }
+    // These show rounded numbers. Where the new repetition moved none of their digits, they are not written again.
+    let rounded = [
         "claims.html",
-        "figures/by-size.csv",
         "figures/by-size.svg",
         "figures/by-size.tex",
-        "index.html",
         "report.tex",
-        "summary.json",
-        "tables/sizes-table.csv",
         "tables/sizes-table.tex",
-    ]
-    .map(String::from)
-    .to_vec();
-    expected.push(page);
-    expected.sort();
-    assert_eq!(changed, expected);
+    ];
+    let others = changed.iter().filter(|name| !always.contains(&name.as_str()) && !rounded.contains(&name.as_str()));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new());
 
     let report = bench.files("out/small");
     let digest = base.rsplit('-').next().expect("a name ends in a digest").to_string();
