@@ -40,13 +40,7 @@ fn one_more_repetition_rewrites_what_contains_its_test_and_nothing_else() {
         assert!(changed.iter().any(|name| name == file), "{file} is not among {changed:?}");
     }
     // These show rounded numbers. Where the new repetition moved none of their digits, they are not written again.
-    let rounded = [
-        "claims.html",
-        "figures/by-size.svg",
-        "figures/by-size.tex",
-        "report.tex",
-        "tables/sizes-table.tex",
-    ];
+    let rounded = ["claims.html", "figures/by-size.svg", "figures/by-size.tex", "report.tex", "tables/sizes-table.tex"];
     let others = changed.iter().filter(|name| !always.contains(&name.as_str()) && !rounded.contains(&name.as_str()));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new());
 
