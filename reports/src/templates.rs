@@ -18,12 +18,17 @@ macro_rules! embedded {
 }
 
 /// Templates of pages and drawings.
-const MARKUP: [(&str, &str); 11] = embedded![
+const MARKUP: [(&str, &str); 16] = embedded![
     "plot.svg",
     "figure.svg",
     "legend-item.svg",
     "legend.svg",
     "topology.svg",
+    "head.html",
+    "foot.html",
+    "facts.html",
+    "components.html",
+    "flags.html",
     "index.html",
     "claims.html",
     "since.html",
