@@ -1,27 +1,15 @@
 //! Numbers as text, and logarithms, the same on every machine: a fixed number of digits, no platform libm,
 //! no locale. It must not know what the numbers measure.
 
+use results::statistics::special;
+
 /// Significant digits of numbers that programs read: CSV, coordinates of LaTeX plots, JSON.
 const DIGITS_MACHINE: i32 = 9;
 
-/// Binary logarithm by range reduction and the series of the inverse hyperbolic tangent; additions and
-/// divisions only, which IEEE 754 fixes to the bit. Error below 1e-15 relative to 1 for normal positive
-/// numbers; 0 for what has no logarithm, so that a drawing stays finite.
+/// Binary logarithm; 0 for what has none, so that a drawing stays finite.
 pub fn log2(value: f64) -> f64 {
-    if !value.is_normal() || value < 0.0 {
-        return 0.0;
-    }
-    let bits = value.to_bits();
-    let mut exponent = ((bits >> 52) as i32) - 1023;
-    let mut mantissa = f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52));
-    if mantissa > std::f64::consts::SQRT_2 {
-        mantissa /= 2.0;
-        exponent += 1;
-    }
-    let ratio = (mantissa - 1.0) / (mantissa + 1.0);
-    let square = ratio * ratio;
-    let series = (0..14).rev().fold(0.0, |sum, term| sum * square + 1.0 / f64::from(2 * term + 1));
-    f64::from(exponent) + 2.0 * ratio * series / std::f64::consts::LN_2
+    let log = special::log2(value);
+    if log.is_finite() { log } else { 0.0 }
 }
 
 /// Decimal logarithm; see [`log2`].

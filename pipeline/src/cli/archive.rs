@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::results::latest;
 use super::{ArchiveCommand, PlaceArgs, Target, remark, say, say_json, store};
 use crate::archive::{self, ArchiveError, Compared, License, Limits, Origin, Verified, Wanted};
 use crate::exit::{Exit, Trouble};
@@ -53,14 +54,7 @@ fn create(
     json: bool,
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let name = workspace.experiment.name.as_str();
-    let Some((_, generation)) = workspace.store.latest_generation(name)? else {
-        return Err(Trouble::input(format!(
-            "nothing of {name} is stored in {}; `septet run {}` measures it",
-            workspace.store.root().display(),
-            target.file.display()
-        )));
-    };
+    let generation = latest(&workspace)?;
     if !generation.complete {
         remark("septet: no run of this experiment was complete; the archive's report names what is missing");
     }
@@ -71,7 +65,7 @@ fn create(
              file LICENSE beside the experiment",
         );
     }
-    let out = output.map_or_else(|| PathBuf::from(format!("{name}.tar.zst")), Path::to_path_buf);
+    let out = output.map_or_else(|| PathBuf::from(format!("{}.tar.zst", workspace.experiment.name)), Path::to_path_buf);
     let wanted = Wanted { out: &out, license: &license, with_components };
     let archived = archive::create(&workspace, &generation, &wanted)?;
     if json {

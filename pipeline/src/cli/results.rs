@@ -83,6 +83,19 @@ fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
     Err(Trouble::host(format!("failed to compile {}:\n  | {last}", folder.join("report.tex").display())))
 }
 
+/// The latest generation of an experiment: what is reported and archived. An error if nothing was measured.
+pub(super) fn latest(workspace: &Workspace) -> Result<Generation, Trouble> {
+    let name = workspace.experiment.name.as_str();
+    match workspace.store.latest_generation(name)? {
+        Some((_, generation)) => Ok(generation),
+        None => Err(Trouble::input(format!(
+            "nothing of {name} is stored in {}; `septet run {}` measures it",
+            workspace.store.root().display(),
+            workspace.file.display()
+        ))),
+    }
+}
+
 /// `septet report`.
 pub(super) fn report(
     target: &Target,
@@ -94,14 +107,7 @@ pub(super) fn report(
     if let Some(origin) = with_origin {
         return mixed(workspace, output, origin);
     }
-    let name = workspace.experiment.name.as_str();
-    let Some((_, generation)) = workspace.store.latest_generation(name)? else {
-        return Err(Trouble::input(format!(
-            "nothing of {name} is stored in {}; `septet run {}` measures it",
-            workspace.store.root().display(),
-            target.file.display()
-        )));
-    };
+    let generation = latest(&workspace)?;
     if !generation.complete {
         remark("septet: no run of this experiment was complete; the report names what is missing");
     }

@@ -111,6 +111,14 @@ impl Bench {
         }
     }
 
+    /// A bench on which the small experiment was run once.
+    pub fn measured() -> Bench {
+        let bench = Bench::new();
+        bench.write("small.toml", SMALL);
+        bench.septet(&["run", "small.toml"]).code(0);
+        bench
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

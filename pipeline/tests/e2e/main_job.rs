@@ -4,13 +4,6 @@ use std::fs;
 
 use super::bench::{Bench, SMALL, touched};
 
-fn measured() -> Bench {
-    let bench = Bench::new();
-    bench.write("small.toml", SMALL);
-    bench.septet(&["run", "small.toml"]).code(0);
-    bench
-}
-
 #[test]
 fn a_run_fills_every_figure_and_the_next_one_touches_nothing() {
     let bench = Bench::new();
@@ -38,7 +31,7 @@ fn a_run_fills_every_figure_and_the_next_one_touches_nothing() {
 
 #[test]
 fn every_packet_of_every_repetition_is_accounted_for() {
-    let bench = measured();
+    let bench = Bench::measured();
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
     for test in plan["tests"].as_array().expect("tests are listed") {
         let key = test["key"].as_str().expect("it has a key");
@@ -58,7 +51,7 @@ fn every_packet_of_every_repetition_is_accounted_for() {
 
 #[test]
 fn a_changed_caption_rewrites_its_figure_and_the_pages_that_hold_it() {
-    let bench = measured();
+    let bench = Bench::measured();
     let before = bench.files("out/small");
     bench.edit("small.toml", "Received rate by packet size", "Another caption");
     let run = bench.septet(&["run", "small.toml"]).code(0);
@@ -76,7 +69,7 @@ fn a_changed_caption_rewrites_its_figure_and_the_pages_that_hold_it() {
 
 #[test]
 fn a_changed_axis_value_measures_the_new_test_only() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.edit("small.toml", "P = [64, 1500]", "P = [64, 512]");
     bench.edit("small.toml", "rx_pps[P=1500]", "rx_pps[P=512]");
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
@@ -91,7 +84,7 @@ fn a_changed_axis_value_measures_the_new_test_only() {
 
 #[test]
 fn a_changed_generator_makes_every_test_dirty_and_the_plan_says_why() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.upgrade("septet-gen");
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();
     assert_eq!(plan["to_measure"], 3);
@@ -110,7 +103,7 @@ fn a_changed_generator_makes_every_test_dirty_and_the_plan_says_why() {
 
 #[test]
 fn other_programs_with_other_bytes_change_no_key() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.upgrade("septet");
     bench.upgrade("septet-host");
     bench.septet(&["status", "small.toml", "-q"]).code(0);
@@ -118,7 +111,7 @@ fn other_programs_with_other_bytes_change_no_key() {
 
 #[test]
 fn reports_do_not_depend_on_where_when_or_by_whom_they_are_made() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench
         .septet_with(
             &[("TZ", "Asia/Tokyo"), ("LC_ALL", "tr_TR.UTF-8"), ("RAYON_NUM_THREADS", "1")],
@@ -151,7 +144,7 @@ fn an_ordinary_user_gets_the_same() {
 
 #[test]
 fn an_index_that_is_thrown_away_loses_nothing() {
-    let bench = measured();
+    let bench = Bench::measured();
     fs::remove_dir_all(bench.path(".septet/index")).expect("it is a cache");
     bench.septet(&["status", "small.toml", "-q"]).code(0);
     let run = bench.septet(&["run", "small.toml"]).code(0);
@@ -160,7 +153,7 @@ fn an_index_that_is_thrown_away_loses_nothing() {
 
 #[test]
 fn forced_repetitions_join_the_stored_ones() {
-    let bench = measured();
+    let bench = Bench::measured();
     let run = bench.septet(&["run", "small.toml", "--force", "P=1500"]).code(0);
     assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
     let plan = bench.septet(&["plan", "small.toml", "--json"]).code(0).json();

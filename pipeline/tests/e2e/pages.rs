@@ -2,14 +2,7 @@
 
 use std::fs;
 
-use super::bench::{Bench, SMALL, touched};
-
-fn measured() -> Bench {
-    let bench = Bench::new();
-    bench.write("small.toml", SMALL);
-    bench.septet(&["run", "small.toml"]).code(0);
-    bench
-}
+use super::bench::{Bench, touched};
 
 /// Key of the test whose name holds `part`.
 fn key(bench: &Bench, part: &str) -> String {
@@ -21,7 +14,7 @@ fn key(bench: &Bench, part: &str) -> String {
 
 #[test]
 fn one_more_repetition_rewrites_what_contains_its_test_and_nothing_else() {
-    let bench = measured();
+    let bench = Bench::measured();
     let page = format!("tests/{}.html", key(&bench, "/1500B/"));
     let text = fs::read_to_string(bench.path("out/small").join(&page)).expect("it has a page");
     let command = text.split_once("<pre>").and_then(|(_, rest)| rest.split_once("</pre>")).expect("a command").0;
@@ -63,7 +56,7 @@ fn one_more_repetition_rewrites_what_contains_its_test_and_nothing_else() {
 
 #[test]
 fn a_template_beside_the_experiment_takes_the_place_of_the_built_in_one() {
-    let bench = measured();
+    let bench = Bench::measured();
     let before = bench.files("out/small");
     fs::create_dir(bench.path("templates")).expect("it is new");
     bench.write("templates/claims.html", "<!DOCTYPE html><title>{{ title }}</title>{% include \"mine.html\" %}");

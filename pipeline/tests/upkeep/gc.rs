@@ -17,16 +17,9 @@ fn without_latency() -> String {
     cut(&text, "[[figure]]\nid = \"round-trip\"", "[[claim]]")
 }
 
-fn measured() -> Bench {
-    let bench = Bench::new();
-    bench.write("small.toml", SMALL);
-    bench.septet(&["run", "small.toml"]).code(0);
-    bench
-}
-
 #[test]
 fn a_scope_must_be_named_and_nothing_is_deleted_unseen() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.septet(&["store", "gc"]).code(2);
     bench.septet(&["store", "gc", "--scope", "everything"]).code(2);
     let all = "failed,suspect,superseded,unreferenced";
@@ -65,7 +58,7 @@ fn a_scope_must_be_named_and_nothing_is_deleted_unseen() {
 
 #[test]
 fn results_of_an_older_component_go_only_when_no_archive_and_no_generation_needs_them() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.septet(&["archive", "create", "small.toml", "-o", "a.tar.zst"]).code(0);
     bench.upgrade("septet-gen");
     bench.septet(&["run", "small.toml"]).code(0);
@@ -82,7 +75,7 @@ fn results_of_an_older_component_go_only_when_no_archive_and_no_generation_needs
 
 #[test]
 fn nothing_is_taken_away_while_somebody_adds() {
-    let bench = measured();
+    let bench = Bench::measured();
     bench.write("small.toml", &without_latency());
     bench.septet(&["run", "small.toml"]).code(0);
     let arguments = ["store", "gc", "--scope", "unreferenced", "--keep-generations", "1", "--json"];
