@@ -1,6 +1,7 @@
 //! A plan together with what it was made of: facts of this host, the index, the tests. Reads; changes
 //! nothing. It must not measure or print.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use host_setup::facts::Facts;
@@ -11,7 +12,7 @@ use crate::experiment::Test;
 use crate::key::Key;
 use crate::manifest::Common;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
-use crate::store::{Index, StoreError, TestId};
+use crate::store::{Entry, Index, StoreError, TestId};
 use crate::workspace::Workspace;
 
 /// A plan and its inputs.
@@ -25,6 +26,15 @@ pub struct Planned<'a> {
     pub index: Index,
     /// What becomes of each test.
     pub plan: Plan,
+    /// What of it stands on results that are not here.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// Tests that count as stored since a shared store has their results; a run copies these before anything else.
+#[derive(Debug)]
+struct Elsewhere {
+    url: String,
+    keys: HashSet<Key>,
 }
 
 /// `plan --json`; the names are a promise to scripts.
@@ -34,6 +44,9 @@ pub struct PlanJson {
     stored: usize,
     to_measure: usize,
     skipped: usize,
+    /// Of the stored ones, those whose results are in the shared store and not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<usize>,
     eta_s: f64,
     tests: Vec<TestJson>,
 }
@@ -56,7 +69,19 @@ impl<'a> Planned<'a> {
     ) -> Result<Planned<'a>, StoreError> {
         let index = workspace.store.index()?;
         let plan = plan::plan(workspace.tests(), &workspace.experiment.protocol, facts, &index, forced);
-        Ok(Planned { workspace, facts, index, plan })
+        Ok(Planned { workspace, facts, index, plan, elsewhere: None })
+    }
+
+    /// The plan as it is with more results, which lie in the shared store `url`.
+    pub fn counting_on(self, url: &str, more: Vec<Entry>, forced: &(dyn Fn(&Test) -> bool + Sync)) -> Planned<'a> {
+        let entries = self.index.entries().iter().copied().chain(more).collect();
+        let index = Index::from_entries(entries);
+        let tests = self.workspace.tests();
+        let plan = plan::plan(tests, &self.workspace.experiment.protocol, self.facts, &index, forced);
+        let pairs = self.plan.decisions.iter().zip(&plan.decisions);
+        let newly = pairs.filter(|(before, now)| before.status != Status::Stored && now.status == Status::Stored);
+        let keys = newly.filter_map(|(_, now)| now.key).collect();
+        Planned { index, plan, elsewhere: Some(Elsewhere { url: url.to_string(), keys }), ..self }
     }
 
     /// Tests and what becomes of them.
@@ -97,13 +122,18 @@ impl<'a> Planned<'a> {
                 repetitions: decision.repetitions,
             })
             .collect();
-        PlanJson { tests_total: total, stored, to_measure, skipped, eta_s: eta_ms as f64 / 1e3, tests }
+        let shared = self.elsewhere.as_ref().map(|elsewhere| elsewhere.keys.len());
+        PlanJson { tests_total: total, stored, to_measure, skipped, shared, eta_s: eta_ms as f64 / 1e3, tests }
     }
 
     /// The plan for people: the numbers, then what is to be measured and what is skipped, by reason.
     pub fn text(&self, only: &dyn Fn(&Test) -> bool) -> String {
         let counts = self.plan.counts();
         let mut out = format!("{}: {}\n", self.workspace.experiment.name, counts);
+        if let Some(Elsewhere { url, keys }) = self.elsewhere.as_ref().filter(|elsewhere| !elsewhere.keys.is_empty()) {
+            let tests = plural(keys.len(), "stored test");
+            out.push_str(&format!("results of {tests} are in {url} and not here; `run` and `store pull` copy them\n"));
+        }
         let mut why = Reasons::new(self);
         for (status, heading) in [(Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")] {
             let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
@@ -147,6 +177,12 @@ impl<'p> Reasons<'p> {
     }
 
     fn words(&mut self, test: &Test, decision: &Decision) -> Vec<String> {
+        let elsewhere = self.planned.elsewhere.as_ref();
+        if let Some(elsewhere) =
+            elsewhere.filter(|elsewhere| decision.key.is_some_and(|key| elsewhere.keys.contains(&key)))
+        {
+            return vec![format!("its results are in {}", elsewhere.url)];
+        }
         decision.why.iter().flat_map(|why| why.words().unwrap_or_else(|before| self.changes(test, &before))).collect()
     }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the lines; the first answer of all carries it.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,11 @@ pub enum Op {
         /// The file.
         from: String,
     },
+    /// Deletes an object, which may be gone already.
+    Delete {
+        /// The object.
+        name: String,
+    },
 }
 
 /// An answer.
@@ -65,6 +70,8 @@ pub enum Outcome {
     Copied(u64),
     /// There is no such object.
     Absent,
+    /// It was deleted, or was not there.
+    Deleted,
     /// It failed; completes "failed to ...".
     Failed(String),
 }

@@ -1,5 +1,5 @@
-//! `septet-remote URL`: copies files to and from an object store, as told by lines on standard input. It must
-//! not know what it copies: names, digests and what may be believed are `septet`'s business.
+//! `septet-remote URL`: copies files to and from an object store, and deletes objects, as told by lines on
+//! standard input. It must not know what it copies: names, digests and what may be believed are `septet`'s.
 
 mod lines;
 mod objects;
@@ -68,6 +68,7 @@ async fn carry_out(store: &objects::Objects, id: u64, op: Op) -> Result<Outcome,
             Ok(copied.map_or(Outcome::Absent, Outcome::Copied))
         }
         Op::Put { name, from } => store.put(&name, &from).await.map(Outcome::Copied),
+        Op::Delete { name } => store.delete(&name).await.map(|()| Outcome::Deleted),
     }
 }
 

@@ -119,6 +119,14 @@ impl Objects {
             .map_err(|error| format!("put {name}: {}", told(&error)))?;
         Ok(len)
     }
+
+    /// Deletes an object; one that is not there is as good as deleted.
+    pub async fn delete(&self, name: &str) -> Result<(), String> {
+        match self.store.delete(&self.path(name)?).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(format!("delete {name}: {}", told(&error))),
+        }
+    }
 }
 
 /// An error with what is behind it, on one line.

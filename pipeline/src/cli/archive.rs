@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::results::latest;
-use super::{ArchiveCommand, PlaceArgs, Target, remark, say, say_json, store};
+use super::{ArchiveCommand, PlaceArgs, Target, remark, say, say_json, share, store};
 use crate::archive::{self, ArchiveError, Compared, License, Limits, Origin, Verified, Wanted};
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
@@ -54,10 +53,7 @@ fn create(
     json: bool,
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let generation = latest(&workspace)?;
-    if !generation.complete {
-        remark("septet: no run of this experiment was complete; the archive's report names what is missing");
-    }
+    let generation = share::generation(target, &workspace)?;
     let license = License::find(license, target.file.parent().unwrap_or(Path::new("")))?;
     if !license.given {
         remark(

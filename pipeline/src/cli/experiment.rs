@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Target, remark, say, say_json};
+use super::{Target, remark, say, say_json, share};
 use crate::agent::{self, Agent};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{STARTER, Test, select};
@@ -62,7 +62,7 @@ pub(super) fn plan(
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let facts = facts(false)?;
-    let planned = Planned::make(&workspace, &facts, forced)?;
+    let planned = share::planned(target, &workspace, &facts, forced)?;
     match json {
         true => say_json(&planned.json(only)),
         false => say(&planned.text(only)),
@@ -84,7 +84,7 @@ struct StatusJson {
 pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let facts = facts(false)?;
-    let planned = Planned::make(&workspace, &facts, &|_| false)?;
+    let planned = share::planned(target, &workspace, &facts, &|_| false)?;
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
     if quiet {
@@ -144,7 +144,7 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = one_test(&workspace, text)?;
     let facts = facts(false)?;
-    let planned = Planned::make(&workspace, &facts, &|_| false)?;
+    let planned = share::planned(target, &workspace, &facts, &|_| false)?;
     let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {
         return Err(Trouble::host("the plan has lost the test"));
     };

@@ -56,7 +56,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
     }
     let mut planned = Planned::make(&workspace, &facts, &force)?;
-    if !args.no_remote && share::read_through(&planned, &only)? {
+    if !args.target.no_remote && share::read_through(&planned, &only)? {
         planned = Planned::make(&workspace, &facts, &force)?;
     }
     if !args.quiet {

@@ -140,6 +140,9 @@ struct Target {
     file: PathBuf,
     #[command(flatten)]
     store: StoreArgs,
+    /// Do not look into the site's shared store.
+    #[arg(long)]
+    no_remote: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,9 +198,6 @@ struct RunArgs {
     /// Measure without writing a report.
     #[arg(long)]
     no_report: bool,
-    /// Measure without asking the site's shared store first.
-    #[arg(long)]
-    no_remote: bool,
     /// Refuse (exit 3) to measure on a host that gives indicative results only.
     #[arg(long)]
     require_paper_grade: bool,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use results::reduce::TrialCount;
 
-use super::{OutputArgs, StoreArgs, Target, remark, say, say_json};
+use super::{OutputArgs, StoreArgs, Target, remark, say, say_json, share};
 use crate::archive;
 use crate::clock;
 use crate::compare;
@@ -83,19 +83,6 @@ fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
     Err(Trouble::host(format!("failed to compile {}:\n  | {last}", folder.join("report.tex").display())))
 }
 
-/// The latest generation of an experiment: what is reported and archived. An error if nothing was measured.
-pub(super) fn latest(workspace: &Workspace) -> Result<Generation, Trouble> {
-    let name = workspace.experiment.name.as_str();
-    match workspace.store.latest_generation(name)? {
-        Some((_, generation)) => Ok(generation),
-        None => Err(Trouble::input(format!(
-            "nothing of {name} is stored in {}; `septet run {}` measures it",
-            workspace.store.root().display(),
-            workspace.file.display()
-        ))),
-    }
-}
-
 /// `septet report`.
 pub(super) fn report(
     target: &Target,
@@ -107,10 +94,7 @@ pub(super) fn report(
     if let Some(origin) = with_origin {
         return mixed(workspace, output, origin);
     }
-    let generation = latest(&workspace)?;
-    if !generation.complete {
-        remark("septet: no run of this experiment was complete; the report names what is missing");
-    }
+    let generation = share::generation(target, &workspace)?;
     let base = since.map(|text| generation_called(&workspace, text)).transpose()?;
     let written = write(&workspace, &generation, output)?;
     say(&written.to_string())?;

@@ -1,17 +1,22 @@
 //! Commands about a shared store, and about the site that names it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use host_setup::facts::Facts;
 use serde::Serialize;
 
-use super::{PlaceArgs, SiteCommand, remark, say, say_json, store};
+use super::{PlaceArgs, SiteCommand, Target, remark, say, say_json, store};
 use crate::exit::{Exit, Trouble};
-use crate::key::Key;
+use crate::experiment::Test;
+use crate::key::{Key, ResultId};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
 use crate::remote::share::{self, Shared};
 use crate::remote::{Remote, RemoteError};
 use crate::site::{self, Site, SiteError, TrustError};
+use crate::store::{Entry, Generation};
+use crate::workspace::Workspace;
 
 impl From<RemoteError> for Trouble {
     fn from(error: RemoteError) -> Trouble {
@@ -114,32 +119,109 @@ pub(super) fn pull(url: Option<&str>, place: &PlaceArgs, key: Option<&str>, json
     told("pulled", remote.url(), &shared, json)
 }
 
-/// Reads through to the site's shared store: pulls what is to be measured and was measured elsewhere under the
-/// very same key. True if anything came.
-pub(super) fn read_through(
-    planned: &Planned,
-    only: &dyn Fn(&crate::experiment::Test) -> bool,
-) -> Result<bool, Trouble> {
-    let missing: std::collections::HashSet<Key> = planned
-        .tests()
-        .filter(|(test, decision)| decision.status == Status::ToMeasure && only(test))
-        .filter_map(|(_, decision)| decision.key)
-        .collect();
-    if missing.is_empty() {
-        return Ok(false);
-    }
-    let Some(url) = site_of(&beside(&planned.workspace.file))?.remote else { return Ok(false) };
-    let go_on = |error: Trouble| Trouble { text: format!("{}; `--no-remote` goes on without it", error.text), ..error };
-    let mut remote = Remote::open(&url).map_err(|error| go_on(error.into()))?;
-    let wanted = |entry: &crate::store::Entry| missing.contains(&entry.key);
-    let shared = share::pull(&planned.workspace.store, &mut remote, &wanted).map_err(|error| go_on(error.into()))?;
+/// Keys of what is to be measured.
+fn missing(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> HashSet<Key> {
+    let of_a_test = planned.tests().filter(|(test, decision)| decision.status == Status::ToMeasure && only(test));
+    of_a_test.filter_map(|(_, decision)| decision.key).collect()
+}
+
+fn told_what_came(shared: &Shared, url: &str) {
     for refused in &shared.refused {
         remark(&format!("septet: not pulled: {refused}"));
     }
     if shared.copied > 0 {
         remark(&format!("pulled {} from {url}", plural(shared.copied, "result")));
     }
+}
+
+/// Reads through to the site's shared store: pulls what is to be measured and was measured elsewhere under the
+/// very same key. True if anything came.
+pub(super) fn read_through(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> Result<bool, Trouble> {
+    let missing = missing(planned, only);
+    if missing.is_empty() {
+        return Ok(false);
+    }
+    let Some(url) = site_of(&beside(&planned.workspace.file))?.remote else { return Ok(false) };
+    let go_on = |error: RemoteError| Trouble::host(format!("{error}; `--no-remote` goes on without it"));
+    let wanted = |entry: &Entry| missing.contains(&entry.key);
+    let shared = Remote::open(&url).and_then(|mut remote| share::pull(&planned.workspace.store, &mut remote, &wanted));
+    let shared = shared.map_err(go_on)?;
+    told_what_came(&shared, &url);
     Ok(shared.copied > 0)
+}
+
+/// A plan that also counts on what the site's shared store says that it has: its index is read, nothing is
+/// copied. If it cannot be reached, that is told, and the plan is of what is here.
+pub(super) fn planned<'a>(
+    target: &Target,
+    workspace: &'a Workspace,
+    facts: &'a Facts,
+    forced: &(dyn Fn(&Test) -> bool + Sync),
+) -> Result<Planned<'a>, Trouble> {
+    let planned = Planned::make(workspace, facts, forced)?;
+    let missing = missing(&planned, &|_| true);
+    if target.no_remote || missing.is_empty() {
+        return Ok(planned);
+    }
+    let Some(url) = site_of(&beside(&workspace.file))?.remote else { return Ok(planned) };
+    let found =
+        Remote::open(&url).and_then(|mut remote| share::look(&mut remote, &|entry| missing.contains(&entry.key)));
+    match found {
+        Ok(entries) => Ok(planned.counting_on(&url, entries, forced)),
+        Err(error) => {
+            remark(&format!("septet: {error}; without it"));
+            Ok(planned)
+        }
+    }
+}
+
+/// The generation that a report or an archive stands on: one's own latest, or else that of the site's shared
+/// store. Says so if no run was complete.
+pub(super) fn generation(target: &Target, workspace: &Workspace) -> Result<Generation, Trouble> {
+    let generation = latest(target, workspace)?.ok_or_else(|| {
+        Trouble::input(format!(
+            "nothing of {} is stored in {}; `septet run {}` measures it",
+            workspace.experiment.name,
+            workspace.store.root().display(),
+            target.file.display()
+        ))
+    })?;
+    if !generation.complete {
+        remark("septet: no run of this experiment was complete; the report names what is missing");
+    }
+    Ok(generation)
+}
+
+/// The latest generation. Results that it names and that are not here are copied from the shared store. If that
+/// cannot be reached, it is told, and what is here must do.
+fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, Trouble> {
+    let (store, name) = (&workspace.store, workspace.experiment.name.as_str());
+    let own = store.latest_generation(name)?.map(|(_, generation)| generation);
+    let remote = if target.no_remote { None } else { site_of(&beside(&workspace.file))?.remote };
+    let Some(url) = remote else { return Ok(own) };
+    let is_here = |id: &ResultId| store.result_folder(id).is_dir();
+    let whole = |own: &Generation| own.tests.iter().flat_map(|test| &test.repetitions).all(is_here);
+    if own.as_ref().is_some_and(whole) {
+        return Ok(own);
+    }
+    let found = Remote::open(&url).and_then(|mut remote| match &own {
+        Some(own) => share::complete(store, &mut remote, own).map(|shared| Some((own.clone(), shared))),
+        None => share::pull_generation(store, &mut remote, name),
+    });
+    match found {
+        Ok(Some((generation, shared))) => {
+            told_what_came(&shared, &url);
+            if own.is_none() {
+                remark(&format!("nothing of {name} was run here: this is generation {} of {url}", generation.name()));
+            }
+            Ok(Some(generation))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            remark(&format!("septet: {error}; without it"));
+            Ok(own)
+        }
+    }
 }
 
 /// `septet site ...`.

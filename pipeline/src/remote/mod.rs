@@ -1,12 +1,14 @@
 //! A store that others share: the conversation with `septet-remote`, which copies files to and from it. What is
 //! copied is `share`'s business, what may be believed too. It must not know results.
 
+mod generations;
 #[path = "../../remote/src/lines.rs"]
 mod lines;
+mod parts;
 pub mod share;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use lines::{Answer, PROTOCOL, Request};
@@ -58,6 +60,11 @@ pub enum RemoteError {
     Store(#[from] crate::store::StoreError),
 }
 
+/// A path as requests carry it.
+fn told(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// A shared store.
 #[derive(Debug)]
 pub struct Remote {
@@ -72,7 +79,7 @@ impl Remote {
     /// The store of a URL: `s3://`, `https://`, `http://` or `file:///`.
     pub fn open(url: &str) -> Result<Remote, RemoteError> {
         let own = std::env::current_exe().unwrap_or_default();
-        let program = own.parent().unwrap_or(std::path::Path::new("")).join("septet-remote");
+        let program = own.parent().unwrap_or(Path::new("")).join("septet-remote");
         if !program.is_file() {
             return Err(RemoteError::NotFound { url: url.to_string(), program });
         }

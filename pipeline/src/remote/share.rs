@@ -2,26 +2,21 @@
 //! and believes it only when its digests and its manifest are what they must be. Cut anywhere, the next push or
 //! pull goes on. It must not know how files are copied.
 //!
-//! A shared store is laid out like one's own. `record.json` is copied last, so that a result is there when its
-//! record is; each push adds a segment to `index/` and writes the checkpoint anew, so that whoever cannot list
-//! (plain HTTP) finds everything by one name.
+//! A shared store is laid out like one's own, but for its index (`parts`). `record.json` is copied last, so that
+//! a result is there when its record is, and named by the index after that.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use super::{Op, Outcome, Remote, RemoteError};
+use super::{Op, Remote, RemoteError, generations, parts, told};
 use crate::key::{Key, ResultId};
-use crate::store::{
-    Adopted, Entry, Index, STORE_FORMAT, Store, StoreError, Writer, format_bytes, index_bytes, index_entries,
-};
+use crate::store::{Adopted, Arrival, Entry, Generation, Store, StoreError, Writer, format_bytes};
 
 /// Results that are copied before any of them counts.
 const BATCH: usize = 64;
 /// Most bytes of what is pulled, by file.
 const BYTES_MAX: [(&str, u64); 3] = [("samples.parquet", 4 << 30), ("log.zst", 64 << 20), ("record.json", 64 << 20)];
-/// Most bytes of a part of the index: 30 million results.
-const INDEX_BYTES_MAX: u64 = 4 << 30;
 /// Most bytes of a manifest.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -46,46 +41,10 @@ fn manifest_name(key: &Key) -> String {
     format!("manifests/{}/{key}.json", &key[..2])
 }
 
-fn told(path: &Path) -> String {
-    path.display().to_string()
-}
-
-/// What a shared store has, by its index. `folder` is an empty one.
-pub fn index(remote: &mut Remote, folder: &Path) -> Result<Index, RemoteError> {
-    #[derive(serde::Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    let get = |name: &str, to: &Path| Op::Get { name: name.to_string(), to: told(to), bytes_max: INDEX_BYTES_MAX };
-    let (format, checkpoint) = (folder.join("format"), folder.join("checkpoint"));
-    let first = remote.copy(vec![get("format", &format), get("index/checkpoint", &checkpoint)])?;
-    if first[0] != Outcome::Absent {
-        let bytes = fs::read(&format).map_err(|source| RemoteError::Io { url: remote.url().to_string(), source })?;
-        let found = serde_json::from_slice::<Format>(&bytes).map(|format| format.format);
-        let found = found.map_err(|error| remote.refused(format!("read its format: {error}")))?;
-        if found > STORE_FORMAT {
-            return Err(RemoteError::Newer { url: remote.url().to_string(), found });
-        }
-    }
-    // A plain web server cannot be listed; its checkpoint names everything that was pushed before it was copied.
-    let segments: Vec<String> = match remote.url().starts_with("http") {
-        true => Vec::new(),
-        false => remote.list("index")?.into_iter().filter(|name| name.ends_with(".log")).collect(),
-    };
-    let places: Vec<_> = (0..segments.len()).map(|number| folder.join(format!("segment-{number}"))).collect();
-    remote.copy(segments.iter().zip(&places).map(|(name, place)| get(name, place)).collect())?;
-    let mut entries = Vec::new();
-    for path in places.iter().chain([&checkpoint]).filter(|path| path.exists()) {
-        let bytes = fs::read(path).map_err(|source| RemoteError::Io { url: remote.url().to_string(), source })?;
-        entries.extend(index_entries(&bytes));
-    }
-    Ok(Index::from_entries(entries))
-}
-
 /// Copies to a shared store every result that it does not have.
 pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
     let stage = store.stage()?;
-    let theirs = index(remote, stage.path())?;
+    let theirs = parts::read(remote, stage.path())?;
     // The index is written last; what a cut push has copied is found by its records.
     let records: HashSet<String> =
         remote.list("results")?.into_iter().filter(|name| name.ends_with("record.json")).collect();
@@ -123,13 +82,14 @@ pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
         remote.copy(bodies)?;
         remote.copy(heads)?;
     }
-    let known: HashSet<ResultId> = theirs.entries().iter().map(|entry| entry.id).collect();
+    let known: HashSet<ResultId> = theirs.index.entries().iter().map(|entry| entry.id).collect();
     let fresh = |entry: &&Entry| !known.contains(&entry.id) && !bad.contains(&entry.id);
     let new: Vec<Entry> = ours.entries().iter().filter(fresh).copied().collect();
+    let pushed: HashSet<ResultId> = new.iter().map(|entry| entry.id).collect();
     if !new.is_empty() {
-        let all = theirs.entries().iter().chain(&new).copied().collect();
-        add_to_index(remote, stage.path(), new, all)?;
+        parts::add(remote, stage.path(), &theirs, new)?;
     }
+    generations::push(store, remote, stage.path(), &|id| known.contains(id) || pushed.contains(id))?;
     Ok(shared)
 }
 
@@ -145,46 +105,79 @@ fn sound(store: &Store, entry: &Entry) -> Result<(), StoreError> {
     }
 }
 
-fn add_to_index(remote: &mut Remote, folder: &Path, new: Vec<Entry>, all: Vec<Entry>) -> Result<(), RemoteError> {
-    let (segment, checkpoint) = (folder.join("new"), folder.join("all"));
-    let bytes = index_bytes(new);
-    let name = format!("index/{}.log", &blake3::hash(&bytes).to_hex()[..16]);
-    fs::write(&segment, bytes).map_err(StoreError::io("write", &segment))?;
-    fs::write(&checkpoint, index_bytes(all)).map_err(StoreError::io("write", &checkpoint))?;
-    remote.copy(vec![Op::Put { name, from: told(&segment) }])?;
-    remote.copy(vec![Op::Put { name: "index/checkpoint".to_string(), from: told(&checkpoint) }])?;
-    Ok(())
+/// What a shared store says that it has, of what is wanted. Nothing is copied, so nothing of it is proven.
+pub fn look(remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Vec<Entry>, RemoteError> {
+    let temporary = std::env::temp_dir();
+    let folder = tempfile::tempdir().map_err(StoreError::io("make a folder in", &temporary))?;
+    let theirs = parts::read(remote, folder.path())?;
+    Ok(theirs.index.entries().iter().filter(|entry| wanted(entry)).copied().collect())
 }
 
 /// Copies from a shared store the results that are wanted and that one's own does not have.
 pub fn pull(store: &Store, remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Shared, RemoteError> {
     let stage = store.stage()?;
-    let theirs = index(remote, stage.path())?;
-    let ours: HashSet<ResultId> = store.index()?.entries().iter().map(|entry| entry.id).collect();
-    let all: Vec<&Entry> = theirs.entries().iter().filter(|entry| wanted(entry)).collect();
-    let missing: Vec<&Entry> = all.iter().copied().filter(|entry| !ours.contains(&entry.id)).collect();
+    let theirs = parts::read(remote, stage.path())?;
+    let all = theirs.index.entries().iter().filter(|entry| wanted(entry));
+    fetch(store, remote, stage.path(), &all.map(|entry| (entry.id, entry.key)).collect::<Vec<_>>())
+}
+
+/// The latest generation that a shared store has of an experiment, with its results, which are copied; if there
+/// is one. It is kept when all of its results are.
+pub fn pull_generation(
+    store: &Store,
+    remote: &mut Remote,
+    experiment: &str,
+) -> Result<Option<(Generation, Shared)>, RemoteError> {
+    let stage = store.stage()?;
+    let Some(generation) = generations::latest(remote, stage.path(), experiment)? else { return Ok(None) };
+    let shared = fetch(store, remote, stage.path(), &results_of(&generation))?;
+    if shared.refused.is_empty() {
+        store.keep_generation(&generation)?;
+    }
+    Ok(Some((generation, shared)))
+}
+
+/// Copies from a shared store what a generation names and one's own store does not have.
+pub fn complete(store: &Store, remote: &mut Remote, generation: &Generation) -> Result<Shared, RemoteError> {
+    let stage = store.stage()?;
+    fetch(store, remote, stage.path(), &results_of(generation))
+}
+
+fn results_of(generation: &Generation) -> Vec<(ResultId, Key)> {
+    let of_test = |test: &crate::store::GenerationTest| {
+        let key = test.key?;
+        Some(test.repetitions.iter().map(move |id| (*id, key)).collect::<Vec<_>>())
+    };
+    generation.tests.iter().filter_map(of_test).flatten().collect()
+}
+
+/// Copies results that are not there yet, each with its key; `stage` lies on the store's file system.
+fn fetch(store: &Store, remote: &mut Remote, stage: &Path, all: &[(ResultId, Key)]) -> Result<Shared, RemoteError> {
+    let mut seen = HashSet::new();
+    let is_missing = |(id, _): &&(ResultId, Key)| seen.insert(*id) && !store.result_folder(id).is_dir();
+    let missing: Vec<&(ResultId, Key)> = all.iter().filter(is_missing).collect();
     let mut shared = Shared { there: all.len() - missing.len(), ..Shared::default() };
     if missing.is_empty() {
         return Ok(shared);
     }
     let mut writer = Writer::open(store)?;
     for batch in missing.chunks(BATCH) {
-        pull_batch(store, remote, &mut writer, stage.path(), batch, &mut shared)?;
+        fetch_batch(store, remote, &mut writer, stage, batch, &mut shared)?;
     }
     writer.close()?;
     Ok(shared)
 }
 
-fn pull_batch(
+fn fetch_batch(
     store: &Store,
     remote: &mut Remote,
     writer: &mut Writer,
     stage: &Path,
-    batch: &[&Entry],
+    batch: &[&(ResultId, Key)],
     shared: &mut Shared,
 ) -> Result<(), RemoteError> {
     let mut ops = Vec::new();
-    let keys: BTreeSet<Key> = batch.iter().map(|entry| entry.key).collect();
+    let keys: BTreeSet<Key> = batch.iter().map(|(_, key)| *key).collect();
     let mut manifests = HashMap::new();
     for key in keys {
         let own = store.manifest_path(&key);
@@ -194,19 +187,20 @@ fn pull_batch(
         }
         manifests.insert(key, path);
     }
-    for entry in batch {
-        let folder = stage.join(entry.id.to_string());
+    let mut arrivals = Vec::new();
+    for (id, key) in batch {
+        let folder = stage.join(id.to_string());
         fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
         for (file, bytes_max) in BYTES_MAX {
-            ops.push(Op::Get { name: result_name(&entry.id, file), to: told(&folder.join(file)), bytes_max });
+            ops.push(Op::Get { name: result_name(id, file), to: told(&folder.join(file)), bytes_max });
         }
+        arrivals.push(Arrival { id: *id, folder, manifest: manifests[key].clone() });
     }
     remote.copy(ops)?;
-    for entry in batch {
-        let folder = stage.join(entry.id.to_string());
-        match writer.adopt(&entry.id, &folder, &manifests[&entry.key])? {
+    for (arrival, adopted) in arrivals.iter().zip(writer.adopt(&arrivals)?) {
+        match adopted {
             Adopted::Kept => shared.copied += 1,
-            Adopted::Refused(reason) => shared.refused.push(format!("result {}: {reason}", entry.id.short())),
+            Adopted::Refused(reason) => shared.refused.push(format!("result {}: {reason}", arrival.id.short())),
         }
     }
     Ok(())

@@ -1,8 +1,10 @@
-//! Takes in a result that was made elsewhere: only if its record has the digest of its name, its files those of
-//! the record, and its manifest the key. It must not know where it came from.
+//! Takes in results that were made elsewhere: each only if its record has the digest of its name, its files
+//! those of the record, and its manifest the key. It must not know where they came from.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::index::Entry;
 use super::{Record, StoreError, Writer, sync_folder};
@@ -18,25 +20,46 @@ pub enum Adopted {
     Refused(String),
 }
 
+/// A result as it came.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its name.
+    pub id: ResultId,
+    /// Folder of its files, on the store's file system.
+    pub folder: PathBuf,
+    /// File of its manifest.
+    pub manifest: PathBuf,
+}
+
 impl Writer<'_> {
-    /// Takes in the result in `folder`, which is on the store's file system and is moved.
-    pub fn adopt(&mut self, id: &ResultId, folder: &Path, manifest: &Path) -> Result<Adopted, StoreError> {
-        let (entry, listing) = match checked(id, folder, manifest) {
-            Ok(sound) => sound,
-            Err(reason) => return Ok(Adopted::Refused(reason)),
-        };
-        self.keep_manifest(&listing)?;
-        for name in ["samples.parquet", "log.zst", "record.json"] {
-            let path = folder.join(name);
-            File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::io("sync", &path))?;
+    /// Takes in results that came together, and moves their folders; what became of each. A power cut leaves
+    /// each of them whole in the store, or not in it.
+    pub fn adopt(&mut self, arrivals: &[Arrival]) -> Result<Vec<Adopted>, StoreError> {
+        let checked: Vec<Result<(Entry, Listing), String>> = arrivals.par_iter().map(checked).collect();
+        let sound: Vec<(&Arrival, &(Entry, Listing))> = arrivals
+            .iter()
+            .zip(&checked)
+            .filter_map(|(arrival, checked)| Some((arrival, checked.as_ref().ok()?)))
+            .collect();
+        for (_, (_, listing)) in &sound {
+            self.keep_manifest(listing)?;
         }
-        sync_folder(folder)?;
-        self.place(folder, &entry)?;
-        Ok(Adopted::Kept)
+        sound.par_iter().try_for_each(|(arrival, _)| sync(&arrival.folder))?;
+        let folders: Vec<_> = sound.iter().map(|(arrival, (entry, _))| (arrival.folder.as_path(), *entry)).collect();
+        self.place(&folders)?;
+        Ok(checked.into_iter().map(|checked| checked.map_or_else(Adopted::Refused, |_| Adopted::Kept)).collect())
     }
 }
 
-fn checked(id: &ResultId, folder: &Path, manifest: &Path) -> Result<(Entry, Listing), String> {
+fn sync(folder: &Path) -> Result<(), StoreError> {
+    for name in ["samples.parquet", "log.zst", "record.json"] {
+        let path = folder.join(name);
+        File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::io("sync", &path))?;
+    }
+    sync_folder(folder)
+}
+
+fn checked(Arrival { id, folder, manifest }: &Arrival) -> Result<(Entry, Listing), String> {
     let read = |path: &Path| {
         fs::read(path).map_err(|_| format!("its {} is missing", path.file_name().unwrap_or_default().to_string_lossy()))
     };

@@ -1,6 +1,7 @@
 //! The one way by which a repetition enters the store: whole, synced, by one rename, or not at all.
 //! It must not know how it was measured.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -69,24 +70,31 @@ impl<'a> Writer<'a> {
 
         let id = ResultId(*blake3::hash(&json).as_bytes());
         let entry = repetition.record.entry(id);
-        self.place(&folder, &entry)?;
+        self.place(&[(&folder, entry)])?;
         Ok(entry)
     }
 
-    /// Makes a synced folder a result: its entry first, then one rename.
-    pub(super) fn place(&mut self, folder: &Path, entry: &Entry) -> Result<(), StoreError> {
+    /// Makes synced folders results: first their entries, then one rename each.
+    pub(super) fn place(&mut self, folders: &[(&Path, Entry)]) -> Result<(), StoreError> {
+        if folders.is_empty() {
+            return Ok(());
+        }
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => self.segment.insert(Segment::create(self.store)?),
         };
-        segment.append(entry)?;
-        let target = self.store.result_folder(&entry.id);
-        let shelf = self.store.results().join(&entry.id.to_string()[..2]);
-        fs::create_dir_all(&shelf).map_err(StoreError::io("make the folder", &shelf))?;
-        if !target.exists() {
-            fs::rename(folder, &target).map_err(StoreError::io("rename to", &target))?;
+        segment.append(folders.iter().map(|(_, entry)| entry))?;
+        let mut shelves = BTreeSet::new();
+        for (folder, entry) in folders {
+            let target = self.store.result_folder(&entry.id);
+            let shelf = self.store.results().join(&entry.id.to_string()[..2]);
+            fs::create_dir_all(&shelf).map_err(StoreError::io("make the folder", &shelf))?;
+            if !target.exists() {
+                fs::rename(folder, &target).map_err(StoreError::io("rename to", &target))?;
+            }
+            shelves.insert(shelf);
         }
-        sync_folder(&shelf)?;
+        shelves.iter().try_for_each(|shelf| sync_folder(shelf))?;
         sync_folder(&self.store.results())
     }
 

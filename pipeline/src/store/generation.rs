@@ -83,9 +83,29 @@ impl Generation {
         hasher.finalize().to_hex()[..16].to_string()
     }
 
+    /// Its name: when, and its digest.
+    pub fn name(&self) -> String {
+        format!("{}-{}", file_time(&self.created), self.digest())
+    }
+
+    /// A generation from its file, which may be of a stranger.
+    pub fn read(path: &Path) -> Result<Generation, StoreError> {
+        let file = fs::File::open(path).map_err(StoreError::io("open", path))?;
+        let decoder = zstd::stream::read::Decoder::new(file).map_err(StoreError::io("read", path))?;
+        let generation: Generation = serde_json::from_reader(io::BufReader::new(decoder.take(BYTES_MAX)))
+            .map_err(|error| StoreError::damaged(path, error))?;
+        if generation.format > GENERATION_VERSION {
+            return Err(StoreError::damaged(
+                path,
+                format!("it has format {}, this septet reads up to {GENERATION_VERSION}", generation.format),
+            ));
+        }
+        Ok(generation)
+    }
+
     /// Its name and the content of its file.
     pub fn file(&self) -> Result<(String, Vec<u8>), StoreError> {
-        let name = format!("{}-{}", file_time(&self.created), self.digest());
+        let name = self.name();
         let path = Path::new(&name);
         let json = serde_json::to_vec(self).map_err(|error| StoreError::io("encode", path)(error.into()))?;
         let bytes = zstd::bulk::compress(&json, LEVEL).map_err(StoreError::io("compress", path))?;
@@ -115,20 +135,7 @@ impl Store {
 
     /// A generation by its name.
     pub fn generation(&self, experiment: &str, name: &str) -> Result<Generation, StoreError> {
-        let path = self.generations(experiment).join(format!("{name}.json.zst"));
-        let file = fs::File::open(&path).map_err(StoreError::io("open", &path))?;
-        let generation: Generation =
-            zstd::stream::read::Decoder::new(file).map_err(StoreError::io("read", &path)).and_then(|reader| {
-                serde_json::from_reader(io::BufReader::new(reader.take(BYTES_MAX)))
-                    .map_err(|error| StoreError::damaged(&path, error))
-            })?;
-        if generation.format > GENERATION_VERSION {
-            return Err(StoreError::damaged(
-                &path,
-                format!("it has format {}, this septet reads up to {GENERATION_VERSION}", generation.format),
-            ));
-        }
-        Ok(generation)
+        Generation::read(&self.generations(experiment).join(format!("{name}.json.zst")))
     }
 
     /// The latest complete generation, or the latest at all; its name and itself.

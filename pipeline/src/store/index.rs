@@ -351,9 +351,10 @@ impl Segment {
         Ok(Segment { file, path })
     }
 
-    /// Appends an entry and syncs it.
-    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        self.file.write_all(&entry.encode()).map_err(StoreError::io("write", &self.path))?;
+    /// Appends entries and syncs them.
+    pub(super) fn append<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), StoreError> {
+        let bytes: Vec<u8> = entries.flat_map(Entry::encode).collect();
+        self.file.write_all(&bytes).map_err(StoreError::io("write", &self.path))?;
         self.file.sync_data().map_err(StoreError::io("sync", &self.path))
     }
 }

@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use adopt::Adopted;
+pub use adopt::{Adopted, Arrival};
 pub(crate) use atomic::{Stage, sync_folder, write_synced};
 pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};

@@ -8,5 +8,6 @@
 mod bench;
 mod damage;
 mod gc;
+mod read_through;
 mod remote;
 mod server;

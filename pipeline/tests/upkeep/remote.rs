@@ -15,7 +15,7 @@ use super::server;
 const MANY: usize = 400;
 
 /// A bench with what shares; none, with the reason printed, if it was not built.
-fn sharing() -> Option<Bench> {
+pub fn sharing() -> Option<Bench> {
     let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-remote");
     if !built.is_file() {
         println!("skipped: no septet-remote: `make build` makes it");
@@ -28,7 +28,8 @@ fn sharing() -> Option<Bench> {
     Some(bench)
 }
 
-fn folder(bench: &Bench, name: &str) -> String {
+/// The address of a folder of the bench.
+pub fn folder(bench: &Bench, name: &str) -> String {
     format!("file://{}", bench.path(name).display())
 }
 

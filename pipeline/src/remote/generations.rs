@@ -1,0 +1,77 @@
+//! Generations in a shared store: of each experiment the latest that somebody pushed, so that its report can be
+//! made where nothing of it was measured. It must not know how reports are made.
+//!
+//! `generations/EXPERIMENT/latest` holds the name of the latest, since not every store can be listed.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Op, Outcome, Remote, RemoteError, told};
+use crate::key::ResultId;
+use crate::store::{Generation, Store, StoreError};
+
+/// Most bytes of a generation's file.
+const BYTES_MAX: u64 = 1 << 29;
+/// Most bytes of a generation's name: a time, a digest.
+const NAME_BYTES_MAX: u64 = 100;
+
+fn pointer(experiment: &str) -> String {
+    format!("generations/{experiment}/latest")
+}
+
+fn object(experiment: &str, name: &str) -> String {
+    format!("generations/{experiment}/{name}.json.zst")
+}
+
+/// Copies each experiment's latest generation whose results are all there, unless a later one is there.
+pub fn push(
+    store: &Store,
+    remote: &mut Remote,
+    folder: &Path,
+    is_there: &dyn Fn(&ResultId) -> bool,
+) -> Result<(), RemoteError> {
+    for experiment in store.experiments()? {
+        let Some((name, generation)) = store.latest_generation(&experiment)? else { continue };
+        let whole = generation.tests.iter().flat_map(|test| &test.repetitions).all(is_there);
+        if !whole || latest_name(remote, folder, &experiment)?.is_some_and(|theirs| theirs >= name) {
+            continue;
+        }
+        let (_, bytes) = generation.file()?;
+        for (object, bytes) in [(object(&experiment, &name), bytes), (pointer(&experiment), name.into_bytes())] {
+            let file = folder.join("generation-here");
+            fs::write(&file, bytes).map_err(StoreError::io("write", &file))?;
+            remote.copy(vec![Op::Put { name: object, from: told(&file) }])?;
+        }
+    }
+    Ok(())
+}
+
+/// The latest generation of an experiment, if anybody pushed one. Its results are not looked at.
+pub fn latest(remote: &mut Remote, folder: &Path, experiment: &str) -> Result<Option<Generation>, RemoteError> {
+    let Some(name) = latest_name(remote, folder, experiment)? else { return Ok(None) };
+    let file = folder.join("generation-there");
+    let get = Op::Get { name: object(experiment, &name), to: told(&file), bytes_max: BYTES_MAX };
+    let is_there = remote.copy(vec![get])?[0] != Outcome::Absent;
+    let refused = |reason: &str| remote.refused(format!("use its generation {name} of {experiment}: {reason}"));
+    if !is_there {
+        return Err(refused("it is not there"));
+    }
+    let generation = Generation::read(&file).map_err(|error| refused(&error.to_string()))?;
+    match generation.experiment == experiment && generation.name() == name {
+        true => Ok(Some(generation)),
+        false => Err(refused("its content is not what its name says")),
+    }
+}
+
+fn latest_name(remote: &mut Remote, folder: &Path, experiment: &str) -> Result<Option<String>, RemoteError> {
+    let file = folder.join(format!("latest-{experiment}"));
+    let get = Op::Get { name: pointer(experiment), to: told(&file), bytes_max: NAME_BYTES_MAX };
+    if remote.copy(vec![get])?[0] == Outcome::Absent {
+        return Ok(None);
+    }
+    let name = fs::read_to_string(&file).map_err(StoreError::io("read", &file))?;
+    match name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        true => Ok(Some(name)),
+        false => Err(remote.refused(format!("use its generations of {experiment}: the latest has no plain name"))),
+    }
+}
