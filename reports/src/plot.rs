@@ -121,6 +121,17 @@ pub fn bar_width(series: usize) -> f64 {
     (0.8 / series.max(1) as f64).min(0.5)
 }
 
+/// How far right of its mark the whisker of the series in `place` of `count` is drawn, pixels: several series have
+/// values at the same place, and whiskers on top of each other cannot be told apart.
+pub fn whisker_offset_px(place: usize, count: usize) -> f64 {
+    /// Between two neighbours, at most.
+    const STEP_PX: f64 = 4.0;
+    /// Between the first and the last, at most.
+    const SPAN_PX: f64 = 16.0;
+    let steps = count.saturating_sub(1) as f64;
+    (place as f64 - steps / 2.0) * STEP_PX.min(SPAN_PX / steps.max(1.0))
+}
+
 /// How far the middle of the `place`th of `series` bars lies from the middle of its group.
 pub fn bar_offset(place: usize, series: usize) -> f64 {
     (place as f64 + 0.5 - series as f64 / 2.0) * bar_width(series)

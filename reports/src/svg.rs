@@ -385,7 +385,8 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
         if !series.is_marked() {
             continue;
         }
-        whisker(point, plot, frame, x, &mut whiskers);
+        let aside = if bars { 0.0 } else { plot::whisker_offset_px(place, plot.series.len()) };
+        whisker(point, plot, frame, x + aside, &mut whiskers);
         let (top, height) = if y <= base { (y, base - y) } else { (base, y - base) };
         let link = match (setting.alone, &point.source) {
             (false, Some(source)) => test_page(source.key.as_deref()).map(|page| format!("{}{page}", setting.base)),
