@@ -3,9 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
 
 /// Programs in a folder of their own, so that a test may change one.
 pub struct Bench {
@@ -171,6 +175,21 @@ impl Bench {
         Ran::of(command.output().expect("septet can be started"))
     }
 
+    /// Starts `septet` and returns once it has said `text` on standard error.
+    pub fn until(&self, arguments: &[&str], text: &str) -> (Child, BufReader<ChildStderr>) {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut line = String::new();
+        while lines.read_line(&mut line).expect("it can be read") > 0 {
+            if line.contains(text) {
+                return (child, lines);
+            }
+            line.clear();
+        }
+        panic!("it ended before it said {text:?}: {:?}", child.wait());
+    }
+
     /// Every file below a folder, with inode, time and content.
     pub fn files(&self, below: &str) -> Files {
         let mut files = Files::new();
@@ -203,6 +222,22 @@ pub fn touched(before: &Files, after: &Files) -> Vec<String> {
     names.dedup();
     names.retain(|name| before.get(name) != after.get(name));
     names
+}
+
+pub fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("pids are small"))
+}
+
+/// Waits for a program to end; its exit status, or -1 if a signal ended it.
+pub fn wait(child: &mut Child) -> i32 {
+    let limit = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            return status.code().unwrap_or(-1);
+        }
+        assert!(Instant::now() < limit, "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Two throughput tests and a latency test, 60 ms each, with one of everything that reports show.

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::bench::Bench;
+use nix::sys::signal::{Signal, kill};
+
+use super::bench::{Bench, pid, wait};
 
 const SEARCH: &str = r#"
 [experiment]
@@ -32,6 +34,21 @@ rows = "io"
 values = ["offered_kpps", "rx_kpps", "loss_ratio"]
 "#;
 
+/// When each trial began that an unfinished search has kept.
+fn kept(bench: &Bench) -> Vec<String> {
+    let searches = fs::read_dir(bench.path(".septet/searches")).expect("a search was begun").flatten();
+    let folder = searches.map(|entry| entry.path()).next().expect("there is one");
+    let mut files: Vec<_> = fs::read_dir(folder).expect("it is a folder").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let samples = files.iter().filter(|path| path.extension().is_some_and(|kind| kind == "parquet"));
+    let started = samples.map(|path| {
+        let text = fs::read_to_string(path.with_extension("json")).expect("a trial has both");
+        let trial: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        trial["trial"]["started"].as_str().expect("a time").to_string()
+    });
+    started.collect()
+}
+
 #[test]
 fn a_search_is_one_test_whose_record_holds_its_trials_and_goes_on_where_it_was_cut() {
     let bench = Bench::new();
@@ -39,17 +56,17 @@ fn a_search_is_one_test_whose_record_holds_its_trials_and_goes_on_where_it_was_c
     let plan = bench.septet(&["plan", "search.toml", "--json"]).code(0).json();
     assert_eq!((&plan["tests_total"], &plan["to_measure"]), (&1.into(), &1.into()));
 
-    // Time for some trials, hardly for all; how many is the machine's business.
-    let cut = bench.septet(&["run", "search.toml", "--for", "3s"]).code(0);
-    let searches = fs::read_dir(bench.path(".septet/searches")).map(|entries| entries.flatten().collect::<Vec<_>>());
-    let kept = match searches.unwrap_or_default().first() {
-        Some(folder) => {
-            assert!(cut.stdout.contains("the time is over"), "{}", cut.stdout);
-            let names = fs::read_dir(folder.path()).expect("it is a folder").flatten();
-            names.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "parquet")).count()
-        }
-        None => 0,
-    };
+    // What the user cuts keeps its trials, and so does what runs out of time; how many it then has is the machine's
+    // business.
+    let (mut run, _lines) = bench.until(&["run", "-v", "search.toml"], "% lost");
+    kill(pid(&run), Signal::SIGINT).expect("it lives");
+    assert_eq!(wait(&mut run), 130);
+    assert!(!kept(&bench).is_empty());
+    let before = kept(&bench);
+    let cut = bench.septet(&["run", "search.toml", "--for", "250ms"]).code(0);
+    assert!(cut.stdout.contains("the time is over"), "{}", cut.stdout);
+    let after = kept(&bench);
+    assert!(after.starts_with(&before), "{before:?} {after:?}");
     bench.septet(&["run", "search.toml"]).code(0);
     let left = fs::read_dir(bench.path(".septet/searches")).map_or(0, |entries| entries.count());
     assert_eq!(left, 0, "trials of a finished search are in its record");
@@ -61,7 +78,9 @@ fn a_search_is_one_test_whose_record_holds_its_trials_and_goes_on_where_it_was_c
     let record = &records[0];
     let search = &record["search"];
     let trials = search["trials"].as_array().expect("trials are listed");
-    assert!(trials.len() > kept && trials.len() >= 4, "{kept} of {} were there before", trials.len());
+    let found: Vec<&str> = trials.iter().map(|trial| trial["started"].as_str().expect("a time")).collect();
+    assert!(found.len() > after.len() && found.len() >= 4, "{after:?} of {found:?} were there before");
+    assert!(found.starts_with(&after.iter().map(String::as_str).collect::<Vec<_>>()), "{after:?} {found:?}");
     let (lower, upper) = (search["lower_pps"].as_u64().expect("found"), search["upper_pps"].as_u64());
     if let Some(upper) = upper {
         assert!(lower < upper && (upper - lower) as f64 <= 0.01 * upper as f64, "{lower} to {upper}");

@@ -1,43 +1,17 @@
 //! What goes wrong: interruption, sudden death, damage, a disk that refuses. Told, nothing lost.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::io::BufReader;
+use std::process::{Child, ChildStderr, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::bench::{Bench, SMALL};
+use super::bench::{Bench, SMALL, pid, wait};
 
 /// Starts a run and returns once it has stored its first repetition.
-fn run_until_first(bench: &Bench) -> (Child, BufReader<std::process::ChildStderr>) {
-    let mut child =
-        bench.command(&["run", "small.toml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    while lines.read_line(&mut line).expect("it can be read") > 0 {
-        if line.contains("[1/") {
-            return (child, lines);
-        }
-        line.clear();
-    }
-    panic!("the run ended before its first repetition: {:?}", child.wait());
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("pids are small"))
-}
-
-fn wait(child: &mut Child) -> i32 {
-    let limit = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(status) = child.try_wait().expect("it is ours") {
-            return status.code().unwrap_or(-1);
-        }
-        assert!(Instant::now() < limit, "it does not end");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn run_until_first(bench: &Bench) -> (Child, BufReader<ChildStderr>) {
+    bench.until(&["run", "small.toml"], "[1/")
 }
 
 /// What is stored is sound, and the next run goes on where the last one was cut.
