@@ -133,9 +133,10 @@ impl Summary {
 }
 
 /// A test's summary over its repetitions: means with Student's t intervals over those that are not suspect.
-/// The order of the repetitions does not matter, not even to the last bit (but to `samples`, which keep it). A quantity that some repetitions
-/// lack (a percentile with too few samples) is averaged over the others, as its `n` says; values that are not
-/// finite count as lacking. With no valid repetition there is no value, and the grade is indicative.
+/// The order of the repetitions does not matter, not even to the last bit (but to `samples`, which keep it). A
+/// quantity that some repetitions lack (a percentile with too few samples) is averaged over the others, as its `n`
+/// says; values that are not finite count as lacking. With no valid repetition there is no value, and the grade is
+/// indicative.
 pub fn summarise(repetitions: &[Repetition]) -> Summary {
     summarise_with(repetitions, |_, sample| student::interval(sample))
 }
