@@ -18,6 +18,7 @@ use wire::{Port, Wait};
 use crate::eal;
 use crate::experiment::{Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
+use crate::ready::Ready;
 use crate::search::Goal;
 use crate::traffic;
 
@@ -40,21 +41,6 @@ pub enum Prospect {
     Ready(Box<Ready>),
     /// It cannot, for this reason.
     Skipped(String),
-}
-
-/// A test that can be measured here.
-#[derive(Clone, Debug)]
-pub struct Ready {
-    /// All that can change it.
-    pub manifest: Manifest,
-    /// Who does what on which core.
-    pub cores: Arc<CorePlan>,
-    /// How its containers are made.
-    pub runtime: Runtime,
-    /// Its switch's rendered configuration.
-    pub configuration: Arc<str>,
-    /// What the memory of its DPDK programs is made of; absent for one that has none.
-    pub memory: Option<Memory>,
 }
 
 /// What tests share with one another, so that a hundred thousand of them need not make it anew.

@@ -12,10 +12,10 @@ use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STEAL_RATIO_MAX};
 use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 
-use crate::conditions::Ready;
 use crate::drift;
 use crate::experiment::Test;
 use crate::measure::{Failed, Measured};
+use crate::ready::Ready;
 use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Status};
 use crate::traffic::{self, INTERVAL_NS};
 

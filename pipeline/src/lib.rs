@@ -20,6 +20,7 @@ pub mod plan;
 pub mod planned;
 pub mod preparation;
 pub mod progress;
+pub mod ready;
 pub mod remote;
 pub mod report;
 pub mod run;

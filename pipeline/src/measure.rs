@@ -9,8 +9,8 @@ use host_setup::protocol::{Op, PortCounters};
 use wire::{Command, Event, Role};
 
 use crate::agent::{Agent, AgentError, AppEvent};
-use crate::conditions::Ready;
 use crate::experiment::Test;
+use crate::ready::Ready;
 use crate::store::{Cost, Evidence, Party as PartyEvidence};
 use crate::traffic::{self, Party};
 

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 use results::statistics::sequential::{self, Precision};
 use serde::Serialize;
 
-use crate::conditions::{Conditions, Prospect, Ready, Shared};
+use crate::conditions::{Conditions, Prospect, Shared};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
+use crate::ready::Ready;
 use crate::search::TRIALS_USUAL;
 use crate::store::{Entry, Index, Standing, TestId};
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use host_setup::facts::Facts;
 use serde::Serialize;
 
-use crate::conditions::{Conditions, OWN_SECTION, Prospect, Ready, Shared};
+use crate::conditions::{Conditions, OWN_SECTION, Prospect, Shared};
 use crate::experiment::Test;
 use crate::key::Key;
 use crate::manifest::Common;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
+use crate::ready::Ready;
 use crate::store::{Entry, Index, StoreError, TestId};
 use crate::workspace::Workspace;
 

@@ -14,13 +14,14 @@ use results::dataset::DatasetError;
 
 use crate::agent::{Agent, AgentError};
 use crate::clock;
-use crate::conditions::{Conditions, Prospect, Ready, Shared};
+use crate::conditions::{Conditions, Prospect, Shared};
 use crate::experiment::{Order, Test};
 use crate::judge::{self, Circumstances};
 use crate::key::Key;
 use crate::measure::{self, Failed, Outcome};
 use crate::plan::{self, Next, Plan, Why};
 use crate::preparation;
+use crate::ready::Ready;
 use crate::search::Goal;
 use crate::store::{Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
 use crate::workspace::Workspace;

@@ -9,9 +9,9 @@ use results::axes::{Dimension, Io, VSwitch};
 use results::tuple::Tuple;
 use wire::{Endpoint, Port, Request, Role, Schedule, Wait};
 
-use crate::conditions::Ready;
 use crate::eal;
 use crate::experiment::Times;
+use crate::ready::Ready;
 
 /// Length of an accounting interval, ns.
 pub const INTERVAL_NS: u64 = 10_000_000;

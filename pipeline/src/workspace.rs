@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::experiment::{self, Experiment, LoadError, Test};
-use crate::store::{STORE_FOLDER, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// An experiment, loaded.
 #[derive(Debug)]
@@ -35,12 +35,8 @@ impl Workspace {
     /// Loads an experiment and opens its store: `store`, or `$SEPTET_STORE`, or `.septet` beside the file.
     pub fn load(file: &Path, store: Option<&Path>) -> Result<Workspace, WorkspaceError> {
         let experiment = experiment::load(file)?;
-        let root = match (store, std::env::var_os("SEPTET_STORE")) {
-            (Some(store), _) => store.to_path_buf(),
-            (None, Some(store)) if !store.is_empty() => PathBuf::from(store),
-            _ => file.parent().unwrap_or(Path::new("")).join(STORE_FOLDER),
-        };
-        Ok(Workspace { file: file.to_path_buf(), experiment, store: Store::open(&root)? })
+        let store = Store::meant(store, file.parent().unwrap_or(Path::new("")))?;
+        Ok(Workspace { file: file.to_path_buf(), experiment, store })
     }
 
     /// Its tests, each once, in order of declaration.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{ArchiveCommand, PlaceArgs, Target, remark, say, say_json, share, store};
+use super::{ArchiveCommand, PlaceArgs, Target, place, remark, say, say_json, share};
 use crate::archive::{self, ArchiveError, Compared, License, Limits, Origin, Verified, Wanted};
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
@@ -182,7 +182,7 @@ fn told(path: &Path, verified: &Verified) -> String {
 fn import(path: &Path, place: &PlaceArgs, origin: Option<&str>, limits: Limits) -> Result<Exit, Trouble> {
     let opened = archive::open(path, limits)?;
     let name = Origin::name(origin.unwrap_or(&opened.description.experiment))?;
-    let store = store::place(place)?;
+    let store = place::place(place)?;
     let imported = archive::import(&opened, &store, &name)?;
     let what = match imported.results {
         0 => format!("the origin {name} is there already"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{GcArgs, GcScope, say, say_json, store};
+use super::{GcArgs, GcScope, place, say, say_json};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{self, LoadError};
@@ -47,7 +47,7 @@ fn told(scope: Scope) -> (&'static str, &'static str) {
 
 /// Shows, or deletes.
 pub(super) fn gc(args: &GcArgs) -> Result<Exit, Trouble> {
-    let store = store::open(&args.place)?;
+    let store = place::open(&args.place)?;
     let scopes: BTreeSet<Scope> = args.scope.iter().map(|scope| Scope::from(*scope)).collect();
     if scopes.is_empty() && args.keep_generations.is_none() {
         return Err(Trouble::input(

@@ -8,6 +8,7 @@ mod experiment;
 mod gc;
 mod host;
 mod measure;
+mod place;
 mod results;
 mod schema;
 mod share;

@@ -1,7 +1,7 @@
 //! Commands about what is stored: show, report.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use results::reduce::TrialCount;
@@ -14,7 +14,7 @@ use crate::exit::{Exit, Trouble};
 use crate::key::ResultId;
 use crate::planned::plural;
 use crate::report::{self, ReportError};
-use crate::store::{Generation, Record, STORE_FOLDER, Status, Store};
+use crate::store::{Generation, Record, Status, Store};
 use crate::workspace::Workspace;
 
 /// What a report became.
@@ -139,12 +139,7 @@ fn generation_called(workspace: &Workspace, asked: &str) -> Result<Generation, T
 
 /// `septet show`.
 pub(super) fn show(text: &str, store: &StoreArgs, json: bool, with_log: bool) -> Result<Exit, Trouble> {
-    let root = store
-        .store
-        .clone()
-        .or_else(|| std::env::var_os("SEPTET_STORE").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(STORE_FOLDER));
-    let store = Store::open(&root)?;
+    let store = Store::meant(store.store.as_deref(), Path::new(""))?;
     let digits = text.to_ascii_lowercase();
     if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Trouble::input(format!("'{text}' is no key: give at least 4 hexadecimal digits of one")));
@@ -159,7 +154,10 @@ pub(super) fn show(text: &str, store: &StoreArgs, json: bool, with_log: bool) ->
         found.push((entry.id, store.record(&entry.id)?));
     }
     if found.is_empty() {
-        return Err(Trouble::input(format!("nothing in {} has a key that begins with {digits}", root.display())));
+        return Err(Trouble::input(format!(
+            "nothing in {} has a key that begins with {digits}",
+            store.root().display()
+        )));
     }
     found.sort_by(|a, b| (a.1.key, &a.1.started).cmp(&(b.1.key, &b.1.started)));
     if json {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use host_setup::facts::Facts;
 use serde::Serialize;
 
-use super::{PlaceArgs, SiteCommand, Target, remark, say, say_json, store};
+use super::{PlaceArgs, SiteCommand, Target, place, remark, say, say_json};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::Test;
 use crate::key::{Key, ResultId};
@@ -62,7 +62,7 @@ fn site_of(folder: &Path) -> Result<Site, Trouble> {
 }
 
 fn remote(url: Option<&str>, place: &PlaceArgs) -> Result<Remote, Trouble> {
-    let root = store::place(place)?;
+    let root = place::place(place)?;
     let named = match url {
         Some(url) => Some(url.to_string()),
         None => site_of(&beside(root.root()))?.remote,
@@ -101,7 +101,7 @@ fn told(verb: &str, url: &str, shared: &Shared, json: bool) -> Result<Exit, Trou
 
 /// `septet store push`.
 pub(super) fn push(url: Option<&str>, place: &PlaceArgs, json: bool) -> Result<Exit, Trouble> {
-    let store = store::open(place)?;
+    let store = place::open(place)?;
     let mut remote = remote(url, place)?;
     let shared = share::push(&store, &mut remote)?;
     told("pushed", remote.url(), &shared, json)
@@ -109,7 +109,7 @@ pub(super) fn push(url: Option<&str>, place: &PlaceArgs, json: bool) -> Result<E
 
 /// `septet store pull`.
 pub(super) fn pull(url: Option<&str>, place: &PlaceArgs, key: Option<&str>, json: bool) -> Result<Exit, Trouble> {
-    let store = store::place(place)?;
+    let store = place::place(place)?;
     let digits = key.unwrap_or_default().to_ascii_lowercase();
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Trouble::input(format!("'{digits}' is no key: give hexadecimal digits")));

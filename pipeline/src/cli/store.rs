@@ -1,14 +1,13 @@
 //! Commands about the store.
 
-use std::path::{Path, PathBuf};
-
 use serde::Serialize;
 
-use super::{PlaceArgs, StoreCommand, gc, remark, say, say_json, share};
+use super::place::open;
+use super::{StoreCommand, gc, remark, say, say_json, share};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
-use crate::store::{Kind, STORE_FOLDER, Standing, Store};
+use crate::store::{Kind, Standing, Store};
 
 /// `septet store ...`.
 pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
@@ -18,24 +17,6 @@ pub(super) fn run(command: StoreCommand) -> Result<Exit, Trouble> {
         StoreCommand::Push { url, place, json } => share::push(url.as_deref(), &place, json),
         StoreCommand::Pull { url, place, key, json } => share::pull(url.as_deref(), &place, key.as_deref(), json),
         StoreCommand::Stats { place, json } => stats(&open(&place)?, json),
-    }
-}
-
-/// The store that is meant, which need not be there yet.
-pub(super) fn place(place: &PlaceArgs) -> Result<Store, Trouble> {
-    let root = place
-        .store
-        .clone()
-        .or_else(|| std::env::var_os("SEPTET_STORE").map(PathBuf::from))
-        .unwrap_or_else(|| Path::new(STORE_FOLDER).to_path_buf());
-    Ok(Store::open(&root)?)
-}
-
-pub(super) fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
-    let store = place(args)?;
-    match store.exists() {
-        true => Ok(store),
-        false => Err(Trouble::input(format!("there is no store at {}; name one by --store", store.root().display()))),
     }
 }
 

@@ -6,8 +6,6 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use results::tuple::Tuple;
 
-use super::matrix::{TESTS_MAX, Test};
-
 /// Finds tests by their tuple without holding a second copy of a million of them: the latest test of each hash,
 /// and for each test the one before it with the same hash.
 pub struct Index {
@@ -17,15 +15,15 @@ pub struct Index {
 }
 
 impl Index {
-    /// Empty, with room for so many tests as groups have together at most.
-    pub fn with_capacity(tests_max: u128) -> Index {
-        let most = usize::try_from(tests_max.min(TESTS_MAX)).unwrap_or_default();
+    /// Empty, with room for so many tests.
+    pub fn with_capacity(most: usize) -> Index {
         let latest = HashMap::with_capacity_and_hasher(most, BuildHasherDefault::default());
         Index { latest, before: Vec::with_capacity(most), hasher: RandomState::new() }
     }
 
-    /// The place of `tuple` in `tests`; where it has none, takes note that it is appended next.
-    pub fn find_or_append(&mut self, tuple: &Tuple, tests: &[Test]) -> Option<usize> {
+    /// The place of `tuple` among the tests, of whose tuples `at` gives any; where it has none, takes note that it is
+    /// appended next.
+    pub fn find_or_append<'a>(&mut self, tuple: &Tuple, at: impl Fn(usize) -> &'a Tuple) -> Option<usize> {
         let latest = self.latest.entry(self.hasher.hash_one(tuple));
         let mut place = match &latest {
             Entry::Occupied(entry) => Some(*entry.get()),
@@ -33,13 +31,13 @@ impl Index {
         };
         let head = place;
         while let Some(candidate) = place {
-            if tests[candidate].tuple == *tuple {
+            if at(candidate) == tuple {
                 return Some(candidate);
             }
             place = self.before[candidate];
         }
+        latest.insert_entry(self.before.len());
         self.before.push(head);
-        latest.insert_entry(tests.len());
         None
     }
 }

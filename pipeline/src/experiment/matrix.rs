@@ -113,14 +113,15 @@ pub fn expand(groups: &[Group]) -> (Matrix, Vec<MatrixError>) {
     }
     let mut tests: Vec<Test> = Vec::new();
     // Within a group tests are distinct, so that a single group needs no look-up.
-    let mut index = (groups.len() > 1).then(|| Index::with_capacity(groups.iter().map(size).sum()));
+    let most = usize::try_from(groups.iter().map(size).sum::<u128>().min(TESTS_MAX)).unwrap_or_default();
+    let mut index = (groups.len() > 1).then(|| Index::with_capacity(most));
     let mut unions: HashMap<(GroupSet, u16), GroupSet> = HashMap::new();
     let mut differing = BTreeSet::new();
     for (number, group) in groups.iter().enumerate() {
         let label = u16::try_from(number).unwrap_or(u16::MAX);
         let own: GroupSet = Arc::new([label]);
         walk(number, group, &mut errors, |tuple| {
-            let known = index.as_mut().and_then(|index| index.find_or_append(tuple, &tests));
+            let known = index.as_mut().and_then(|index| index.find_or_append(tuple, |place| &tests[place].tuple));
             let Some(test) = known.and_then(|place| tests.get_mut(place)) else {
                 tests.push(Test { tuple: tuple.clone(), times: group.times, groups: own.clone() });
                 return None;

@@ -125,6 +125,14 @@ impl StoreError {
 }
 
 impl Store {
+    /// The store that is meant: at `asked`, else at `$SEPTET_STORE`, else in its usual place in the folder `beside`.
+    /// It need not exist yet.
+    pub fn meant(asked: Option<&Path>, beside: &Path) -> Result<Store, StoreError> {
+        let elsewhere = || std::env::var_os("SEPTET_STORE").filter(|root| !root.is_empty()).map(PathBuf::from);
+        let root = asked.map(Path::to_path_buf).or_else(elsewhere).unwrap_or_else(|| beside.join(STORE_FOLDER));
+        Store::open(&root)
+    }
+
     /// The store at `root`, which need not exist yet. Nothing is written.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
         let path = root.join("format");

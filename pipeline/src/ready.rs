@@ -1,0 +1,24 @@
+//! A test that can be measured: what planning knows of it, and measuring needs. It must not know how either is done.
+
+use std::sync::Arc;
+
+use host_setup::cores::CorePlan;
+use host_setup::eal::Memory;
+use host_setup::scene::Runtime;
+
+use crate::manifest::Manifest;
+
+/// A test that can be measured here.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// All that can change it.
+    pub manifest: Manifest,
+    /// Who does what on which core.
+    pub cores: Arc<CorePlan>,
+    /// How its containers are made.
+    pub runtime: Runtime,
+    /// Its switch's rendered configuration.
+    pub configuration: Arc<str>,
+    /// What the memory of its DPDK programs is made of; absent for one that has none.
+    pub memory: Option<Memory>,
+}
