@@ -1,8 +1,9 @@
 //! What the names of applications mean on this host. The only place that turns a name into a file: a client
 //! names, the host decides. It must not know containers or requests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::component::Linker;
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
 use crate::site::{self, Commander};
@@ -61,7 +62,7 @@ pub(crate) fn beside(name: &str) -> Result<PathBuf, Failure> {
 pub(crate) fn files_of(application: &Application) -> Result<Vec<PathBuf>, Failure> {
     let file = file_of(application.name)?;
     let programs = [file.clone()];
-    let drivers = crate::switch::plugins_of(Path::new("/"), &programs, application.drivers)
+    let drivers = crate::switch::plugins_of(&Linker::of_host(), &programs, application.drivers)
         .host(|| format!("find what {} loads", application.name))?;
     Ok([file].into_iter().chain(drivers).collect())
 }

@@ -6,24 +6,28 @@ mod knobs;
 mod machine;
 mod nics;
 mod offers;
+mod stacks;
 mod surroundings;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
+pub use self::stacks::StackFacts;
 use self::tree::Tree;
 use crate::component::DigestCache;
+use crate::switch::Stacks;
 use crate::{privilege, sys};
 
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
 /// are the CPUs that may be used.
-pub(crate) fn read(allowed: &[u32], refresh: bool) -> Facts {
+pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
     let privilege = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
-    let offers = offers::read(privilege, &mut digests);
+    let offers = offers::read(privilege, stacks, &mut digests);
     digests.save();
     let around = Around {
         allowed: allowed.to_vec(),
@@ -36,6 +40,7 @@ pub(crate) fn read(allowed: &[u32], refresh: bool) -> Facts {
         switches: offers.switches,
         applications: offers.applications,
         components: offers.components,
+        stacks: offers.stacks,
         ..of_tree(Path::new("/"), &around)
     }
 }
@@ -67,6 +72,7 @@ pub fn of_tree(root: &Path, around: &Around) -> Facts {
         switches: Vec::new(),
         applications: Vec::new(),
         components: Vec::new(),
+        stacks: BTreeMap::new(),
         tuning: surroundings::tuning(&tree),
         knobs: knobs::read(&tree, around.privilege),
         nics: nics::read(&tree, &around.firmware),
@@ -98,6 +104,9 @@ pub struct Facts {
     pub applications: Vec<Offer>,
     /// Software that measurements run through, by name.
     pub components: Vec<Component>,
+    /// What comes from elsewhere in the stacks that were asked for, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stacks: BTreeMap<String, StackFacts>,
     /// What could be set to make numbers repeatable, and what it is.
     pub tuning: Tuning,
     /// What else can be turned to make it steady, and how that stands. Absent from facts of older versions.
@@ -117,6 +126,7 @@ impl Facts {
     pub fn for_record(&self) -> Facts {
         let mut facts = self.clone();
         facts.knobs.interrupts.irqs.clear();
+        facts.stacks.clear();
         facts
     }
 }
@@ -209,7 +219,7 @@ pub struct Offer {
 }
 
 /// A piece of software, known by content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Component {
     /// `septet-gen`, `busybox`, `ovs`, ...
     pub name: String,
@@ -218,6 +228,18 @@ pub struct Component {
     /// Version as the provider knows it; absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What the provider knows it by: the package's name, the store path; of a stack the place; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Source package and its version, of Debian's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// GNU build-id of its program, hex; absent for one without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
+    /// What the program says of itself; absent for one that is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<String>,
     /// BLAKE3 over the neutral name and the content's BLAKE3 of every file of its closure, in order of name, hex.
     pub digest: String,
     /// The files, `(neutral name, BLAKE3 hex)`: the program first, then what it loads.

@@ -13,6 +13,7 @@ pub mod program;
 pub mod protocol;
 pub mod scene;
 pub mod settings;
+pub mod stack;
 pub mod switch;
 
 mod affinity;

@@ -5,10 +5,13 @@
 //! Requests are answered in order, each with one [`Reply`] of its `id`; [`Event`]s come in between.
 //! End of input is the clean way out: the agent takes everything down and exits.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::scene::Scene;
+use crate::stack::Stack;
 
 /// Version of the protocol. An agent refuses another version with both numbers.
 pub const PROTOCOL: u32 = 1;
@@ -31,6 +34,10 @@ pub enum Op {
     Hello {
         /// [`PROTOCOL`] of the client.
         protocol: u32,
+        /// The stacks that the client will name, and what they mean as far as it knows. An agent of root's that
+        /// a user commands takes their names only: what they mean is in root's own file.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        stacks: BTreeMap<String, Option<Stack>>,
     },
     /// What the host is. Needs no lease and changes nothing. Answered by [`Answer::Facts`].
     Facts {

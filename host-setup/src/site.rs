@@ -15,6 +15,7 @@ use nix::unistd::{Gid, Uid, getppid, setgid, setgroups, setuid};
 
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
+use crate::stack::Stack;
 
 /// What names mean to an agent that somebody else commands.
 pub(crate) const SITE_FILE: &str = "/etc/septet/host.toml";
@@ -112,7 +113,9 @@ pub(crate) fn untrusted(path: &Path) -> Option<String> {
             Ok(meta) => meta,
             Err(error) => return Some(format!("{}: {error}", part.display())),
         };
-        let others_write = meta.mode() & 0o022 != 0;
+        // Nix's builders may add to its store, and its sticky bit keeps them from what is there.
+        let is_store = part == Path::new("/nix/store") && meta.mode() & 0o1000 != 0;
+        let others_write = meta.mode() & 0o022 != 0 && !is_store;
         (meta.uid() != 0 || others_write).then(|| format!("{} can be changed by others than root", part.display()))
     })
 }
@@ -122,35 +125,76 @@ pub(crate) fn untrusted(path: &Path) -> Option<String> {
 /// # Errors
 /// When the site file cannot be believed, or is not understood.
 pub(crate) fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let doing = || format!("read {SITE_FILE}");
-    if let Some(problem) = untrusted(Path::new(SITE_FILE)) {
-        return Err(Failure::new(FailureKind::Host, format!("{}: {problem}", doing())));
-    }
-    let programs = parse(&fs::read_to_string(SITE_FILE).host(doing)?).host(doing)?;
+    let programs = read()?.programs;
     match programs.values().find_map(|path| untrusted(path)) {
-        Some(problem) => Err(Failure::new(FailureKind::Host, format!("{}: {problem}", doing()))),
+        Some(problem) => Err(Failure::new(FailureKind::Host, format!("read {SITE_FILE}: {problem}"))),
         None => Ok(programs),
     }
 }
 
-/// `[programs]`, each `name = "/absolute/path"`.
-fn parse(text: &str) -> Result<BTreeMap<String, PathBuf>, String> {
-    let document = toml::de::DeTable::parse(text).map_err(|error| error.to_string())?;
-    let mut programs = BTreeMap::new();
-    for (section, value) in document.get_ref() {
-        let section = section.get_ref();
-        if section != "programs" {
-            return Err(format!("[{section}] is not known; there is [programs]"));
+/// What names of stacks mean: what the client says, or root's own word to one that a user commands. One that nobody
+/// defines is left out.
+///
+/// # Errors
+/// When the site file cannot be believed, or is not understood.
+pub(crate) fn stacks(of_client: &BTreeMap<String, Option<Stack>>) -> Result<BTreeMap<String, Stack>, Failure> {
+    match commander() {
+        Commander::Root => {
+            Ok(of_client.iter().filter_map(|(name, stack)| Some((name.clone(), stack.clone()?))).collect())
         }
-        let table = value.get_ref().as_table().ok_or("[programs] is a table")?;
-        for (name, value) in table {
-            let path = value.get_ref().as_str().map(PathBuf::from).filter(|path| path.is_absolute());
-            let name = name.get_ref().to_string();
-            let path = path.ok_or_else(|| format!("{name} is no absolute path in quotes"))?;
-            programs.insert(name, path);
+        Commander::User(_) if of_client.is_empty() => Ok(BTreeMap::new()),
+        Commander::User(_) => {
+            let known = read()?.stacks;
+            Ok(known.into_iter().filter(|(name, _)| of_client.contains_key(name)).collect())
         }
     }
-    Ok(programs)
+}
+
+/// What root says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct SiteFile {
+    programs: BTreeMap<String, PathBuf>,
+    stacks: BTreeMap<String, Stack>,
+}
+
+fn read() -> Result<SiteFile, Failure> {
+    let doing = || format!("read {SITE_FILE}");
+    if let Some(problem) = untrusted(Path::new(SITE_FILE)) {
+        return Err(Failure::new(FailureKind::Host, format!("{}: {problem}", doing())));
+    }
+    parse(&fs::read_to_string(SITE_FILE).host(doing)?).host(doing)
+}
+
+/// `[programs]`, each `name = "/absolute/path"`, and `[stacks.NAME]`, each as in a user's own site file.
+fn parse(text: &str) -> Result<SiteFile, String> {
+    let document = toml::de::DeTable::parse(text).map_err(|error| error.to_string())?;
+    let mut site = SiteFile::default();
+    for (section, value) in document.get_ref() {
+        let section = &**section.get_ref();
+        let table = value.get_ref().as_table().ok_or_else(|| format!("[{section}] is a table"))?;
+        for (name, value) in table {
+            let name = name.get_ref().to_string();
+            match section {
+                "programs" => {
+                    let path = value.get_ref().as_str().map(PathBuf::from).filter(|path| path.is_absolute());
+                    let path = path.ok_or_else(|| format!("{name} is no absolute path in quotes"))?;
+                    site.programs.insert(name, path);
+                }
+                "stacks" => {
+                    let settings = value.get_ref().as_table().ok_or_else(|| format!("[stacks.{name}] is a table"))?;
+                    let mut stack = Stack::default();
+                    for (key, place) in settings {
+                        let place =
+                            place.get_ref().as_str().ok_or_else(|| format!("a place in [stacks.{name}] is a text"))?;
+                        stack.set(key.get_ref(), place).map_err(|error| format!("[stacks.{name}]: {error}"))?;
+                    }
+                    site.stacks.insert(name, stack);
+                }
+                _ => return Err(format!("[{section}] is not known; there are [programs] and [stacks.NAME]")),
+            }
+        }
+    }
+    Ok(site)
 }
 
 #[cfg(test)]
@@ -190,11 +234,22 @@ mod tests {
     }
 
     #[test]
-    fn the_site_file_names_programs_and_nothing_else() {
-        let programs = parse("# a comment\n[programs]\nsepteT = \"/opt/septet/septet-gen\"\n").expect("programs");
-        assert_eq!(programs["septeT"], Path::new("/opt/septet/septet-gen"));
-        assert!(parse("").is_ok_and(|programs| programs.is_empty()));
-        for text in ["[program]\n", "[programs]\na = \"relative\"\n", "[programs]\na = 1\n", "programs = 1\n", "["] {
+    fn the_site_file_names_programs_and_stacks_and_nothing_else() {
+        let text = "# a comment\n[programs]\nsepteT = \"/opt/septet/septet-gen\"\n[stacks.new]\novs = \"/opt/ovs\"\n";
+        let site = parse(text).expect("a site file");
+        assert_eq!(site.programs["septeT"], Path::new("/opt/septet/septet-gen"));
+        assert_eq!(site.stacks["new"].place("ovs"), "/opt/ovs");
+        assert_eq!(parse(""), Ok(SiteFile::default()));
+        for text in [
+            "[program]\na = 1\n",
+            "[programs]\na = \"relative\"\n",
+            "[programs]\na = 1\n",
+            "programs = 1\n",
+            "[stacks.new]\novs = \"opt\"\n",
+            "[stacks.new]\nlinux = \"/opt\"\n",
+            "[stacks]\nnew = \"/opt\"\n",
+            "[",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

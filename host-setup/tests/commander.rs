@@ -37,7 +37,7 @@ fn a_program_that_anybody_can_change_serves_no_user_as_root() {
     let Answer::Facts(as_nobody) = probe.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     drop(probe);
     let mut agent = Agent::start_by(through_sudo(&programs));
-    agent.ok(Op::Hello { protocol: PROTOCOL });
+    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     assert_eq!(facts.privilege, as_nobody.privilege);
     assert_ne!(facts.privilege, Privilege::Root);
@@ -62,7 +62,7 @@ fn root_in_a_shell_that_sudo_made_stays_root() {
     let mut command = Command::new(programs.host());
     command.env("SUDO_UID", "1000").env("SUDO_GID", "1000");
     let mut agent = Agent::start_by(command);
-    agent.ok(Op::Hello { protocol: PROTOCOL });
+    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     let in_container = !Path::new("/proc/1/ns/mnt").exists() || fs::read_link("/proc/1/ns/mnt").is_err();
     assert!(facts.privilege == Privilege::Root || in_container, "{:?}", facts.privilege);

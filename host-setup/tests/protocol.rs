@@ -16,7 +16,10 @@ fn is<T: serde::Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(valu
 
 #[test]
 fn requests_are_pinned() {
-    is(&Request { id: 1, op: Op::Hello { protocol: 1 } }, r#"{"id":1,"op":"hello","protocol":1}"#);
+    is(
+        &Request { id: 1, op: Op::Hello { protocol: 1, stacks: Default::default() } },
+        r#"{"id":1,"op":"hello","protocol":1}"#,
+    );
     is(&Request { id: 2, op: Op::Facts { refresh: true } }, r#"{"id":2,"op":"facts","refresh":true}"#);
     let lease = Op::Lease { wait_ms: 5, setup: Setup { hugepages_2m: vec![(0, 512)], ..Setup::default() } };
     is(&Request { id: 3, op: lease }, r#"{"id":3,"op":"lease","wait_ms":5,"setup":{"hugepages_2m":[[0,512]]}}"#);

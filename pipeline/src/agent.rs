@@ -1,7 +1,7 @@
 //! A conversation with `septet-host`: spawns it, asks, waits for answers with a time limit. It must not know
 //! what a scene means or what applications say to each other.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use host_setup::protocol::{
     Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
     Snapshot,
 };
+use host_setup::stack::Stack;
 
 /// Silence after which an agent counts as gone.
 const SILENCE_MAX: Duration = Duration::from_millis(10 * HEARTBEAT_MS);
@@ -144,6 +145,11 @@ impl Agent {
     /// Starts the agent and agrees on a protocol. It runs in a process group of its own, so that a Ctrl-C
     /// at the terminal reaches `septet` alone, which then ends it tidily.
     pub fn spawn(program: &Path) -> Result<Agent, AgentError> {
+        Agent::with_stacks(program, BTreeMap::new())
+    }
+
+    /// The same, and tells it which stacks will be named, and what they mean as far as that is known.
+    pub fn with_stacks(program: &Path, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
         if !program.is_file() {
             return Err(AgentError::NotFound(program.to_path_buf()));
         }
@@ -170,7 +176,7 @@ impl Agent {
             next_id: 1,
             last_heard: Instant::now(),
         };
-        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL })? {
+        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, stacks })? {
             Answer::Hello { protocol: PROTOCOL, .. } => Ok(agent),
             Answer::Hello { protocol, .. } => {
                 Err(AgentError::Nonsense(format!("it speaks protocol {protocol}, this septet speaks {PROTOCOL}")))

@@ -1,7 +1,8 @@
 //! From facts to manifests: what a test runs through on this host, or why it is skipped. Pure: the same
 //! test and facts give the same manifest. It must not know what is stored.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use host_setup::containers;
@@ -12,7 +13,7 @@ use host_setup::scene::Runtime;
 use host_setup::settings::planned;
 use host_setup::switch::{self, Shape};
 use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
-use results::tuple::{STACK_DEFAULT, Tuple};
+use results::tuple::Tuple;
 use wire::{Port, Wait};
 
 use crate::eal;
@@ -31,6 +32,8 @@ pub const OWN_SECTION: &str = "test";
 #[derive(Debug)]
 pub struct Conditions<'a> {
     facts: &'a Facts,
+    /// The facts of each stack, or why it cannot be used.
+    stacks: BTreeMap<&'a str, Result<Facts, String>>,
     host: Vec<(&'static str, Sealed)>,
 }
 
@@ -101,7 +104,20 @@ struct Surroundings {
 impl<'a> Conditions<'a> {
     /// What measurements on the host of these facts stand on.
     pub fn new(facts: &'a Facts) -> Conditions<'a> {
-        Conditions { facts, host: host_sections(facts) }
+        let of_stack = |name: &'a String| (&**name, facts.of_stack(name).map(Cow::into_owned));
+        Conditions { facts, stacks: facts.stacks.keys().map(of_stack).collect(), host: host_sections(facts) }
+    }
+
+    /// The facts of a test: those of its stack.
+    ///
+    /// # Errors
+    /// When its stack cannot be used, in words.
+    pub fn facts_of(&self, tuple: &Tuple) -> Result<&Facts, String> {
+        let stack = &*tuple.variant.stack;
+        match self.stacks.get(stack) {
+            Some(facts) => facts.as_ref().map_err(String::clone),
+            None => self.facts.of_stack(stack).map(|_| self.facts),
+        }
     }
 
     /// What becomes of a test.
@@ -128,20 +144,21 @@ impl<'a> Conditions<'a> {
     fn surroundings(&self, test: &Test) -> Result<Surroundings, String> {
         let tuple = &test.tuple;
         supported(tuple)?;
-        offered(&self.facts.switches, tuple.vswitch.name())?;
-        self.takes_io(tuple)?;
-        let runtime = self.runtime(tuple.variant.runtime)?;
-        offered(&self.facts.applications, traffic::generator(tuple.variant.io))?;
+        let facts = self.facts_of(tuple)?;
+        offered(&facts.switches, tuple.vswitch.name())?;
+        takes_io(facts, tuple)?;
+        let runtime = runtime(facts, tuple.variant.runtime)?;
+        offered(&facts.applications, traffic::generator(tuple.variant.io))?;
 
         let cores = cores::plan(&self.facts.topology, &needs(tuple));
         let memory = traffic::memory(tuple, self.memory());
-        let (configuration, switch) = self.switch(tuple, &cores, memory)?;
+        let (configuration, switch) = switch(facts, tuple, &cores, memory)?;
         let mut sections = self.host.clone();
         sections.push(("memory", Sealed::new(memory_section(tuple, memory))));
         sections.push(("switch", switch));
         sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
         sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
-        sections.extend(self.software(runtime, tuple.variant.io));
+        sections.extend(software(facts, runtime, tuple.variant.io));
         sections.push(("traffic", Sealed::new(traffic_section(test, &cores, memory))));
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
             sections.push(("search", Sealed::new(goal.section())));
@@ -168,72 +185,72 @@ impl<'a> Conditions<'a> {
         let mib = generators * GENERATOR_MIB + switch_mib + programs * SPARE_MIB;
         Some((node, u64::from(mib.div_ceil(HUGEPAGE_MIB))))
     }
+}
 
-    fn takes_io(&self, tuple: &Tuple) -> Result<(), String> {
-        let name = io_name(tuple.variant.io);
-        for offers in [&self.facts.switches, &self.facts.applications] {
-            let generator = traffic::generator(tuple.variant.io);
-            for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), generator].contains(&&*offer.name)) {
-                if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
-                    return Err(format!("{} does not take io={name}", offer.name));
-                }
+fn takes_io(facts: &Facts, tuple: &Tuple) -> Result<(), String> {
+    let name = io_name(tuple.variant.io);
+    for offers in [&facts.switches, &facts.applications] {
+        let generator = traffic::generator(tuple.variant.io);
+        for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), generator].contains(&&*offer.name)) {
+            if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
+                return Err(format!("{} does not take io={name}", offer.name));
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn runtime(&self, choice: RuntimeChoice) -> Result<Runtime, String> {
-        let named = |runtime: Runtime| offered(&self.facts.runtimes, runtime.name()).map(|()| runtime);
-        match choice {
-            RuntimeChoice::Lxc => named(Runtime::Lxc),
-            RuntimeChoice::Netns => named(Runtime::Netns),
-            RuntimeChoice::Auto => named(Runtime::Lxc).or_else(|_| named(Runtime::Netns)),
+fn runtime(facts: &Facts, choice: RuntimeChoice) -> Result<Runtime, String> {
+    let named = |runtime: Runtime| offered(&facts.runtimes, runtime.name()).map(|()| runtime);
+    match choice {
+        RuntimeChoice::Lxc => named(Runtime::Lxc),
+        RuntimeChoice::Netns => named(Runtime::Netns),
+        RuntimeChoice::Auto => named(Runtime::Lxc).or_else(|_| named(Runtime::Netns)),
+    }
+}
+
+fn component<'f>(facts: &'f Facts, name: &str) -> Option<&'f Component> {
+    facts.components.iter().find(|component| component.name == name)
+}
+
+/// The section with a digest for each component that an offer names.
+fn with_components(facts: &Facts, mut section: Section, offers: &[Offer], name: &str) -> Section {
+    let components = offers.iter().find(|offer| offer.name == name).map(|offer| &offer.components[..]);
+    for name in components.unwrap_or_default() {
+        if let Some(component) = component(facts, name) {
+            section = section.with(name, component.digest.clone());
         }
     }
+    section
+}
 
-    fn component(&self, name: &str) -> Option<&Component> {
-        self.facts.components.iter().find(|component| component.name == name)
-    }
+fn switch(facts: &Facts, tuple: &Tuple, cores: &CorePlan, memory: Option<Memory>) -> Result<(String, Sealed), String> {
+    let name = tuple.vswitch.name();
+    let shape = Shape {
+        ports: 2 * u32::from(tuple.pairs.get()),
+        cores: u32::try_from(cores.switch.len()).unwrap_or(u32::MAX),
+        queues: tuple.variant.queues,
+        memory: memory.filter(|_| tuple.vswitch != VSwitch::Direct),
+    };
+    let configuration = switch::render(name, &shape).map_err(|error| error.to_string())?;
+    let section = Section::new().with("kind", name).with("configuration", configuration.clone());
+    Ok((configuration, Sealed::new(with_components(facts, section, &facts.switches, name))))
+}
 
-    /// The section with a digest for each component that an offer names.
-    fn with_components(&self, mut section: Section, offers: &[Offer], name: &str) -> Section {
-        let components = offers.iter().find(|offer| offer.name == name).map(|offer| &offer.components[..]);
-        for name in components.unwrap_or_default() {
-            if let Some(component) = self.component(name) {
-                section = section.with(name, component.digest.clone());
-            }
-        }
-        section
-    }
-
-    fn switch(&self, tuple: &Tuple, cores: &CorePlan, memory: Option<Memory>) -> Result<(String, Sealed), String> {
-        let name = tuple.vswitch.name();
-        let shape = Shape {
-            ports: 2 * u32::from(tuple.pairs.get()),
-            cores: u32::try_from(cores.switch.len()).unwrap_or(u32::MAX),
-            queues: tuple.variant.queues,
-            memory: memory.filter(|_| tuple.vswitch != VSwitch::Direct),
-        };
-        let configuration = switch::render(name, &shape).map_err(|error| error.to_string())?;
-        let section = Section::new().with("kind", name).with("configuration", configuration.clone());
-        Ok((configuration, Sealed::new(self.with_components(section, &self.facts.switches, name))))
-    }
-
-    fn software(&self, runtime: Runtime, io: Io) -> Vec<(&'static str, Sealed)> {
-        let containers = match io {
-            Io::Dpdk => containers::render_vhost_user(runtime),
-            _ => containers::render(runtime),
-        };
-        let made = Section::new().with("name", runtime.name()).with("containers", containers);
-        let application = traffic::generator(io);
-        let generator = Section::new().with("name", application);
-        let busybox = self.component("busybox").map(|component| component.digest.clone());
-        vec![
-            ("runtime", Sealed::new(self.with_components(made, &self.facts.runtimes, runtime.name()))),
-            ("generator", Sealed::new(self.with_components(generator, &self.facts.applications, application))),
-            ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
-        ]
-    }
+fn software(facts: &Facts, runtime: Runtime, io: Io) -> Vec<(&'static str, Sealed)> {
+    let containers = match io {
+        Io::Dpdk => containers::render_vhost_user(runtime),
+        _ => containers::render(runtime),
+    };
+    let made = Section::new().with("name", runtime.name()).with("containers", containers);
+    let application = traffic::generator(io);
+    let generator = Section::new().with("name", application);
+    let busybox = component(facts, "busybox").map(|component| component.digest.clone());
+    vec![
+        ("runtime", Sealed::new(with_components(facts, made, &facts.runtimes, runtime.name()))),
+        ("generator", Sealed::new(with_components(facts, generator, &facts.applications, application))),
+        ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
+    ]
 }
 
 /// What this version can measure at all, whatever the host.
@@ -243,9 +260,6 @@ fn supported(tuple: &Tuple) -> Result<(), String> {
     }
     if tuple.variant.io != Io::Dpdk && tuple.variant.queues != 1 {
         return Err("queues other than 1 need io=dpdk".to_string());
-    }
-    if &*tuple.variant.stack != STACK_DEFAULT {
-        return Err(format!("no stack '{}' is defined on this site", tuple.variant.stack));
     }
     Ok(())
 }

@@ -146,6 +146,8 @@ fn changed_since(facts: &Facts, achieved: &Achieved) -> Option<String> {
 /// A test that wants a repetition in this block.
 struct Wanted<'a> {
     test: &'a Test,
+    /// Of the host, with its stack.
+    facts: &'a Facts,
     ready: Box<Ready>,
     key: Key,
     /// What one repetition will cost, milliseconds.
@@ -200,13 +202,14 @@ impl<'a> Runner<'a> {
     }
 
     /// The tests that want one more repetition, each key once.
-    fn wanted<'t>(&self, tests: &'t [Test], conditions: &Conditions, index: &Index) -> Vec<Wanted<'t>> {
+    fn wanted<'t>(&self, tests: &'t [Test], conditions: &'t Conditions, index: &Index) -> Vec<Wanted<'t>> {
         let repetitions = &self.workspace.experiment.protocol.repetitions;
         let mut shared = Shared::default();
         let mut seen = BTreeSet::new();
         let mut wanted = Vec::new();
         for test in tests.iter().filter(|test| (self.request.only)(test)) {
             let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+            let Ok(facts) = conditions.facts_of(&test.tuple) else { continue };
             let key = ready.manifest.key();
             if self.given_up.contains(&key) || !seen.insert(key) {
                 continue;
@@ -222,7 +225,7 @@ impl<'a> Runner<'a> {
             };
             if more {
                 let missing = u64::from(repetitions.min.saturating_sub(have).max(1));
-                wanted.push(Wanted { test, ready, key, eta_ms: plan::cost_ms(test, entries), missing });
+                wanted.push(Wanted { test, facts, ready, key, eta_ms: plan::cost_ms(test, entries), missing });
             }
         }
         wanted
@@ -249,8 +252,13 @@ impl<'a> Runner<'a> {
         let mut log = String::new();
         let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;
         let achieved = self.achieved.clone();
-        let about =
-            Circumstances { test: wanted.test, ready: &wanted.ready, facts: self.facts, achieved: &achieved, started };
+        let about = Circumstances {
+            test: wanted.test,
+            ready: &wanted.ready,
+            facts: wanted.facts,
+            achieved: &achieved,
+            started,
+        };
         match outcome {
             Outcome::Interrupted => {
                 self.finished.interrupted = true;

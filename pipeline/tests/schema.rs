@@ -96,6 +96,10 @@ fn taplo_takes_what_the_reader_takes_and_refuses_typos() {
     for (text, sound) in [
         ("[store]\nremote = \"s3://bucket/team\"\n", true),
         ("[stacks.new]\novs = \"/opt/ovs\"\n", true),
+        ("[stacks.new]\nfrom = \"/opt/all\"\novs = \"system\"\n", true),
+        ("[stacks.new]\nkernel = \"/boot\"\n", false),
+        ("[stacks.new]\novs = \"opt\"\n", false),
+        ("[stacks.system]\novs = \"/opt/ovs\"\n", false),
         ("[store]\nremot = \"s3://bucket\"\n", false),
         ("[store]\nremote = \"ftp://bucket\"\n", false),
         ("[stacks]\n\"../evil\" = { ovs = \"x\" }\n", false),

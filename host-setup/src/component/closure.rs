@@ -1,13 +1,15 @@
-//! Every file that the dynamic linker would load for a program, found as it finds them: RPATH, RUNPATH with
-//! `$ORIGIN`, its cache, its default folders. `LD_LIBRARY_PATH` does not count: programs are started with an
-//! environment of the agent's own. It must not know what the files are for.
+//! Every file that the dynamic linker would load for a program, found as it finds them: RPATH, the folders of
+//! `LD_LIBRARY_PATH` that the agent starts the program with, RUNPATH with `$ORIGIN`, its cache, its default folders;
+//! in each folder those made for better processors first. It must not know what the files are for.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ComponentError;
+use super::cache::{Cached, read_cache};
 use super::elf::{Wants, wants_of_file};
+use super::hwcaps;
 
 /// Searched after everything else, the folders of multiarch systems included.
 const DEFAULT_FOLDERS: [&str; 8] = [
@@ -37,39 +39,113 @@ struct Open {
     inherited_rpath: Vec<PathBuf>,
 }
 
-/// The closure of `programs`: those first, then what they load, nearest first, each name once.
-pub(crate) fn closure(root: &Path, programs: &[&Path]) -> Result<Vec<Loaded>, ComponentError> {
-    let cache = fs::read(root.join("etc/ld.so.cache")).map(|bytes| read_cache(&bytes)).unwrap_or_default();
-    let mut loaded = Vec::new();
-    let mut names = BTreeSet::new();
-    let mut open = VecDeque::new();
-    for program in programs {
-        let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-        open.push_back(read(program, Vec::new())?);
-        names.insert(name.clone());
-        loaded.push(Loaded { name, path: program.to_path_buf() });
+/// Where libraries are looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Linker {
+    root: PathBuf,
+    /// Folders of `LD_LIBRARY_PATH`.
+    first: Vec<PathBuf>,
+    /// Subfolders for what this processor can, best first.
+    levels: Vec<&'static str>,
+    cache: Vec<Cached>,
+}
+
+impl Linker {
+    /// That of the system below a folder, on this processor.
+    pub(crate) fn below(root: &Path) -> Linker {
+        let cache = fs::read(root.join("etc/ld.so.cache")).map(|bytes| read_cache(&bytes)).unwrap_or_default();
+        Linker { root: root.to_path_buf(), first: Vec::new(), levels: hwcaps::levels(), cache }
     }
-    while let Some(file) = open.pop_front() {
-        let wants = &file.wants;
-        let (folders, rpath) = folders(root, &file, wants);
-        let interpreter = wants.interpreter.iter().map(|path| {
-            let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-            (name, vec![root.join(path.trim_start_matches('/'))])
-        });
-        let needed = wants.needed.iter().map(|name| (name.clone(), find(root, name, &folders, &cache)));
-        for (name, candidates) in interpreter.chain(needed) {
-            if names.contains(&name) {
-                continue;
-            }
-            let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
-                return Err(ComponentError::Missing { soname: name, path: file.path.display().to_string() });
-            };
+
+    /// That of this host.
+    pub(crate) fn of_host() -> Linker {
+        Linker::below(Path::new("/"))
+    }
+
+    /// The same for programs that are started with an `LD_LIBRARY_PATH`.
+    pub(crate) fn searching_first(self, first: &[PathBuf]) -> Linker {
+        Linker { first: first.to_vec(), ..self }
+    }
+
+    /// Folders of that `LD_LIBRARY_PATH`.
+    pub(crate) fn first(&self) -> &[PathBuf] {
+        &self.first
+    }
+
+    /// The folder below which everything is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The closure of `programs`: those first, then what they load, nearest first, each name once.
+    pub(crate) fn closure(&self, programs: &[&Path]) -> Result<Vec<Loaded>, ComponentError> {
+        let mut loaded = Vec::new();
+        let mut names = BTreeSet::new();
+        let mut open = VecDeque::new();
+        for program in programs {
+            let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+            open.push_back(read(program, Vec::new())?);
             names.insert(name.clone());
-            open.push_back(read(&path, rpath.clone())?);
-            loaded.push(Loaded { name, path });
+            loaded.push(Loaded { name, path: program.to_path_buf() });
         }
+        while let Some(file) = open.pop_front() {
+            let wants = &file.wants;
+            let (folders, rpath) = self.folders(&file, wants);
+            let interpreter = wants.interpreter.iter().map(|path| {
+                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+                (name, vec![self.root.join(path.trim_start_matches('/'))])
+            });
+            let needed = wants.needed.iter().map(|name| (name.clone(), self.find(name, &folders)));
+            for (name, candidates) in interpreter.chain(needed) {
+                if names.contains(&name) {
+                    continue;
+                }
+                let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+                    return Err(ComponentError::Missing { soname: name, path: file.path.display().to_string() });
+                };
+                names.insert(name.clone());
+                open.push_back(read(&path, rpath.clone())?);
+                loaded.push(Loaded { name, path });
+            }
+        }
+        Ok(loaded)
     }
-    Ok(loaded)
+
+    /// Folders to search for what a file needs before the cache is asked, and the RPATH that what it loads
+    /// inherits.
+    fn folders(&self, file: &Open, wants: &Wants) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        // The linker resolves $ORIGIN to the folder of the file itself, not of a link to it.
+        let real = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+        let origin = real.parent().unwrap_or(&self.root).to_path_buf();
+        let expand = |folder: &String| match folder.strip_prefix("$ORIGIN").or(folder.strip_prefix("${ORIGIN}")) {
+            Some(rest) => origin.join(rest.trim_start_matches('/')),
+            None => self.root.join(folder.trim_start_matches('/')),
+        };
+        let first = self.first.iter().cloned();
+        if !wants.runpath.is_empty() {
+            return (first.chain(wants.runpath.iter().map(expand)).collect(), file.inherited_rpath.clone());
+        }
+        let mut rpath: Vec<PathBuf> = wants.rpath.iter().map(expand).collect();
+        rpath.extend(file.inherited_rpath.iter().cloned());
+        (rpath.iter().cloned().chain(first).collect(), rpath)
+    }
+
+    fn find(&self, name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
+        if name.contains('/') {
+            return vec![self.root.join(name.trim_start_matches('/'))];
+        }
+        let in_folder = |folder: PathBuf| {
+            let better = self.levels.iter().map(|level| folder.join(hwcaps::FOLDER).join(level).join(name));
+            better.chain([folder.join(name)]).collect::<Vec<_>>()
+        };
+        let better = self.levels.iter().map(|level| Some(*level)).chain([None]);
+        let cached = better.flat_map(|level| {
+            self.cache.iter().filter(move |cached| cached.soname == name && cached.level.as_deref() == level)
+        });
+        let cached = cached.map(|cached| self.root.join(cached.path.trim_start_matches('/')));
+        let defaults = DEFAULT_FOLDERS.iter().map(|folder| self.root.join(folder));
+        folders.iter().cloned().flat_map(in_folder).chain(cached).chain(defaults.flat_map(in_folder)).collect()
+    }
 }
 
 fn read(path: &Path, inherited_rpath: Vec<PathBuf>) -> Result<Open, ComponentError> {
@@ -79,86 +155,16 @@ fn read(path: &Path, inherited_rpath: Vec<PathBuf>) -> Result<Open, ComponentErr
     Ok(Open { path: path.to_path_buf(), wants, inherited_rpath })
 }
 
-/// Folders to search for what a file needs before the cache is asked, and the RPATH that what it loads inherits.
-fn folders(root: &Path, file: &Open, wants: &Wants) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    // The linker resolves $ORIGIN to the folder of the file itself, not of a link to it.
-    let real = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
-    let origin = real.parent().unwrap_or(root).to_path_buf();
-    let expand = |folder: &String| match folder.strip_prefix("$ORIGIN").or(folder.strip_prefix("${ORIGIN}")) {
-        Some(rest) => origin.join(rest.trim_start_matches('/')),
-        None => root.join(folder.trim_start_matches('/')),
-    };
-    if !wants.runpath.is_empty() {
-        return (wants.runpath.iter().map(expand).collect(), file.inherited_rpath.clone());
-    }
-    let mut rpath: Vec<PathBuf> = wants.rpath.iter().map(expand).collect();
-    rpath.extend(file.inherited_rpath.iter().cloned());
-    (rpath.clone(), rpath)
-}
-
-fn find(root: &Path, name: &str, folders: &[PathBuf], cache: &[(String, String)]) -> Vec<PathBuf> {
-    if name.contains('/') {
-        return vec![root.join(name.trim_start_matches('/'))];
-    }
-    let cached = cache.iter().filter(|(soname, _)| soname == name);
-    folders
-        .iter()
-        .map(|folder| folder.join(name))
-        .chain(cached.map(|(_, path)| root.join(path.trim_start_matches('/'))))
-        .chain(DEFAULT_FOLDERS.iter().map(|folder| root.join(folder).join(name)))
-        .collect()
-}
-
-/// `(soname, path)` of the linker's cache, 64-bit libraries without special hardware wants only. Empty for a
-/// cache that is not understood: the default folders remain.
-fn read_cache(bytes: &[u8]) -> Vec<(String, String)> {
-    const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-    const HEADER_BYTES: usize = 48;
-    const ENTRY_BYTES: usize = 24;
-    /// ELF of the C library 6, for x86-64 and AArch64.
-    const KINDS: [u32; 2] = [0x0303, 0x0a03];
-    let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else { return Vec::new() };
-    let bytes = &bytes[start..];
-    let number =
-        |place: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(place..place + 4)?.try_into().ok()?)) };
-    let text = |place: u32| -> Option<String> {
-        let rest = bytes.get(place as usize..)?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        Some(String::from_utf8_lossy(&rest[..end]).into_owned())
-    };
-    let entry = |index: usize| -> Option<Option<(String, String)>> {
-        let place = HEADER_BYTES + index * ENTRY_BYTES;
-        let plain = number(place + 16)? == 0 && number(place + 20)? == 0;
-        let name = (text(number(place + 4)?)?, text(number(place + 8)?)?);
-        Some((plain && KINDS.contains(&number(place)?)).then_some(name))
-    };
-    let count = number(MAGIC.len()).unwrap_or(0) as usize;
-    (0..count).map_while(entry).flatten().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[allow(clippy::print_stdout, reason = "a skipped test prints its reason")]
-    fn the_cache_of_this_machine_knows_the_c_library() {
-        let Ok(bytes) = fs::read("/etc/ld.so.cache") else {
-            println!("skipped: this machine has no /etc/ld.so.cache");
-            return;
-        };
-        let cache = read_cache(&bytes);
-        assert!(cache.iter().any(|(name, path)| name == "libc.so.6" && path.starts_with('/')), "{cache:?}");
-        assert!(read_cache(&bytes[..bytes.len() / 2]).len() <= cache.len());
-        assert!(read_cache(b"nonsense").is_empty());
-    }
 
     #[test]
     fn a_script_is_its_own_closure() {
         let root = tempfile::tempdir().expect("a folder");
         let script = root.path().join("run.lua");
         fs::write(&script, "return 1").expect("a script");
-        let files = closure(root.path(), &[&script]).expect("a closure");
+        let files = Linker::below(root.path()).closure(&[&script]).expect("a closure");
         assert_eq!(files, [Loaded { name: "run.lua".into(), path: script }]);
     }
 
@@ -167,7 +173,59 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let program = root.path().join("program");
         fs::copy(std::env::current_exe().expect("this test"), &program).expect("a copy");
-        let error = closure(root.path(), &[&program]).expect_err("no libraries below this root");
+        let error = Linker::below(root.path()).closure(&[&program]).expect_err("no libraries below this root");
         assert!(matches!(error, ComponentError::Missing { .. }), "{error}");
+    }
+
+    /// A copy of this test below a root, with its libraries in the folders given.
+    fn root_with(libraries: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a folder");
+        let own = std::env::current_exe().expect("this test");
+        fs::copy(&own, root.path().join("program")).expect("a copy");
+        for file in Linker::of_host().closure(&[&own]).expect("its own closure").iter().skip(1) {
+            let asked = file.path.strip_prefix("/").expect("an absolute path");
+            let folders = libraries.iter().filter(|(name, _)| file.name.starts_with(name)).map(|(_, folder)| *folder);
+            let places = folders.map(|folder| Path::new(folder).join(&file.name)).chain([asked.to_path_buf()]);
+            for place in places {
+                let place = root.path().join(place);
+                fs::create_dir_all(place.parent().expect("a folder")).expect("its folder");
+                fs::copy(&file.path, place).expect("a copy");
+            }
+        }
+        root
+    }
+
+    fn where_is(linker: &Linker, root: &Path, name: &str) -> PathBuf {
+        let loaded = linker.closure(&[&root.join("program")]).expect("a closure");
+        let found = loaded.iter().find(|file| file.name.starts_with(name)).expect("it is loaded");
+        found.path.strip_prefix(root).expect("it is below the root").to_path_buf()
+    }
+
+    #[test]
+    fn folders_that_a_program_is_started_with_go_first() {
+        let root = root_with(&[("libc.so", "opt/lib")]);
+        let plain = Linker::below(root.path());
+        assert!(!where_is(&plain, root.path(), "libc.so").starts_with("opt"));
+        let with = plain.searching_first(&[root.path().join("opt/lib")]);
+        assert!(where_is(&with, root.path(), "libc.so").starts_with("opt/lib"));
+        assert!(!where_is(&with, root.path(), "libgcc_s.so").starts_with("opt"));
+    }
+
+    #[test]
+    fn what_is_made_for_a_better_processor_goes_first_there_only() {
+        let folder = "usr/lib/glibc-hwcaps/x86-64-v2";
+        let root = root_with(&[("libgcc_s.so", folder)]);
+        // Nothing else offers it in a folder that is searched before.
+        for default in DEFAULT_FOLDERS.iter().filter(|default| **default != "usr/lib") {
+            let _ = fs::remove_file(root.path().join(default).join("libgcc_s.so.1"));
+        }
+        fs::copy(root.path().join(folder).join("libgcc_s.so.1"), root.path().join("usr/lib/libgcc_s.so.1"))
+            .expect("a copy");
+        let with = |levels: Vec<&'static str>| Linker { levels, ..Linker::below(root.path()) };
+        assert_eq!(
+            where_is(&with(vec!["x86-64-v2"]), root.path(), "libgcc_s"),
+            Path::new(folder).join("libgcc_s.so.1")
+        );
+        assert_eq!(where_is(&with(vec![]), root.path(), "libgcc_s"), Path::new("usr/lib/libgcc_s.so.1"));
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use object::Endianness;
-use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64};
+use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 use object::read::{ReadCache, ReadRef};
 
@@ -42,6 +42,23 @@ pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String
         return Ok(Ok(Wants::default()));
     }
     Ok(wants(&ReadCache::new(file)))
+}
+
+/// The GNU build-id of a file, hex; none for one without, or that is no ELF file.
+pub(crate) fn build_id(path: &Path) -> Option<String> {
+    let bytes = ReadCache::new(File::open(path).ok()?);
+    let header = FileHeader64::<Endianness>::parse(&bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, &bytes).ok()?;
+    let mut notes = segments.iter().filter_map(|segment| segment.notes(endian, &bytes).ok().flatten());
+    notes.find_map(|mut notes| {
+        while let Some(note) = notes.next().ok()? {
+            if note.name() == b"GNU" && note.n_type(endian) == NT_GNU_BUILD_ID {
+                return Some(note.desc().iter().map(|byte| format!("{byte:02x}")).collect());
+            }
+        }
+        None
+    })
 }
 
 /// Reads it. The error is what the `object` crate says of a file that is damaged, or not of 64 bits.
@@ -95,6 +112,16 @@ mod tests {
         let wants = wants(&*bytes).expect("a program");
         assert!(wants.needed.iter().any(|name| name.starts_with("libc.so")), "{wants:?}");
         assert!(wants.interpreter.is_some());
+    }
+
+    #[test]
+    fn the_c_library_has_a_build_id_and_a_text_has_none() {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("what this test has mapped");
+        let mut paths = maps.lines().filter_map(|line| Some(&line[line.find('/')?..]));
+        let libc = paths.find(|path| path.contains("libc.so"));
+        let id = build_id(Path::new(libc.expect("the C library"))).expect("its build-id");
+        assert!(id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert_eq!(build_id(Path::new("/proc/self/maps")), None);
     }
 
     proptest! {

@@ -1,16 +1,18 @@
 //! Software that measurements run through, known by content: a program and everything that the dynamic linker
 //! would load for it. Nothing is run to find that out. It must not know what a component is used for.
 
+mod cache;
 mod closure;
 mod digests;
 pub(crate) mod elf;
+mod hwcaps;
 mod provider;
 
 use std::path::Path;
 
-pub(crate) use self::closure::closure as files;
+pub(crate) use self::closure::Linker;
 pub(crate) use self::digests::DigestCache;
-use self::provider::provenance;
+use self::provider::{Provenance, provenance};
 use crate::facts::Component;
 
 /// A component that cannot be fingerprinted.
@@ -22,26 +24,31 @@ pub(crate) enum ComponentError {
     Elf { path: String, problem: String },
     #[error("find {soname}, which {path} loads")]
     Missing { soname: String, path: String },
+    #[error("find {folder}, where {path} looks for drivers")]
+    Drivers { folder: String, path: String },
 }
 
-/// Fingerprints the component `name`: `programs` and all that they load, below `root`. `packages` are names
-/// under which a package manager may know it.
+/// Fingerprints the component `name`: `programs` and all that they load. `packages` are names under which a
+/// package manager may know it.
 pub(crate) fn fingerprint(
-    root: &Path,
+    linker: &Linker,
     name: &str,
     programs: &[&Path],
     packages: &[&str],
     digests: &mut DigestCache,
 ) -> Result<Component, ComponentError> {
-    let mut digested = Vec::new();
-    for file in files(root, programs)? {
+    let mut files = Vec::new();
+    for file in linker.closure(programs)? {
         let digest = digests
             .digest(&file.path)
             .map_err(|source| ComponentError::Read { path: file.path.display().to_string(), source })?;
-        digested.push((file.name, digest));
+        files.push((file.name, digest));
     }
-    let (provider, version) = provenance(root, programs.first().copied(), packages);
-    Ok(Component { name: name.into(), provider, version, digest: combined(&digested), files: digested })
+    let program = programs.first().copied();
+    let Provenance { provider, id, version, source } = provenance(linker.root(), program, packages);
+    let build_id = program.and_then(elf::build_id);
+    let digest = combined(&files);
+    Ok(Component { name: name.into(), provider, version, id, source, build_id, reported: None, digest, files })
 }
 
 /// The digest over names and digests, each with its length before it, in order of names: two sets of files
@@ -74,7 +81,7 @@ mod tests {
     fn a_program_of_this_machine_has_its_libraries_in_its_fingerprint() {
         let program = std::env::current_exe().expect("this test");
         let mut digests = DigestCache::empty();
-        let component = fingerprint(Path::new("/"), "test", &[&program], &[], &mut digests).expect("a fingerprint");
+        let component = fingerprint(&Linker::of_host(), "test", &[&program], &[], &mut digests).expect("a fingerprint");
         let names: Vec<&str> = component.files.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.iter().any(|name| name.starts_with("libc.so")), "{names:?}");
         assert!(names.iter().any(|name| name.starts_with("ld-linux")), "{names:?}");

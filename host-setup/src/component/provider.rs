@@ -1,17 +1,33 @@
-//! Who provides a file, and as which version: Debian's package manager, Nix, or nobody. For people; identity
-//! is by content. It must not decide anything.
+//! Who provides a file, and as what: Debian's package manager, Nix, or nobody. Its files are read, nothing is
+//! started: `dpkg-query -S` of all files costs half a second. For people; identity is by content. It must not decide
+//! anything.
 
 use std::fs;
 use std::path::Path;
 
-/// `(provider, version)` of a file. `packages` are the names under which Debian may know it.
-pub(super) fn provenance(root: &Path, file: Option<&Path>, packages: &[&str]) -> (String, Option<String>) {
-    let Some(file) = file else { return ("file".into(), None) };
+/// Where a file is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Provenance {
+    /// `debian`, `nix` or `file`.
+    pub provider: String,
+    /// Package, or store path.
+    pub id: Option<String>,
+    /// As the provider knows it.
+    pub version: Option<String>,
+    /// Debian's source package and its version.
+    pub source: Option<String>,
+}
+
+/// Where a file is from. `packages` are the names under which Debian may know it.
+pub(super) fn provenance(root: &Path, file: Option<&Path>, packages: &[&str]) -> Provenance {
+    let none = Provenance { provider: "file".into(), id: None, version: None, source: None };
+    let Some(file) = file else { return none };
     let real = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     let path = format!("/{}", real.strip_prefix(root).unwrap_or(&real).display()).replace("//", "/");
     if let Some(rest) = path.strip_prefix("/nix/store/") {
         let name = rest.split('/').next().unwrap_or(rest);
-        return ("nix".into(), version_of_store_path(name));
+        let (id, version) = (Some(format!("/nix/store/{name}")), version_of_store_path(name));
+        return Provenance { provider: "nix".into(), id, version, source: None };
     }
     for package in packages {
         let list = root.join(format!("var/lib/dpkg/info/{package}.list"));
@@ -22,10 +38,11 @@ pub(super) fn provenance(root: &Path, file: Option<&Path>, packages: &[&str]) ->
         };
         if fs::read_to_string(list).is_ok_and(lists_it) {
             let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap_or_default();
-            return ("debian".into(), version_in_status(&status, package));
+            let (version, source) = in_status(&status, package);
+            return Provenance { provider: "debian".into(), id: Some((*package).into()), version, source };
         }
     }
-    ("file".into(), None)
+    none
 }
 
 /// `/nix/store/HASH-name-1.2.3` is version `1.2.3`: what follows the first dash before a digit.
@@ -35,10 +52,20 @@ fn version_of_store_path(name: &str) -> Option<String> {
     starts.next().map(|place| name[place..].to_owned())
 }
 
-fn version_in_status(status: &str, package: &str) -> Option<String> {
+/// Version of a package, and its source with the source's version, which are left out of its paragraph where they
+/// are the same.
+fn in_status(status: &str, package: &str) -> (Option<String>, Option<String>) {
     let header = format!("Package: {package}");
-    let paragraph = status.split("\n\n").find(|paragraph| paragraph.lines().next() == Some(header.as_str()))?;
-    paragraph.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
+    let paragraph = status.split("\n\n").find(|paragraph| paragraph.lines().next() == Some(header.as_str()));
+    let field = |name: &str| paragraph?.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let version = field("Version: ");
+    let source = field("Source: ").unwrap_or_else(|| package.to_owned());
+    let source = match (source.split_once(" ("), &version) {
+        (Some((name, version)), _) => Some(format!("{name} {}", version.trim_end_matches(')'))),
+        (None, Some(version)) => Some(format!("{source} {version}")),
+        (None, None) => None,
+    };
+    (version, source)
 }
 
 #[cfg(test)]
@@ -56,10 +83,21 @@ mod tests {
         write("usr/bin/box", "x");
         write("usr/bin/other", "x");
         write("var/lib/dpkg/info/box-static.list", "/.\n/bin/box\n");
-        write("var/lib/dpkg/status", "Package: box\nVersion: 0\n\nPackage: box-static\nStatus: ok\nVersion: 1:2-3\n\n");
+        let status = "Package: box\nVersion: 0\n\nPackage: box-static\nStatus: ok\n\
+                      Source: box (1:2)\nVersion: 1:2-3\n\n";
+        write("var/lib/dpkg/status", status);
         let of = |file: &str| provenance(&root, Some(&root.join(file)), &["box", "box-static"]);
-        assert_eq!(of("usr/bin/box"), ("debian".into(), Some("1:2-3".into())));
-        assert_eq!(of("usr/bin/other"), ("file".into(), None));
+        let known = Provenance {
+            provider: "debian".into(),
+            id: Some("box-static".into()),
+            version: Some("1:2-3".into()),
+            source: Some("box 1:2".into()),
+        };
+        assert_eq!(of("usr/bin/box"), known);
+        let unknown = Provenance { provider: "file".into(), id: None, version: None, source: None };
+        assert_eq!(of("usr/bin/other"), unknown);
+        assert_eq!(in_status(status, "box"), (Some("0".into()), Some("box 0".into())));
+        assert_eq!(in_status(status, "none"), (None, None));
     }
 
     #[test]

@@ -1,29 +1,64 @@
 //! What can be had on this host: containers, switches, applications, and the components that they run
 //! through. It must not start any of them; rights are tried out in processes that end at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Component, Offer, Privilege};
+use super::{Component, Offer, Privilege, StackFacts};
 use crate::applications::{APPLICATIONS, busybox, files_of};
-use crate::component::{ComponentError, DigestCache, fingerprint};
+use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
+use crate::stack::COMPONENTS;
+use crate::switch::{Source, Stacks};
 use crate::{privilege, switch, worker};
 
 /// Offers, and the components that they name.
+#[derive(Default)]
 pub(super) struct Offers {
     pub runtimes: Vec<Offer>,
     pub switches: Vec<Offer>,
     pub applications: Vec<Offer>,
     pub components: Vec<Component>,
+    pub stacks: BTreeMap<String, StackFacts>,
 }
 
 /// Reads all of them.
-pub(super) fn read(privilege: Privilege, digests: &mut DigestCache) -> Offers {
-    let mut offers =
-        Offers { runtimes: Vec::new(), switches: Vec::new(), applications: Vec::new(), components: Vec::new() };
+pub(super) fn read(privilege: Privilege, stacks: &Stacks, digests: &mut DigestCache) -> Offers {
+    let mut offers = Offers::default();
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
     offers.switches = switches(privilege, digests, &mut offers.components);
     offers.applications = applications(digests, &mut offers.components);
+    let looked = stacks.names().map(|name| (name.to_string(), stack(name, stacks, privilege, &offers, digests)));
+    offers.stacks = looked.collect();
     offers
+}
+
+/// What a stack has that the system has not, or has otherwise.
+fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, digests: &mut DigestCache) -> StackFacts {
+    let mut facts = StackFacts::default();
+    for component in COMPONENTS {
+        let source = match stacks.source(name, component) {
+            Ok(source) => source,
+            Err(reason) => {
+                facts.missing = Some(reason);
+                continue;
+            }
+        };
+        let Some(place) = &source.place else { continue };
+        let is_same =
+            |found: &Component| system.components.iter().any(|own| own.name == component && own.digest == found.digest);
+        let mut offer = Offer { name: component.into(), missing: None, components: Vec::new(), io: Vec::new() };
+        match component_of_switch(component, privilege, &source, digests) {
+            Ok(Some(found)) if !is_same(&found) => {
+                offer.components.push(component.into());
+                offer.io = switch::io(component).unwrap_or_default().iter().map(|io| (*io).into()).collect();
+                facts.components.push(Component { id: found.id.or_else(|| Some(place.clone())), ..found });
+            }
+            Ok(_) => continue,
+            Err(reason) => offer.missing = Some(reason),
+        }
+        facts.switches.push(offer);
+    }
+    facts
 }
 
 fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
@@ -33,7 +68,8 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
     }
     // Without a BusyBox there is nothing but the application in a container.
     if let Some(path) = busybox()
-        && let Ok(component) = fingerprint(Path::new("/"), "busybox", &[&path], &["busybox-static", "busybox"], digests)
+        && let Ok(component) =
+            fingerprint(&Linker::of_host(), "busybox", &[&path], &["busybox-static", "busybox"], digests)
     {
         netns.components.push(component.name.clone());
         components.push(component);
@@ -41,7 +77,7 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
     let mut lxc = Offer { name: "lxc".into(), missing: None, ..netns.clone() };
     let found = worker::lxc_programs(privilege).and_then(|programs: Vec<PathBuf>| {
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
-        fingerprint(Path::new("/"), "lxc", &programs, &["lxc"], digests).map_err(failed)
+        fingerprint(&Linker::of_host(), "lxc", &programs, &["lxc"], digests).map_err(failed)
     });
     match found {
         Ok(component) => {
@@ -67,7 +103,7 @@ fn switches(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
             Some(io) => offer.io = io.iter().map(|name| (*name).into()).collect(),
         }
         if offer.io.iter().any(|io| io == "dpdk") {
-            match component_of_switch(name, privilege, digests) {
+            match component_of_switch(name, privilege, &Source::system(), digests) {
                 Ok(Some(component)) => {
                     offer.components.push(component.name.clone());
                     components.push(component);
@@ -89,13 +125,13 @@ fn switches(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
 fn component_of_switch(
     name: &str,
     privilege: Privilege,
+    source: &Source,
     digests: &mut DigestCache,
 ) -> Result<Option<Component>, String> {
-    let Some(software) = switch::software(name, privilege)? else { return Ok(None) };
-    let root = Path::new("/");
-    let drivers = switch::plugins_of(root, &software.programs, software.drivers).map_err(failed)?;
-    let files: Vec<&Path> = software.programs.iter().chain(&drivers).map(PathBuf::as_path).collect();
-    fingerprint(root, name, &files, software.packages, digests).map(Some).map_err(failed)
+    let Some(software) = switch::software(name, privilege, source)? else { return Ok(None) };
+    let files = software.files().map_err(failed)?;
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    fingerprint(&software.linker(), name, &files, software.packages, digests).map(Some).map_err(failed)
 }
 
 fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
@@ -105,7 +141,7 @@ fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> V
         let mut offer = Offer { name: application.name.into(), missing: None, components: Vec::new(), io };
         let found = files_of(application).map_err(|failure| failure.message).and_then(|files: Vec<PathBuf>| {
             let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-            fingerprint(Path::new("/"), application.name, &files, &[], digests).map_err(failed)
+            fingerprint(&Linker::of_host(), application.name, &files, &[], digests).map_err(failed)
         });
         match found {
             Ok(component) => {

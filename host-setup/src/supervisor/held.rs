@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill};
@@ -17,6 +18,7 @@ use crate::failure::During;
 use crate::lease::JournalFile;
 use crate::protocol::{Achieved, Failure, FailureKind, Setup};
 use crate::settings::tree::HostTree;
+use crate::switch::Stacks;
 use crate::{privilege, settings, sys, worker};
 
 /// The host as held by this agent.
@@ -33,7 +35,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Prepares the host and starts the worker, which answers the lease request itself.
-    pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup) -> Result<Held, Failure> {
+    pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup, stacks: &Rc<Stacks>) -> Result<Held, Failure> {
         let privilege = privilege::probe();
         if privilege == Privilege::None {
             let advice = "run it as root, or let users make user namespaces: sysctl -w \
@@ -51,7 +53,7 @@ impl Held {
                 return Err(failure);
             }
         };
-        match start_worker(privilege, &lock, lease, achieved) {
+        match start_worker(privilege, &lock, lease, achieved, stacks) {
             Ok((worker, socket)) => {
                 let relay = Relay::default();
                 Ok(Held { worker, socket, relay, journal, _idle_latency: idle_latency, _lock: lock })
@@ -115,6 +117,7 @@ fn start_worker(
     lock: &OwnedFd,
     lease: u64,
     achieved: Achieved,
+    stacks: &Rc<Stacks>,
 ) -> Result<(Pid, OwnedFd), Failure> {
     let doing = || "start the worker".to_string();
     let sources = worker::Sources::open()?;
@@ -127,7 +130,7 @@ fn start_worker(
         map = Some((geteuid().as_raw(), getegid().as_raw()));
     }
     match sys::fork_into(namespaces).host(doing)? {
-        None => worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, map }),
+        None => worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, stacks: stacks.clone(), map }),
         Some(pid) => Ok((pid, near)),
     }
 }

@@ -9,7 +9,9 @@ mod relay;
 mod request;
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -32,6 +34,9 @@ use crate::protocol::{
     Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Reply, Request,
 };
 use crate::snapshot;
+use crate::stack::Stack;
+use crate::switch::Stacks;
+
 /// Speaks the protocol on standard input and output until the client says bye or is gone, or a signal ends
 /// it. A failure here is one to leave the host in order.
 pub(crate) fn serve() -> Result<(), Failure> {
@@ -48,6 +53,7 @@ pub(crate) fn serve() -> Result<(), Failure> {
         output: Output::new(),
         spoke: Instant::now(),
         greeted: false,
+        stacks: Rc::default(),
         held: None,
         waiting: None,
         pending: None,
@@ -78,6 +84,8 @@ struct Supervisor {
     output: Output,
     spoke: Instant,
     greeted: bool,
+    /// What names of stacks mean in this conversation.
+    stacks: Rc<Stacks>,
     held: Option<Held>,
     waiting: Option<Waiting>,
     /// The request that the worker is to answer, and whether it is the lease.
@@ -189,8 +197,8 @@ impl Supervisor {
     fn answer_request(&mut self, request: Request, line: &[u8]) -> Result<Next, Failure> {
         let id = request.id;
         let result = match request.op {
-            Op::Hello { protocol } => self.greet(protocol),
-            Op::Facts { refresh } => Ok(Answer::Facts(Box::new(crate::facts::read(&self.cpus, refresh)))),
+            Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
+            Op::Facts { refresh } => Ok(Answer::Facts(Box::new(crate::facts::read(&self.cpus, &self.stacks, refresh)))),
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
             Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new()).map(Answer::Snapshot),
             Op::Lease { wait_ms, setup } => {
@@ -227,13 +235,14 @@ impl Supervisor {
         Ok(Next::GoOn)
     }
 
-    fn greet(&mut self, protocol: u32) -> Result<Answer, Failure> {
+    fn greet(&mut self, protocol: u32, stacks: &BTreeMap<String, Option<Stack>>) -> Result<Answer, Failure> {
         if protocol != PROTOCOL {
             let message = format!("greet: the client speaks protocol {protocol}, this agent {PROTOCOL}");
             return Err(
                 Failure::new(FailureKind::Request, message).advise("install septet and septet-host of one version")
             );
         }
+        self.stacks = Rc::new(Stacks::look(&crate::site::stacks(stacks)?));
         self.greeted = true;
         Ok(Answer::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into() })
     }
@@ -261,7 +270,7 @@ impl Supervisor {
         }
         match lock::attempt() {
             Err(failure) => self.reply(id, Err(failure))?,
-            Ok(Attempt::Held(lock)) => match Held::prepare(lock, id, &waiting.setup) {
+            Ok(Attempt::Held(lock)) => match Held::prepare(lock, id, &waiting.setup, &self.stacks) {
                 Ok(held) => {
                     self.held = Some(held);
                     self.pending = Some((id, Pending::Lease));

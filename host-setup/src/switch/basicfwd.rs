@@ -1,7 +1,10 @@
 //! DPDK's skeleton sample: port 0 to port 1 and back, 2 to 3 and back, on one core. It is built from the source
 //! that the distribution installs, never by the agent, and lies beside it. It must not know what is at the ends.
 
+use std::path::PathBuf;
+
 use super::forwarder::{Forwarder, Names, ports, text};
+use super::source::Source;
 use super::{RenderError, Shape, Site, Software, check_dpdk};
 use crate::failure::During;
 use crate::protocol::Failure;
@@ -36,23 +39,28 @@ pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
     Ok(text(PROGRAM, &arguments(shape, &Names::neutral(shape.cores, shape.ports))?))
 }
 
-pub(super) fn software() -> Result<Software, String> {
-    let program = applications::beside(PROGRAM).map_err(|_| {
-        "basicfwd is not built: `make build` makes it where DPDK's development files and examples are installed \
-         (Debian: libdpdk-dev, dpdk-doc)"
-    })?;
-    Ok(Software { programs: vec![program], packages: &[], drivers: &["bus_vdev", "mempool_ring", "net_vhost"] })
+/// The program of a stack, or else the one that lies beside the agent, or a copy of it.
+fn made_of(source: &Source, beside: impl FnOnce() -> Result<PathBuf, String>) -> Result<Software, String> {
+    let programs = source.own(&[&["bin/basicfwd"]])?;
+    let programs = programs.map_or_else(|| beside().map(|program| vec![program]), Ok)?;
+    let drivers = &["bus_vdev", "mempool_ring", "net_vhost"];
+    Ok(Software { programs, packages: &[], drivers, libraries: source.libraries.clone() })
+}
+
+pub(super) fn software(source: &Source) -> Result<Software, String> {
+    made_of(source, || {
+        applications::beside(PROGRAM).map_err(|_| {
+            "basicfwd is not built: `make build` makes it where DPDK's development files and examples are installed \
+             (Debian: libdpdk-dev, dpdk-doc)"
+                .into()
+        })
+    })
 }
 
 pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
     let doing = || "start basicfwd".to_string();
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let arguments = arguments(&shape, &Names::of(site.scene)?).request(doing)?;
-    let program = site.programs.join(PROGRAM);
-    let software = Software {
-        programs: vec![program.clone()],
-        packages: &[],
-        drivers: &["bus_vdev", "mempool_ring", "net_vhost"],
-    };
-    Forwarder::new(site, KIND, program, software, arguments)
+    let software = made_of(&site.source()?, || Ok(site.programs.join(PROGRAM))).host(doing)?;
+    Forwarder::new(site, KIND, software, arguments)
 }

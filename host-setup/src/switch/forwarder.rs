@@ -64,7 +64,6 @@ pub(super) fn text(program: &str, arguments: &[String]) -> String {
 /// One that stands, or waits for the sockets that it connects to.
 pub(super) struct Forwarder {
     name: &'static str,
-    executable: PathBuf,
     arguments: Vec<String>,
     software: Software,
     cpu: Option<u32>,
@@ -79,24 +78,25 @@ impl Forwarder {
     pub(super) fn new(
         site: &Site,
         name: &'static str,
-        executable: PathBuf,
         software: Software,
         arguments: Vec<String>,
     ) -> Result<Forwarder, Failure> {
         let sockets = vhost::sockets(site.scene)?;
         let cpu = site.scene.housekeeping;
         let containers = Vec::new();
-        Ok(Forwarder { name, executable, arguments, software, cpu, program: None, shown: None, sockets, containers })
+        Ok(Forwarder { name, arguments, software, cpu, program: None, shown: None, sockets, containers })
     }
 
     fn start(&mut self) -> Result<(), Failure> {
         telemetry::remove();
-        self.shown = Some(Shown::only(&self.software.programs, self.software.drivers)?);
+        self.shown = Some(Shown::only(&self.software)?);
+        let environment = self.software.environment();
+        let missing = || Failure::new(FailureKind::Host, format!("start {}: it has no program", self.name));
         let start = Start {
             name: self.name,
-            program: &self.executable,
+            program: self.software.programs.first().ok_or_else(missing)?,
             arguments: &self.arguments,
-            environment: &[],
+            environment: &environment,
             cpu: self.cpu,
             folder: Path::new(FOLDER),
         };

@@ -11,6 +11,7 @@ mod linux_bridge;
 mod ovs;
 mod plugins;
 mod program;
+mod source;
 mod telemetry;
 mod testpmd;
 mod unixctl;
@@ -23,7 +24,10 @@ use nix::unistd::Pid;
 
 pub(crate) use self::basicfwd::PROGRAM as BASICFWD;
 pub(crate) use self::plugins::wanted as plugins_of;
+use self::source::Wanted;
+pub(crate) use self::source::{Source, Stacks};
 pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
+use crate::component::{ComponentError, Linker};
 use crate::eal::Memory;
 use crate::facts::Privilege;
 use crate::failure::During;
@@ -167,29 +171,71 @@ pub(crate) fn io(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// What a switch is made of: programs that are run, their package, and drivers that DPDK loads by itself.
+/// What a switch is made of: programs that are run, their package, drivers that DPDK loads by itself, and folders of
+/// libraries that go before the system's.
+#[derive(Debug)]
 pub(crate) struct Software {
     pub programs: Vec<PathBuf>,
     pub packages: &'static [&'static str],
     pub drivers: &'static [&'static str],
+    pub libraries: Vec<PathBuf>,
+}
+
+impl Software {
+    /// Where its programs find libraries.
+    pub(crate) fn linker(&self) -> Linker {
+        Linker::of_host().searching_first(&self.libraries)
+    }
+
+    /// What its programs are started with so that they do.
+    fn environment(&self) -> Vec<String> {
+        let folders: Vec<String> = self.libraries.iter().map(|folder| folder.display().to_string()).collect();
+        if folders.is_empty() { Vec::new() } else { vec![format!("LD_LIBRARY_PATH={}", folders.join(":"))] }
+    }
+
+    /// All files that are in use, programs first, then drivers.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, ComponentError> {
+        let drivers = plugins_of(&self.linker(), &self.programs, self.drivers)?;
+        Ok(self.programs.iter().cloned().chain(drivers).collect())
+    }
 }
 
 /// The programs of a switch; nothing for one without, or the reason why it cannot be run here.
-pub(crate) fn software(kind: &str, privilege: Privilege) -> Result<Option<Software>, String> {
+pub(crate) fn software(kind: &str, privilege: Privilege, source: &Source) -> Result<Option<Software>, String> {
     let software = match kind {
-        testpmd::KIND => testpmd::software(),
-        basicfwd::KIND => basicfwd::software()?,
+        testpmd::KIND => testpmd::software(source)?,
+        basicfwd::KIND => basicfwd::software(source)?,
         ovs::KIND if privilege != Privilege::Root => return Err("ovs needs root: its datapath makes taps".into()),
-        ovs::KIND => ovs::software(),
+        ovs::KIND => ovs::software(source)?,
         _ => return Ok(None),
     };
-    match software.programs.iter().find(|program| !program.is_file()) {
-        None => Ok(Some(software)),
-        Some(program) => {
-            let packages = software.packages.join(", ");
-            Err(format!("{kind} is not installed: {} is not there (package {packages})", program.display()))
+    if let Some(program) = software.programs.iter().find(|program| !program.is_file()) {
+        let packages = software.packages.join(", ");
+        return Err(format!("{kind} is not installed: {} is not there (package {packages})", program.display()));
+    }
+    if source.place.is_some() {
+        let failed = |error: ComponentError| format!("failed to {error}");
+        let files = software.files().map_err(failed)?;
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let loaded = software.linker().closure(&files).map_err(failed)?;
+        if let Some(problem) = source::untrusted(loaded.iter().map(|file| &*file.path)) {
+            return Err(problem);
         }
     }
+    Ok(Some(software))
+}
+
+/// What is made of programs of a source, or else of the system's.
+fn made_of(
+    source: &Source,
+    wanted: &[Wanted],
+    packages: &'static [&'static str],
+    drivers: &'static [&'static str],
+) -> Result<Software, String> {
+    let inside: Vec<&[&str]> = wanted.iter().map(|wanted| wanted.inside).collect();
+    let system = || wanted.iter().map(|wanted| wanted.system.into()).collect();
+    let programs = source.own(&inside)?.unwrap_or_else(system);
+    Ok(Software { programs, packages, drivers, libraries: source.libraries.clone() })
 }
 
 /// What a switch that is being started needs to know.
@@ -198,6 +244,16 @@ pub(crate) struct Site<'a> {
     pub scene: &'a CheckedScene,
     /// Where the agent keeps copies of programs that lie beside it.
     pub programs: &'a Path,
+    /// What names of stacks mean.
+    pub stacks: &'a Stacks,
+}
+
+impl Site<'_> {
+    /// Where the scene's switch comes from.
+    fn source(&self) -> Result<Source, Failure> {
+        let crate::scene::Switch { kind, stack, .. } = &self.scene.switch;
+        self.stacks.source(stack, kind).request(|| format!("find {kind}"))
+    }
 }
 
 /// A switch that stands. Dropping it is not enough: [`Switch::stop`] takes it down.

@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use super::forwarder::Names;
 use super::plugins::Shown;
 use super::program::{Program, Start, pause};
-use super::{RenderError, Shape, Site, Software, Switch, check_dpdk, unixctl, vhost};
+use super::source::{Source, Wanted};
+use super::{RenderError, Shape, Site, Software, Switch, check_dpdk, made_of, unixctl, vhost};
 use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::netlink::Netlink;
@@ -22,11 +23,17 @@ pub(super) const KIND: &str = "ovs";
 /// What it wants for its shared pool of packet buffers (262,144 of them) and itself, MiB.
 pub(super) const MEMORY_MIB: u32 = 1024;
 
-const DAEMON: &str = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
-const DATABASE: &str = "/usr/sbin/ovsdb-server";
-const TOOL: &str = "/usr/bin/ovsdb-tool";
-const CONTROL: &str = "/usr/bin/ovs-vsctl";
-const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
+/// In the order of [`Parts`].
+const PARTS: [Wanted; 5] = [
+    Wanted {
+        system: "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
+        inside: &["lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "sbin/ovs-vswitchd", "bin/ovs-vswitchd"],
+    },
+    Wanted { system: "/usr/sbin/ovsdb-server", inside: &["sbin/ovsdb-server", "bin/ovsdb-server"] },
+    Wanted { system: "/usr/bin/ovsdb-tool", inside: &["bin/ovsdb-tool"] },
+    Wanted { system: "/usr/bin/ovs-vsctl", inside: &["bin/ovs-vsctl"] },
+    Wanted { system: "/usr/share/openvswitch/vswitch.ovsschema", inside: &["share/openvswitch/vswitch.ovsschema"] },
+];
 const DRIVERS: [&str; 2] = ["bus_vdev", "mempool_ring"];
 
 /// Below the worker's private /run.
@@ -108,11 +115,39 @@ pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
     Ok(text)
 }
 
-pub(super) fn software() -> Software {
-    Software {
-        programs: [DAEMON, DATABASE, TOOL, CONTROL, SCHEMA].map(PathBuf::from).into(),
-        packages: &["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"],
-        drivers: &DRIVERS,
+pub(super) fn software(source: &Source) -> Result<Software, String> {
+    made_of(source, &PARTS, &["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"], &DRIVERS)
+}
+
+/// Its programs and their environment.
+struct Parts {
+    daemon: PathBuf,
+    database: PathBuf,
+    tool: PathBuf,
+    control: PathBuf,
+    schema: PathBuf,
+    environment: Vec<String>,
+}
+
+impl Parts {
+    fn of(software: &Software) -> Result<Parts, Failure> {
+        let [daemon, database, tool, control, schema] = <[PathBuf; 5]>::try_from(software.programs.clone())
+            .map_err(|programs| Failure::new(FailureKind::Host, format!("find the parts of ovs among {programs:?}")))?;
+        let folders = ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"];
+        let environment = folders.iter().map(|name| format!("{name}={FOLDER}"));
+        let environment = environment.chain(software.environment()).collect();
+        Ok(Parts { daemon, database, tool, control, schema, environment })
+    }
+
+    fn start(
+        &self,
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        cpu: Option<u32>,
+    ) -> Result<Program, Failure> {
+        let folder = Path::new(FOLDER);
+        Program::start(&Start { name, program, arguments, environment: &self.environment, cpu, folder })
     }
 }
 
@@ -131,6 +166,7 @@ fn mask(cpus: &[String]) -> String {
 
 /// One that stands.
 pub(super) struct Ovs {
+    parts: Parts,
     database: Option<Program>,
     daemon: Option<Program>,
     shown: Option<Shown>,
@@ -144,7 +180,9 @@ pub(super) struct Ovs {
 
 impl Ovs {
     pub(super) fn start(site: &Site) -> Result<Ovs, Failure> {
+        let software = software(&site.source()?).host(|| "start ovs".into())?;
         let mut ovs = Ovs {
+            parts: Parts::of(&software)?,
             database: None,
             daemon: None,
             shown: None,
@@ -153,7 +191,7 @@ impl Ovs {
             sockets: vhost::sockets(site.scene)?,
             added: false,
         };
-        match ovs.raise(site) {
+        match ovs.raise(site, &software) {
             Ok(()) => Ok(ovs),
             Err(failure) => {
                 ovs.stop()?;
@@ -162,11 +200,12 @@ impl Ovs {
         }
     }
 
-    fn raise(&mut self, site: &Site) -> Result<(), Failure> {
+    fn raise(&mut self, site: &Site, software: &Software) -> Result<(), Failure> {
         let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
         let settings = settings(&shape, &Names::of(site.scene)?, mask).request(|| "configure ovs".into())?;
         fs::create_dir_all(FOLDER).scene(|| "create a folder for ovs".into())?;
-        self.run("ovsdb-tool", TOOL, &["create".into(), in_folder("conf.db"), SCHEMA.into()])?;
+        let schema = self.parts.schema.display().to_string();
+        self.run("ovsdb-tool", &self.parts.tool, &["create".into(), in_folder("conf.db"), schema])?;
         let quiet = ["-vsyslog:off".to_owned(), "-vfile:off".to_owned()];
         let mut arguments = vec![
             in_folder("conf.db"),
@@ -175,7 +214,8 @@ impl Ovs {
             "-vconsole:warn".into(),
         ];
         arguments.extend(quiet.clone());
-        let database = self.database.insert(start("ovsdb-server", DATABASE, &arguments, self.cpu)?);
+        let database =
+            self.database.insert(self.parts.start("ovsdb-server", &self.parts.database, &arguments, self.cpu)?);
         let deadline = Instant::now() + STEP;
         while !Path::new(&in_folder("db.sock")).exists() {
             database.check()?;
@@ -196,19 +236,17 @@ impl Ovs {
             "-vconsole:info".into(),
         ];
         arguments.extend(quiet);
-        let software = software();
-        self.shown = Some(Shown::only(&software.programs[..1], software.drivers)?);
-        self.daemon = Some(start("ovs-vswitchd", DAEMON, &arguments, self.cpu)?);
+        self.shown = Some(Shown::only(software)?);
+        self.daemon = Some(self.parts.start("ovs-vswitchd", &self.parts.daemon, &arguments, self.cpu)?);
         Ok(())
     }
 
-    fn run(&self, name: &'static str, program: &str, arguments: &[String]) -> Result<String, Failure> {
-        let environment = environment();
+    fn run(&self, name: &'static str, program: &Path, arguments: &[String]) -> Result<String, Failure> {
         let start = Start {
             name,
-            program: program.as_ref(),
+            program,
             arguments,
-            environment: &environment,
+            environment: &self.parts.environment,
             cpu: self.cpu,
             folder: &Path::new(FOLDER).join("once"),
         };
@@ -222,7 +260,7 @@ impl Ovs {
         let mut arguments =
             vec![format!("--db=unix:{}", in_folder("db.sock")), format!("--timeout={}", STEP.as_secs())];
         arguments.extend_from_slice(words);
-        self.run("ovs-vsctl", CONTROL, &arguments)
+        self.run("ovs-vsctl", &self.parts.control, &arguments)
     }
 
     fn daemon(&mut self) -> Result<&mut Program, Failure> {
@@ -257,16 +295,6 @@ impl Ovs {
 
 fn in_folder(name: &str) -> String {
     format!("{FOLDER}/{name}")
-}
-
-fn environment() -> Vec<String> {
-    ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"].map(|name| format!("{name}={FOLDER}")).into()
-}
-
-fn start(name: &'static str, program: &str, arguments: &[String], cpu: Option<u32>) -> Result<Program, Failure> {
-    let environment = environment();
-    let folder = Path::new(FOLDER);
-    Program::start(&Start { name, program: program.as_ref(), arguments, environment: &environment, cpu, folder })
 }
 
 impl Switch for Ovs {

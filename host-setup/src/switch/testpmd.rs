@@ -2,13 +2,14 @@
 //! know what is at the ends.
 
 use super::forwarder::{Forwarder, Names, ports, text};
-use super::{RenderError, Shape, Site, Software, check_dpdk};
+use super::source::{Source, Wanted};
+use super::{RenderError, Shape, Site, Software, check_dpdk, made_of};
 use crate::eal;
 use crate::failure::During;
 use crate::protocol::Failure;
 
 pub(super) const KIND: &str = "testpmd";
-const PROGRAM: &str = "/usr/bin/dpdk-testpmd";
+const PROGRAMS: [Wanted; 1] = [Wanted { system: "/usr/bin/dpdk-testpmd", inside: &["bin/dpdk-testpmd"] }];
 /// Packet buffers for each port: rings on both sides full, and bursts under way.
 const BUFFERS_A_PORT: u32 = 8192;
 /// What the program takes for itself, MiB.
@@ -52,17 +53,14 @@ pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
     Ok(text("dpdk-testpmd", &arguments(shape, &Names::neutral(shape.cores, shape.ports))?))
 }
 
-pub(super) fn software() -> Software {
-    Software {
-        programs: vec![PROGRAM.into()],
-        packages: &["dpdk-dev", "dpdk"],
-        drivers: &["bus_vdev", "mempool_ring", "net_vhost"],
-    }
+pub(super) fn software(source: &Source) -> Result<Software, String> {
+    made_of(source, &PROGRAMS, &["dpdk-dev", "dpdk"], &["bus_vdev", "mempool_ring", "net_vhost"])
 }
 
 pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
     let doing = || "start testpmd".to_string();
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let arguments = arguments(&shape, &Names::of(site.scene)?).request(doing)?;
-    Forwarder::new(site, KIND, PROGRAM.into(), software(), arguments)
+    let software = software(&site.source()?).host(doing)?;
+    Forwarder::new(site, KIND, software, arguments)
 }

@@ -11,6 +11,7 @@ mod rootfs;
 mod stage;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -32,6 +33,7 @@ use crate::lines::{Lines, Read, send_all, to_line};
 use crate::privilege::become_root;
 use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
 use crate::snapshot;
+use crate::switch::Stacks;
 use crate::sys;
 
 /// What the supervisor hands to the worker that it forks.
@@ -46,17 +48,19 @@ pub(crate) struct Hand {
     pub achieved: Achieved,
     /// Programs for containers.
     pub sources: Sources,
+    /// What names of stacks mean.
+    pub stacks: Rc<Stacks>,
     /// Real user and group, if the worker is to be root of a user namespace of its own.
     pub map: Option<(u32, u32)>,
 }
 
 /// Life of the worker, in the process that was forked for it.
 pub(crate) fn run(hand: Hand) -> ! {
-    let Hand { socket, lock, lease, achieved, sources, map } = hand;
+    let Hand { socket, lock, lease, achieved, sources, stacks, map } = hand;
     let keep: Vec<_> = [socket.as_fd(), lock.as_fd()].into_iter().chain(sources.fds()).collect();
     let closed = sys::close_all_but(&keep).host(|| "close what is the supervisor's".into());
     drop(keep);
-    let status = match closed.and_then(|()| Worker::new(&socket, sources, map)) {
+    let status = match closed.and_then(|()| Worker::new(&socket, sources, stacks, map)) {
         Ok(mut worker) => {
             let staged = worker.rootfs.staged.clone();
             worker.answer(lease, Ok(Answer::Leased { achieved: Achieved { staged, ..achieved } }));
@@ -75,6 +79,7 @@ struct Worker<'a> {
     socket: &'a OwnedFd,
     signals: SignalFd,
     rootfs: Rootfs,
+    stacks: Rc<Stacks>,
     privilege: Privilege,
     stage: Option<Stage>,
     cpus: Vec<u32>,
@@ -95,7 +100,12 @@ enum Ready {
 }
 
 impl<'a> Worker<'a> {
-    fn new(socket: &'a OwnedFd, sources: Sources, map: Option<(u32, u32)>) -> Result<Worker<'a>, Failure> {
+    fn new(
+        socket: &'a OwnedFd,
+        sources: Sources,
+        stacks: Rc<Stacks>,
+        map: Option<(u32, u32)>,
+    ) -> Result<Worker<'a>, Failure> {
         prctl::set_pdeathsig(Signal::SIGKILL).host(|| "tie the worker to the agent".into())?;
         let mut privilege = Privilege::Root;
         if let Some((user, group)) = map {
@@ -112,6 +122,7 @@ impl<'a> Worker<'a> {
             socket,
             signals,
             rootfs,
+            stacks,
             privilege,
             stage: None,
             cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
@@ -184,7 +195,7 @@ impl<'a> Worker<'a> {
                     return Err(Failure::new(FailureKind::Request, "build a scene: one stands already"));
                 }
                 let scene = crate::scene::checked::check(&scene).request(|| "build a scene".into())?;
-                self.stage = Some(Stage::build(&scene, &self.rootfs, self.privilege)?);
+                self.stage = Some(Stage::build(&scene, &self.rootfs, &self.stacks, self.privilege)?);
             }
             Op::Start { container, line } => {
                 self.await_socket(&container)?;

@@ -13,7 +13,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
 use crate::applications::{APPLICATIONS, Application, beside, busybox, file_of, files_of};
-use crate::component::files;
+use crate::component::Linker;
 use crate::containers::{DEVICES, FOLDERS, KERNEL_FOLDERS, PORT_FOLDERS};
 use crate::failure::During;
 use crate::protocol::Failure;
@@ -81,7 +81,7 @@ impl RootSources {
         let programs = files_of(application)?;
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
         let mut sources: Vec<Source> = Vec::new();
-        for loaded in files(Path::new("/"), &programs).host(doing)? {
+        for loaded in Linker::of_host().closure(&programs).host(doing)? {
             let file = open(&loaded.path)?;
             let source = match sources.is_empty() {
                 true => Source { inside: Path::new("bin").join(&loaded.name), name: loaded.name, link: None, file },

@@ -15,7 +15,7 @@ use crate::failure::During;
 use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
 use crate::scene::checked::CheckedScene;
 use crate::scene::{PORT_SOCKET, Runtime};
-use crate::switch::{self, Site, Switch};
+use crate::switch::{self, Site, Stacks, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
 /// time.
@@ -37,7 +37,12 @@ pub(super) enum Ended {
 
 impl Stage {
     /// Builds all of the scene; when a part fails, takes down what had been built.
-    pub(super) fn build(scene: &CheckedScene, rootfs: &Rootfs, privilege: Privilege) -> Result<Stage, Failure> {
+    pub(super) fn build(
+        scene: &CheckedScene,
+        rootfs: &Rootfs,
+        stacks: &Stacks,
+        privilege: Privilege,
+    ) -> Result<Stage, Failure> {
         if scene.runtime == Runtime::Lxc {
             let missing = |reason| Failure::new(FailureKind::Host, format!("build a scene with LXC: {reason}"));
             super::lxc::programs(privilege).map_err(missing)?;
@@ -49,7 +54,7 @@ impl Stage {
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
         let mut stage = Stage { switch: None, containers: Vec::new() };
-        match stage.fill(scene, rootfs) {
+        match stage.fill(scene, rootfs, stacks) {
             Ok(()) => Ok(stage),
             Err(failure) => {
                 stage.take_down(rootfs)?;
@@ -58,13 +63,13 @@ impl Stage {
         }
     }
 
-    fn fill(&mut self, scene: &CheckedScene, rootfs: &Rootfs) -> Result<(), Failure> {
+    fn fill(&mut self, scene: &CheckedScene, rootfs: &Rootfs, stacks: &Stacks) -> Result<(), Failure> {
         let sysctls = switch::container_sysctls(&scene.switch.kind);
         switch::make_folders(scene)?;
         for container in &scene.containers {
             self.containers.push(Container::start(container, scene.runtime, rootfs, sysctls)?);
         }
-        let site = Site { scene, programs: Path::new(super::rootfs::PROGRAMS) };
+        let site = Site { scene, programs: Path::new(super::rootfs::PROGRAMS), stacks };
         let switch = self.switch.insert(switch::start(&site)?);
         for container in &self.containers {
             container.wait_prepared()?;

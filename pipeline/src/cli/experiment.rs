@@ -5,8 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Target, remark, say, say_json, share};
-use crate::agent::{self, Agent};
+use super::{PlanArgs, Target, remark, say, say_json, share, stacks};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{STARTER, Test, select};
 use crate::manifest::{Change, Listing};
@@ -45,27 +44,19 @@ pub(super) fn check(file: &Path) -> Result<Exit, Trouble> {
     ))
 }
 
-/// Facts of this host, by a short-lived agent.
-pub(super) fn facts(refresh: bool) -> Result<host_setup::facts::Facts, Trouble> {
-    let mut agent = Agent::spawn(&agent::program())?;
-    let facts = agent.facts(refresh)?;
-    agent.bye()?;
-    Ok(facts)
-}
-
 /// `septet plan`, and `run -n`.
 pub(super) fn plan(
     target: &Target,
-    json: bool,
+    asked: &PlanArgs,
     only: &(dyn Fn(&Test) -> bool + Sync),
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let facts = facts(false)?;
+    let facts = stacks::facts(&workspace, asked.refresh, &asked.assumptions)?;
     let planned = share::planned(target, &workspace, &facts, forced)?;
-    match json {
+    match asked.json {
         true => say_json(&planned.json(only)),
-        false => say(&planned.text(only)),
+        false => say(&format!("{}{}", stacks::words(&asked.assumptions), planned.text(only))),
     }
 }
 
@@ -83,7 +74,7 @@ struct StatusJson {
 /// `septet status`: the numbers, and exit 1 under `-q` if something is to be measured.
 pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let facts = facts(false)?;
+    let facts = stacks::facts(&workspace, false, &[])?;
     let planned = share::planned(target, &workspace, &facts, &|_| false)?;
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
@@ -143,7 +134,7 @@ struct ExplainJson {
 pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = one_test(&workspace, text)?;
-    let facts = facts(false)?;
+    let facts = stacks::facts(&workspace, false, &[])?;
     let planned = share::planned(target, &workspace, &facts, &|_| false)?;
     let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {
         return Err(Trouble::host("the plan has lost the test"));

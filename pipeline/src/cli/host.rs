@@ -1,9 +1,10 @@
 //! Commands about this host.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
-use host_setup::facts::{Facts, Privilege};
+use host_setup::facts::{Component, Facts, Privilege};
 use host_setup::protocol::{Op, Setup};
 use host_setup::settings::planned;
 use serde::Serialize;
@@ -25,7 +26,7 @@ pub(super) fn run(command: &HostCommand) -> Result<Exit, Trouble> {
 
 /// `septet host facts`.
 fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
-    let facts = super::experiment::facts(refresh)?;
+    let facts = super::stacks::of_host(Path::new("."), refresh)?;
     if json {
         return say_json(&facts);
     }
@@ -59,10 +60,25 @@ fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
         line("containers", "hold the generator only: there is no static BusyBox (package busybox-static)");
     }
     for component in &facts.components {
-        let version = component.version.as_deref().unwrap_or("");
-        line("component", &format!("{:<14} {:.12} {version}", component.name, component.digest));
+        line("component", &shown(component));
+    }
+    for (name, stack) in &facts.stacks {
+        line("stack", &format!("{name:<14} {}", stack.missing.as_deref().unwrap_or("has")));
+        for offer in stack.switches.iter().filter(|offer| offer.missing.is_some()) {
+            line("", &format!("{:<14} {}", offer.name, offer.missing.as_deref().unwrap_or_default()));
+        }
+        for component in &stack.components {
+            line("", &shown(component));
+        }
     }
     say(&out)
+}
+
+fn shown(component: &Component) -> String {
+    let Component { name, digest, version, id, reported, .. } = component;
+    let parts = [version, id, reported].map(|part| part.as_deref().unwrap_or_default());
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{name:<14} {digest:.12} {}", parts.join(", ")).trim_end().to_string()
 }
 
 /// `septet host check --json`.
@@ -75,7 +91,7 @@ struct CheckJson<'a> {
 
 /// `septet host check`.
 fn checked(json: bool) -> Result<Exit, Trouble> {
-    let facts = super::experiment::facts(false)?;
+    let facts = super::stacks::of_host(Path::new("."), false)?;
     let findings = check(&facts);
     let paper_grade = !findings.iter().any(Finding::forbids_paper_grade);
     if json {

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RunArgs, experiment, remark, results, say, say_json, share};
-use crate::agent::{self, Agent};
+use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stacks};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
 use crate::planned::{Planned, plural};
@@ -37,7 +36,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let only = asked(args.only.as_deref(), true)?;
     let force = asked(args.force.as_deref(), false)?;
     if args.dry_run {
-        return experiment::plan(&args.target, args.json, &only, &force);
+        let asked = PlanArgs { json: args.json, refresh: args.refresh, assumptions: Vec::new() };
+        return experiment::plan(&args.target, &asked, &only, &force);
     }
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
@@ -50,8 +50,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' takes no test of {}", workspace.file.display())));
         }
     }
-    let mut agent = Agent::spawn(&agent::program())?;
-    let facts = agent.facts(false)?;
+    let mut agent = stacks::agent(&workspace, &[])?;
+    let facts = agent.facts(args.refresh)?;
     if args.require_paper_grade {
         paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
     }

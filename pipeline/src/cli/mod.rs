@@ -12,6 +12,7 @@ mod place;
 mod results;
 mod schema;
 mod share;
+mod stacks;
 mod store;
 
 use std::io::{self, Write};
@@ -47,9 +48,8 @@ enum Command {
     Plan {
         #[command(flatten)]
         target: Target,
-        /// Machine-readable.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        asked: PlanArgs,
     },
     /// Measure what is missing, then write the report.
     Run(RunArgs),
@@ -147,6 +147,19 @@ struct Target {
 }
 
 #[derive(Debug, Args)]
+struct PlanArgs {
+    /// Machine-readable.
+    #[arg(long)]
+    json: bool,
+    /// Read components again instead of trusting what is remembered of files that look the same.
+    #[arg(long)]
+    refresh: bool,
+    /// Say what an upgrade would touch before it is made: as if this component came from that stack.
+    #[arg(long = "if", value_name = "COMPONENT=STACK")]
+    assumptions: Vec<stacks::Assumption>,
+}
+
+#[derive(Debug, Args)]
 struct StoreArgs {
     /// The store [default: $SEPTET_STORE, else .septet beside the experiment].
     #[arg(long, value_name = "DIR")]
@@ -175,6 +188,9 @@ struct RunArgs {
     /// Only say what would be measured (as `plan`).
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Read components again instead of trusting what is remembered of files that look the same.
+    #[arg(long)]
+    refresh: bool,
     /// Go on after a failed test.
     #[arg(short, long)]
     keep_going: bool,
@@ -403,7 +419,7 @@ impl Cli {
         match self.command {
             Command::Init { folder } => experiment::init(&folder),
             Command::Check { file } => experiment::check(&file),
-            Command::Plan { target, json } => experiment::plan(&target, json, &|_| true, &|_| false),
+            Command::Plan { target, asked } => experiment::plan(&target, &asked, &|_| true, &|_| false),
             Command::Run(args) => measure::run(&args),
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),

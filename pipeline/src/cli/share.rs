@@ -42,7 +42,7 @@ impl From<TrustError> for Trouble {
 }
 
 /// The folder of a file.
-fn beside(file: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -50,7 +50,7 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 /// What a site says of experiments in a folder; a site file that is not trusted is told.
-fn site_of(folder: &Path) -> Result<Site, Trouble> {
+pub(super) fn site_of(folder: &Path) -> Result<Site, Trouble> {
     let found = site::find(folder)?;
     if let Some(path) = found.untrusted {
         remark(&format!(
@@ -234,8 +234,9 @@ pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
         SiteCommand::Show { folder } => {
             let site = site_of(&folder)?;
             let mut out = format!("shared store   {}\n", site.remote.as_deref().unwrap_or("none"));
-            for (name, settings) in &site.stacks {
-                out.push_str(&format!("stack          {name} ({})\n", plural(settings.len(), "setting")));
+            for (name, stack) in &site.stacks {
+                let places: Vec<String> = stack.settings().map(|(key, place)| format!("{key} {place}")).collect();
+                out.push_str(&format!("stack          {name}: {}\n", places.join(", ")));
             }
             say(&out)
         }

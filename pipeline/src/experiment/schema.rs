@@ -2,6 +2,7 @@
 //! the same tables of keys and names that the reader goes by, so that it never refuses what the reader takes;
 //! what the reader refuses beyond it needs the whole file. It must not read files.
 
+use host_setup::stack;
 use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use serde_json::{Map, Value, json};
@@ -46,14 +47,24 @@ pub fn site() -> Value {
         "stacks" => json!({
             "type": "object",
             "description": "Named choices of where components come from",
-            "propertyNames": {"pattern": ID},
-            "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}},
+            "propertyNames": {"pattern": ID, "not": {"const": stack::SYSTEM}},
+            "additionalProperties": one_stack(),
         }),
         _ => json!({}),
     });
     schema["$schema"] = DIALECT.into();
     schema["title"] = "Septet site".into();
     schema
+}
+
+/// A stack of the site file.
+fn one_stack() -> Value {
+    let keys: Vec<&str> = [stack::FROM].into_iter().chain(stack::COMPONENTS).collect();
+    table(&keys, &[], "Where components come from; what is not there comes from the system", |key| {
+        let what = if key == stack::FROM { "all that are not named" } else { key };
+        let place = format!("^({}|\\/[^:]*)$", stack::SYSTEM);
+        json!({"type": "string", "pattern": place, "description": format!("A folder, a Nix profile, for {what}")})
+    })
 }
 
 /// What names files.

@@ -114,7 +114,7 @@ impl Runner<'_> {
         let about = Circumstances {
             test,
             ready: &wanted.ready,
-            facts: self.facts,
+            facts: wanted.facts,
             achieved: &achieved,
             started: started.clone(),
         };
@@ -151,7 +151,7 @@ impl Runner<'_> {
         let about = Circumstances {
             test: wanted.test,
             ready: &wanted.ready,
-            facts: self.facts,
+            facts: wanted.facts,
             achieved: &achieved,
             started: clock::now_rfc3339(),
         };

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use host_setup::stack::{SYSTEM, Stack, StackError};
 use toml::de::DeTable;
 
 use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
@@ -32,8 +33,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct Site {
     /// Where results are shared.
     pub remote: Option<String>,
-    /// The stacks that it names, each with its settings as they are written; what they mean is the agent's to say.
-    pub stacks: BTreeMap<String, BTreeMap<String, String>>,
+    /// The stacks that it names; what lies at their places is the agent's to say.
+    pub stacks: BTreeMap<String, Stack>,
 }
 
 /// Why a site file cannot be used.
@@ -140,15 +141,21 @@ fn site(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Site {
         for (name, span, node) in section.entries() {
             if reports::spec::Id::new(name).is_none() {
                 findings.error(span, format!("{} cannot name a stack", quoted(name)), None);
+            } else if name == SYSTEM {
+                let help = format!("{SYSTEM} is what the host's own packages install; choose another name");
+                findings.error(span, format!("{} is defined already", quoted(name)), Some(help));
             }
-            let Some(stack) = Section::of("a stack", node, findings) else { continue };
-            let mut settings = BTreeMap::new();
-            for (key, _, node) in stack.entries() {
-                if let Some(value) = document::text(node, "a setting of a stack", 4000, false, findings) {
-                    settings.insert(key.to_string(), value);
+            let Some(section) = Section::of("a stack", node, findings) else { continue };
+            let mut stack = Stack::default();
+            for (key, span, node) in section.entries() {
+                let Some(place) = document::text(node, "a place of a stack", 4000, false, findings) else { continue };
+                match stack.set(key, &place) {
+                    Ok(()) => {}
+                    Err(error @ StackError::Key { .. }) => findings.error(span, error.to_string(), None),
+                    Err(error @ StackError::Place { .. }) => findings.error(node.span(), error.to_string(), None),
                 }
             }
-            site.stacks.insert(name.to_string(), settings);
+            site.stacks.insert(name.to_string(), stack);
         }
     }
     site

@@ -1,0 +1,135 @@
+//! Facts as a stack makes them: what comes from it in place of the system's. Pure. It must not know where a stack
+//! lies.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Component, Facts, Offer};
+use crate::stack::{COMPONENTS, SYSTEM};
+
+/// What a stack has in place of the system's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StackFacts {
+    /// Why it cannot be used at all, in words that complete "skipped: ..."; absent when it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Switches whose programs or libraries come from it, or could not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<Offer>,
+    /// What those run through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+}
+
+impl Facts {
+    /// The facts of a measurement with a stack: what it has in place of the system's.
+    ///
+    /// # Errors
+    /// When there is no such stack, or nothing can come from it, in words that complete "skipped: ...".
+    pub fn of_stack(&self, name: &str) -> Result<Cow<'_, Facts>, String> {
+        if name == SYSTEM {
+            return Ok(Cow::Borrowed(self));
+        }
+        let stack = self.stack(name)?;
+        let all = COMPONENTS.iter().fold(self.clone(), |facts, component| facts.replaced(component, stack));
+        Ok(Cow::Owned(all))
+    }
+
+    /// The facts as they would be if one component came from a stack.
+    ///
+    /// # Errors
+    /// When there is no such component or stack, or it cannot be had from there, in words.
+    pub fn if_from(&self, component: &str, name: &str) -> Result<Facts, String> {
+        if !COMPONENTS.contains(&component) {
+            return Err(format!("no component '{component}' can come from a stack; {} can", COMPONENTS.join(", ")));
+        }
+        if name == SYSTEM {
+            return Ok(self.clone());
+        }
+        let facts = self.replaced(component, self.stack(name)?);
+        match facts.switches.iter().find(|offer| offer.name == component).and_then(|offer| offer.missing.clone()) {
+            Some(reason) => Err(format!("{component} cannot come from stack '{name}': {reason}")),
+            None => Ok(facts),
+        }
+    }
+
+    fn stack(&self, name: &str) -> Result<&StackFacts, String> {
+        match self.stacks.get(name) {
+            None => Err(format!("no stack '{name}' is defined on this site")),
+            Some(StackFacts { missing: Some(reason), .. }) => Err(format!("stack '{name}': {reason}")),
+            Some(stack) => Ok(stack),
+        }
+    }
+
+    /// The same with a component as a stack has it; as it is, where the stack has none of its own.
+    fn replaced(&self, component: &str, stack: &StackFacts) -> Facts {
+        let mut facts = self.clone();
+        if let Some(offer) = stack.switches.iter().find(|offer| offer.name == component) {
+            facts.switches.retain(|other| other.name != component);
+            facts.switches.push(offer.clone());
+            facts.components.retain(|other| other.name != component);
+            facts.components.extend(stack.components.iter().filter(|other| other.name == component).cloned());
+        }
+        facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Around, Privilege, of_tree};
+    use super::*;
+
+    fn component(name: &str, digest: &str) -> Component {
+        Component { name: name.into(), digest: digest.into(), ..Component::default() }
+    }
+
+    fn offer(name: &str, missing: Option<&str>) -> Offer {
+        let missing = missing.map(str::to_owned);
+        Offer { name: name.into(), missing, components: vec![name.into()], io: Vec::new() }
+    }
+
+    fn facts() -> Facts {
+        let around = Around { allowed: vec![0], privilege: Privilege::Root, signature: None, firmware: |_| None };
+        let nowhere = tempfile::tempdir().expect("a folder");
+        let mut facts = of_tree(nowhere.path(), &around);
+        facts.switches = ["ovs", "testpmd", "linux-bridge"].map(|name| offer(name, None)).into();
+        facts.components = ["ovs", "testpmd", "busybox"].map(|name| component(name, "old")).into();
+        let new = StackFacts {
+            missing: None,
+            switches: vec![offer("ovs", None), offer("basicfwd", Some("it is not there"))],
+            components: vec![component("ovs", "new")],
+        };
+        facts.stacks.insert("new".into(), new);
+        facts.stacks.insert("gone".into(), StackFacts { missing: Some("no such place".into()), ..Default::default() });
+        facts
+    }
+
+    fn digest<'f>(facts: &'f Facts, name: &str) -> &'f str {
+        let found: Vec<&Component> = facts.components.iter().filter(|component| component.name == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        &found[0].digest
+    }
+
+    #[test]
+    fn a_stack_takes_the_place_of_what_it_has_and_of_nothing_else() {
+        let facts = facts();
+        assert!(matches!(facts.of_stack(SYSTEM), Ok(Cow::Borrowed(_))));
+        let new = facts.of_stack("new").expect("it is there");
+        assert_eq!(["ovs", "testpmd", "busybox"].map(|name| digest(&new, name)), ["new", "old", "old"]);
+        assert_eq!(new.switches.iter().filter(|offer| offer.name == "ovs").count(), 1);
+        assert_eq!(facts.of_stack("gone").unwrap_err(), "stack 'gone': no such place");
+        assert_eq!(facts.of_stack("other").unwrap_err(), "no stack 'other' is defined on this site");
+    }
+
+    #[test]
+    fn one_component_may_come_from_a_stack() {
+        let facts = facts();
+        assert_eq!(digest(&facts.if_from("ovs", "new").expect("it has one"), "ovs"), "new");
+        assert_eq!(digest(&facts.if_from("testpmd", "new").expect("the system's"), "ovs"), "old");
+        assert!(facts.if_from("basicfwd", "new").unwrap_err().contains("it is not there"));
+        assert!(facts.if_from("busybox", "new").unwrap_err().contains("no component"));
+        assert!(facts.if_from("ovs", "other").unwrap_err().contains("no stack"));
+    }
+}
