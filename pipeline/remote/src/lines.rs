@@ -24,6 +24,11 @@ pub enum Op {
         /// The name, without a slash at its end.
         below: String,
     },
+    /// Whether there is an object.
+    Has {
+        /// The object.
+        name: String,
+    },
     /// Copies an object to a file, which must not exist.
     Get {
         /// The object.
@@ -66,6 +71,8 @@ pub enum Outcome {
     Some(Vec<String>),
     /// The last of the names asked for.
     Names(Vec<String>),
+    /// There is such an object.
+    There,
     /// It was copied; so many bytes.
     Copied(u64),
     /// There is no such object.

@@ -63,6 +63,7 @@ async fn carry_out(store: &objects::Objects, id: u64, op: Op) -> Result<Outcome,
             let rest = store.list(&below, &mut |names| answer(id, Outcome::Some(names))).await?;
             Ok(Outcome::Names(rest))
         }
+        Op::Has { name } => Ok(if store.has(&name).await? { Outcome::There } else { Outcome::Absent }),
         Op::Get { name, to, bytes_max } => {
             let copied = store.get(&name, &to, bytes_max).await?;
             Ok(copied.map_or(Outcome::Absent, Outcome::Copied))

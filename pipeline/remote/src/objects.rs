@@ -87,6 +87,15 @@ impl Objects {
         Ok(names)
     }
 
+    /// Whether there is an object.
+    pub async fn has(&self, name: &str) -> Result<bool, String> {
+        match self.store.head(&self.path(name)?).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(format!("look for {name}: {}", told(&error))),
+        }
+    }
+
     /// Copies an object to a new file; the number of bytes, or nothing if there is no such object.
     pub async fn get(&self, name: &str, to: &str, bytes_max: u64) -> Result<Option<u64>, String> {
         let object = match self.store.get(&self.path(name)?).await {

@@ -2,15 +2,12 @@
 //! must not know what the payload means.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::ArchiveError;
+use super::digest::{Digested, Found};
 
 /// Folder of the payload.
 pub const PAYLOAD: &str = "data";
@@ -53,57 +50,11 @@ impl Piece {
     }
 }
 
-/// A file's length and SHA-256, hex.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digested {
-    /// Bytes.
-    pub len: u64,
-    /// Digest.
-    pub sha256: String,
-}
-
-/// Digests what a reader gives.
-pub fn digest_reader(reader: &mut dyn Read) -> io::Result<Digested> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 17];
-    let mut len = 0u64;
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok(Digested { len, sha256: hex(&hasher.finalize()) }),
-            count => {
-                hasher.update(&buffer[..count]);
-                len += count as u64;
-            }
-        }
-    }
-}
-
-fn digest_bytes(bytes: &[u8]) -> Digested {
-    Digested { len: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Digests of files, in their order; side by side, since each is read by itself.
-pub fn digest_files(paths: &[PathBuf]) -> Result<Vec<Digested>, ArchiveError> {
-    paths.par_iter().map(|path| digest_file(path)).collect()
-}
-
-fn digest_file(path: &Path) -> Result<Digested, ArchiveError> {
-    File::open(path).and_then(|mut file| digest_reader(&mut file)).map_err(ArchiveError::io("read", path))
-}
-
 /// Digests of pieces, in their order.
 pub fn digest_pieces(pieces: &[Piece]) -> Result<Vec<Digested>, ArchiveError> {
     let digest = |piece: &Piece| match &piece.content {
-        Content::Bytes(bytes) => Ok(digest_bytes(bytes)),
-        Content::File(path) => digest_file(path),
+        Content::Bytes(bytes) => Ok(Digested::of(bytes)),
+        Content::File(path) => Digested::of_file(path).map_err(ArchiveError::io("read", path)),
     };
     pieces.par_iter().map(digest).collect()
 }
@@ -121,14 +72,19 @@ pub fn tags(pieces: &[Piece], digests: &[Digested], info: &[(&str, String)]) -> 
     let mut tags: Vec<(&'static str, Vec<u8>)> =
         TAGS.into_iter().zip([DECLARATION.to_string(), about, manifest].map(String::into_bytes)).collect();
     let digests: String =
-        tags.iter().map(|(name, bytes)| format!("{}  {name}\n", digest_bytes(bytes).sha256)).collect();
+        tags.iter().map(|(name, bytes)| format!("{}  {name}\n", Digested::of(bytes).sha256)).collect();
     tags.push((TAG_MANIFEST, digests.into_bytes()));
     tags
 }
 
+/// Whether a file is of the payload, by its name below the bag.
+pub fn is_payload(name: &str) -> bool {
+    name.starts_with("data/")
+}
+
 /// Every way in which a bag's files are not what its tag files say, in words; empty if there is none.
 /// `found` are the files that are there, by name below the bag.
-pub fn differences(folder: &Path, found: &BTreeMap<String, Digested>) -> Result<Vec<String>, ArchiveError> {
+pub fn differences(folder: &Path, found: &Found) -> Result<Vec<String>, ArchiveError> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))
@@ -143,7 +99,6 @@ pub fn differences(folder: &Path, found: &BTreeMap<String, Digested>) -> Result<
     if read("bagit.txt")? != DECLARATION {
         differences.push("bagit.txt declares no bag of version 1.0 in UTF-8".to_string());
     }
-    let is_payload = |name: &str| name.starts_with("data/");
     let tags = found.iter().filter(|(name, _)| !is_payload(name) && *name != TAG_MANIFEST);
     compare(TAG_MANIFEST, &read(TAG_MANIFEST)?, tags, &mut differences);
     let payload = found.iter().filter(|(name, _)| is_payload(name));

@@ -141,11 +141,16 @@ pub(super) fn derived(records: &[(ResultId, Record)]) -> Result<Vec<Piece>, Arch
     let mut ordered: Vec<&(ResultId, Record)> = records.iter().collect();
     ordered.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
     let mut hosts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut last = None;
     for (_, record) in ordered {
         // What changes from minute to minute makes no other host.
         let mut lasting: Facts = record.host.clone();
         (lasting.aside.uptime_s, lasting.aside.load_1m) = (0.0, 0.0);
-        hosts.entry(short_digest(&json(&lasting)?)).or_insert(json(&record.host)?);
+        // Most results are of the host that the one before is of.
+        if last.as_ref() != Some(&lasting) {
+            hosts.entry(short_digest(&json(&lasting)?)).or_insert(json(&record.host)?);
+            last = Some(lasting);
+        }
     }
     let mut pieces: Vec<Piece> =
         hosts.into_iter().map(|(digest, bytes)| Piece::new(format!("facts/{digest}.json"), bytes)).collect();

@@ -21,6 +21,7 @@ mod bag;
 mod citation;
 mod contents;
 mod description;
+mod digest;
 mod import;
 mod metadata;
 mod mix;
@@ -41,7 +42,7 @@ pub use import::{Imported, import};
 pub use mix::mix;
 pub use origin::Origin;
 pub use unpack::Limits;
-pub use verify::{Compared, Opened, Verified, open, verify};
+pub use verify::{Compared, Depth, Opened, Verified, open, verify};
 
 use crate::report::ReportError;
 use crate::store::StoreError;

@@ -14,11 +14,13 @@ use wire::Role;
 
 use super::ArchiveError;
 use super::bag::Content;
-use super::contents::{RESULT_FILES, derived, files_below};
+use super::contents::{RESULT_FILES, derived};
 use super::description::Description;
+use super::digest::Found;
 use crate::conditions::{protocol_section, test_section};
 use crate::judge;
-use crate::key::ResultId;
+use crate::key::{Key, ResultId};
+use crate::manifest::Listing;
 use crate::store::{Generation, Record, Status, Store};
 use crate::workspace::Workspace;
 
@@ -30,13 +32,14 @@ pub fn records(
     workspace: &Workspace,
     generation: &Generation,
     description: &Description,
+    files: &Found,
 ) -> Result<(Results, Vec<String>), ArchiveError> {
     let store = &workspace.store;
     let mut wrong = Vec::new();
     if !description.generation.ends_with(&format!("-{}", generation.digest())) {
         wrong.push(format!("the generation {} does not have the digest of its name", description.generation));
     }
-    let mut wanted: BTreeMap<ResultId, (&str, Option<crate::key::Key>)> = BTreeMap::new();
+    let mut wanted: BTreeMap<ResultId, (&str, Option<Key>)> = BTreeMap::new();
     for test in &generation.tests {
         for id in &test.repetitions {
             if wanted.insert(*id, (&test.name, test.key)).is_some_and(|(other, _)| other != test.name) {
@@ -44,11 +47,16 @@ pub fn records(
             }
         }
     }
+    let keys: BTreeSet<Key> = wanted.values().filter_map(|(_, key)| *key).collect();
+    let keys: Vec<Key> = keys.into_iter().collect();
+    let manifests: Vec<Result<Listing, String>> = keys.par_iter().map(|key| manifest(store, key)).collect();
+    let manifests: HashMap<Key, Result<Listing, String>> = keys.into_iter().zip(manifests).collect();
     let read: Vec<Result<Record, String>> = wanted
         .par_iter()
         .map(|(id, (name, key))| {
             let record = store.record(id).map_err(|error| error.to_string())?;
-            of_its_test(store, id, &record, name, *key)?;
+            let manifest = key.and_then(|key| manifests.get(&key));
+            of_its_test((id, &record), name, *key, manifest, files)?;
             Ok(record)
         })
         .collect();
@@ -60,39 +68,49 @@ pub fn records(
         }
     }
     wrong.extend(twins(&records));
-    wrong.extend(strangers(store, generation, description, &records)?);
+    wrong.extend(strangers(store, generation, description, &records, files)?);
     Ok((records, wrong))
+}
+
+/// The manifest of a key.
+fn manifest(store: &Store, key: &Key) -> Result<Listing, String> {
+    let found = store.manifest(key).map_err(|error| error.to_string())?;
+    found.ok_or_else(|| format!("the manifest of key {} is missing", key.short()))
 }
 
 /// Whether a result is of the test that the generation says, under the key that its manifest has.
 fn of_its_test(
-    store: &Store,
-    id: &ResultId,
-    record: &Record,
+    (id, record): (&ResultId, &Record),
     name: &str,
-    key: Option<crate::key::Key>,
+    key: Option<Key>,
+    manifest: Option<&Result<Listing, String>>,
+    files: &Found,
 ) -> Result<(), String> {
     let short = id.short();
     if record.test != name || record.tuple.to_string() != name {
         return Err(format!("result {short} is of {}, and is listed under {name}", record.test));
     }
-    if Some(record.key) != key {
-        return Err(format!(
-            "result {short} of {name} has the key {}, and is listed under another",
-            record.key.short()
-        ));
-    }
+    let manifest = match manifest {
+        Some(manifest) if Some(record.key) == key => manifest.as_ref().map_err(String::clone)?,
+        _ => {
+            let theirs = record.key.short();
+            return Err(format!("result {short} of {name} has the key {theirs}, and is listed under another"));
+        }
+    };
     let names: Vec<&str> = record.files.keys().map(String::as_str).collect();
     if names != ["log.zst", "samples.parquet"] {
         return Err(format!("the record of result {short} of {name} names the files {}", names.join(", ")));
     }
-    for file in names {
-        store.file(id, record, file).map_err(|error| format!("result {short} of {name}: {error}"))?;
+    let shelf = &id.to_string()[..2];
+    for (file, says) in &record.files {
+        match files.get(&format!("data/store/results/{shelf}/{id}/{file}")) {
+            Some(found) if found.len == says.len && found.blake3 == says.blake3 => {}
+            Some(_) => {
+                return Err(format!("result {short} of {name}: {file}: its content is not what its record says"));
+            }
+            None => return Err(format!("result {short} of {name}: {file} is missing")),
+        }
     }
-    let manifest = store.manifest(&record.key).map_err(|error| error.to_string())?;
-    let Some(manifest) = manifest else {
-        return Err(format!("the manifest of key {} of {name} is missing", record.key.short()));
-    };
     let says = |section: &str, made: crate::manifest::Section| manifest.sections.get(section) == Some(&made);
     if !says("test", test_section(&record.tuple)) || !says("protocol", protocol_section(&record.times)) {
         return Err(format!("the manifest of key {} is of another test than {name}", record.key.short()));
@@ -126,6 +144,7 @@ fn strangers(
     generation: &Generation,
     description: &Description,
     records: &[(ResultId, Record)],
+    files: &Found,
 ) -> Result<Vec<String>, ArchiveError> {
     let root = store.root();
     let payload = root.parent().unwrap_or(root);
@@ -154,8 +173,8 @@ fn strangers(
         folders.extend(piece.name.strip_suffix(".json").map(|folder| format!("{folder}/")));
         known.insert(piece.name);
     }
-    for name in files_below(payload)? {
-        let expected = known.contains(&name)
+    for name in files.keys().filter_map(|name| name.strip_prefix("data/")) {
+        let expected = known.contains(name)
             || name.starts_with("report/")
             || folders.iter().any(|folder| folder.starts_with("components/") && name.starts_with(folder));
         if !expected {

@@ -1,6 +1,6 @@
-//! Takes an archive of unknown origin apart into a folder of our own, entry by entry: plain files with plain
-//! names, each once, and no more bytes than an honest archive has. Everything else is refused before anything
-//! of it is written. It must not know what the files mean.
+//! Takes an archive of unknown origin apart, entry by entry: plain files with plain names, each once, and no more
+//! bytes than an honest archive has. Everything else is refused before anything of it is written. It must not
+//! know what the files mean.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 use super::bag::{PAYLOAD, TAGS};
+use super::digest::{Found, Intake, take_in};
 use crate::experiment::diagnostic::is_hidden;
 
 /// An honest archive is mostly of what is compressed already.
@@ -32,8 +33,34 @@ pub struct Limits {
     pub bytes_max: Option<u64>,
 }
 
-/// Unpacks into an empty folder. Returns the name of the bag's folder.
-pub fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<String, ArchiveError> {
+/// What an archive holds.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// Name of the bag's folder.
+    pub bag: String,
+    /// Its files, by name below that.
+    pub files: Found,
+}
+
+/// Looks at every file, and unpacks those into an empty folder whose name below the bag `is_kept`.
+pub fn unpack(
+    archive: &Path,
+    folder: &Path,
+    limits: Limits,
+    is_kept: &dyn Fn(&str) -> bool,
+) -> Result<Unpacked, ArchiveError> {
+    let (bag, files) = take_in(|intake| feed(archive, folder, limits, is_kept, intake))?;
+    Ok(Unpacked { bag, files })
+}
+
+/// Hands the files on, one after the other; the name of the bag's folder.
+fn feed(
+    archive: &Path,
+    folder: &Path,
+    limits: Limits,
+    is_kept: &dyn Fn(&str) -> bool,
+    intake: &Intake,
+) -> Result<String, ArchiveError> {
     let file = File::open(archive).map_err(ArchiveError::io("open", archive))?;
     let packed = file.metadata().map_err(ArchiveError::io("look at", archive))?;
     if !packed.is_file() {
@@ -46,8 +73,17 @@ pub fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<String, A
     // Headers and padding count too: nothing in the stream is free.
     let stream = BufReader::with_capacity(1 << 17, decoder.take(bytes_max.saturating_mul(2)));
     let mut tar = tar::Archive::new(stream);
-    let mut taker =
-        Taker { archive, folder, left: bytes_max, bytes_max, bag: None, names: HashSet::new(), made: BTreeSet::new() };
+    let mut taker = Taker {
+        archive,
+        folder,
+        is_kept,
+        intake,
+        left: bytes_max,
+        bytes_max,
+        bag: None,
+        files: BTreeSet::new(),
+        made: HashSet::new(),
+    };
     // Raw: long names of other tar formats come as entries of their own, and are refused like any other kind.
     let entries = tar.entries().map_err(|error| refused(archive, format!("it is no tar: {error}")))?.raw(true);
     for entry in entries {
@@ -70,11 +106,15 @@ pub(super) fn refused(archive: &Path, reason: impl ToString) -> ArchiveError {
 struct Taker<'a> {
     archive: &'a Path,
     folder: &'a Path,
+    is_kept: &'a dyn Fn(&str) -> bool,
+    intake: &'a Intake<'a>,
     left: u64,
     bytes_max: u64,
     bag: Option<String>,
-    names: HashSet<String>,
-    made: BTreeSet<String>,
+    /// Names of the files so far.
+    files: BTreeSet<String>,
+    /// Folders that were made.
+    made: HashSet<String>,
 }
 
 impl Taker<'_> {
@@ -103,11 +143,16 @@ impl Taker<'_> {
         if !is_payload && !TAGS.contains(&below) {
             return Err(self.refused(format!("'{shown}' has no place in an archive of septet")));
         }
-        if !self.names.insert(name.clone()) {
+        if !self.files.insert(name.clone()) {
             return Err(self.refused(format!("it holds '{shown}' twice")));
         }
-        if self.names.len() > FILES_MAX {
+        if self.files.len() > FILES_MAX {
             return Err(self.refused(format!("it holds more than {FILES_MAX} files")));
+        }
+        let below_it = format!("{name}/");
+        let is_folder = self.files.range(below_it.clone()..).next().is_some_and(|other| other.starts_with(&below_it));
+        if is_folder || above(&name).any(|folder| self.files.contains(folder)) {
+            return Err(self.refused(format!("it holds '{name}' both as a file and as a folder")));
         }
         let len = entry.size();
         if len > self.left {
@@ -118,38 +163,30 @@ impl Taker<'_> {
             )));
         }
         self.left -= len;
-        self.write(&name, len, entry)
+        self.hand_on(&name, below, len, entry)
     }
 
     /// Every part of the name is known to be plain, and every folder above the file was made here.
-    fn write(&mut self, name: &str, len: u64, content: &mut impl Read) -> Result<(), ArchiveError> {
-        let path = self.folder.join(name);
-        let above = name.rsplit_once('/').map_or("", |(above, _)| above);
-        if !self.made.contains(above) {
-            fs::create_dir_all(self.folder.join(above)).map_err(|error| self.clash(name, &error))?;
-            self.made.insert(above.to_string());
+    fn hand_on(&mut self, name: &str, below: &str, len: u64, content: &mut impl Read) -> Result<(), ArchiveError> {
+        let path = (self.is_kept)(below).then(|| self.folder.join(name));
+        if path.is_some()
+            && let Some(folder) = above(name).next().filter(|folder| !self.made.contains(*folder))
+        {
+            let made = self.folder.join(folder);
+            fs::create_dir_all(&made).map_err(ArchiveError::io("make the folder", &made))?;
+            self.made.insert(folder.to_string());
         }
-        let mut file = File::create_new(&path).map_err(|error| self.clash(name, &error))?;
-        let copied = io::copy(&mut content.take(len), &mut file)
-            .map_err(|error| self.refused(format!("'{name}' cannot be read from it: {error}")))?;
-        match copied == len {
-            true => Ok(()),
-            false => Err(self.refused(format!("it ends in the middle of '{name}'"))),
+        match self.intake.take(below, path, len, content) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.refused(format!("it ends in the middle of '{name}'"))),
+            Err(error) => Err(self.refused(format!("'{name}' cannot be read from it: {error}"))),
         }
     }
+}
 
-    fn clash(&self, name: &str, error: &io::Error) -> ArchiveError {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-                self.refused(format!("it holds '{name}' both as a file and as a folder"))
-            }
-            _ => ArchiveError::Io {
-                doing: "unpack",
-                path: self.folder.join(name).display().to_string(),
-                source: io::Error::new(error.kind(), error.to_string()),
-            },
-        }
-    }
+/// Names of the folders above a name, the nearest first.
+fn above(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(name.rsplit_once('/'), |(above, _)| above.rsplit_once('/')).map(|(above, _)| above)
 }
 
 /// What an entry is, if it is no plain file.

@@ -1,8 +1,8 @@
 //! Whether an archive is what it says, at three levels: digests and keys; summaries, derived again from the raw
-//! samples; pages, rendered again. Works on a copy in a temporary folder; needs no store, host or network. It
-//! must not know how archives are made.
+//! samples; pages, rendered again. The first unpacks little, the others work on a copy in a temporary folder; none
+//! needs a store, host or network. It must not know how archives are made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ use results::summary::REDUCTION_VERSION;
 use super::bag::{self, PAYLOAD};
 use super::contents::files_below;
 use super::description::{ARCHIVE_FORMAT, Description, Renderer};
-use super::unpack::{Limits, refused, unpack};
+use super::digest::Found;
+use super::unpack::{Limits, Unpacked, refused, unpack};
 use super::{ArchiveError, proof};
 use crate::key::ResultId;
 use crate::report;
@@ -23,7 +24,7 @@ use crate::workspace::Workspace;
 /// Most bytes of `septet.json`.
 const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
 
-/// An archive unpacked into a temporary folder, which goes when this does.
+/// An archive, what is needed of it unpacked into a temporary folder, which goes when this does.
 #[derive(Debug)]
 pub struct Opened {
     /// The archive.
@@ -36,6 +37,8 @@ pub struct Opened {
     pub(super) generation: Generation,
     pub(super) records: Vec<(ResultId, Record)>,
     bag: PathBuf,
+    files: Found,
+    depth: Depth,
     differences: Vec<String>,
     _folder: tempfile::TempDir,
 }
@@ -105,22 +108,39 @@ impl Verified {
     }
 }
 
-/// Unpacks an archive and reads what it holds, checking every digest.
+/// How much of an archive is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Its digests: raw samples, logs and pages are digested as they come out of it, and written nowhere.
+    Digests,
+    /// All of it, to be used.
+    Whole,
+}
+
+impl Depth {
+    /// Whether a file, by its name below the bag, is read again.
+    fn keeps(self, name: &str) -> bool {
+        let store = name.starts_with("data/store/results/");
+        let bulky = store && !name.ends_with("/record.json")
+            || name.starts_with("data/report/")
+            || name.starts_with("data/components/") && !name.ends_with(".json");
+        self == Depth::Whole || !bulky
+    }
+}
+
+/// Reads what an archive holds, checking every digest.
 ///
 /// # Errors
 /// One that is hostile, of a newer format, or so damaged that nothing can be compared.
-pub fn open(archive: &Path, limits: Limits) -> Result<Opened, ArchiveError> {
+pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, ArchiveError> {
     let folder = tempfile::Builder::new().prefix("septet-archive.").tempdir();
     let folder = folder.map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
-    let name = unpack(archive, folder.path(), limits)?;
+    let Unpacked { bag: name, files } = unpack(archive, folder.path(), limits, &|name| depth.keeps(name))?;
     let bag = folder.path().join(&name);
-    let names = files_below(&bag)?;
-    let paths: Vec<PathBuf> = names.iter().map(|name| bag.join(name)).collect();
-    let found: BTreeMap<_, _> = names.into_iter().zip(bag::digest_files(&paths)?).collect();
     let manifest = bag.join(bag::MANIFEST);
     let listed = fs::read(&manifest).map_err(|_| refused(archive, format!("it has no {}", bag::MANIFEST)))?;
     let digest = blake3::hash(&listed).to_hex()[..16].to_string();
-    let mut differences = bag::differences(&bag, &found)?;
+    let mut differences = bag::differences(&bag, &files)?;
 
     let payload = bag.join(PAYLOAD);
     let description = description(archive, &payload.join("septet.json"))?;
@@ -136,7 +156,7 @@ pub fn open(archive: &Path, limits: Limits) -> Result<Opened, ArchiveError> {
     }
     let generation =
         workspace.store.generation(&description.experiment, &description.generation).map_err(|error| told(&error))?;
-    let (records, wrong) = proof::records(&workspace, &generation, &description)?;
+    let (records, wrong) = proof::records(&workspace, &generation, &description, &files)?;
     // What is known to differ by its digest need not be told again as what follows from it.
     if differences.is_empty() {
         differences = wrong;
@@ -150,6 +170,8 @@ pub fn open(archive: &Path, limits: Limits) -> Result<Opened, ArchiveError> {
         generation,
         records,
         bag,
+        files,
+        depth,
         differences,
         _folder: folder,
     })
@@ -183,22 +205,19 @@ fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError>
     Ok(description)
 }
 
-/// Compares at all levels.
+/// Compares as far as was asked for: at all levels, or with [`Depth::Digests`] at the first.
 pub fn verify(opened: &Opened) -> Result<Verified, ArchiveError> {
-    let payload = opened.bag.join(PAYLOAD);
-    let names = files_below(&payload)?;
-    let sizes = names.iter().map(|name| fs::metadata(payload.join(name)).map(|meta| meta.len()));
-    let bytes = sizes.sum::<io::Result<u64>>().map_err(ArchiveError::io("look at", &payload))?;
+    let payload = || opened.files.iter().filter(|(name, _)| bag::is_payload(name));
     let tests: BTreeSet<&str> = opened.records.iter().map(|(_, record)| record.test.as_str()).collect();
-    let digests = digests(opened, names.len());
-    // What is not what it says by its digests is not worth deriving anything from.
-    let (summaries, pages) = match digests.differs() {
-        true => {
-            let reason = || Compared::Unknown("not compared, since the contents are not what they say".to_string());
-            (reason(), reason())
-        }
-        false => (summaries(opened), pages(opened, &payload)?),
+    let digests = digests(opened, payload().count());
+    let unknown = |reason: &str| (Compared::Unknown(reason.to_string()), Compared::Unknown(reason.to_string()));
+    let (summaries, pages) = match (digests.differs(), opened.depth) {
+        // What is not what it says by its digests is not worth deriving anything from.
+        (true, _) => unknown("not compared, since the contents are not what they say"),
+        (false, Depth::Digests) => unknown("not compared, since only digests were asked for"),
+        (false, Depth::Whole) => (summaries(opened), pages(opened, &opened.bag.join(PAYLOAD))?),
     };
+    let bytes = payload().map(|(_, file)| file.len).sum();
     Ok(Verified { digests, summaries, pages, bytes, results: opened.records.len(), tests: tests.len() })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{ArchiveCommand, PlaceArgs, Target, place, remark, say, say_json, share};
-use crate::archive::{self, ArchiveError, Compared, License, Limits, Origin, Verified, Wanted};
+use crate::archive::{self, ArchiveError, Compared, Depth, License, Limits, Origin, Verified, Wanted};
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
 use crate::workspace::Workspace;
@@ -29,7 +29,10 @@ pub(super) fn run(command: ArchiveCommand) -> Result<Exit, Trouble> {
         ArchiveCommand::Create { target, output, license, with_components, json } => {
             create(&target, output.as_deref(), license.as_deref(), with_components, json)
         }
-        ArchiveCommand::Verify { archive, bytes_max, json } => verify(&archive, Limits { bytes_max }, json),
+        ArchiveCommand::Verify { archive, digests_only, bytes_max, json } => {
+            let depth = if digests_only { Depth::Digests } else { Depth::Whole };
+            verify(&archive, Limits { bytes_max }, depth, json)
+        }
         ArchiveCommand::Import { archive, place, origin, bytes_max } => {
             import(&archive, &place, origin.as_deref(), Limits { bytes_max })
         }
@@ -118,8 +121,8 @@ impl From<&Compared> for LevelJson {
     }
 }
 
-fn verify(path: &Path, limits: Limits, json: bool) -> Result<Exit, Trouble> {
-    let opened = archive::open(path, limits)?;
+fn verify(path: &Path, limits: Limits, depth: Depth, json: bool) -> Result<Exit, Trouble> {
+    let opened = archive::open(path, limits, depth)?;
     let verified = archive::verify(&opened)?;
     let exit = if verified.differs() { Exit::TestsFailed } else { Exit::Well };
     if json {
@@ -180,7 +183,7 @@ fn told(path: &Path, verified: &Verified) -> String {
 }
 
 fn import(path: &Path, place: &PlaceArgs, origin: Option<&str>, limits: Limits) -> Result<Exit, Trouble> {
-    let opened = archive::open(path, limits)?;
+    let opened = archive::open(path, limits, Depth::Whole)?;
     let name = Origin::name(origin.unwrap_or(&opened.description.experiment))?;
     let store = place::place(place)?;
     let imported = archive::import(&opened, &store, &name)?;

@@ -246,6 +246,9 @@ enum ArchiveCommand {
     Verify {
         /// The archive.
         archive: PathBuf,
+        /// Stop after digests and keys; samples, logs and pages are not even unpacked.
+        #[arg(long)]
+        digests_only: bool,
         /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
         #[arg(long, value_name = "BYTES")]
         bytes_max: Option<u64>,

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use results::summary::Repetition;
 use results::tuple::{STACK_DEFAULT, Tuple};
 
-use crate::archive::{self, ArchiveError, Limits, Origin};
+use crate::archive::{self, ArchiveError, Depth, Limits, Origin};
 use crate::key::ResultId;
 use crate::report::repetition_of;
 use crate::store::{Generation, StoreError};
@@ -112,7 +112,7 @@ pub fn resolve(workspace: &Workspace, text: &str) -> Result<Side, SideError> {
     }
     let path = Path::new(text);
     if path.is_file() {
-        let opened = archive::open(path, Limits::default())?;
+        let opened = archive::open(path, Limits::default(), Depth::Whole)?;
         let (there, generation) = opened.sound()?;
         return Ok(read(there, text.to_string(), generation)?);
     }

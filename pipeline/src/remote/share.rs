@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use super::{Op, Remote, RemoteError, generations, parts, told};
+use super::{Op, Outcome, Remote, RemoteError, generations, parts, told};
 use crate::key::{Key, ResultId};
 use crate::store::{Adopted, Arrival, Entry, Generation, Store, StoreError, Writer, format_bytes};
 
@@ -45,22 +45,48 @@ fn manifest_name(key: &Key) -> String {
 pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
     let stage = store.stage()?;
     let theirs = parts::read(remote, stage.path())?;
-    // The index is written last; what a cut push has copied is found by its records.
-    let records: HashSet<String> =
-        remote.list("results")?.into_iter().filter(|name| name.ends_with("record.json")).collect();
-    let mut manifests: HashSet<String> = remote.list("manifests")?.into_iter().collect();
+    let mut known: HashSet<ResultId> = theirs.index.entries().iter().map(|entry| entry.id).collect();
     let ours = store.index()?;
-    let mut shared = Shared::default();
-    let missing: Vec<&Entry> =
-        ours.entries().iter().filter(|entry| !records.contains(&result_name(&entry.id, "record.json"))).collect();
-    shared.there = ours.entries().len() - missing.len();
-    let format = stage.path().join("format-here");
+    let fresh: Vec<&Entry> = ours.entries().iter().filter(|entry| !known.contains(&entry.id)).collect();
+    // The index is written last; what a cut push has copied is found by its records.
+    let missing = absent(remote, &fresh, |entry| result_name(&entry.id, "record.json"))?;
+    let mut shared = Shared { there: ours.entries().len() - missing.len(), ..Shared::default() };
+    let bad = push_all(store, remote, stage.path(), &missing, &mut shared)?;
+    let new: Vec<Entry> = fresh.into_iter().filter(|entry| !bad.contains(&entry.id)).copied().collect();
+    known.extend(new.iter().map(|entry| entry.id));
+    if !new.is_empty() {
+        parts::add(remote, stage.path(), &theirs, new)?;
+    }
+    generations::push(store, remote, stage.path(), &|id| known.contains(id))?;
+    Ok(shared)
+}
+
+/// Those whose object is not in a shared store.
+fn absent<T: Copy>(remote: &mut Remote, all: &[T], name: impl Fn(T) -> String) -> Result<Vec<T>, RemoteError> {
+    let found = remote.copy(all.iter().map(|one| Op::Has { name: name(*one) }).collect())?;
+    Ok(all.iter().zip(found).filter(|(_, found)| *found == Outcome::Absent).map(|(one, _)| *one).collect())
+}
+
+/// Copies results; those that are not sound are told, and are what is returned.
+fn push_all(
+    store: &Store,
+    remote: &mut Remote,
+    folder: &Path,
+    missing: &[&Entry],
+    shared: &mut Shared,
+) -> Result<HashSet<ResultId>, RemoteError> {
+    if missing.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let format = folder.join("format-here");
     fs::write(&format, format_bytes()).map_err(StoreError::io("write", &format))?;
     remote.copy(vec![Op::Put { name: "format".to_string(), from: told(&format) }])?;
+    let keys: BTreeSet<Key> = missing.iter().map(|entry| entry.key).collect();
+    let mut keys: HashSet<Key> =
+        absent(remote, &keys.into_iter().collect::<Vec<_>>(), |key| manifest_name(&key))?.into_iter().collect();
     let mut bad = HashSet::new();
     for batch in missing.chunks(BATCH) {
-        let mut bodies = Vec::new();
-        let mut heads = Vec::new();
+        let (mut bodies, mut heads) = (Vec::new(), Vec::new());
         for entry in batch {
             if let Err(error) = sound(store, entry) {
                 shared.refused.push(error.to_string());
@@ -68,29 +94,19 @@ pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
                 continue;
             }
             let folder = store.result_folder(&entry.id);
-            for file in ["samples.parquet", "log.zst"] {
-                bodies.push(Op::Put { name: result_name(&entry.id, file), from: told(&folder.join(file)) });
+            let put = |file: &str| Op::Put { name: result_name(&entry.id, file), from: told(&folder.join(file)) };
+            bodies.extend(["samples.parquet", "log.zst"].map(put));
+            if keys.remove(&entry.key) {
+                let manifest = told(&store.manifest_path(&entry.key));
+                bodies.push(Op::Put { name: manifest_name(&entry.key), from: manifest });
             }
-            let manifest = manifest_name(&entry.key);
-            if manifests.insert(manifest.clone()) {
-                bodies.push(Op::Put { name: manifest, from: told(&store.manifest_path(&entry.key)) });
-            }
-            heads
-                .push(Op::Put { name: result_name(&entry.id, "record.json"), from: told(&folder.join("record.json")) });
+            heads.push(put("record.json"));
         }
         shared.copied += heads.len();
         remote.copy(bodies)?;
         remote.copy(heads)?;
     }
-    let known: HashSet<ResultId> = theirs.index.entries().iter().map(|entry| entry.id).collect();
-    let fresh = |entry: &&Entry| !known.contains(&entry.id) && !bad.contains(&entry.id);
-    let new: Vec<Entry> = ours.entries().iter().filter(fresh).copied().collect();
-    let pushed: HashSet<ResultId> = new.iter().map(|entry| entry.id).collect();
-    if !new.is_empty() {
-        parts::add(remote, stage.path(), &theirs, new)?;
-    }
-    generations::push(store, remote, stage.path(), &|id| known.contains(id) || pushed.contains(id))?;
-    Ok(shared)
+    Ok(bad)
 }
 
 /// A result that is what its name says, with its manifest.

@@ -52,6 +52,8 @@ fn it_proves_itself_in_a_clean_place_and_gives_the_report_back() {
     assert_eq!((&ran["level"], &ran["results"], &ran["tests"]), (&3.into(), &6.into(), &3.into()), "{ran}");
     let ran = offline(&bench, &["archive", "verify", "a.tar.zst"]).code(0);
     assert!(ran.stdout.contains("verified up to level 3 of 3"), "{}", ran.stdout);
+    let ran = offline(&bench, &["archive", "verify", "a.tar.zst", "--digests-only"]).code(0);
+    assert!(ran.stdout.contains("verified up to level 1 of 3"), "{}", ran.stdout);
 
     let ran = offline(&bench, &["archive", "import", "a.tar.zst", "--as", "theirs"]).code(0);
     assert!(ran.stdout.contains("imported 6 results under the origin theirs"), "{}", ran.stdout);
@@ -149,6 +151,8 @@ fn what_was_touched_is_named() {
     samples.0.entry(name.clone()).and_modify(|bytes| bytes[100] ^= 1);
     let ran = verify(samples.seal(), 1);
     assert!(ran.stdout.contains("its content is not what its record says"), "{}", ran.stdout);
+    let shallow = bench.septet(&["archive", "verify", "b.tar.zst", "--digests-only"]).code(1);
+    assert!(shallow.stdout.contains("its content is not what its record says"), "{}", shallow.stdout);
     assert!(ran.stdout.contains("of throughput/") || ran.stdout.contains("of latency/"), "no test: {}", ran.stdout);
 
     let mut renderer = whole.clone();

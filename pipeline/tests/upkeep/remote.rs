@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use pipeline::manifest::Listing;
 use pipeline::store::{Record, Repetition, Store, Writer};
 
 use super::bench::{Bench, Ran, SMALL};
 use super::server;
 
 /// Results of the test that is cut in the middle.
-const MANY: usize = 400;
+const MANY: usize = 200;
 
 /// A bench with what shares; none, with the reason printed, if it was not built.
 pub fn sharing() -> Option<Bench> {
@@ -101,21 +102,38 @@ fn what_is_not_what_it_says_is_not_taken() {
     bench.septet(&["store", "pull", "--store", "other"]).code(2);
 }
 
+/// A real result, of which others are made that differ in when they were measured.
+struct Results {
+    record: Record,
+    samples: Vec<u8>,
+    manifest: Listing,
+}
+
+impl Results {
+    fn of(bench: &Bench) -> Results {
+        let store = Store::open(&bench.path(".septet")).expect("it is there");
+        let entry = store.index().expect("it can be read").entries()[0];
+        let record = store.record(&entry.id).expect("it is sound");
+        let samples = store.file(&entry.id, &record, "samples.parquet").expect("it is sound");
+        let manifest = store.manifest(&entry.key).expect("it is sound").expect("it is there");
+        Results { record, samples, manifest }
+    }
+
+    fn add(&self, store: &Store, log: &str, count: usize) {
+        let mut writer = Writer::open(store).expect("the store is writable");
+        for number in 0..count {
+            let record = Record { started: format!("2026-01-02T03:04:05.{number:06}Z"), ..self.record.clone() };
+            let repetition = Repetition { record, samples: self.samples.clone(), log: log.to_string() };
+            writer.commit(repetition, &self.manifest).expect("the store is writable");
+        }
+        writer.close().expect("the store is writable");
+    }
+}
+
 /// A store with many results, made of one real one.
 fn many(bench: &Bench) {
     bench.septet(&["run", "small.toml", "--only", "P=1500"]).code(0);
-    let store = Store::open(&bench.path(".septet")).expect("it is there");
-    let entry = store.index().expect("it can be read").entries()[0];
-    let record = store.record(&entry.id).expect("it is sound");
-    let samples = store.file(&entry.id, &record, "samples.parquet").expect("it is sound");
-    let manifest = store.manifest(&entry.key).expect("it is sound").expect("it is there");
-    let mut writer = Writer::open(&store).expect("the store is writable");
-    for number in 0..MANY {
-        let record = Record { started: format!("2026-01-02T03:04:05.{number:06}Z"), ..record.clone() };
-        let repetition = Repetition { record, samples: samples.clone(), log: String::new() };
-        writer.commit(repetition, &manifest).expect("the store is writable");
-    }
-    writer.close().expect("the store is writable");
+    Results::of(bench).add(&Store::open(&bench.path(".septet")).expect("it is there"), "", MANY);
 }
 
 /// Starts a copy and kills it when `there` says that enough has arrived; false if it was faster.
@@ -149,27 +167,63 @@ fn count(bench: &Bench, folder: &str) -> usize {
     shelves.flat_map(listed).filter(|result| result.join("record.json").exists()).count()
 }
 
+/// Cuts a push and a pull of many results, and finishes both. `arrived` counts what is there.
+fn cut_and_go_on(bench: &Bench, url: &str, environment: &[(&str, String)], arrived: &dyn Fn() -> usize) {
+    let total = MANY + 2;
+    let number = |ran: &serde_json::Value, name: &str| ran[name].as_u64().expect("a number");
+    let was_cut = cut(bench, environment, &["store", "push", url], &|| arrived() > 20);
+    let pushed = with(bench, environment, &["store", "push", url, "--json"]).code(0).json();
+    assert_eq!(number(&pushed, "copied") + number(&pushed, "there"), total as u64, "{pushed}");
+    assert!(!was_cut || number(&pushed, "there") > 20, "what had arrived is not sent again: {pushed}");
+
+    let pull = ["store", "pull", url, "--store", "other", "--json"];
+    let was_cut = cut(bench, environment, &pull, &|| count(bench, "other/results") > 20);
+    let pulled = with(bench, environment, &pull).code(0).json();
+    assert_eq!(number(&pulled, "copied") + number(&pulled, "there"), total as u64, "{pulled}");
+    assert!(!was_cut || number(&pulled, "there") > 20, "what had arrived is not fetched again: {pulled}");
+    let left = bench.septet(&["store", "verify", "--store", "other", "--json"]).code(0).json();
+    assert_eq!(left["results"], total as u64, "{left}");
+    assert_eq!(fs::read_dir(bench.path("other/tmp")).expect("it is there").count(), 0, "something is left behind");
+}
+
 #[test]
 fn a_cut_push_and_a_cut_pull_go_on() {
     let Some(bench) = sharing() else { return };
     many(&bench);
-    let url = folder(&bench, "shared");
-    let total = MANY + 2;
-    let was_cut = cut(&bench, &[], &["store", "push", &url], &|| count(&bench, "shared/results") > 20);
-    let pushed = bench.septet(&["store", "push", &url, "--json"]).code(0).json();
-    let (copied, there) = (pushed["copied"].as_u64().expect("a number"), pushed["there"].as_u64().expect("a number"));
-    assert_eq!(copied + there, total as u64, "{pushed}");
-    assert!(!was_cut || there > 20, "what had arrived is not sent again: {pushed}");
+    cut_and_go_on(&bench, &folder(&bench, "shared"), &[], &|| count(&bench, "shared/results"));
+}
 
-    let pull = ["store", "pull", &url, "--store", "other", "--json"];
-    let was_cut = cut(&bench, &[], &pull, &|| count(&bench, "other/results") > 20);
-    let pulled = bench.septet(&pull).code(0).json();
-    let (copied, there) = (pulled["copied"].as_u64().expect("a number"), pulled["there"].as_u64().expect("a number"));
-    assert_eq!(copied + there, total as u64, "{pulled}");
-    assert!(!was_cut || there > 20, "what had arrived is not fetched again: {pulled}");
-    let left = bench.septet(&["store", "verify", "--store", "other", "--json"]).code(0).json();
-    assert_eq!(left["results"], total as u64, "{left}");
-    assert_eq!(fs::read_dir(bench.path("other/tmp")).expect("it is there").count(), 0, "something is left behind");
+#[test]
+fn a_cut_push_and_a_cut_pull_go_on_through_s3() {
+    let Some(bench) = sharing() else { return };
+    let Some(server) = server::s3() else { return };
+    many(&bench);
+    cut_and_go_on(&bench, "s3://septet/team", &server.environment(), &|| server.records());
+}
+
+/// Pushes of two who do not know each other, each after every result that it has measured.
+#[test]
+fn who_pushes_at_the_same_time_loses_nothing_and_parts_of_the_index_are_folded() {
+    const PUSHES: usize = 12;
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml", "--only", "P=1500"]).code(0);
+    let url = folder(&bench, "shared");
+    let results = Results::of(&bench);
+    std::thread::scope(|scope| {
+        for own in ["one", "two"] {
+            let (bench, url, results) = (&bench, &url, &results);
+            scope.spawn(move || {
+                for number in 0..PUSHES {
+                    results.add(&Store::open(&bench.path(own)).expect("it can be made"), &format!("{own}-{number}"), 1);
+                    bench.septet(&["store", "push", url, "--store", own]).code(0);
+                }
+            });
+        }
+    });
+    let parts = bench.files("shared/index").into_keys().filter(|name| name.ends_with(".log")).count();
+    assert!(parts <= 20, "{parts} parts are not folded");
+    let pulled = bench.septet(&["store", "pull", &url, "--store", "all", "--json"]).code(0).json();
+    assert_eq!(pulled["copied"], 2 * PUSHES as u64, "{pulled}");
 }
 
 #[test]
@@ -177,12 +231,7 @@ fn it_works_through_s3_and_plain_http() {
     let Some(bench) = sharing() else { return };
     bench.septet(&["run", "small.toml"]).code(0);
     if let Some(server) = server::s3() {
-        let environment = [
-            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", server.port)),
-            ("AWS_ACCESS_KEY_ID", "test".to_string()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_string()),
-            ("AWS_REGION", "us-east-1".to_string()),
-        ];
+        let environment = server.environment();
         let url = "s3://septet/team/results";
         let pushed = with(&bench, &environment, &["store", "push", url, "--json"]).code(0).json();
         assert_eq!(pushed["copied"], 6, "{pushed}");

@@ -54,14 +54,36 @@ pub fn s3() -> Option<Server> {
     let program = tool("moto_server")?;
     let port = free_port();
     let server = serve(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port);
-    let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it answers");
-    let request =
-        format!("PUT /septet HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).expect("it listens");
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).expect("it answers");
+    let answer = server.ask("PUT", "/septet");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     Some(server)
+}
+
+impl Server {
+    fn ask(&self, verb: &str, path: &str) -> String {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("it answers");
+        let head = format!("{verb} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port);
+        let request = format!("{head}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).expect("it listens");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// What `septet` needs to speak S3 to it.
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
+            ("AWS_ACCESS_KEY_ID", "test".to_string()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_string()),
+            ("AWS_REGION", "us-east-1".to_string()),
+        ]
+    }
+
+    /// Records among the first thousand objects of the bucket.
+    pub fn records(&self) -> usize {
+        self.ask("GET", "/septet?list-type=2").matches("record.json").count()
+    }
 }
 
 /// A plain web server of a folder.

@@ -1,0 +1,174 @@
+//! Digests of an archive's files. What comes out of an archive is digested on its way, side by side, and written
+//! only where somebody will read it. It must not know what the files mean, or whether they may be there.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::ArchiveError;
+
+/// Files up to this length are digested by whichever thread is free; longer ones piece by piece as they come.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// A file's length and digests, hex: the bag's and the store's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digested {
+    /// Bytes.
+    pub len: u64,
+    /// Digest of the bag.
+    pub sha256: String,
+    /// Digest of the store.
+    pub blake3: String,
+}
+
+impl Digested {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Digested {
+        let mut hashing = Hashing::default();
+        hashing.update(bytes);
+        hashing.finish()
+    }
+
+    /// Of a file.
+    pub fn of_file(path: &Path) -> io::Result<Digested> {
+        let (mut file, mut hashing, mut piece) = (File::open(path)?, Hashing::default(), vec![0; 1 << 17]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(hashing.finish()),
+                count => hashing.update(&piece[..count]),
+            }
+        }
+    }
+}
+
+/// What was found, by name below the bag.
+pub type Found = BTreeMap<String, Digested>;
+
+/// A file that came whole.
+struct Whole {
+    name: String,
+    path: Option<PathBuf>,
+    bytes: Vec<u8>,
+}
+
+/// Where files go.
+pub struct Intake<'a> {
+    jobs: SyncSender<Whole>,
+    done: &'a Mutex<Result<Found, ArchiveError>>,
+}
+
+/// Runs `feed`, whose files are digested and written meanwhile; what it gives, and what they were.
+pub fn take_in<T>(feed: impl FnOnce(&Intake) -> Result<T, ArchiveError>) -> Result<(T, Found), ArchiveError> {
+    let threads = rayon::current_num_threads();
+    let done = Mutex::new(Ok(Found::new()));
+    let (jobs, queue) = sync_channel(threads);
+    let queue = Mutex::new(queue);
+    let fed = std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| work(&queue, &done));
+        }
+        // What feeds goes with this, so that the threads end.
+        let intake = Intake { jobs, done: &done };
+        feed(&intake)
+    });
+    let found = done.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    Ok((fed?, found))
+}
+
+fn work(queue: &Mutex<Receiver<Whole>>, done: &Mutex<Result<Found, ArchiveError>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Whole { name, path, bytes }) = job else { return };
+        let written = path.map_or(Ok(()), |path| {
+            let written = File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
+            written.map_err(ArchiveError::io("unpack", &path))
+        });
+        note(done, name, written.map(|()| Digested::of(&bytes)));
+    }
+}
+
+fn note(done: &Mutex<Result<Found, ArchiveError>>, name: String, digested: Result<Digested, ArchiveError>) {
+    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+    match (&mut *done, digested) {
+        (Ok(found), Ok(digested)) => drop(found.insert(name, digested)),
+        (Ok(_), Err(error)) => *done = Err(error),
+        // The first error is the one that is told.
+        (Err(_), _) => {}
+    }
+}
+
+impl Intake<'_> {
+    /// Takes a file of `len` bytes, and writes it to `path` if it is to be read later. False if it is shorter.
+    ///
+    /// # Errors
+    /// What reading it says. A file that cannot be written is told by [`take_in`].
+    pub fn take(&self, name: &str, path: Option<PathBuf>, len: u64, content: &mut impl Read) -> io::Result<bool> {
+        if len <= PIECE_BYTES as u64 {
+            let mut bytes = Vec::with_capacity(len as usize);
+            content.take(len).read_to_end(&mut bytes)?;
+            let whole = bytes.len() as u64 == len;
+            // The threads end after this, so there is always one that hears.
+            let sent = self.jobs.send(Whole { name: name.to_string(), path, bytes });
+            return sent.map(|()| whole).map_err(|_| io::Error::other("nobody digests it"));
+        }
+        let mut hashing = Hashing::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut file = path.as_ref().map(File::create_new).transpose();
+        let mut left = len;
+        while left > 0 {
+            let wanted = left.min(PIECE_BYTES as u64) as usize;
+            let count = content.read(&mut piece[..wanted])?;
+            if count == 0 {
+                return Ok(false);
+            }
+            left -= count as u64;
+            hashing.update(&piece[..count]);
+            if let Ok(Some(open)) = &mut file
+                && let Err(error) = open.write_all(&piece[..count])
+            {
+                file = Err(error);
+            }
+        }
+        let path = path.unwrap_or_default();
+        note(self.done, name.to_string(), file.map(|_| hashing.finish()).map_err(ArchiveError::io("unpack", &path)));
+        Ok(true)
+    }
+}
+
+/// Both digests at once.
+#[derive(Default)]
+struct Hashing {
+    len: u64,
+    sha256: Sha256,
+    blake3: blake3::Hasher,
+}
+
+impl Hashing {
+    fn update(&mut self, bytes: &[u8]) {
+        self.len += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.blake3.update(bytes);
+    }
+
+    fn finish(self) -> Digested {
+        Digested {
+            len: self.len,
+            sha256: hex(&self.sha256.finalize()),
+            blake3: self.blake3.finalize().to_hex().to_string(),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
