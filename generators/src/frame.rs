@@ -5,7 +5,11 @@
 //! are summed once, and for each packet only the ports and the header's words, which are at hand, are added
 //! (with `touch`, the pattern's, too).
 
-use crate::payload::{Arrival, HEADER_BYTES, Header, Payload};
+mod expected;
+
+use self::expected::Expected;
+use crate::checksum::{fold, sum, unfolded_sum};
+use crate::payload::{Arrival, HEADER_BYTES, Header, Kind, Payload};
 use crate::traffic::{End, Traffic};
 
 /// Ethernet, IPv4 and UDP headers before the payload.
@@ -36,8 +40,7 @@ pub struct Layout {
     /// Folded sum over everything under the UDP checksum but what [`Self::write`] writes; of the port that tells the
     /// flow, the first.
     constant_sum: u16,
-    /// The headers of frames from the other end, of the first flow and without the UDP checksum.
-    expected: [u8; OVERHEAD_BYTES],
+    expected: Expected,
     /// Not folded, in the machine's byte order; the same in both directions.
     pseudo_header_sum: u64,
 }
@@ -53,8 +56,7 @@ impl Layout {
     pub fn new(payload: Payload, flows: u16, local: End, remote: End, spreads: bool) -> Self {
         let ends_with_header = !payload.touch() && payload.header_bytes() == HEADER_BYTES;
         let template = render(payload, local, remote);
-        let mut expected = [0; OVERHEAD_BYTES];
-        expected.copy_from_slice(&render(payload, remote, local)[..OVERHEAD_BYTES]);
+        let expected = Expected::of(&render(payload, remote, local), !spreads);
         let udp_bytes = (UDP_BYTES + payload.bytes()) as u16;
         let written_from = OVERHEAD_BYTES + if payload.touch() { payload.bytes() } else { payload.header_bytes() };
         let addresses = u64::from(sum(&local.ipv4.octets())) + u64::from(sum(&remote.ipv4.octets()));
@@ -132,41 +134,79 @@ impl Layout {
         }
     }
 
+    /// What each of the received `frames` is, appended to `arrivals`; as [`Self::read`].
+    // Put where it is to be at once: moving one is what would cost most of all here.
+    #[inline]
+    pub fn read_all<'a>(&self, frames: impl Iterator<Item = &'a [u8]>, arrivals: &mut Vec<Arrival>) {
+        for frame in frames {
+            match self.read_expected(frame) {
+                Some(header) => arrivals.push(Arrival::Ours(header)),
+                None => arrivals.push(self.judge(frame)),
+            }
+        }
+    }
+
     /// What a received frame is: ours only if it comes from the other end to this one, with the right
     /// protocol, ports, lengths and checksums.
     #[inline]
     pub fn read(&self, frame: &[u8]) -> Arrival {
-        let Some((headers, payload)) = frame.split_first_chunk::<OVERHEAD_BYTES>() else { return Arrival::Foreign };
-        // Mostly the headers are just what the other end's template has, so nothing in them need be looked at.
-        let expected = self.is_expected(headers);
-        if !expected && !self.addressed(headers) {
-            return Arrival::Foreign;
-        }
-        let arrival = self.payload.read(payload);
-        let lengths_fit = || payload.len() == self.payload.bytes() && (expected || self.lengths_fit(headers));
-        let checksums_fit = || (expected || ipv4_checksum_fits(headers)) && self.udp_checksum_fits(headers, frame);
-        if arrival == Arrival::Foreign || (lengths_fit() && checksums_fit()) {
-            return arrival;
-        }
-        match arrival {
-            Arrival::Ours(header) if header.kind != crate::payload::Kind::Data => Arrival::Foreign,
-            _ => Arrival::Corrupt,
+        match self.read_expected(frame) {
+            Some(header) => Arrival::Ours(header),
+            None => self.judge(frame),
         }
     }
 
-    /// Whether all but the UDP checksum and the port that tells the flow is as the other end writes it, unchanged on
-    /// the way, and the flow is one of ours.
+    /// What nearly every frame is: traffic of the other end, not changed on the way. Its headers are then known
+    /// but for the flow's port and the checksum, so neither they nor the sum over them are worked out.
     #[inline]
-    fn is_expected(&self, headers: &[u8; OVERHEAD_BYTES]) -> bool {
-        let ports = &headers[UDP_AT..UDP_AT + 4];
-        let (spread, fixed) = if self.spreads { (&ports[2..], &ports[..2]) } else { (&ports[..2], &ports[2..]) };
-        let first = if self.spreads { self.local.udp_port } else { self.remote.udp_port };
-        let other =
-            if self.spreads { &self.expected[UDP_AT..UDP_AT + 2] } else { &self.expected[UDP_AT + 2..UDP_AT + 4] };
-        headers[..UDP_AT] == self.expected[..UDP_AT]
-            && headers[UDP_AT + 4..UDP_CHECKSUM_AT] == self.expected[UDP_AT + 4..UDP_CHECKSUM_AT]
-            && fixed == other
-            && u16::from_be_bytes([spread[0], spread[1]]).wrapping_sub(first) < self.flows
+    fn read_expected(&self, frame: &[u8]) -> Option<Header> {
+        let (start, behind) = frame.split_first_chunk::<{ OVERHEAD_BYTES + HEADER_BYTES }>()?;
+        let (headers, place) = start.split_first_chunk::<OVERHEAD_BYTES>()?;
+        let (constants, checksum) = headers.split_first_chunk::<UDP_CHECKSUM_AT>()?;
+        let flow = self.expected.flow(constants)?;
+        let (header, sum_of_header) = self.payload.read_header(place.first_chunk()?)?;
+        let sum_behind = if behind.is_empty() { 0 } else { self.sum_behind(behind, &header)? };
+        let checksum = u16::from_be_bytes([checksum[0], checksum[1]]);
+        let sum = u64::from(self.constant_sum) + u64::from(flow) + sum_of_header + sum_behind + u64::from(checksum);
+        // No sender of ours says "no checksum", which is what 0 means.
+        let sums_fit = checksum != 0 && (fold(sum) == 0xffff || !self.is_checked());
+        (frame.len() == self.frame_bytes() && flow < self.flows && sums_fit).then_some(header)
+    }
+
+    /// The sum of what stands behind the header, if it is as it is to be. Apart, so that the shortest frames, which
+    /// are the ones that come fast, have the registers to themselves.
+    #[inline(never)]
+    fn sum_behind(&self, behind: &[u8], header: &Header) -> Option<u64> {
+        let sum = if self.is_checked() { sum(behind) } else { 0 };
+        self.payload.is_filled(behind, header).then_some(sum.into())
+    }
+
+    /// Whether the checksum is looked at.
+    #[inline]
+    fn is_checked(&self) -> bool {
+        self.payload.bytes() <= CHECKED_BYTES_MAX || self.payload.touch()
+    }
+
+    /// What a frame is, field by field.
+    #[inline(never)]
+    fn judge(&self, frame: &[u8]) -> Arrival {
+        let Some((headers, payload)) = frame.split_first_chunk::<OVERHEAD_BYTES>() else { return Arrival::Foreign };
+        if !self.addressed(headers) {
+            return Arrival::Foreign;
+        }
+        let arrival = self.payload.read(payload);
+        let intact = || {
+            payload.len() == self.payload.bytes()
+                && self.lengths_fit(headers)
+                && ipv4_checksum_fits(headers)
+                && self.udp_checksum_fits(headers, frame)
+        };
+        match arrival {
+            Arrival::Foreign => Arrival::Foreign,
+            _ if intact() => arrival,
+            Arrival::Ours(header) if header.kind != Kind::Data => Arrival::Foreign,
+            _ => Arrival::Corrupt,
+        }
     }
 
     /// Whether the frame is UDP over IPv4 without options or fragments, from the other end to this one.
@@ -203,16 +243,7 @@ impl Layout {
             // "No checksum": no sender of ours says that.
             return false;
         }
-        if self.payload.bytes() > CHECKED_BYTES_MAX && !self.payload.touch() {
-            return true;
-        }
-        let covered = &frame[UDP_AT..];
-        // The shortest frames are the ones that come fast: a sum of known length needs no loop.
-        let sum = match <&[u8; UDP_BYTES + HEADER_BYTES]>::try_from(covered) {
-            Ok(short) => unfolded_sum(short),
-            Err(_) => unfolded_sum(covered),
-        };
-        fold(self.pseudo_header_sum + sum) == 0xffff
+        !self.is_checked() || fold(self.pseudo_header_sum + unfolded_sum(&frame[UDP_AT..])) == 0xffff
     }
 }
 
@@ -255,28 +286,48 @@ fn write_checksum(headers: &mut [u8; OVERHEAD_BYTES], total: u64) {
     headers[UDP_CHECKSUM_AT..UDP_CHECKSUM_AT + 2].copy_from_slice(&checksum.to_be_bytes());
 }
 
-/// The ones' complement sum of the 16-bit big-endian words of `bytes`; an odd last byte is padded with 0.
-#[inline]
-fn sum(bytes: &[u8]) -> u16 {
-    u16::from_be(fold(unfolded_sum(bytes)))
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// The same sum in the machine's byte order, not folded: the order of bytes does not matter to a ones'
-/// complement sum as long as it is the same throughout (RFC 1071, section 2B), and words of 32 bits fold to
-/// the same value.
-#[inline(always)]
-fn unfolded_sum(bytes: &[u8]) -> u64 {
-    let (words, tail) = bytes.as_chunks();
-    let (halves, last) = tail.as_chunks();
-    let words = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word)));
-    let tail = halves.iter().copied().chain(last.iter().map(|byte| [*byte, 0]));
-    words.sum::<u64>() + tail.map(|half| u64::from(u16::from_ne_bytes(half))).sum::<u64>()
-}
+    use super::*;
+    use crate::traffic::Mac;
 
-/// A sum, folded to 16 bits: halves are added with the carry brought round (RFC 1071), in a word twice as wide, where
-/// adding the word turned by half its width does so. Without branches: which sums carry, no processor can foresee.
-#[inline]
-fn fold(sum: u64) -> u16 {
-    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
-    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
+    fn end(last: u8) -> End {
+        let mac = Mac::from_octets([2, 0, 0, 0, 0, last]).unwrap_or_else(|| unreachable!("unicast"));
+        End { mac, ipv4: [10, 0, 0, last].into(), udp_port: 5_000 }
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_agrees_with_the_long_one(
+            frame_bytes in prop_oneof![60usize..=70, 60usize..=1514], touch: bool, flows in 1u16..4, spreads: bool,
+            (flow, sequence, stamp_ns) in (0u16..6, any::<u64>(), 0u64..1 << 48),
+            damage in prop::collection::vec((0usize..80, any::<u8>()), 0..4), mended: bool,
+        ) {
+            let payload = Payload::new(frame_bytes - OVERHEAD_BYTES, flows, touch);
+            let receives = Layout::new(payload, flows, end(1), end(2), spreads);
+            let sends = Layout::new(payload, flows, end(2), end(1), !spreads);
+            let mut frame = sends.template().to_vec();
+            sends.write(&mut frame, &Header { kind: Kind::Data, flow, sequence, stamp_ns });
+            for (at, byte) in &damage {
+                if let Some(place) = frame.get_mut(*at) {
+                    *place = *byte;
+                }
+            }
+            if mended {
+                // As a switch would that has changed something on purpose.
+                frame[UDP_CHECKSUM_AT..OVERHEAD_BYTES].fill(0);
+                let total = receives.pseudo_header_sum + unfolded_sum(&frame[UDP_AT..]);
+                if let Some(headers) = frame.first_chunk_mut() {
+                    write_checksum(headers, u64::from(u16::from_be(fold(total))));
+                }
+            }
+            let judged = receives.judge(&frame);
+            prop_assert_eq!(receives.read(&frame), judged);
+            if damage.is_empty() && flow < flows {
+                prop_assert_eq!(receives.read_expected(&frame).is_some(), frame_bytes >= OVERHEAD_BYTES + HEADER_BYTES);
+            }
+        }
+    }
 }

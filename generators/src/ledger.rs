@@ -104,9 +104,37 @@ impl Ledger {
         interval.idle_ns = interval.idle_ns.saturating_add(narrow(ns));
     }
 
-    /// Something came.
+    /// A burst came; `tell` hears of each packet what it means.
     #[inline]
-    pub fn arrival(&mut self, arrival: &Arrival) -> Noted {
+    pub fn arrived(&mut self, arrivals: &[Arrival], mut tell: impl FnMut(Noted)) {
+        let (expected, others) = arrivals.split_at(self.expected(arrivals));
+        for arrival in expected {
+            if let Arrival::Ours(header) = arrival {
+                tell(Noted::First(*header));
+            }
+        }
+        for arrival in others {
+            tell(self.arrival(arrival));
+        }
+    }
+
+    /// Takes the first of `arrivals` into the accounts, as long as each is the traffic that is expected next, and
+    /// returns how many were: nearly always all.
+    #[inline]
+    fn expected(&mut self, arrivals: &[Arrival]) -> usize {
+        let traffic = arrivals.iter().map_while(|arrival| match arrival {
+            Arrival::Ours(header) if header.kind == Kind::Data => Some((header.flow, header.sequence)),
+            _ => None,
+        });
+        let count = self.window.note_expected(traffic);
+        if !self.packets_are_sent {
+            let interval = self.interval();
+            interval.packets = interval.packets.saturating_add(narrow(count));
+        }
+        count as usize
+    }
+
+    fn arrival(&mut self, arrival: &Arrival) -> Noted {
         match arrival {
             Arrival::Ours(header) if header.kind == Kind::Data => self.data(header),
             Arrival::Ours(header) => {
@@ -125,7 +153,6 @@ impl Ledger {
         }
     }
 
-    #[inline]
     fn data(&mut self, header: &Header) -> Noted {
         match self.window.note(header.flow, header.sequence) {
             Verdict::First { gap, fills, reordered } => {

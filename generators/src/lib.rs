@@ -3,6 +3,7 @@
 //! a [`port::Port`] and calls [`session::run`]. It must not know hosts, switches, experiments or results.
 
 pub mod caller;
+mod checksum;
 pub mod clock;
 pub mod failure;
 pub mod frame;

@@ -52,6 +52,55 @@ pub struct Header {
     pub stamp_ns: u64,
 }
 
+impl Header {
+    /// The magic number and the flow, as they stand in the first four bytes.
+    #[inline]
+    fn ids(&self) -> u32 {
+        u32::from(self.kind.magic()) << 16 | u32::from(self.flow)
+    }
+
+    /// Writes it without its check, in as few words as it takes.
+    #[inline]
+    fn write(&self, place: &mut [u8; HEADER_BYTES_MIN]) {
+        let stamp_ns = self.stamp_ns & STAMP_MASK;
+        place[0..8].copy_from_slice(&(u64::from(self.ids()) << 32 | self.sequence >> 32).to_be_bytes());
+        place[8..16].copy_from_slice(&(self.sequence << 32 | stamp_ns >> 16).to_be_bytes());
+        place[16..18].copy_from_slice(&(stamp_ns as u16).to_be_bytes());
+    }
+
+    /// The magic number, and what stands behind it as the header of a packet of `kind`.
+    #[inline]
+    fn read(place: &[u8; HEADER_BYTES_MIN], kind: Kind) -> (u16, Self) {
+        let [m0, m1, f0, f1, s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5] = *place;
+        let header = Self {
+            kind,
+            flow: u16::from_be_bytes([f0, f1]),
+            sequence: u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            stamp_ns: u64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5]),
+        };
+        (u16::from_be_bytes([m0, m1]), header)
+    }
+
+    /// The sum of its words without its check, not folded; words of 32 bits fold to the same as those of 16.
+    #[inline]
+    fn sum(&self) -> u64 {
+        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
+        u64::from(self.ids()) + halves(self.sequence) + halves(self.stamp_ns & STAMP_MASK)
+    }
+
+    /// 32 bits over its fields. Each round is a bijection of the state, so that headers which differ in one field
+    /// only collide with the probability of a random function, 2^-32.
+    #[inline]
+    fn check(&self) -> u32 {
+        let ids = u64::from(self.ids()) << 32;
+        let mut state = (self.sequence ^ ids ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        state ^= state >> 33;
+        state = state.wrapping_add(self.stamp_ns & STAMP_MASK).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        state ^= state >> 29;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+}
+
 /// What one received packet turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -110,26 +159,41 @@ impl Payload {
             }
             return sum;
         }
-        let words = Words::of(header);
         if let Some(place) = payload.first_chunk_mut() {
-            words.write(place);
+            header.write(place);
         }
         if self.touch {
             write_pattern(&mut payload[HEADER_BYTES_MIN..], header.sequence);
         }
-        words.sum()
+        header.sum()
     }
 
     /// Writes a header with its check, and returns the same sum as [`Self::write`].
     #[inline(always)]
     pub fn write_header(place: &mut [u8; HEADER_BYTES], header: &Header) -> u64 {
-        let words = Words::of(header);
-        let check = check(header);
+        let check = header.check();
         if let Some((start, end)) = place.split_first_chunk_mut() {
-            words.write(start);
+            header.write(start);
             end.copy_from_slice(&check.to_be_bytes());
         }
-        words.sum() + u64::from(check)
+        header.sum() + u64::from(check)
+    }
+
+    /// The header of traffic, if `place` holds one with its check intact, and the same sum as [`Self::write`]
+    /// returns. What anything else is, [`Self::read`] says.
+    #[inline(always)]
+    pub fn read_header(&self, place: &[u8; HEADER_BYTES]) -> Option<(Header, u64)> {
+        let (start, found) = place.split_first_chunk()?;
+        let (magic, header) = Header::read(start, Kind::Data);
+        let check = header.check();
+        let intact = magic == Kind::Data.magic() && header.flow < self.flows && found == check.to_be_bytes();
+        intact.then(|| (header, header.sum() + u64::from(check)))
+    }
+
+    /// Whether the bytes behind the header are as they are to be, as far as anybody wants to know.
+    #[inline]
+    pub fn is_filled(&self, behind: &[u8], header: &Header) -> bool {
+        !self.touch || has_pattern(behind, header.sequence)
     }
 
     /// What a received payload is.
@@ -142,72 +206,18 @@ impl Payload {
         if payload.len() != self.bytes {
             return damaged;
         }
-        let Some(start) = payload.first_chunk::<HEADER_BYTES_MIN>() else { return damaged };
-        let [_, _, f0, f1, s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5] = *start;
-        let header = Header {
-            kind,
-            flow: u16::from_be_bytes([f0, f1]),
-            sequence: u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
-            stamp_ns: u64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5]),
-        };
+        let Some(start) = payload.first_chunk() else { return damaged };
+        let (_, header) = Header::read(start, kind);
         if header.flow >= self.flows {
             return damaged;
         }
         if let Some(found) = payload.get(HEADER_BYTES_MIN..HEADER_BYTES)
-            && found != check(&header).to_be_bytes()
+            && found != header.check().to_be_bytes()
         {
             return damaged;
         }
-        if self.touch && !has_pattern(&payload[self.header_bytes()..], header.sequence) {
-            return damaged;
-        }
-        Arrival::Ours(header)
+        if self.is_filled(&payload[self.header_bytes()..], &header) { Arrival::Ours(header) } else { damaged }
     }
-}
-
-/// A header without its check as it is written, in as few big-endian words as it takes.
-struct Words {
-    first: u64,
-    second: u64,
-    third: u16,
-}
-
-impl Words {
-    #[inline]
-    fn of(header: &Header) -> Self {
-        let ids = u64::from(header.kind.magic()) << 48 | u64::from(header.flow) << 32;
-        Self {
-            first: ids | header.sequence >> 32,
-            second: header.sequence << 32 | (header.stamp_ns & STAMP_MASK) >> 16,
-            third: header.stamp_ns as u16,
-        }
-    }
-
-    #[inline]
-    fn write(&self, place: &mut [u8; HEADER_BYTES_MIN]) {
-        place[0..8].copy_from_slice(&self.first.to_be_bytes());
-        place[8..16].copy_from_slice(&self.second.to_be_bytes());
-        place[16..18].copy_from_slice(&self.third.to_be_bytes());
-    }
-
-    /// Over words of 32 bits, which fold to the same as those of 16.
-    #[inline]
-    fn sum(&self) -> u64 {
-        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
-        halves(self.first) + halves(self.second) + u64::from(self.third)
-    }
-}
-
-/// 32 bits over the fields of a header. Each round is a bijection of the state, so that headers which differ
-/// in one field only collide with the probability of a random function, 2^-32.
-#[inline]
-fn check(header: &Header) -> u32 {
-    let ids = u64::from(header.kind.magic()) << 48 | u64::from(header.flow) << 32;
-    let mut state = (header.sequence ^ ids ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    state ^= state >> 33;
-    state = state.wrapping_add(header.stamp_ns & STAMP_MASK).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    state ^= state >> 29;
-    (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
 }
 
 /// The pattern's words: every one depends on the sequence number and on its place.

@@ -62,20 +62,35 @@ impl Window {
         self.next
     }
 
+    /// Takes note of the first of `numbers`, with their flows, as long as each is the one that is expected next, and
+    /// returns how many were. Nearly all are: this is [`Self::note`] for all of them at once.
+    #[inline]
+    pub fn note_expected(&mut self, numbers: impl Iterator<Item = (u16, u64)>) -> u64 {
+        let first = self.next;
+        for (expected, (flow, sequence)) in (first..u64::MAX).zip(numbers) {
+            let Some(next_of_flow) = self.next_of_flow.get_mut(usize::from(flow)) else { break };
+            if sequence != expected {
+                break;
+            }
+            self.next = sequence + 1;
+            *next_of_flow = self.next;
+        }
+        let mut from = first;
+        while from < self.next {
+            let until = (from / 64 + 1).saturating_mul(64).min(self.next);
+            let bits = (u64::MAX >> (64 - (until - from))) << (from % 64);
+            let word = &mut self.words[Self::word(from)];
+            // A word that enters the window is made anew.
+            *word = if from.is_multiple_of(64) { bits } else { *word | bits };
+            from = until;
+        }
+        self.received += self.next - first;
+        self.next - first
+    }
+
     /// Takes note of `sequence`, which arrived in `flow`.
     #[inline]
     pub fn note(&mut self, flow: u16, sequence: u64) -> Verdict {
-        // What is expected, and does not begin a word: nothing to clear, and no number above it in any flow.
-        if sequence == self.next
-            && !sequence.is_multiple_of(64)
-            && let Some(next) = sequence.checked_add(1)
-            && let Some(next_of_flow) = self.next_of_flow.get_mut(usize::from(flow))
-        {
-            self.words[Self::word(sequence)] |= 1 << (sequence % 64);
-            self.received += 1;
-            (self.next, *next_of_flow) = (next, next);
-            return Verdict::First { gap: 0, fills: false, reordered: false };
-        }
         let gap = match sequence.checked_sub(self.next) {
             Some(gap) if gap >= LEAP_MAX || sequence == u64::MAX => return Verdict::Absurd,
             Some(gap) => {

@@ -158,7 +158,7 @@ impl Port for DpdkPort<'_> {
             let received = self.incoming.receive(self.device.port(), self.next_queue);
             self.next_queue = if self.next_queue + 1 < self.device.queues() { self.next_queue + 1 } else { 0 };
             if received > 0 {
-                arrivals.extend(self.incoming.frames().map(|frame| self.layout.read(frame)));
+                self.layout.read_all(self.incoming.frames(), arrivals);
                 self.incoming.release(&self.incoming_pool);
                 break;
             }

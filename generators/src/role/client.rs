@@ -67,12 +67,12 @@ impl Answers<'_> {
     fn take<P: Port>(&mut self, run: &mut Run<P>, now_ns: &mut u64, until_ns: u64) -> Result<usize, Failure> {
         let mut taken = 0;
         while taken < usize::from(run.traffic.burst) && take(run, &mut self.arrivals, now_ns)? {
-            for arrival in &self.arrivals {
-                if let Noted::First(header) = run.ledger.arrival(arrival) {
+            run.ledger.arrived(&self.arrivals, |noted| {
+                if let Noted::First(header) = noted {
                     self.round_trips.answered(&header, *now_ns);
                     self.last_ns = *now_ns;
                 }
-            }
+            });
             taken += self.arrivals.len();
             *now_ns = run.clock.now();
             if *now_ns >= until_ns {

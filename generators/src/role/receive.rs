@@ -46,10 +46,10 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {
     let mut drain = Drain::new(now_ns);
     loop {
         if take(run, &mut arrivals, &mut now_ns)? {
-            for arrival in &arrivals {
-                if run.ledger.arrival(arrival) != Noted::Other {
-                    drain.traffic(now_ns);
-                }
+            let mut traffic = false;
+            run.ledger.arrived(&arrivals, |noted| traffic |= noted != Noted::Other);
+            if traffic {
+                drain.traffic(now_ns);
             }
             run.ledger.commit();
             now_ns = run.clock.now();

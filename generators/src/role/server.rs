@@ -16,11 +16,11 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {
     loop {
         if take(run, &mut arrivals, &mut now_ns)? {
             answers.clear();
-            for arrival in &arrivals {
-                if let Noted::First(header) | Noted::Again(header) = run.ledger.arrival(arrival) {
+            run.ledger.arrived(&arrivals, |noted| {
+                if let Noted::First(header) | Noted::Again(header) = noted {
                     answers.push(header);
                 }
-            }
+            });
             if !answers.is_empty() {
                 drain.traffic(now_ns);
                 run.hand_over(&answers, now_ns, 0)?;

@@ -54,16 +54,26 @@ fn stream() -> impl Strategy<Value = Vec<u64>> {
 
 proptest! {
     #[test]
-    fn the_window_agrees_with_a_set(stream in stream(), flows in 1u16..=3) {
+    fn the_window_agrees_with_a_set(stream in stream(), flows in 1u16..=3, burst in 1usize..100) {
         let (mut window, mut model) = (Window::new(flows), Model::default());
         let (mut noticed, mut filled) = (0, 0);
-        for sequence in stream {
-            let flow = (sequence % u64::from(flows)) as u16;
-            let verdict = window.note(flow, sequence);
-            prop_assert_eq!(verdict, model.note(flow, sequence), "at {}", sequence);
-            if let Verdict::First { gap, fills, .. } = verdict {
-                noticed += gap;
-                filled += u64::from(fills);
+        let flow_of = |sequence| (sequence % u64::from(flows)) as u16;
+        for burst in stream.chunks(burst) {
+            let expected = window.note_expected(burst.iter().map(|sequence| (flow_of(*sequence), *sequence))) as usize;
+            let (expected, others) = burst.split_at(expected);
+            for sequence in expected {
+                let verdict = Verdict::First { gap: 0, fills: false, reordered: false };
+                prop_assert_eq!(verdict, model.note(flow_of(*sequence), *sequence), "at {}", sequence);
+            }
+            // It stops at the first that is not expected, and not before.
+            prop_assert!(others.first().is_none_or(|sequence| *sequence != window.next()));
+            for sequence in others {
+                let verdict = window.note(flow_of(*sequence), *sequence);
+                prop_assert_eq!(verdict, model.note(flow_of(*sequence), *sequence), "at {}", sequence);
+                if let Verdict::First { gap, fills, .. } = verdict {
+                    noticed += gap;
+                    filled += u64::from(fills);
+                }
             }
         }
         prop_assert_eq!(window.received(), model.seen.len() as u64);
@@ -78,6 +88,8 @@ fn numbers_beyond_belief_are_refused_and_leave_no_trace() {
     let mut window = Window::new(1);
     assert_eq!(window.note(0, LEAP_MAX), Verdict::Absurd);
     assert_eq!(window.note(0, u64::MAX), Verdict::Absurd);
+    assert_eq!(window.note_expected([(0, LEAP_MAX)].into_iter()), 0);
+    assert_eq!(window.note_expected([(1, 0)].into_iter()), 0);
     assert_eq!(window.note(0, 0), Verdict::First { gap: 0, fills: false, reordered: false });
     assert_eq!((window.received(), window.next()), (1, 1));
 }
