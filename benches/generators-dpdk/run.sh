@@ -5,13 +5,16 @@
 #                                      testpmd's by its port's counter.
 #   send / txonly over vhost-user      into a testpmd that only receives, which counts for both
 #   receive / rxonly over vhost-user   both fed by our sender, which counts for both
-#   round trip, macswap / server       of our client at 1000 bursts a second of 4: medians, us, theirs first; at least
-#                                      0.95 is the goal
+#   round trip, macswap / server       of our client, 4000 packets a second, one by one: medians, us, theirs first;
+#                                      at least 0.95, or a difference within 0.5 us, is the goal
 #
-# testpmd sends one packet over and
-# over; ours writes a number, a time stamp, a check and a UDP checksum into each.
+# testpmd sends one packet over and over; ours writes a number, a time stamp, a check and a UDP checksum into each.
+# The last two have both pairs up at once, each stopped while the other has its turn of 0.1 s: how far two virtual
+# cores are from each other changes within seconds, and rates with it tenfold, so pairs that each begin anew compare
+# cores.
 #   MEMORY       "--no-huge -m 256", or what else the EAL is to have ("--in-memory --single-file-segments -m 256")
 #   WINDOW_S     seconds of one measurement
+#   TURNS        pairs of turns
 #   ROWS         some of: null pair received answered
 #
 # What bounds each. Into net_null it is instructions: a packet costs either of them 87 in the driver, nearly all to
@@ -26,27 +29,45 @@ bench=generators-dpdk
 . "$here/../pairs/pairs.sh"
 memory=${MEMORY:---no-huge -m 256}
 window_s=${WINDOW_S:-1}
+turns=${TURNS:-60}
+seconds=$((window_s * 10 + 2)) # tenths, of a generator's schedule
 needs septet-gen-dpdk "make build, with libdpdk-dev" dpdk-testpmd stdbuf taskset cc od
 
 scratch=$(mktemp -d)
 name=septet-bench-$$
 export XDG_RUNTIME_DIR="$scratch"
-# Processes of ours that run; forgotten as soon as they are waited for.
-left="" right=""
+# An end is left or right, or left2 or right2 of the pair that theirs is in. Each is a process of ours, forgotten as
+# soon as it is waited for.
+left="" right="" left2="" right2=""
 clean_up() {
-    end_if_running $left $right
-    rm -rf "$scratch" "/var/run/dpdk/$name-left" "/var/run/dpdk/$name-right"
+    end_if_running $left $right $left2 $right2
+    rm -rf "$scratch" "/var/run/dpdk/$name-"left* "/var/run/dpdk/$name-"right*
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 cc -O2 -o "$scratch/meter" "$here/../generators/meter.c"
-mkfifo "$scratch/to-left" "$scratch/to-right"
+
+# opens END: the way to the standard input of what was started there last; `tell END LINE` uses it.
+opens() { eval "$1=$! && exec $(descriptor "$1")>\"$scratch/to-$1\""; }
+closes() { eval "$1= && exec $(descriptor "$1")>&-"; }
+tell() { eval "echo \"\$2\" >&$(descriptor "$1")"; }
+descriptor() {
+    case "$1" in
+        left) echo 5 ;;
+        right) echo 6 ;;
+        left2) echo 7 ;;
+        right2) echo 8 ;;
+    esac
+}
+mkfifo "$scratch/to-left" "$scratch/to-right" "$scratch/to-left2" "$scratch/to-right2"
 
 says() { grep -q "$2" "$scratch/said-$1"; }
 
-vhost="--vdev net_vhost0,iface=$scratch/socket"
-virtio() { echo "--vdev net_virtio_user0,path=$scratch/socket,mac=02:00:00:00:00:0$1"; }
-cpu_of() { [ "$1" = left ] && echo "$sender_cpu" || echo "$receiver_cpu"; }
+socket() { echo "$scratch/socket${1##*t}"; }
+vhost() { echo "--vdev net_vhost0,iface=$(socket "$1")"; }
+virtio() { echo "--vdev net_virtio_user0,path=$(socket "$1"),mac=02:00:00:00:00:01"; }
+listens() { await test -S "$(socket "$1")"; }
+cpu_of() { case "$1" in left*) echo "$sender_cpu" ;; *) echo "$receiver_cpu" ;; esac; }
 json_words() { for word in "$@"; do printf '"%s",' "$word"; done | sed 's/,$//'; }
 
 # generator END ROLE RATE BURST DEVICE...: starts ours and waits until it is ready, or not (for a vhost port).
@@ -63,22 +84,26 @@ generator() {
     esac
     : >"$scratch/said-$end"
     "$SEPTET_BIN/septet-gen-dpdk" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
-    eval "$end=$!"
-    [ "$end" = left ] && exec 7>"$scratch/to-left" || exec 8>"$scratch/to-right"
+    opens "$end"
     tell "$end" "{\"version\":1,\"role\":\"$role\",\"io\":\"dpdk\",\"port\":{\"kind\":\"dpdk\",\"eal_args\":[$(json_words \
         --no-pci --lcores "0@$(cpu_of "$end")" --file-prefix "$name-$end" $memory "$@")]},\"frame_bytes\":64,\"burst\":$burst,\
 $rate\"flows\":1,\"queues\":1,\"touch\":false,\"wait\":\"spin\",\"schedule\":{\"warmup_ns\":0,\
-\"duration_ns\":$((window_s * 1000000000 + 200000000)),\"cooldown_ns\":0,\"interval_ns\":10000000,\"drain_ns_max\":100000000},\
+\"duration_ns\":${seconds}00000000,\"cooldown_ns\":0,\"interval_ns\":10000000,\"drain_ns_max\":100000000},\
 $ends,\"rtt_samples_max\":1000000,\"output\":\"$scratch/out-$end\"}"
 }
-tell() { if [ "$1" = left ]; then echo "$2" >&7; else echo "$2" >&8; fi; }
-start() { tell "$1" "{\"command\":\"start\",\"epoch_mono_ns\":$(($("$scratch/meter" now) + 10000000))}"; }
+now() { "$scratch/meter" now; }
+start() { tell "$1" "{\"command\":\"start\",\"epoch_mono_ns\":$2}"; }
+stop() { tell "$1" '{"command":"stop"}'; }
 # reports END: waits until a sender or client has ended its traffic. Not by polling while it lasts: that costs time of
 # the very cores that are measured.
-reports() { sleep "$window_s" && sleep 0.2 && await says "$1" '"done"'; }
+reports() { sleep "$window_s" && sleep 0.2 && has_reported "$1"; }
+has_reported() {
+    await says "$1" '"done"'
+    eval "wait \"\$$1\"" && closes "$1"
+}
 field() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$scratch/said-$1" | tail -n 1; }
 # Packets sent a second of the schedule, by a sender's account.
-rate_of() { echo $(($(field "$1" sent) * 10 / (window_s * 10 + 2))); }
+rate_of() { echo $(($(field "$1" sent) * 10 / seconds)); }
 
 # testpmd END MODE DEVICE...: starts testpmd, forwarding.
 testpmd() {
@@ -88,8 +113,7 @@ testpmd() {
     : >"$scratch/said-$end"
     stdbuf -oL dpdk-testpmd --no-pci --lcores "0@$cpu,1@$cpu" --file-prefix "$name-$end" $memory "$@" -- -i --no-mlockall \
         --total-num-mbufs=16384 --forward-mode="$mode" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
-    eval "$end=$!"
-    [ "$end" = left ] && exec 7>"$scratch/to-left" || exec 8>"$scratch/to-right"
+    opens "$end"
     await says "$end" '^Done'
     tell "$end" start
     await says "$end" 'packet forwarding'
@@ -108,68 +132,96 @@ lines() { awk -v part="$2" '$0 ~ part { count++ } END { print count + 0 }' "$scr
 more_than() { [ "$(lines "$1" "$2")" -gt "$3" ]; }
 # ends END: ends whatever runs there, as it likes to be ended.
 ends() {
-    if [ "$1" = left ]; then process=$left; else process=$right; fi
-    if grep -q testpmd "$scratch/said-$1"; then tell "$1" quit; else tell "$1" '{"command":"stop"}'; fi
+    if grep -q testpmd "$scratch/said-$1"; then tell "$1" quit; else stop "$1"; fi
     # What has reported is gone already.
-    wait "$process" || { echo "generators-dpdk: the $1 end failed:" >&2; tail -n 3 "$scratch/said-$1" "$scratch/log-$1" >&2; return 1; }
-    if [ "$1" = left ]; then left="" && exec 7>&-; else right="" && exec 8>&-; fi
+    eval "wait \"\$$1\"" || { echo "generators-dpdk: the $1 end failed:" >&2; tail -n 3 "$scratch/said-$1" "$scratch/log-$1" >&2; return 1; }
+    closes "$1"
 }
+soon() { echo $(($(now) + 10000000)); }
 fast=1000000000
 
 # One function a measurement; each prints a number.
 ours_null() {
     generator left send $fast 32 --vdev net_null0
-    await says left ready && start left && reports left
-    rate_of left && wait "$left" && left="" && exec 7>&-
+    await says left ready && start left "$(soon)" && reports left
+    rate_of left
 }
 theirs_null() {
     testpmd left txonly --vdev net_null0
     pps left Tx-pps && ends left
 }
-sink() { testpmd right rxonly $vhost && await test -S "$scratch/socket"; }
+sink() {
+    rm -f "$(socket right)"
+    testpmd right rxonly $(vhost right) && listens right
+}
 ours_pair() {
     sink
-    generator left send $fast 32 $(virtio 1)
-    await says left ready && start left && sleep 0.1
+    generator left send $fast 32 $(virtio left)
+    await says left ready && start left "$(soon)" && sleep 0.1
     pps right Rx-pps >"$scratch/rate"
-    await says left '"done"' && wait "$left" && left="" && exec 7>&-
-    ends right && cat "$scratch/rate"
+    has_reported left && ends right && cat "$scratch/rate"
 }
 theirs_pair() {
     sink
-    testpmd left txonly $(virtio 1)
+    testpmd left txonly $(virtio left)
     pps right Rx-pps >"$scratch/rate"
     ends left && ends right && cat "$scratch/rate"
 }
-feed() {
-    generator left send $fast 32 $(virtio 1)
-    await says left ready
-    [ "$1" = ours ] && await says right ready && start right
-    start left && reports left
-    rate_of left >"$scratch/rate"
-    wait "$left" && left="" && exec 7>&-
-    ends right && cat "$scratch/rate"
+
+# take_turns ROLE ANSWER MODE RATE BURST: has ours in ROLE send to ours that does ANSWER, and the same to testpmd in
+# MODE, turn by turn; what they recorded is then in out-left and out-left2, and whose turn was when in `turns`.
+take_turns() {
+    rm -f "$(socket right)" "$(socket right2)"
+    # Two turns, and what starting them costs on a busy machine.
+    seconds=$((turns * 3 + 30))
+    generator right "$2" 0 32 $(vhost right)
+    testpmd right2 "$3" $(vhost right2)
+    for end in left left2; do
+        listens "right${end#left}"
+        generator "$end" "$1" "$4" "$5" $(virtio "$end")
+    done
+    await says left ready && await says right ready && await says left2 ready
+    epoch=$(soon)
+    start right "$epoch" && start left "$epoch" && start left2 "$epoch"
+    sleep 0.2
+    kill -STOP $left2 $right2
+    turn=0
+    while [ "$turn" -lt "$turns" ]; do
+        # Whoever was second is first: once in two turns nobody is stopped.
+        if [ $((turn % 2)) -eq 0 ]; then mine && theirs; else theirs && mine; fi
+        turn=$((turn + 1))
+    done >"$scratch/turns"
+    kill -CONT $left $right $left2 $right2
+    stop left && stop left2
+    has_reported left && has_reported left2 && ends right && ends right2
 }
-ours_received() {
-    generator right receive 0 32 $vhost
-    await test -S "$scratch/socket" && feed ours
+mine() { kill -STOP $left2 $right2 && kill -CONT $left $right && has_turn left; }
+theirs() { kill -STOP $left $right && kill -CONT $left2 $right2 && has_turn left2; }
+has_turn() {
+    from=$(now)
+    sleep 0.1
+    echo "$turn $1 $((from - epoch)) $(($(now) - epoch))"
 }
-theirs_received() { sink && feed theirs; }
-ask() {
-    generator left client 4000 4 $(virtio 1)
-    await says left ready
-    [ "$1" = ours ] && await says right ready && start right
-    start left && reports left && wait "$left" && left="" && exec 7>&-
-    ends right
-    od -An -v -tu4 -w16 "$scratch/out-left/rtt.bin" | awk '{ print $4 }' | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+# by_turn TITLE NUMERATOR DENOMINATOR [WITHIN]: a row of the values of two ends.
+by_turn() {
+    awk -f "$here/../pairs/turns.awk" "$scratch/turns" "$scratch/values-$2" "$scratch/values-$3" | awk -v name="$1" -v goal="$goal" -v within="${4:-0}" \
+        -f "$here/../pairs/ratio.awk"
 }
-ours_answered() {
-    generator right server 0 32 $vhost
-    await test -S "$scratch/socket" && ask ours
+# Packets that a sender's port took, a second, interval by interval.
+rates() { od -An -v -tu4 -w48 "$scratch/out-$1/intervals.bin" | awk '{ print (NR - 1) * 10000000, $2 * 100 }' >"$scratch/values-$1"; }
+# Round trips, ns, by when each burst was due.
+round_trips() { od -An -v -tu4 -w16 "$scratch/out-$1/rtt.bin" | awk '{ print $1 * 250000, $4 }' >"$scratch/values-$1"; }
+received() {
+    take_turns send receive rxonly $fast 32
+    rates left && rates left2
+    by_turn "receive / rxonly, vhost-user pair (P=64)" left left2
 }
-theirs_answered() {
-    testpmd right macswap $vhost
-    await test -S "$scratch/socket" && ask theirs
+answered() {
+    take_turns client server macswap 4000 1
+    round_trips left && round_trips left2
+    # Times, not rates: turned round, more is better again.
+    goal=0.95
+    by_turn "round trip us, theirs (macswap) / ours (server)" left2 left 500
 }
 
 head_of_table "packets per second"
@@ -177,8 +229,6 @@ for row in ${ROWS:-null pair received answered}; do
     case "$row" in
         null) compare "send / txonly, net_null (P=64)" ours_null theirs_null ;;
         pair) compare "send / txonly, vhost-user pair (P=64)" ours_pair theirs_pair ;;
-        received) compare "receive / rxonly, vhost-user pair (P=64)" ours_received theirs_received ;;
-        # Times, not rates: turned round, more is better again.
-        answered) goal=0.95 && compare "round trip us, theirs (macswap) / ours (server)" theirs_answered ours_answered ;;
+        received | answered) "$row" ;;
     esac
 done

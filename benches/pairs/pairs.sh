@@ -26,10 +26,10 @@ needs() {
         || skip "cores $sender_cpu and $receiver_cpu are not both ours"
 }
 
-# end_if_running PID...: ends what still runs and waits for it; how it ended is then nobody's concern.
+# end_if_running PID...: ends what still runs or is stopped, and waits for it; how it ended is then nobody's concern.
 end_if_running() {
     for process in "$@"; do
-        if kill "$process" 2>/dev/null; then wait "$process" 2>/dev/null || ended=$?; fi
+        if kill -CONT "$process" 2>/dev/null && kill "$process"; then wait "$process" 2>/dev/null || ended=$?; fi
     done
 }
 
