@@ -6,6 +6,7 @@
 pub mod check;
 pub mod containers;
 pub mod cores;
+pub mod disturbance;
 pub mod eal;
 pub mod facts;
 pub mod lease;

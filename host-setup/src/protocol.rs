@@ -5,10 +5,13 @@
 //! Requests are answered in order, each with one [`Reply`] of its `id`; [`Event`]s come in between.
 //! End of input is the clean way out: the agent takes everything down and exits.
 
+mod counters;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::counters::{Disturbance, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, Watched};
 use crate::facts::Facts;
 use crate::scene::Scene;
 use crate::stack::Stack;
@@ -83,6 +86,20 @@ pub enum Op {
     /// Counters of what disturbs a measurement; cheap. Taken before and after a window. Answered by
     /// [`Answer::Snapshot`].
     Snapshot,
+    /// Looks at the same counters while a window of the scene lasts, instead of what was watched before.
+    /// Answered by [`Answer::Done`]: what is seen is kept until it is asked for.
+    Watch {
+        /// CPUs that measure; empty for all.
+        cpus: Vec<u32>,
+        /// First look, `CLOCK_MONOTONIC`, ns.
+        from_mono_ns: u64,
+        /// Last look, `CLOCK_MONOTONIC`, ns.
+        until_mono_ns: u64,
+        /// Time between two looks, milliseconds; longer ones are taken where looking is slow.
+        every_ms: u64,
+    },
+    /// What has been seen so far. Answered by [`Answer::Watched`].
+    Watched,
     /// The files an application left in its output folder, each as one [`Bulk`] line with its bytes behind
     /// it, then [`Answer::Done`].
     Collect {
@@ -185,6 +202,8 @@ pub enum Answer {
     },
     /// To [`Op::Snapshot`].
     Snapshot(Snapshot),
+    /// To [`Op::Watched`].
+    Watched(Watched),
     /// To [`Op::Mapped`].
     Mapped {
         /// Each file of each process once.
@@ -348,74 +367,4 @@ pub struct Mapped {
     /// BLAKE3 of its content, hex; absent if it can no longer be read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
-}
-
-/// Counters of what disturbs a measurement, since boot; the difference of two is what counts.
-/// A counter that the host does not have is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// `CLOCK_MONOTONIC` when it was taken, ns.
-    pub mono_ns: u64,
-    /// Time stolen by the hypervisor, a core, as `(cpu, ns)`.
-    pub steal_ns: Vec<(u32, u64)>,
-    /// Time that a core was busy (user, nice, system, irq, softirq), as `(cpu, ns)`.
-    pub busy_ns: Vec<(u32, u64)>,
-    /// Context switches of the whole host.
-    pub context_switches: Option<u64>,
-    /// Devices' interrupts that a CPU has served, as `(cpu, count)`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub interrupts: Vec<(u32, u64)>,
-    /// Clock frequency of a CPU now, as `(cpu, kHz)`; for hosts whose counters cannot be read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frequency_khz: Vec<(u32, u64)>,
-    /// APERF and MPERF of a CPU: cycles at its real and at its nominal frequency, as `(cpu, aperf, mperf)`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cycles: Vec<(u32, u64, u64)>,
-    /// How often a CPU was throttled by heat or power, as `(cpu, count)`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub throttled: Vec<(u32, u64)>,
-    /// Time in which something had to wait for a resource (PSI, `some`), as `(resource, us)`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pressure_us: Vec<(String, u64)>,
-    /// Threads of the scene's applications.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub threads: Vec<ThreadCounters>,
-    /// What the settings are that a measurement relies on, named as in [`Achieved::settings`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settings: Vec<(String, String)>,
-    /// What the ports of the scene's switch counted, in the order of its containers; empty without a scene,
-    /// or for a switch that does not count.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ports: Vec<PortCounters>,
-}
-
-/// Counts of one thread since it began.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadCounters {
-    /// Its number, in the agent's own process namespace.
-    pub thread: u32,
-    /// Its name.
-    pub name: String,
-    /// How often it was moved to another CPU; absent where the kernel does not count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub migrations: Option<u64>,
-    /// Page faults that needed no disk.
-    pub minor_faults: u64,
-    /// Page faults that did.
-    pub major_faults: u64,
-}
-
-/// Counts of one port of the switch since it was built, in packets, as the switch sees them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PortCounters {
-    /// The container at the other end.
-    pub container: String,
-    /// Taken from the container.
-    pub received: u64,
-    /// Given to the container.
-    pub sent: u64,
-    /// Taken from the container and dropped.
-    pub received_dropped: u64,
-    /// Meant for the container and dropped.
-    pub sent_dropped: u64,
 }

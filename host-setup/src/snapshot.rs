@@ -2,11 +2,13 @@
 //! or thresholds.
 
 mod disturbances;
+mod watch;
 
 use std::path::Path;
 
 use nix::time::{ClockId, clock_gettime};
 
+pub(crate) use self::watch::Watch;
 use crate::failure::During;
 use crate::protocol::{Failure, PortCounters, Snapshot};
 use crate::settings;
@@ -15,17 +17,17 @@ use crate::settings::tree::HostTree;
 /// The unit of `/proc/stat` towards programs, whatever the kernel's own tick is.
 const NS_PER_TICK: u64 = 10_000_000;
 
-/// Takes one.
-pub(crate) fn take(ports: Vec<PortCounters>) -> Result<Snapshot, Failure> {
+/// Takes one. What costs a look at each CPU is read of `cpus` only, of all that are online if there are none.
+pub(crate) fn take(ports: Vec<PortCounters>, cpus: &[u32]) -> Result<Snapshot, Failure> {
     let root = Path::new("/");
     let stat = std::fs::read_to_string("/proc/stat").host(|| "read /proc/stat".into())?;
     let counted = parse(&stat);
-    let cpus: Vec<u32> = counted.busy_ns.iter().map(|(cpu, _)| *cpu).collect();
-    let disturbed = disturbances::read(root, &cpus);
+    let online: Vec<u32> = counted.busy_ns.iter().map(|(cpu, _)| *cpu).collect();
+    let disturbed = disturbances::read(root, if cpus.is_empty() { &online } else { cpus });
     Ok(Snapshot {
         mono_ns: mono_ns()?,
         ports,
-        settings: settings::state(&HostTree::at(root)),
+        settings: settings::state(&HostTree::at(root), cpus),
         steal_ns: counted.steal_ns,
         busy_ns: counted.busy_ns,
         context_switches: counted.context_switches,

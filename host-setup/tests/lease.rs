@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use harness::{Agent, PATIENCE_MS, Programs, eventually};
-use host_setup::protocol::{Achieved, Answer, FailureKind, Op, PROTOCOL, Setup};
+use host_setup::protocol::{Achieved, Answer, Disturbance, FailureKind, Op, PROTOCOL, Setup, Watched};
 use machines::{CPU, Machine};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -185,6 +185,67 @@ fn what_somebody_else_changed_is_reported_and_left_alone() {
     assert_eq!(fs::read_to_string(&theirs).expect("a file"), "userspace");
     fs::write(&theirs, "powersave").expect("a file");
     assert!(host.is_as_before(), "all else was given back");
+}
+
+#[test]
+fn what_comes_and_goes_within_a_window_is_seen_and_costs_little() {
+    let Some(host) = Host::invent() else { return };
+    let policy = host.path(&format!("{CPU}/cpufreq/policy7"));
+    let (governor, frequency) = (policy.join("scaling_governor"), policy.join("scaling_cur_freq"));
+    let heat = host.path(&format!("{CPU}/cpu7/thermal_throttle/core_throttle_count"));
+    fs::create_dir_all(heat.parent().expect("a folder")).expect("a folder");
+    std::os::unix::fs::symlink("../cpufreq/policy7", host.path(&format!("{CPU}/cpu7/cpufreq"))).expect("a link");
+    fs::write(&frequency, "2200000").and_then(|()| fs::write(&heat, "3")).expect("files");
+    let (mut agent, achieved) = host.leased(Stdio::inherit());
+    let Answer::Clock { mono_ns } = agent.ok(Op::Clock) else { panic!("no clock") };
+    let (until_mono_ns, every_ms) = (mono_ns + 600_000_000_000, 10);
+    agent.ok(Op::Watch { cpus: vec![6, 7], from_mono_ns: mono_ns, until_mono_ns, every_ms });
+    let seen = |agent: &mut Agent| match agent.ok(Op::Watched) {
+        Answer::Watched(watched) => watched,
+        other => panic!("{other:?}"),
+    };
+    let look_at = |agent: &mut Agent, times: u64| {
+        let until = seen(agent).looks + times;
+        eventually("the window is looked at", || seen(agent).looks >= until);
+    };
+    look_at(&mut agent, 2);
+    assert_eq!(seen(&mut agent).changes, [], "nobody has changed a setting yet");
+    let throttled = |watched: &Watched| watched.peaks.iter().any(|peak| peak.disturbance == Disturbance::Throttled);
+    assert!(!throttled(&seen(&mut agent)));
+    for (file, while_it_lasts, then) in
+        [(&governor, "userspace", "performance"), (&frequency, "1100000", "2200000"), (&heat, "5", "5")]
+    {
+        fs::write(file, while_it_lasts).expect("a file");
+        look_at(&mut agent, 2);
+        fs::write(file, then).expect("a file");
+        look_at(&mut agent, 2);
+    }
+    let Answer::Snapshot(after) = agent.ok(Op::Snapshot) else { panic!("no snapshot") };
+    assert_eq!(after.settings, achieved.settings, "before and after know nothing of it");
+    let watched = seen(&mut agent);
+    let named: Vec<(&str, Option<&str>, Option<&str>)> = watched
+        .changes
+        .iter()
+        .map(|change| (change.name.as_str(), change.was.as_deref(), change.became.as_deref()))
+        .collect();
+    let (was, became) = (Some("performance"), Some("userspace"));
+    assert_eq!(named, [("governor", was, became), ("governor", became, was)]);
+    assert!(watched.changes.is_sorted_by_key(|change| change.at_ns), "{watched:?}");
+    let peak = |disturbance| watched.peaks.iter().find(|peak| peak.disturbance == disturbance);
+    let slow = peak(Disturbance::FrequencyLow).expect("a slow CPU");
+    assert_eq!((slow.of.as_str(), slow.amount), ("7", 500_000));
+    assert!(slow.at_ns > watched.changes[1].at_ns);
+    let hot = peak(Disturbance::Throttled).expect("a hot CPU");
+    assert_eq!((hot.of.as_str(), hot.amount), ("7", 2));
+    assert!(hot.at_ns > slow.at_ns);
+    let look_us = watched.cpu_ns / watched.looks / 1000;
+    println!("{} looks at 40 CPUs, {look_us} us each", watched.looks);
+    assert!(look_us < 10_000, "{look_us} us of processor time a look");
+    // Nothing is looked at when the scene is down.
+    agent.ok(Op::Teardown);
+    assert_eq!(seen(&mut agent), Watched::default());
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
 }
 
 #[test]

@@ -27,6 +27,10 @@ fn requests_are_pinned() {
     is(&Request { id: 4, op: start }, r#"{"id":4,"op":"start","container":"send-0","line":"{}"}"#);
     is(&Request { id: 5, op: Op::Join }, r#"{"id":5,"op":"join"}"#);
     is(&Request { id: 5, op: Op::Mapped }, r#"{"id":5,"op":"mapped"}"#);
+    let watch = Op::Watch { cpus: vec![2], from_mono_ns: 7, until_mono_ns: 8, every_ms: 250 };
+    let json = r#"{"id":5,"op":"watch","cpus":[2],"from_mono_ns":7,"until_mono_ns":8,"every_ms":250}"#;
+    is(&Request { id: 5, op: watch }, json);
+    is(&Request { id: 5, op: Op::Watched }, r#"{"id":5,"op":"watched"}"#);
     is(&Request { id: 5, op: Op::Bye }, r#"{"id":5,"op":"bye"}"#);
 }
 
@@ -38,6 +42,16 @@ fn messages_are_pinned() {
     is(
         &reply(Outcome::Ok(Answer::Leased { achieved: Achieved::default() })),
         r#"{"id":7,"ok":{"leased":{"achieved":{}}}}"#,
+    );
+    let peak = Peak { disturbance: Disturbance::FrequencyLow, of: "3".into(), amount: 9, at_ns: 5, span_ns: 4 };
+    let change = SettingChange { name: "turbo".into(), was: Some("off".into()), became: Some("on".into()), at_ns: 5 };
+    let watched = Watched { looks: 2, cpu_ns: 6, peaks: vec![peak], changes: vec![change] };
+    is(
+        &reply(Outcome::Ok(Answer::Watched(watched))),
+        concat!(
+            r#"{"id":7,"ok":{"watched":{"looks":2,"cpu_ns":6,"peaks":[{"disturbance":"frequency-low","of":"3","amount":9,"#,
+            r#""at_ns":5,"span_ns":4}],"changes":[{"name":"turbo","was":"off","became":"on","at_ns":5}]}}}"#
+        ),
     );
     let failure = Failure::new(FailureKind::Busy, "lease the host: another holds it");
     is(

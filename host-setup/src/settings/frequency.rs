@@ -20,8 +20,8 @@ impl Turbo {
     }
 }
 
-/// The files that switch turbo on this host: one, or one a policy; none where it cannot be switched.
-pub(crate) fn turbos(tree: &dyn Tree) -> Vec<Turbo> {
+/// The files that switch turbo on this host: one, or one each of `policies`; none where it cannot be switched.
+pub(crate) fn turbos(tree: &dyn Tree, policies: &[String]) -> Vec<Turbo> {
     let intel = format!("{CPU}/intel_pstate/no_turbo");
     if tree.read(&intel).is_ok() {
         return vec![Turbo { path: intel, on: "0", off: "1" }];
@@ -30,19 +30,27 @@ pub(crate) fn turbos(tree: &dyn Tree) -> Vec<Turbo> {
     if tree.read(&common).is_ok() {
         return vec![Turbo { path: common, on: "1", off: "0" }];
     }
-    let each = policies(tree).into_iter().map(|policy| format!("{policy}/boost"));
+    let each = policies.iter().map(|policy| format!("{policy}/boost"));
     each.filter(|path| tree.read(path).is_ok()).map(|path| Turbo { path, on: "1", off: "0" }).collect()
 }
 
 /// The same, for facts.
 pub(crate) fn turbo_paths(tree: &dyn Tree) -> Vec<String> {
-    turbos(tree).into_iter().map(|turbo| turbo.path).collect()
+    turbos(tree, &policies(tree)).into_iter().map(|turbo| turbo.path).collect()
 }
 
 /// Folders of the frequency policies.
 pub(crate) fn policies(tree: &dyn Tree) -> Vec<String> {
     let folder = format!("{CPU}/cpufreq");
     numbered(tree, &folder, "policy").into_iter().map(|policy| format!("{folder}/policy{policy}")).collect()
+}
+
+/// Folders of the frequency policies of some CPUs, of all if there are none. One may be there more than once.
+pub(crate) fn policies_of(tree: &dyn Tree, cpus: &[u32]) -> Vec<String> {
+    if cpus.is_empty() {
+        return policies(tree);
+    }
+    cpus.iter().map(|cpu| format!("{CPU}/cpu{cpu}/cpufreq")).collect()
 }
 
 pub(super) fn apply(change: &mut Change<'_>, setup: &Setup) -> Result<(), Failure> {
@@ -60,7 +68,7 @@ pub(super) fn apply(change: &mut Change<'_>, setup: &Setup) -> Result<(), Failur
 
 fn turbo(change: &mut Change<'_>, on: bool) -> Result<(), Failure> {
     let word = if on { "on" } else { "off" };
-    let turbos = turbos(change.tree);
+    let turbos = turbos(change.tree, &policies(change.tree));
     if turbos.is_empty() {
         let message = format!("switch turbo {word}: no file of this host does that");
         return Err(refused(message, "switch it in the firmware, or load a frequency driver that can"));

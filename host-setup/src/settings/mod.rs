@@ -101,7 +101,7 @@ pub fn apply(
     for (address, driver) in &setup.drivers {
         devices::bind(&mut change, address, driver)?;
     }
-    change.achieved.settings = state(change.tree);
+    change.achieved.settings = state(change.tree, &[]);
     Ok(change.achieved)
 }
 

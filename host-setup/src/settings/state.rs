@@ -1,14 +1,15 @@
 //! What the settings are that a measurement relies on, by name: read after preparation and around each
 //! window, and compared by whoever judges. Cheap. It must not know what they should be.
 
-use super::frequency::{policies, turbos};
+use super::frequency::{policies_of, turbos};
 use super::tree::Tree;
 use super::value::get;
 
-/// Name and value of each that this host has, in order of name.
-pub(crate) fn state(tree: &dyn Tree) -> Vec<(String, String)> {
+/// Name and value of each that this host has, in order of name; those of single CPUs of `cpus` only, of all if there
+/// are none.
+pub(crate) fn state(tree: &dyn Tree, cpus: &[u32]) -> Vec<(String, String)> {
     let mut state = Vec::new();
-    let policies = policies(tree);
+    let policies = policies_of(tree, cpus);
     let common = |file: &str| {
         let mut values: Vec<String> =
             policies.iter().filter_map(|policy| tree.read(&format!("{policy}/{file}")).ok()).collect();
@@ -23,7 +24,7 @@ pub(crate) fn state(tree: &dyn Tree) -> Vec<(String, String)> {
     note("governor", common("scaling_governor"));
     note("smt", tree.read("sys/devices/system/cpu/smt/control").ok());
     note("transparent_hugepages", get(tree, "sys/kernel/mm/transparent_hugepage/enabled").ok());
-    let turbos = turbos(tree);
+    let turbos = turbos(tree, &policies);
     let is = |on: bool| turbos.iter().all(|turbo| tree.read(&turbo.path).is_ok_and(|now| now == turbo.word(on)));
     note(
         "turbo",

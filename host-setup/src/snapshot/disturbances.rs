@@ -11,7 +11,7 @@ use crate::protocol::{Snapshot, ThreadCounters};
 const MSR_MPERF: u64 = 0xe7;
 const MSR_APERF: u64 = 0xe8;
 
-/// Everything but times, ports and settings. `cpus` are those that are online.
+/// Everything but times, ports and settings. Interrupts are those of all CPUs, the rest of `cpus`.
 pub(super) fn read(root: &Path, cpus: &[u32]) -> Snapshot {
     let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let each = |file: &dyn Fn(u32) -> Option<u64>| cpus.iter().filter_map(|cpu| Some((*cpu, file(*cpu)?))).collect();

@@ -98,7 +98,7 @@ fn prepared(
 ) -> Result<(Achieved, Option<File>), Failure> {
     let mut tree = HostTree::of_host();
     if *setup == Setup::default() {
-        return Ok((Achieved { settings: settings::state(&tree), ..Achieved::default() }, None));
+        return Ok((Achieved { settings: settings::state(&tree, &[]), ..Achieved::default() }, None));
     }
     if privilege != Privilege::Root {
         let message = "prepare the host: settings were asked for, and only root can change them";

@@ -200,7 +200,7 @@ impl Supervisor {
             Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
             Op::Facts { refresh } => Ok(Answer::Facts(Box::new(crate::facts::read(&self.cpus, &self.stacks, refresh)))),
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
-            Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new()).map(Answer::Snapshot),
+            Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new(), &[]).map(Answer::Snapshot),
             Op::Lease { wait_ms, setup } => {
                 if self.held.is_some() {
                     let message = "lease the host: this agent holds it already";
@@ -227,6 +227,8 @@ impl Supervisor {
             | Op::Send { .. }
             | Op::Collect { .. }
             | Op::Teardown
+            | Op::Watch { .. }
+            | Op::Watched
             | Op::Snapshot => {
                 return self.pass_on(id, line);
             }

@@ -32,7 +32,7 @@ use crate::failure::During;
 use crate::lines::{Lines, Read, send_all, to_line};
 use crate::privilege::become_root;
 use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
-use crate::snapshot;
+use crate::snapshot::{self, Watch};
 use crate::switch::Stacks;
 use crate::sys;
 
@@ -85,6 +85,8 @@ struct Worker<'a> {
     cpus: Vec<u32>,
     /// Of files that processes had mapped.
     digests: mapped::Digests,
+    /// The window that is looked at, or why it no longer can be.
+    watch: Result<Option<Watch>, Failure>,
 }
 
 /// How long applications and switch may take to open what joins them.
@@ -127,6 +129,7 @@ impl<'a> Worker<'a> {
             stage: None,
             cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
             digests: mapped::Digests::default(),
+            watch: Ok(None),
         })
     }
 
@@ -134,7 +137,8 @@ impl<'a> Worker<'a> {
     fn serve(&mut self) {
         let mut requests = Lines::new(crate::supervisor::REQUEST_BYTES_MAX);
         loop {
-            let Ok(ready) = self.wait() else { return };
+            let wait = self.look();
+            let Ok(ready) = self.wait(wait) else { return };
             for ready in ready {
                 match ready {
                     Ready::Supervisor => match requests.read_from(self.socket) {
@@ -161,7 +165,25 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn wait(&self) -> nix::Result<Vec<Ready>> {
+    /// Looks at the window if it is time to, and says how long the next look can wait.
+    fn look(&mut self) -> PollTimeout {
+        let Ok(Some(watch)) = &mut self.watch else { return PollTimeout::NONE };
+        let due = match watch.wait_ns() {
+            Ok(Some(0)) => watch.look().and_then(|()| watch.wait_ns()),
+            due => due,
+        };
+        match due {
+            // Rounded up, or the last millisecond would be spent on polling.
+            Ok(Some(wait_ns)) => PollTimeout::try_from(wait_ns.div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX),
+            Ok(None) => PollTimeout::NONE,
+            Err(failure) => {
+                self.watch = Err(failure);
+                PollTimeout::NONE
+            }
+        }
+    }
+
+    fn wait(&self, wait: PollTimeout) -> nix::Result<Vec<Ready>> {
         let mut meanings = vec![Ready::Supervisor, Ready::Children];
         let readable = PollFlags::POLLIN;
         let mut fds = vec![PollFd::new(self.socket.as_fd(), readable), PollFd::new(self.signals.as_fd(), readable)];
@@ -180,7 +202,7 @@ impl<'a> Worker<'a> {
                 meanings.push(Ready::Stdin(place));
             }
         }
-        match poll(&mut fds, PollTimeout::NONE) {
+        match poll(&mut fds, wait) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
@@ -222,9 +244,17 @@ impl<'a> Worker<'a> {
             }
             Op::Snapshot => {
                 let ports = self.stage.as_mut().map_or(Ok(Vec::new()), Stage::counters)?;
-                return Ok(Answer::Snapshot(snapshot::take(ports)?));
+                return Ok(Answer::Snapshot(snapshot::take(ports, &[])?));
+            }
+            Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms } => {
+                self.watch = Ok(Some(Watch::new(cpus, from_mono_ns, until_mono_ns, every_ms)));
+            }
+            Op::Watched => {
+                let watch = self.watch.as_ref().map_err(Failure::clone)?;
+                return Ok(Answer::Watched(watch.as_ref().map(|watch| watch.seen().clone()).unwrap_or_default()));
             }
             Op::Teardown => {
+                self.watch = Ok(None);
                 if let Some(stage) = self.stage.take() {
                     stage.take_down(&self.rootfs)?;
                 }
