@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use host_setup::facts::Facts;
 use host_setup::protocol::{
     Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
-    Snapshot,
+    Snapshot, Watched,
 };
 use host_setup::stack::Stack;
 
@@ -219,6 +219,14 @@ impl Agent {
     pub fn snapshot(&mut self) -> Result<Snapshot, AgentError> {
         match self.ask("read the host's counters", Op::Snapshot)? {
             Answer::Snapshot(snapshot) => Ok(snapshot),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What was seen of the window that the agent was asked to watch.
+    pub fn watched(&mut self) -> Result<Watched, AgentError> {
+        match self.ask("read what was seen of the window", Op::Watched)? {
+            Answer::Watched(watched) => Ok(watched),
             other => Err(unexpected(&other)),
         }
     }

@@ -1,29 +1,76 @@
-//! What the host's counters before and after a window say of it: settings that somebody changed, frequency,
-//! heat, interrupts, migrations, page faults, pressure. Pure. It must not know how counters are read; the
-//! thresholds and what they mean are with the flags.
-
-use std::collections::BTreeMap;
+//! What the host's counters say of a window, before, during and after it: settings that somebody changed,
+//! frequency, heat, stolen time, interrupts, migrations, page faults, pressure. Pure. It must not know how counters
+//! are read or reduced; the thresholds and what they mean are with the flags.
 
 use host_setup::cores::CorePlan;
-use host_setup::protocol::{Achieved, Snapshot};
+use host_setup::disturbance::{changed, worst};
+use host_setup::protocol::{Achieved, Disturbance, Peak};
 use results::flags::{
-    FREQUENCY_RATIO_MAX, Flag, INTERRUPTS_PER_S_MAX, MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX, PRESSURE_RATIO_MAX,
+    BURST_FACTOR, FREQUENCY_RATIO_MAX, Flag, INTERRUPTS_PER_S_MAX, MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX,
+    PRESSURE_RATIO_MAX, STEAL_RATIO_MAX,
 };
 
-/// Doubts about a window on the CPUs of a plan. Counters that this host does not have raise none.
-pub fn flags(achieved: &Achieved, before: &Snapshot, after: &Snapshot, cores: &CorePlan) -> Vec<Flag> {
-    let window = Window { before, after, measuring: &measuring(cores) };
-    let found = [
-        (Flag::Drift, settings_changed(achieved, before, after)),
-        (Flag::Throttled, window.throttled()),
-        (Flag::FrequencyDrift, window.frequency_off()),
-        (Flag::Migrations, window.migrated()),
-        (Flag::Interrupts, window.interrupted()),
-        (Flag::PageFaults, window.faulted()),
+use crate::store::{Evidence, Seen};
+
+/// Doubts about a window on the CPUs of a plan, those about all of it first. Counters that this host does not have
+/// raise none.
+pub fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<Seen> {
+    let Evidence { before, after, watched, .. } = evidence;
+    let mut seen = Vec::new();
+    let mut compare = |was: &[(String, String)], became: &[(String, String)], when: &str| {
+        // Records of older versions have none.
+        if !was.is_empty() && !became.is_empty() {
+            seen.extend(changed(was, became).into_iter().map(|(name, was, became)| drifted(name, was, became, when)));
+        }
+    };
+    compare(&achieved.settings, &before.settings, "between preparation and the test");
+    compare(&before.settings, &after.settings, "from before the window to after it");
+    let raised = |peak: &Peak, factor: f64| {
         // Where roles share cores somebody always waits, and the plan is flagged for it already.
-        (Flag::Pressure, !cores.oversubscribed && window.pressed()),
-    ];
-    found.into_iter().filter_map(|(flag, holds)| holds.then_some(flag)).collect()
+        flag(peak, factor).filter(|flag| !(*flag == Flag::Pressure && cores.oversubscribed))
+    };
+    for peak in worst(before, before, after, &measuring(cores)) {
+        seen.extend(raised(&peak, 1.0).map(|flag| Seen { flag, words: format!("{peak}, around the window") }));
+    }
+    for change in watched.iter().flat_map(|watched| &watched.changes) {
+        let when = at(change.at_ns);
+        seen.push(drifted(&change.name, change.was.as_deref(), change.became.as_deref(), &when));
+    }
+    for peak in watched.iter().flat_map(|watched| &watched.peaks) {
+        let words = || format!("{peak}, {}", at(peak.at_ns));
+        seen.extend(raised(peak, BURST_FACTOR).map(|flag| Seen { flag, words: words() }));
+    }
+    seen
+}
+
+fn at(since_begin_ns: u64) -> String {
+    format!("{:.2} s into the window", since_begin_ns as f64 / 1e9)
+}
+
+fn drifted(name: &str, was: Option<&str>, became: Option<&str>, when: &str) -> Seen {
+    let [was, became] = [was, became].map(|value| value.unwrap_or("not there"));
+    Seen { flag: Flag::Drift, words: format!("{name} was {was} and became {became}, {when}") }
+}
+
+/// The doubt that a disturbance raises, if it is too much; rates may be `factor` times what they may be in the
+/// mean of a window.
+fn flag(peak: &Peak, factor: f64) -> Option<Flag> {
+    let amount = peak.amount as f64;
+    // Of a second.
+    let per_s = amount * 1e9 / peak.span_ns.max(1) as f64;
+    let (flag, too_much) = match peak.disturbance {
+        Disturbance::FrequencyLow | Disturbance::FrequencyHigh => {
+            (Flag::FrequencyDrift, (amount / 1e6 - 1.0).abs() > FREQUENCY_RATIO_MAX)
+        }
+        Disturbance::Throttled => (Flag::Throttled, true),
+        Disturbance::Steal => (Flag::StealTime, per_s / 1e9 > STEAL_RATIO_MAX * factor),
+        Disturbance::Interrupts => (Flag::Interrupts, per_s > INTERRUPTS_PER_S_MAX * factor),
+        Disturbance::Migrations => (Flag::Migrations, per_s > MIGRATIONS_PER_S_MAX * factor),
+        Disturbance::MinorFaults => (Flag::PageFaults, per_s > PAGE_FAULTS_PER_S_MAX * factor),
+        Disturbance::MajorFaults => (Flag::PageFaults, true),
+        Disturbance::Pressure => (Flag::Pressure, per_s / 1e6 > PRESSURE_RATIO_MAX * factor),
+    };
+    too_much.then_some(flag)
 }
 
 /// CPUs that generators and switch run on.
@@ -35,98 +82,11 @@ pub fn measuring(cores: &CorePlan) -> Vec<u32> {
     cpus
 }
 
-/// Whether a setting is not what it was after preparation, before the window or after it.
-fn settings_changed(achieved: &Achieved, before: &Snapshot, after: &Snapshot) -> bool {
-    let differ =
-        |one: &[(String, String)], other: &[(String, String)]| !one.is_empty() && !other.is_empty() && one != other;
-    differ(&achieved.settings, &before.settings) || differ(&before.settings, &after.settings)
-}
-
-struct Window<'a> {
-    before: &'a Snapshot,
-    after: &'a Snapshot,
-    measuring: &'a [u32],
-}
-
-impl Window<'_> {
-    fn span_s(&self) -> f64 {
-        self.after.mono_ns.saturating_sub(self.before.mono_ns) as f64 / 1e9
-    }
-
-    /// The largest increase of a counter among measuring CPUs.
-    fn increase(&self, counter: impl Fn(&Snapshot) -> &[(u32, u64)]) -> u64 {
-        let first: BTreeMap<u32, u64> = counter(self.before).iter().copied().collect();
-        let increase = |(cpu, count): &(u32, u64)| Some(count.saturating_sub(*first.get(cpu)?));
-        let here = counter(self.after).iter().filter(|(cpu, _)| self.measuring.contains(cpu));
-        here.filter_map(increase).max().unwrap_or(0)
-    }
-
-    fn throttled(&self) -> bool {
-        self.increase(|snapshot| &snapshot.throttled) > 0
-    }
-
-    fn interrupted(&self) -> bool {
-        self.increase(|snapshot| &snapshot.interrupts) as f64 > self.span_s() * INTERRUPTS_PER_S_MAX
-    }
-
-    /// By the cycles that a core counted in the window where that is known, else by two looks at it.
-    fn frequency_off(&self) -> bool {
-        let off = |ratio: f64| (ratio - 1.0).abs() > FREQUENCY_RATIO_MAX;
-        let first: BTreeMap<u32, (u64, u64)> =
-            self.before.cycles.iter().map(|(cpu, real, nominal)| (*cpu, (*real, *nominal))).collect();
-        let mut counted = false;
-        for (cpu, real, nominal) in self.after.cycles.iter().filter(|(cpu, ..)| self.measuring.contains(cpu)) {
-            let Some((real_before, nominal_before)) = first.get(cpu) else { continue };
-            let nominal = nominal.wrapping_sub(*nominal_before);
-            if nominal > 0 {
-                counted = true;
-                if off(real.wrapping_sub(*real_before) as f64 / nominal as f64) {
-                    return true;
-                }
-            }
-        }
-        let first: BTreeMap<u32, u64> = self.before.frequency_khz.iter().copied().collect();
-        let looked = self.after.frequency_khz.iter().filter(|(cpu, _)| !counted && self.measuring.contains(cpu));
-        looked.filter_map(|(cpu, khz)| Some(*khz as f64 / *first.get(cpu)? as f64)).any(off)
-    }
-
-    /// The increases of each thread's counters that was there before and after.
-    fn threads(&self) -> impl Iterator<Item = (u64, u64, u64)> {
-        self.after.threads.iter().filter_map(|after| {
-            let before = self.before.threads.iter().find(|before| before.thread == after.thread)?;
-            let migrations = after.migrations.unwrap_or(0).saturating_sub(before.migrations.unwrap_or(0));
-            let minor = after.minor_faults.saturating_sub(before.minor_faults);
-            Some((migrations, minor, after.major_faults.saturating_sub(before.major_faults)))
-        })
-    }
-
-    fn migrated(&self) -> bool {
-        let most = self.threads().map(|(migrations, ..)| migrations).max().unwrap_or(0);
-        most as f64 > self.span_s() * MIGRATIONS_PER_S_MAX
-    }
-
-    fn faulted(&self) -> bool {
-        let most = self.span_s() * PAGE_FAULTS_PER_S_MAX;
-        self.threads().any(|(_, minor, major)| major > 0 || minor as f64 > most)
-    }
-
-    fn pressed(&self) -> bool {
-        let first: BTreeMap<&str, u64> =
-            self.before.pressure_us.iter().map(|(resource, us)| (resource.as_str(), *us)).collect();
-        let waited = self
-            .after
-            .pressure_us
-            .iter()
-            .filter_map(|(resource, us)| Some(us.saturating_sub(*first.get(resource.as_str())?)));
-        waited.max().unwrap_or(0) as f64 > self.span_s() * 1e6 * PRESSURE_RATIO_MAX
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use host_setup::cores::Assignment;
-    use host_setup::protocol::ThreadCounters;
+    use host_setup::protocol::{SettingChange, Snapshot, ThreadCounters, Watched};
 
     fn plan() -> CorePlan {
         let generators = [2, 3].map(|cpu| Assignment { cpus: vec![cpu], dedicated: true }).to_vec();
@@ -139,6 +99,7 @@ mod tests {
             ThreadCounters { thread: 7, name: "septet-gen".into(), migrations: Some(1), ..ThreadCounters::default() };
         Snapshot {
             mono_ns,
+            steal_ns: (0..4).map(|cpu| (cpu, 10)).collect(),
             interrupts: (0..4).map(|cpu| (cpu, 10)).collect(),
             frequency_khz: (0..4).map(|cpu| (cpu, 2_200_000)).collect(),
             throttled: (0..4).map(|cpu| (cpu, 5)).collect(),
@@ -149,11 +110,19 @@ mod tests {
         }
     }
 
+    fn evidence(before: Snapshot, after: Snapshot) -> Evidence {
+        Evidence { before, after, ..Evidence::default() }
+    }
+
+    fn flags(evidence: &Evidence) -> Vec<Flag> {
+        seen(&Achieved::default(), evidence, &plan()).into_iter().map(|seen| seen.flag).collect()
+    }
+
     #[track_caller]
     fn raises(change: impl FnOnce(&mut Snapshot), expected: &[Flag]) {
         let mut after = quiet(2_000_000_000);
         change(&mut after);
-        assert_eq!(flags(&Achieved::default(), &quiet(1_000_000_000), &after, &plan()), expected);
+        assert_eq!(flags(&evidence(quiet(1_000_000_000), after)), expected);
     }
 
     #[test]
@@ -162,6 +131,9 @@ mod tests {
         raises(|after| after.settings[0].1 = "powersave".into(), &[Flag::Drift]);
         raises(|after| after.throttled[2].1 += 1, &[Flag::Throttled]);
         raises(|after| after.throttled[0].1 += 1, &[]);
+        raises(|after| after.steal_ns[1].1 += 10_000_001, &[Flag::StealTime]);
+        raises(|after| after.steal_ns[1].1 += 10_000_000, &[]);
+        raises(|after| after.steal_ns[0].1 += 99_000_000, &[]);
         raises(|after| after.frequency_khz[3].1 = 2_100_000, &[Flag::FrequencyDrift]);
         raises(|after| after.frequency_khz[3].1 = 2_190_000, &[]);
         raises(|after| after.threads[0].migrations = Some(3), &[Flag::Migrations]);
@@ -178,16 +150,55 @@ mod tests {
         before.cycles = vec![(2, 1000, 1000)];
         after.cycles = vec![(2, 2010, 2000)];
         after.frequency_khz[2].1 = 1_000_000;
-        assert_eq!(flags(&Achieved::default(), &before, &after, &plan()), []);
+        assert_eq!(flags(&evidence(before.clone(), after.clone())), []);
         after.cycles[0].1 = 2500;
-        assert_eq!(flags(&Achieved::default(), &before, &after, &plan()), [Flag::FrequencyDrift]);
+        assert_eq!(flags(&evidence(before, after)), [Flag::FrequencyDrift]);
     }
 
     #[test]
-    fn a_setting_changed_since_preparation_is_drift() {
+    fn a_setting_changed_since_preparation_is_drift_and_named() {
         let achieved = Achieved { settings: vec![("governor".into(), "powersave".into())], ..Achieved::default() };
-        assert_eq!(flags(&achieved, &quiet(1), &quiet(2_000_000_000), &plan()), [Flag::Drift]);
+        let noticed = seen(&achieved, &evidence(quiet(1), quiet(2_000_000_000)), &plan());
+        let words = "governor was powersave and became performance, between preparation and the test".into();
+        assert_eq!(noticed, [Seen { flag: Flag::Drift, words }]);
         let older = Snapshot { settings: Vec::new(), ..quiet(1) };
-        assert_eq!(flags(&Achieved::default(), &older, &older, &plan()), []);
+        assert_eq!(flags(&evidence(older.clone(), older)), []);
+    }
+
+    fn peak(disturbance: Disturbance, amount: u64) -> Peak {
+        Peak { disturbance, of: "3".into(), amount, at_ns: 1_500_000_000, span_ns: 250_000_000 }
+    }
+
+    #[test]
+    fn a_burst_is_told_with_its_time_where_the_whole_window_is_quiet() {
+        let with = |watched| Evidence { watched: Some(watched), ..evidence(quiet(1), quiet(2_000_000_000)) };
+        let burst = |disturbance, amount| {
+            flags(&with(Watched { peaks: vec![peak(disturbance, amount)], ..Watched::default() }))
+        };
+        assert_eq!(burst(Disturbance::FrequencyLow, 979_999), [Flag::FrequencyDrift]);
+        assert_eq!(burst(Disturbance::FrequencyHigh, 1_010_000), []);
+        assert_eq!(burst(Disturbance::Throttled, 1), [Flag::Throttled]);
+        assert_eq!(burst(Disturbance::Steal, 20_000_000), []);
+        assert_eq!(burst(Disturbance::Steal, 30_000_000), [Flag::StealTime]);
+        assert_eq!(burst(Disturbance::Interrupts, 250), []);
+        assert_eq!(burst(Disturbance::Interrupts, 251), [Flag::Interrupts]);
+        assert_eq!(burst(Disturbance::Migrations, 2), []);
+        assert_eq!(burst(Disturbance::Migrations, 3), [Flag::Migrations]);
+        assert_eq!(burst(Disturbance::MinorFaults, 251), [Flag::PageFaults]);
+        assert_eq!(burst(Disturbance::MajorFaults, 1), [Flag::PageFaults]);
+        assert_eq!(burst(Disturbance::Pressure, 125_000), []);
+        assert_eq!(burst(Disturbance::Pressure, 126_000), [Flag::Pressure]);
+
+        let [was, became] = ["always", "never"].map(|value| Some(value.to_owned()));
+        let change = SettingChange { name: "transparent_hugepages".into(), was, became, at_ns: 510_000_000 };
+        let peaks = vec![peak(Disturbance::Interrupts, 420)];
+        let watched = with(Watched { peaks, changes: vec![change], ..Watched::default() });
+        let told: Vec<String> =
+            seen(&Achieved::default(), &watched, &plan()).into_iter().map(|seen| seen.words).collect();
+        let expected = [
+            "transparent_hugepages was always and became never, 0.51 s into the window",
+            "CPU 3 served 420 interrupts of devices in 250 ms, 1.50 s into the window",
+        ];
+        assert_eq!(told, expected);
     }
 }

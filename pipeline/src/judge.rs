@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Mapped, Snapshot};
+use host_setup::protocol::{Achieved, Mapped};
 use host_setup::settings::planned;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{DatasetError, RawStream, write_parquet};
-use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STEAL_RATIO_MAX};
+use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX};
 use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 
@@ -57,10 +57,12 @@ pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<R
     let mut flags = reduction.flags.clone();
     flags.extend(totals_flags(&evidence, about));
     flags.extend(host_flags(&evidence, about));
+    let seen = drift::seen(about.achieved, &evidence, &about.ready.cores);
+    flags.extend(seen.iter().map(|seen| seen.flag));
     flags.sort_unstable();
     flags.dedup();
     let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
-    let record = record(about, status, flags, reduction, evidence, cost);
+    let record = Record { seen, ..record(about, status, flags, reduction, evidence, cost) };
     Ok(Repetition { record, samples: write_parquet(&streams)?, log })
 }
 
@@ -121,6 +123,7 @@ fn record(
         key: about.ready.manifest.key(),
         status,
         flags,
+        seen: Vec::new(),
         reduction,
         reduction_version: REDUCTION_VERSION,
         evidence,
@@ -153,7 +156,7 @@ fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     flags
 }
 
-/// What the host did meanwhile.
+/// What the host is, and how it treated the generators.
 fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     let mut flags = Vec::new();
     if about.ready.cores.oversubscribed {
@@ -166,22 +169,11 @@ fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
         flags.push(Flag::FrequencyUncontrolled);
     }
-    let Evidence { before, after, parties, mapped: _ } = evidence;
-    flags.extend(drift::flags(about.achieved, before, after, &about.ready.cores));
-    let span_ns = after.mono_ns.saturating_sub(before.mono_ns);
-    let stolen = |cpu: u32| steal_of(after, cpu).saturating_sub(steal_of(before, cpu));
-    let most_stolen = before.steal_ns.iter().map(|(cpu, _)| stolen(*cpu)).max().unwrap_or(0);
-    if most_stolen as f64 > span_ns as f64 * STEAL_RATIO_MAX {
-        flags.push(Flag::StealTime);
-    }
-    let span_s = span_ns as f64 / 1e9;
+    let Evidence { before, after, parties, .. } = evidence;
+    let span_s = after.mono_ns.saturating_sub(before.mono_ns) as f64 / 1e9;
     let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
     if switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX {
         flags.push(Flag::InvoluntarySwitches);
     }
     flags
-}
-
-fn steal_of(snapshot: &Snapshot, cpu: u32) -> u64 {
-    snapshot.steal_ns.iter().find(|(number, _)| *number == cpu).map_or(0, |(_, ns)| *ns)
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use host_setup::protocol::{Op, PortCounters};
-use wire::{Command, Event, Role};
+use wire::{Command, Event, Role, Schedule};
 
 use crate::agent::{Agent, AgentError, AppEvent};
+use crate::drift;
 use crate::experiment::Test;
 use crate::ready::Ready;
 use crate::store::{Cost, Evidence, Party as PartyEvidence};
@@ -22,6 +23,9 @@ const REPORT_MAX: Duration = Duration::from_secs(10);
 const LEAD_NS: u64 = 10_000_000;
 /// The same, for each generator more, ns.
 const LEAD_NS_EACH: u64 = 1_000_000;
+/// How often the agent looks at the host while the window lasts, ms: each look takes the housekeeping CPU a
+/// fraction of a millisecond.
+const WATCH_EVERY_MS: u64 = 250;
 /// How often an interruption is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -72,7 +76,8 @@ pub fn measure(
     let parties = traffic::parties(&test.tuple, &test.times, &ready.cores, ready.memory);
     let scene = traffic::scene(&test.tuple, ready, &parties);
     let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
-    let result = session.build(scene).and_then(|()| session.traffic(&parties));
+    let window = Window { schedule: traffic::schedule(&test.times), cpus: drift::measuring(&ready.cores) };
+    let result = session.build(scene).and_then(|()| session.traffic(&parties, window));
     let teardown = Instant::now();
     if !matches!(result, Err(Stop::Agent(_))) {
         session.agent.teardown()?;
@@ -87,6 +92,13 @@ pub fn measure(
         Err(Stop::Interrupted) => Ok(Outcome::Interrupted),
         Err(Stop::Agent(error)) => Err(error),
     }
+}
+
+/// When what is measured is measured, and where.
+struct Window {
+    schedule: Schedule,
+    /// CPUs of generators and switch.
+    cpus: Vec<u32>,
 }
 
 type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
@@ -142,7 +154,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn traffic(&mut self, parties: &[Party]) -> Result<(Files, Evidence), Stop> {
+    fn traffic(&mut self, parties: &[Party], window: Window) -> Result<(Files, Evidence), Stop> {
         let began = Instant::now();
         let (listening, others): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| party.listens());
         for party in listening.into_iter().chain(others) {
@@ -165,11 +177,17 @@ impl Session<'_> {
         for party in parties {
             self.tell(&party.container, &Command::Start { epoch_mono_ns: start })?;
         }
-        let traffic = Duration::from_nanos(parties.first().map_or(0, |party| party.request.schedule.traffic_ns()));
+        let Window { schedule, cpus } = window;
+        let from_mono_ns = start + schedule.warmup_ns;
+        let until_mono_ns = from_mono_ns + schedule.duration_ns;
+        let watch = Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS };
+        self.agent.done("have the window watched", watch)?;
+        let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
             parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();
         let until = began + traffic + REPORT_MAX;
         self.wait_for(&initiators, parties, until, "report after the schedule's end", &mut evidence, is_done)?;
+        evidence.watched = Some(self.agent.watched()?);
         // Again for those that still run: what was loaded since counts as well.
         evidence.mapped.extend(self.agent.mapped()?);
         evidence.mapped.sort();

@@ -148,6 +148,8 @@ pub struct RepetitionView {
     pub suspect: bool,
     /// Its flags in order of harm.
     pub flags: Vec<Flag>,
+    /// What the host did that raised some of them, in words.
+    pub seen: Vec<(Flag, String)>,
     /// Its values in base units.
     pub values: BTreeMap<Quantity, f64>,
     /// Packet accounting of each program that took part.

@@ -72,6 +72,10 @@ pub const INTERRUPTS_PER_S_MAX: f64 = 100.0;
 pub const PAGE_FAULTS_PER_S_MAX: f64 = 100.0;
 /// Pressure (PSI, `some`) above this part of the window is flagged.
 pub const PRESSURE_RATIO_MAX: f64 = 0.05;
+/// Between two looks at the host inside a window (a quarter of a second) what is limited by rate above (steal time,
+/// interrupts, migrations, minor faults, pressure) may be this many times its limit: what a mean over the window
+/// forgives, a percentile may not. Frequency, throttling and faults that needed a disk have no such allowance.
+pub const BURST_FACTOR: f64 = 10.0;
 
 impl Flag {
     /// Every flag, in order of harm.

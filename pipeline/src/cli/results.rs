@@ -207,6 +207,9 @@ fn shown(id: &ResultId, record: &Record) -> String {
     }
     for flag in &record.flags {
         out.push_str(&format!("  flag     {}: {}\n", flag.name(), flag.meaning()));
+        for seen in record.seen.iter().filter(|seen| seen.flag == *flag) {
+            out.push_str(&format!("           {}\n", seen.words));
+        }
     }
     out
 }

@@ -126,6 +126,7 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<R
         id: id.to_string(),
         suspect: !record.is_valid(),
         flags: record.flags.clone(),
+        seen: record.seen.iter().map(|seen| (seen.flag, seen.words.clone())).collect(),
         values: record.reduction.values.clone(),
         counts,
         log,

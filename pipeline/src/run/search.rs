@@ -15,7 +15,7 @@ use crate::judge::{self, Circumstances};
 use crate::measure::{self, Failed, Measured, Outcome};
 use crate::search::trials::{Search, Trial, stream_name};
 use crate::search::{self, Goal, Next, SEARCH_VERSION, Tried};
-use crate::store::{Cost, Occasion, Pending, PendingTrial, Record, Repetition, Status, StoreError};
+use crate::store::{Cost, Occasion, Pending, PendingTrial, Record, Repetition, Seen, Status, StoreError};
 use crate::traffic::INTERVAL_NS;
 
 /// Trials in a row that may be suspect before a search is given up.
@@ -198,6 +198,10 @@ fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition
     flags.sort_unstable();
     flags.dedup();
     let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
+    let told = |place: usize, seen: &Seen| Seen { flag: seen.flag, words: format!("trial {place}: {}", seen.words) };
+    let seen = |place: &usize| pending.trials.get(*place).map(|trial| (*place, &trial.record.seen));
+    let seen = deciding.iter().filter_map(seen).flat_map(|(place, all)| all.iter().map(move |seen| told(place, seen)));
+    let seen = seen.collect();
     let last = deciding.last().and_then(|&place| pending.trials.get(place)).or(pending.trials.last());
     let Some(last) = last.map(|pending| pending.record.clone()) else {
         return Err(RunError::Changed("the trials of a search".to_string()));
@@ -208,6 +212,7 @@ fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition
         times: test.times,
         status,
         flags,
+        seen,
         reduction,
         reduction_version: REDUCTION_VERSION,
         cost: cost_of(pending),

@@ -43,7 +43,7 @@ pub use generation::{Generation, GenerationTest};
 pub use index::{Entry, Index, Standing, TestId};
 pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
-pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Status};
+pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
 pub use verify::{Finding, Kind, Verification};
 
 use crate::key::{Key, ResultId};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Mapped, Snapshot};
+use host_setup::protocol::{Achieved, Mapped, Snapshot, Watched};
 use results::flags::Flag;
 use results::summary::Reduction;
 use results::tuple::Tuple;
@@ -37,6 +37,9 @@ pub struct Record {
     pub status: Status,
     /// Doubts, sorted; those of the samples and those of the run.
     pub flags: Vec<Flag>,
+    /// What the host did that raised some of them, in order of [`Evidence`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<Seen>,
     /// The samples reduced, by [`results::summary::REDUCTION_VERSION`] as below.
     pub reduction: Reduction,
     /// Version of the reduction.
@@ -78,6 +81,15 @@ pub enum Status {
     },
 }
 
+/// What the host did that raises a doubt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The doubt.
+    pub flag: Flag,
+    /// What was seen and when, in words.
+    pub words: String,
+}
+
 /// What shows that something was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -87,6 +99,9 @@ pub struct Evidence {
     pub before: Snapshot,
     /// Host counters after it.
     pub after: Snapshot,
+    /// What was seen of the host while the window lasted; absent in records of before it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
     /// The executable files that the processes had mapped; empty in records of before this was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mapped: Vec<Mapped>,

@@ -1,6 +1,10 @@
 //! What a user is told of the host, and what that means for a run. On a host that can give paper-grade results
 //! the refusals cannot be shown; that is printed.
 
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use super::bench::{Bench, Ran, SMALL};
 
 fn check(bench: &Bench) -> (Ran, serde_json::Value) {
@@ -53,4 +57,56 @@ fn an_ordinary_user_is_told_which_right_is_missing_in_one_line() {
     // Other tests may hold the host meanwhile, which this user is told.
     let restored = bench.septet(&["host", "restore"]);
     assert!(restored.code == 0 || restored.stderr.contains("holds it"), "{}", restored.stderr);
+}
+
+/// In a mount namespace where a file of the bench lies over a setting, so that the host's own stays as it is.
+#[test]
+fn a_setting_that_another_process_changes_in_mid_window_is_named_with_its_time() {
+    const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    if !nix::unistd::geteuid().is_root() || !std::path::Path::new(SETTING).exists() {
+        println!("skipped: only root can lay a file over {SETTING}, where there is one");
+        return;
+    }
+    let bench = Bench::new();
+    bench.write("small.toml", SMALL);
+    bench.edit("small.toml", "60ms", "1s");
+    bench.write("setting", "always [madvise] never");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c"]).arg(format!("mount --bind \"$0\" {SETTING} && exec \"$@\""));
+    command.arg(bench.path("setting")).arg(bench.path("septet"));
+    command.args(["run", "small.toml", "--only", "D=latency"]).current_dir(bench.path("")).env_remove("SEPTET_STORE");
+    let mut run = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("unshare");
+    // Somebody who never leaves it alone: every look finds another value.
+    let mut changes = 0;
+    while run.try_wait().expect("it is ours").is_none() {
+        changes += 1;
+        bench.write("setting", &format!("always [changed-{changes}] never"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let store = bench.files(".septet/results");
+    let records = store.iter().filter(|(name, _)| name.ends_with("record.json"));
+    let mut told = Vec::new();
+    for (name, (_, _, bytes)) in records {
+        let record: serde_json::Value = serde_json::from_slice(bytes).expect("a record");
+        assert_eq!(record["status"]["state"], "suspect", "{name}");
+        assert!(record["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "drift")), "{name}");
+        let watched = &record["evidence"]["watched"];
+        assert!(watched["looks"].as_u64() >= Some(2), "{watched}");
+        let change = &watched["changes"][0];
+        assert_eq!(change["name"], "transparent_hugepages", "{watched}");
+        let at_ns = change["at_ns"].as_u64().expect("a time");
+        // A look may be late where the host is busy, but not by as much as a window.
+        assert!((1..3_000_000_000).contains(&at_ns), "{watched}");
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        told.push((text(&record["key"]), text(&change["became"]), at_ns));
+    }
+    assert!(!told.is_empty(), "nothing was stored");
+    for (key, became, at_ns) in told {
+        let words = format!("became {became}, {:.2} s into the window", at_ns as f64 / 1e9);
+        let shown = bench.septet(&["show", &key]).code(0).stdout;
+        assert!(shown.contains(&words), "{words} in {shown}");
+        let pages = fs::read_dir(bench.path("out/small/tests")).expect("pages");
+        let mut pages = pages.map(|page| fs::read_to_string(page.expect("a page").path()).expect("a page"));
+        assert!(pages.any(|page| page.contains(&words)), "{words}");
+    }
 }

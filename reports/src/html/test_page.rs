@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use results::axes::Axis;
+use results::flags::Flag;
 use results::metric::{Metric, Quantity, Unit};
 use results::summary::Estimate;
 
@@ -31,6 +32,7 @@ struct Page {
     charts: Vec<Chart>,
     repetitions: Vec<RepetitionLine>,
     repetition_columns: Vec<String>,
+    seen: Vec<SeenLine>,
     parties: Vec<PartyView>,
     flags: Vec<FlagLine>,
     facts: Vec<FactTable>,
@@ -62,6 +64,14 @@ struct RepetitionLine {
     suspect: bool,
     values: Vec<String>,
     flags: String,
+}
+
+/// Something that the host did while a repetition was measured.
+#[derive(Serialize)]
+struct SeenLine {
+    id: String,
+    flag: &'static str,
+    words: String,
 }
 
 /// The packet accounting of one program, a row a repetition.
@@ -137,6 +147,7 @@ pub fn test_page(
             .iter()
             .map(|repetition| repetition_line(repetition, &column_quantities))
             .collect(),
+        seen: details.repetitions.iter().flat_map(seen_lines).collect(),
         parties: parties(&details.repetitions),
         flags: summary
             .map(|summary| {
@@ -222,6 +233,15 @@ fn repetition_line(repetition: &RepetitionView, columns: &[(Quantity, Unit)]) ->
         values: columns.iter().map(value).collect(),
         flags: repetition.flags.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(", "),
     }
+}
+
+fn seen_lines(repetition: &RepetitionView) -> impl Iterator<Item = SeenLine> {
+    let line = |(flag, words): &(Flag, String)| SeenLine {
+        id: short(&repetition.id),
+        flag: flag.name(),
+        words: text::cleaned(words, PROSE_MAX),
+    };
+    repetition.seen.iter().map(line)
 }
 
 /// Accounting by program: counts of different ones in one table would be wider than a page.

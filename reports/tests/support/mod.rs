@@ -375,6 +375,10 @@ pub fn details(test: &TestView) -> Details {
         id: format!("{:032x}", number * 0x1234_5678_9abc_def1),
         suspect,
         flags: if suspect { vec![Flag::Drift, Flag::Oversubscribed] } else { vec![Flag::Oversubscribed] },
+        seen: suspect
+            .then(|| (Flag::Drift, "governor was <b>performance</b> and became powersave".to_string()))
+            .into_iter()
+            .collect(),
         values: test
             .summary
             .iter()
