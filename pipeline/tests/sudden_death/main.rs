@@ -9,8 +9,7 @@
 // A skipped test prints its reason.
 #![allow(clippy::print_stdout)]
 
-// The whole bench; not all of it is used here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 #[path = "../e2e/bench.rs"]
 mod bench;
 mod disks;

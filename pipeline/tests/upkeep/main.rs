@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 #[path = "../e2e/bench.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 mod bench;
 mod damage;
 mod gc;
