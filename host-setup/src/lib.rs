@@ -15,6 +15,7 @@ pub mod protocol;
 pub mod scene;
 pub mod settings;
 pub mod stack;
+pub mod survey;
 pub mod switch;
 
 mod affinity;

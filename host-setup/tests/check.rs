@@ -6,8 +6,9 @@ mod machines;
 use std::time::{Duration, Instant};
 
 use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
-use host_setup::facts::{Around, Facts, Privilege, of_tree};
+use host_setup::facts::{Facts, Privilege};
 use host_setup::settings::planned::{planned, tuned};
+use host_setup::survey::{Around, of_tree};
 use machines::{Machine, PCI};
 
 fn facts(machine: &Machine, cpus: u32, privilege: Privilege) -> Facts {

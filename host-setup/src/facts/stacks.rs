@@ -78,8 +78,9 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Around, Privilege, of_tree};
+    use super::super::Privilege;
     use super::*;
+    use crate::survey::{Around, of_tree};
 
     fn component(name: &str, digest: &str) -> Component {
         Component { name: name.into(), digest: digest.into(), ..Component::default() }

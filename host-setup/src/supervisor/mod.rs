@@ -198,7 +198,9 @@ impl Supervisor {
         let id = request.id;
         let result = match request.op {
             Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
-            Op::Facts { refresh } => Ok(Answer::Facts(Box::new(crate::facts::read(&self.cpus, &self.stacks, refresh)))),
+            Op::Facts { refresh } => {
+                Ok(Answer::Facts(Box::new(crate::survey::read(&self.cpus, &self.stacks, refresh))))
+            }
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
             Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new(), &[]).map(Answer::Snapshot),
             Op::Lease { wait_ms, setup } => {

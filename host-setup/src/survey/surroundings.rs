@@ -2,7 +2,7 @@
 //! anything.
 
 use super::tree::Tree;
-use super::{Aside, Tuning};
+use crate::facts::{Aside, Tuning};
 
 /// Files of containers, and whose they are.
 const CONTAINER_MARKS: [(&str, &str); 2] = [(".dockerenv", "docker"), ("run/.containerenv", "podman")];

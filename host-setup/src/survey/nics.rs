@@ -1,8 +1,8 @@
 //! Reads network devices: what they are, what drives them, and whether they may be touched. It must not judge
 //! whether one is fit for a measurement.
 
-use super::Nic;
 use super::tree::Tree;
+use crate::facts::Nic;
 use crate::settings::protected::{SSH_PORT, protected};
 
 const NET: &str = "sys/class/net";

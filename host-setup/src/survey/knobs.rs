@@ -2,7 +2,7 @@
 //! should stand, or change anything.
 
 use super::tree::Tree;
-use super::{FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
+use crate::facts::{FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
 use crate::settings::{balancer, irq_affinity, turbo_paths};
 
 const CPU: &str = "sys/devices/system/cpu";

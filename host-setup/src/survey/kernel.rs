@@ -1,7 +1,7 @@
 //! Reads which kernel runs, and how it was started. It must not judge.
 
-use super::Kernel;
 use super::tree::Tree;
+use crate::facts::Kernel;
 
 /// Boot parameters that change what a measurement measures: which CPUs do what (isolation, ticks, interrupts,
 /// number of CPUs), how fast they are and wake (frequency, idle states, SMT), what every system call and

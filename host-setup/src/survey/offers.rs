@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Component, Offer, Privilege, StackFacts};
 use crate::applications::{APPLICATIONS, busybox, files_of};
 use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
+use crate::facts::{Component, Offer, Privilege, StackFacts};
 use crate::stack::COMPONENTS;
 use crate::switch::{Source, Stacks};
 use crate::{privilege, switch, worker};

@@ -1,7 +1,7 @@
 //! Reads processor, topology and memory. It must not decide which core does what.
 
 use super::tree::Tree;
-use super::{Core, Cpu, Memory};
+use crate::facts::{Core, Cpu, Memory};
 
 const CPUS: &str = "sys/devices/system/cpu";
 const NODES: &str = "sys/devices/system/node";

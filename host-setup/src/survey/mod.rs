@@ -1,0 +1,79 @@
+//! How facts are found: by readers of files, each over an injected root, and by looking for programs. It must not
+//! know what is made of facts.
+
+mod kernel;
+mod knobs;
+mod machine;
+mod nics;
+mod offers;
+mod surroundings;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nix::unistd::geteuid;
+
+use self::tree::Tree;
+use crate::component::DigestCache;
+use crate::facts::{Facts, Privilege};
+use crate::switch::Stacks;
+use crate::{privilege, sys};
+
+/// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
+/// are the CPUs that may be used.
+pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
+    let privilege = privilege::probe();
+    let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
+    let offers = offers::read(privilege, stacks, &mut digests);
+    digests.save();
+    let around = Around {
+        allowed: allowed.to_vec(),
+        privilege,
+        signature: sys::hypervisor_signature(),
+        firmware: sys::firmware_version,
+    };
+    Facts {
+        runtimes: offers.runtimes,
+        switches: offers.switches,
+        applications: offers.applications,
+        components: offers.components,
+        stacks: offers.stacks,
+        ..of_tree(Path::new("/"), &around)
+    }
+}
+
+/// What facts are made of besides files.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// CPUs that may be used.
+    pub allowed: Vec<u32>,
+    /// What the agent may do.
+    pub privilege: Privilege,
+    /// What the processor calls its hypervisor.
+    pub signature: Option<String>,
+    /// Version of the firmware of a network interface.
+    pub firmware: fn(&str) -> Option<String>,
+}
+
+/// All facts that are read from the files below a folder; none of software, which is found by trying.
+pub fn of_tree(root: &Path, around: &Around) -> Facts {
+    let tree = Tree::at(root);
+    Facts {
+        kernel: kernel::read(&tree),
+        cpu: machine::cpu(&tree),
+        topology: machine::topology(&tree, &around.allowed),
+        memory: machine::memory(&tree),
+        virtualisation: surroundings::virtualisation(&tree, around.signature.as_deref()),
+        privilege: around.privilege,
+        runtimes: Vec::new(),
+        switches: Vec::new(),
+        applications: Vec::new(),
+        components: Vec::new(),
+        stacks: BTreeMap::new(),
+        tuning: surroundings::tuning(&tree),
+        knobs: knobs::read(&tree, around.privilege),
+        nics: nics::read(&tree, &around.firmware),
+        aside: surroundings::aside(&tree),
+    }
+}
