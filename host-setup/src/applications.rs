@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::component::Linker;
+use crate::component::{Linker, plugins};
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
 use crate::site::{self, Commander};
@@ -62,7 +62,7 @@ pub(crate) fn beside(name: &str) -> Result<PathBuf, Failure> {
 pub(crate) fn files_of(application: &Application) -> Result<Vec<PathBuf>, Failure> {
     let file = file_of(application.name)?;
     let programs = [file.clone()];
-    let drivers = crate::switch::plugins_of(&Linker::of_host(), &programs, application.drivers)
+    let drivers = plugins::wanted(&Linker::of_host(), &programs, application.drivers)
         .host(|| format!("find what {} loads", application.name))?;
     Ok([file].into_iter().chain(drivers).collect())
 }

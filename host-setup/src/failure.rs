@@ -2,6 +2,7 @@
 //! It must not know which step it is.
 
 use std::fmt::Display;
+use std::io::Write as _;
 
 use crate::protocol::{Failure, FailureKind};
 
@@ -33,6 +34,11 @@ impl Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// A word to people, on standard error. What cannot be written there has nobody to read it.
+pub(crate) fn warn(words: &str) {
+    let _ = writeln!(std::io::stderr(), "septet-host: {words}");
+}
 
 /// Says of an error during what it happened, and who can do something about it.
 pub(crate) trait During<T> {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _, stderr, stdin, stdout};
 use std::process::ExitCode;
 
+use crate::failure::warn;
 use crate::protocol::{Failure, FailureKind};
 use crate::supervisor;
 use crate::supervisor::lock::Attempt;
@@ -39,11 +40,6 @@ pub fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
-}
-
-/// A word to people, on standard error.
-pub(crate) fn warn(words: &str) {
-    let _ = writeln!(stderr(), "septet-host: {words}");
 }
 
 fn agent() -> Result<(), Failure> {

@@ -18,6 +18,8 @@ use crate::stack::Stack;
 
 /// Version of the protocol. An agent refuses another version with both numbers.
 pub const PROTOCOL: u32 = 1;
+/// Longest request, bytes.
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// A line to the agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -65,7 +65,7 @@ pub struct Switch {
     /// What its memory is made of; absent for a switch without memory of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
-    /// Its rendered configuration, as [`crate::switch::render`] made it; the agent renders again and
+    /// Its rendered configuration, as `switch::render` made it; the agent renders again and
     /// refuses a difference, since this text is in the key.
     pub configuration: String,
 }
@@ -98,7 +98,7 @@ pub enum Link {
 }
 
 /// A vhost-user socket, which the container finds as [`PORT_SOCKET`] in [`PORT_FOLDER`]. Who of the two ends
-/// makes it is the switch's to say ([`crate::switch::end`]).
+/// makes it is the switch's to say (`switch::end`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VhostUser {

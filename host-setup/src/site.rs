@@ -86,7 +86,7 @@ pub(crate) fn settle() -> Result<(), Failure> {
         return Err(Failure::new(FailureKind::Host, message).advise(advice));
     };
     become_user(user, group).host(|| message.clone())?;
-    crate::program::warn(&format!("{problem}: it works as user {user}, without root's rights; {advice}"));
+    crate::failure::warn(&format!("{problem}: it works as user {user}, without root's rights; {advice}"));
     Ok(())
 }
 

@@ -10,9 +10,9 @@ use nix::time::{ClockId, clock_gettime};
 
 pub(crate) use self::watch::Watch;
 use crate::failure::During;
+use crate::lease::tree::HostTree;
 use crate::protocol::{Failure, PortCounters, Snapshot};
 use crate::settings;
-use crate::settings::tree::HostTree;
 
 /// The unit of `/proc/stat` towards programs, whatever the kernel's own tick is.
 const NS_PER_TICK: u64 = 10_000_000;

@@ -14,9 +14,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use host_setup::lease::JournalFile;
+use host_setup::lease::tree::HostTree;
 use host_setup::protocol::Setup;
 use host_setup::settings::apply;
-use host_setup::settings::tree::HostTree;
 use machines::{CPU, Machine};
 
 /// Tells the victim which folder is its host.

@@ -3,8 +3,8 @@
 
 use host_setup::eal::Memory;
 use host_setup::protocol::*;
-use host_setup::scene::checked::check;
 use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch, VhostUser};
+use host_setup::switch::check;
 use host_setup::switch::{self, Shape};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;

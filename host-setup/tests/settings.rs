@@ -5,10 +5,11 @@ mod machines;
 
 use std::io;
 
+use host_setup::lease::list::is_setting;
+use host_setup::lease::tree::Tree as _;
 use host_setup::lease::{Entry, Record, Restored, restore};
 use host_setup::protocol::{Achieved, Failure, FailureKind, Setup, Vf, Vfs};
-use host_setup::settings::tree::Tree as _;
-use host_setup::settings::{apply, is_setting};
+use host_setup::settings::apply;
 use machines::{CPU, Machine, NODES, PCI};
 use proptest::prelude::*;
 

@@ -9,10 +9,11 @@ mod machines;
 use std::io;
 use std::sync::LazyLock;
 
+use host_setup::lease::list::{is_action, is_setting};
 use host_setup::lease::{Entry, Record, restore};
 use host_setup::protocol::{Op, Setup};
-use host_setup::settings::{apply, is_action, is_setting};
-use host_setup::{parse_request, scene};
+use host_setup::settings::apply;
+use host_setup::{parse_request, switch};
 use libfuzzer_sys::fuzz_target;
 use machines::Machine;
 
@@ -63,7 +64,7 @@ fuzz_target!(|bytes: &[u8]| {
     journal(bytes);
     match parse_request(bytes) {
         Ok(Op::Lease { setup, .. }) => settings(&setup),
-        Ok(Op::Build { scene }) => drop(scene::checked::check(&scene)),
+        Ok(Op::Build { scene }) => drop(switch::check(&scene)),
         Ok(_) | Err(_) => {}
     }
     // Most bytes are no request: the part that is a setup is tried by itself as well.

@@ -6,6 +6,7 @@ mod closure;
 mod digests;
 pub(crate) mod elf;
 mod hwcaps;
+pub(crate) mod plugins;
 mod provider;
 
 use std::path::Path;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Entry, Record, Restored, restore};
 use crate::failure::During;
+use crate::lease::tree::Tree;
 use crate::protocol::{Failure, FailureKind};
-use crate::settings::tree::Tree;
 
 /// First line of a journal; another version is not touched.
 const HEADER: &str = r#"{"septet-journal":1}"#;
@@ -132,7 +132,7 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::tree::HostTree;
+    use crate::lease::tree::HostTree;
 
     const PATH: &str = "sys/devices/system/cpu/intel_pstate/no_turbo";
 

@@ -7,10 +7,13 @@
 //! reported and left alone.
 
 mod journal;
+pub mod list;
+pub mod tree;
+pub mod value;
 
 pub use self::journal::JournalFile;
-use crate::settings::tree::Tree;
-use crate::settings::value::{get, is_means, may_vanish, set};
+use self::tree::Tree;
+use self::value::{get, is_means, may_vanish, set};
 
 /// Where changes are noted before they are made.
 pub trait Record {

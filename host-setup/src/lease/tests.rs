@@ -6,7 +6,7 @@ use std::io;
 use proptest::prelude::*;
 
 use super::{Entry, Record, Restored, change, restore};
-use crate::settings::tree::Tree;
+use crate::lease::tree::Tree;
 
 #[derive(Clone, Default)]
 struct Memory {

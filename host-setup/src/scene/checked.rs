@@ -7,7 +7,6 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::{Container, Interface, Link, Runtime, Scene, VhostUser};
-use crate::switch::{End, Shape};
 
 /// Most containers of a scene; 8vs8 is 16.
 pub const CONTAINERS_MAX: usize = 64;
@@ -116,7 +115,7 @@ pub struct CheckedContainer {
 pub struct CheckedScene {
     /// How containers are made.
     pub runtime: Runtime,
-    /// The switch; its kind has been rendered and its configuration is what was rendered.
+    /// The switch.
     pub switch: super::Switch,
     /// In order of building.
     pub containers: Vec<CheckedContainer>,
@@ -124,7 +123,8 @@ pub struct CheckedScene {
     pub housekeeping: Option<u32>,
 }
 
-/// Checks everything that can be checked without the host.
+/// Checks everything that can be checked without the host and without knowing the switch: that is
+/// `switch::check`.
 pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     let count = scene.containers.len();
     if count == 0 || count > CONTAINERS_MAX {
@@ -135,12 +135,6 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
         return Err(wrong("switch", format!("{} queues are not between 1 and {QUEUES_MAX}", scene.switch.queues)));
     }
     check_cpus("housekeeping", scene.housekeeping.as_slice())?;
-    let rendered = crate::switch::render(&scene.switch.kind, &Shape::of(&scene.switch, count))
-        .map_err(|error| wrong("switch", error.to_string()))?;
-    if rendered != scene.switch.configuration {
-        let problem = "its configuration is not what this agent renders; client and agent are of different versions";
-        return Err(wrong("switch", problem.into()));
-    }
     let containers = scene.containers.iter().map(check_container).collect::<Result<Vec<_>, _>>()?;
     unique(containers.iter().map(|container| container.name.clone()), "container names")?;
     unique(containers.iter().map(|container| container.link.mac().to_string()), "MAC addresses")?;
@@ -149,7 +143,6 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
         CheckedLink::VhostUser { .. } => None,
     });
     unique(addresses.map(|(address, _)| address.to_string()), "IPv4 addresses")?;
-    check_ends(&scene.switch.kind, &containers)?;
     Ok(CheckedScene {
         runtime: scene.runtime,
         switch: scene.switch.clone(),
@@ -183,32 +176,6 @@ fn check_container(container: &Container) -> Result<CheckedContainer, SceneError
         output_bytes_max: container.output_bytes_max,
         link,
     })
-}
-
-/// Every link is of the kind that the switch has, and a folder is shared by those only who are joined in it.
-fn check_ends(kind: &str, containers: &[CheckedContainer]) -> Result<(), SceneError> {
-    let mut folders = Vec::new();
-    for (place, container) in containers.iter().enumerate() {
-        let end = crate::switch::end(kind, place);
-        let fits = match &container.link {
-            CheckedLink::Interface(_) => end == End::Interface,
-            CheckedLink::VhostUser { folder, .. } => {
-                folders.push(folder.clone());
-                end != End::Interface
-            }
-        };
-        if !fits {
-            return Err(wrong("switch", format!("container {} has no link of its kind", container.name)));
-        }
-    }
-    if kind == crate::switch::DIRECT {
-        let pairs = folders.chunks(2);
-        if let Some(pair) = pairs.clone().find(|pair| pair.len() != 2 || pair[0] != pair[1]) {
-            return Err(wrong("switch", format!("{} is joined to nobody", pair[0])));
-        }
-        folders = pairs.map(|pair| pair[0].clone()).collect();
-    }
-    unique(folders.into_iter(), "folders of ports")
 }
 
 fn check_link(link: &Link) -> Result<CheckedLink, String> {
@@ -270,7 +237,7 @@ fn is_word(text: &str, length_max: usize, allowed: impl Fn(u8) -> bool) -> bool 
     (1..=length_max).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(['-', '.'])
 }
 
-fn unique(values: impl Iterator<Item = String>, what: &str) -> Result<(), SceneError> {
+pub(crate) fn unique(values: impl Iterator<Item = String>, what: &str) -> Result<(), SceneError> {
     let mut seen = BTreeSet::new();
     for value in values {
         if let Some(value) = seen.replace(value) {
@@ -286,6 +253,6 @@ fn quoted(text: &str) -> String {
     format!("{short:?}")
 }
 
-fn wrong(place: &str, problem: String) -> SceneError {
+pub(crate) fn wrong(place: &str, problem: String) -> SceneError {
     SceneError { place: place.into(), problem }
 }

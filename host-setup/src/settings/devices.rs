@@ -1,11 +1,11 @@
 //! Virtual functions and drivers of network devices. Interfaces that must stay are refused here, whoever asks.
 //! It must not know what the devices are for.
 
-use super::list::{is_driver, is_interface, is_pci};
 use super::protected::{SSH_PORT, in_use, protected};
-use super::tree::{Tree, number};
 use super::{Change, SetVf, refused};
 use crate::failure::During;
+use crate::lease::list::{is_driver, is_interface, is_pci};
+use crate::lease::tree::{Tree, number};
 use crate::protocol::{Failure, FailureKind, Vfs};
 
 const PCI: &str = "sys/bus/pci";

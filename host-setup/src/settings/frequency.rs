@@ -1,8 +1,8 @@
 //! Turbo, governor and bounds of the CPUs' frequency, for intel_pstate, acpi-cpufreq, amd-pstate and what else
 //! has policies. It must not know which of them is wanted for a measurement.
 
-use super::tree::{Tree, number, numbered};
 use super::{Change, refused};
+use crate::lease::tree::{Tree, number, numbered};
 use crate::protocol::{Failure, FailureKind, Setup};
 
 const CPU: &str = "sys/devices/system/cpu";

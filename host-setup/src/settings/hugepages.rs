@@ -1,9 +1,9 @@
 //! Hugepages of a node and size: so many that those asked for are free, compacting memory if the kernel finds
 //! too little in one piece. It must not know what they are for.
 
-use super::tree::number;
 use super::{Change, refused};
 use crate::failure::During;
+use crate::lease::tree::number;
 use crate::protocol::Failure;
 
 /// Sizes that measurements use.

@@ -1,10 +1,11 @@
 //! Moves devices' interrupts away from CPUs, and pauses irqbalance, which would move them back. It must not
 //! know which CPUs measure.
 
-use super::tree::{Tree, numbered};
 use super::{Change, refused};
 use crate::cpulist;
 use crate::failure::During;
+use crate::lease::list::is_setting;
+use crate::lease::tree::{Tree, numbered};
 use crate::protocol::{Failure, FailureKind};
 
 const IRQS: &str = "proc/irq";
@@ -24,7 +25,7 @@ pub(crate) fn balancer(tree: &dyn Tree) -> Option<Balancer> {
     let groups = tree.read(&format!("proc/{pid}/cgroup")).unwrap_or_default();
     let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
     let freezer = group.map(|group| format!("sys/fs/cgroup/{group}/cgroup.freeze"));
-    Some(Balancer { pid, freezer: freezer.filter(|path| super::is_setting(path) && tree.read(path).is_ok()) })
+    Some(Balancer { pid, freezer: freezer.filter(|path| is_setting(path) && tree.read(path).is_ok()) })
 }
 
 pub(super) fn pause_balancer(change: &mut Change<'_>) -> Result<(), Failure> {

@@ -8,24 +8,20 @@ mod devices;
 mod frequency;
 mod hugepages;
 mod interrupts;
-mod list;
 pub mod planned;
 pub mod protected;
 mod state;
-pub mod tree;
-pub mod value;
 mod vf;
 
 use std::io;
 
 pub(crate) use self::frequency::turbo_paths;
 pub(crate) use self::interrupts::{affinity as irq_affinity, balancer};
-pub use self::list::{is_action, is_driver, is_interface, is_pci, is_setting};
 pub(crate) use self::state::state;
-use self::tree::Tree;
 pub(crate) use self::vf::set_vf;
 use crate::failure::During;
-use crate::lease::{Record, change};
+use crate::lease::tree::Tree;
+use crate::lease::{Record, change, value};
 use crate::protocol::{Achieved, Failure, FailureKind, Setup, Vf};
 
 /// Sets up one virtual function of an interface, which is no file's affair.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::tree::Tree;
+use crate::lease::tree::Tree;
 
 /// Port of ssh where nothing else is known.
 pub const SSH_PORT: u16 = 22;

@@ -2,8 +2,8 @@
 //! window, and compared by whoever judges. Cheap. It must not know what they should be.
 
 use super::frequency::{policies_of, turbos};
-use super::tree::Tree;
-use super::value::get;
+use crate::lease::tree::Tree;
+use crate::lease::value::get;
 
 /// Name and value of each that this host has, in order of name; those of single CPUs of `cpus` only, of all if there
 /// are none.

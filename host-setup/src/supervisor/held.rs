@@ -16,8 +16,8 @@ use super::relay::Relay;
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lease::JournalFile;
+use crate::lease::tree::HostTree;
 use crate::protocol::{Achieved, Failure, FailureKind, Setup};
-use crate::settings::tree::HostTree;
 use crate::switch::Stacks;
 use crate::{privilege, settings, sys, worker};
 
@@ -85,7 +85,7 @@ pub(crate) fn recover(journal: &mut JournalFile) -> Result<(), Failure> {
         return Ok(());
     }
     for words in journal.restore(&mut HostTree::of_host())? {
-        crate::program::warn(&words);
+        crate::failure::warn(&words);
     }
     Ok(())
 }

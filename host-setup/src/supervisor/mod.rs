@@ -22,7 +22,6 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use self::held::Held;
 use self::lock::Attempt;
 use self::output::Output;
-pub(crate) use self::request::REQUEST_BYTES_MAX;
 use self::request::Refused;
 pub use self::request::parse_request;
 use self::waiting::Waiting;
@@ -31,7 +30,8 @@ use crate::failure::During;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
 use crate::protocol::{
-    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, Reply, Request,
+    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply,
+    Request,
 };
 use crate::snapshot;
 use crate::stack::Stack;
@@ -70,7 +70,7 @@ pub(crate) fn recover_if_free() -> Result<(), Failure> {
     {
         // A host that cannot be restored refuses leases with this failure; facts can be had all the same.
         if let Err(failure) = held::recover(&mut journal) {
-            crate::program::warn(&failure.to_string());
+            crate::failure::warn(&failure.to_string());
         }
     }
     Ok(())

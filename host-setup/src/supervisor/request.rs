@@ -1,10 +1,7 @@
 //! Requests out of lines: foreign input, bounded and parsed once. It must not know what is done about them.
 
 use crate::lines::Line;
-use crate::protocol::{Failure, FailureKind, Op, Request};
-
-/// Longest request, bytes.
-pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
+use crate::protocol::{Failure, FailureKind, Op, REQUEST_BYTES_MAX, Request};
 
 /// A request that is not performed, with the number that its reply needs; 0 if that cannot be told.
 #[derive(Debug)]

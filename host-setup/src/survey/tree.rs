@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cpulist;
-use crate::settings::tree::HostTree;
+use crate::lease::tree::HostTree;
 
 pub(super) struct Tree(PathBuf);
 

@@ -6,6 +6,7 @@
 
 mod basicfwd;
 mod direct;
+mod fitting;
 mod forwarder;
 mod linux_bridge;
 mod ovs;
@@ -23,11 +24,11 @@ use std::time::Instant;
 use nix::unistd::Pid;
 
 pub(crate) use self::basicfwd::PROGRAM as BASICFWD;
-pub(crate) use self::plugins::wanted as plugins_of;
+pub use self::fitting::check;
 use self::source::Wanted;
 pub(crate) use self::source::{Source, Stacks};
 pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
-use crate::component::{ComponentError, Linker};
+use crate::component::{self, ComponentError, Linker};
 use crate::eal::Memory;
 use crate::facts::Privilege;
 use crate::failure::During;
@@ -195,7 +196,7 @@ impl Software {
 
     /// All files that are in use, programs first, then drivers.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, ComponentError> {
-        let drivers = plugins_of(&self.linker(), &self.programs, self.drivers)?;
+        let drivers = component::plugins::wanted(&self.linker(), &self.programs, self.drivers)?;
         Ok(self.programs.iter().cloned().chain(drivers).collect())
     }
 }

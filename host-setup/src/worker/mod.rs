@@ -31,7 +31,9 @@ use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lines::{Lines, Read, send_all, to_line};
 use crate::privilege::become_root;
-use crate::protocol::{Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, Reply, Request};
+use crate::protocol::{
+    Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request,
+};
 use crate::snapshot::{self, Watch};
 use crate::switch::Stacks;
 use crate::sys;
@@ -135,7 +137,7 @@ impl<'a> Worker<'a> {
 
     /// Until the supervisor closes its end; the death of this process then takes everything along.
     fn serve(&mut self) {
-        let mut requests = Lines::new(crate::supervisor::REQUEST_BYTES_MAX);
+        let mut requests = Lines::new(REQUEST_BYTES_MAX);
         loop {
             let wait = self.look();
             let Ok(ready) = self.wait(wait) else { return };
@@ -216,7 +218,7 @@ impl<'a> Worker<'a> {
                 if self.stage.is_some() {
                     return Err(Failure::new(FailureKind::Request, "build a scene: one stands already"));
                 }
-                let scene = crate::scene::checked::check(&scene).request(|| "build a scene".into())?;
+                let scene = crate::switch::check(&scene).request(|| "build a scene".into())?;
                 self.stage = Some(Stage::build(&scene, &self.rootfs, &self.stacks, self.privilege)?);
             }
             Op::Start { container, line } => {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use host_setup::settings::tree::Tree;
-use host_setup::settings::{is_action, is_setting};
+use host_setup::lease::list::{is_action, is_setting};
+use host_setup::lease::tree::Tree;
 
 pub const CPU: &str = "sys/devices/system/cpu";
 pub const NODES: &str = "sys/devices/system/node";

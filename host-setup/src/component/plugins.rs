@@ -1,0 +1,93 @@
+//! Drivers that DPDK loads by itself: every library of one folder, whose path it was built with; for a program with
+//! libraries of a stack, also drivers of that. It must not know what they drive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ComponentError, Linker};
+
+/// The library that loads drivers.
+const EAL: &str = "librte_eal.so.";
+
+/// Where programs have their drivers.
+pub(crate) struct Folders {
+    /// The folder that they load from.
+    pub(crate) loads: PathBuf,
+    /// Folders that the drivers are taken from, best first; real paths.
+    pub(crate) holds: Vec<PathBuf>,
+    /// The end of the files' names: `23.0`.
+    version: String,
+}
+
+impl Folders {
+    /// None for programs that have their drivers inside.
+    pub(crate) fn of(linker: &Linker, programs: &[PathBuf]) -> Result<Option<Folders>, ComponentError> {
+        let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
+        let loaded = linker.closure(&programs)?;
+        let Some(eal) = loaded.iter().find(|file| file.name.starts_with(EAL)) else { return Ok(None) };
+        let real = eal.path.canonicalize().unwrap_or_else(|_| eal.path.clone());
+        let version = real.file_name().unwrap_or_default().to_string_lossy().replacen(EAL, "", 1);
+        let name = format!("dpdk/pmds-{version}");
+        let beside = real.parent().unwrap_or(linker.root()).join(&name);
+        let loads = match built_with(&real, &name)? {
+            Some(path) => linker.root().join(path.trim_start_matches('/')),
+            None => beside.clone(),
+        };
+        let first = linker.first().iter().map(|folder| folder.join(&name));
+        let holds: Vec<PathBuf> =
+            first.chain([beside, loads.clone()]).filter_map(|path| path.canonicalize().ok()).collect();
+        match (loads.is_dir(), holds.is_empty()) {
+            (true, _) => Ok(Some(Folders { loads, holds, version })),
+            (false, true) => Ok(None),
+            (false, false) => Err(ComponentError::Drivers {
+                folder: loads.display().to_string(),
+                path: eal.path.display().to_string(),
+            }),
+        }
+    }
+
+    /// The file of a driver.
+    pub(crate) fn driver(&self, name: &str) -> PathBuf {
+        let file = format!("librte_{name}.so.{}", self.version);
+        let found = self.holds.iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
+        found.unwrap_or_else(|| self.loads.join(&file))
+    }
+}
+
+/// The path that ends in `name` among the texts of a library.
+fn built_with(library: &Path, name: &str) -> Result<Option<String>, ComponentError> {
+    let read = |source| ComponentError::Read { path: library.display().to_string(), source };
+    let bytes = fs::read(library).map_err(read)?;
+    let name = format!("/{name}\0");
+    let Some(place) = bytes.windows(name.len()).position(|window| window == name.as_bytes()) else { return Ok(None) };
+    let starts = |byte: &u8| !byte.is_ascii_graphic() || *byte == b'=';
+    let start = bytes[..place].iter().rposition(starts).map_or(0, |before| before + 1);
+    let path = String::from_utf8_lossy(&bytes[start..place + name.len() - 1]).into_owned();
+    Ok(Some(path).filter(|path| path.starts_with('/')))
+}
+
+/// The files of `drivers` that programs are to load; none for programs that have them inside.
+pub(crate) fn wanted(linker: &Linker, programs: &[PathBuf], drivers: &[&str]) -> Result<Vec<PathBuf>, ComponentError> {
+    let Some(folders) = Folders::of(linker, programs)? else { return Ok(Vec::new()) };
+    Ok(drivers.iter().map(|driver| folders.driver(driver)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_that_a_library_was_built_with_is_among_its_texts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = folder.path().join("librte_eal.so.23.0");
+        let read = |bytes: &[u8]| {
+            fs::write(&library, bytes).expect("a file");
+            built_with(&library, "dpdk/pmds-23.0").expect("it can be read")
+        };
+        let expected = Some("/opt/lib/dpdk/pmds-23.0".to_owned());
+        assert_eq!(read(b"x\0/opt/lib/dpdk/pmds-23.0\0y"), expected);
+        assert_eq!(read(b"x\0DPDK_PLUGIN_PATH=/opt/lib/dpdk/pmds-23.0\0y"), expected);
+        assert_eq!(read(b"/dpdk/pmds-23.1\0"), None);
+        assert_eq!(read(b"lib/dpdk/pmds-23.0\0"), None);
+    }
+}
