@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use generators::sys::{process, socket};
 use wire::{Io, Role};
 
+use crate::both_ends::check_send;
 use crate::link::Link;
-use crate::pairs::{check_send, run};
+use crate::pairs::run;
 
 /// Where the capturing half of the tests writes to.
 const FILE_VARIABLE: &str = "SEPTET_TEST_CAPTURE";

@@ -3,6 +3,7 @@
 //! needs namespaces says why it is skipped where there are none.
 #![allow(clippy::print_stderr)]
 
+mod both_ends;
 mod capture;
 mod conversations;
 mod generator;
@@ -13,3 +14,6 @@ mod shaped;
 
 /// The generator that is tested.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_septet-gen");
+
+/// No packet's way there and back is shorter than this.
+const RTT_NS_MIN: u32 = 1_000;

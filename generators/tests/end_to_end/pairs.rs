@@ -1,20 +1,12 @@
 //! Sender and receiver, client and server, over every technique: the two ends' counts must agree exactly.
 
-use wire::{Io, Request, Role, Totals};
+use wire::{Io, Request, Role};
 
-use crate::generator::{Generator, check_books, request, soon};
+use crate::both_ends::{Ran, check_client, check_send};
+use crate::generator::{Generator, request};
 use crate::link::Link;
 
-/// Both ends after their ends.
-pub struct Ran {
-    pub left: Generator,
-    pub right: Generator,
-    pub sent: Totals,
-    pub received: Totals,
-    pub intended: u64,
-}
-
-/// Runs both ends to their ends.
+/// Runs both ends of a link to their ends.
 pub fn run(link: &Link, roles: (Role, Role), io: Io, change: impl Fn(&mut Request)) -> Ran {
     let make = |role| {
         let change = &change;
@@ -24,57 +16,10 @@ pub fn run(link: &Link, roles: (Role, Role), io: Io, change: impl Fn(&mut Reques
             request
         }
     };
-    let mut right = Generator::ask(&link.right(), make(roles.1));
-    let mut left = Generator::ask(&link.left(), make(roles.0));
-    right.await_ready();
-    left.await_ready();
-    let epoch_ns = soon();
-    right.start(epoch_ns);
-    left.start(epoch_ns);
-    let sent = left.await_done();
-    right.stop();
-    let received = right.await_done();
-    let intended = make(roles.0)(left.output.path()).packets_intended();
-    Ran { left, right, sent, received, intended }
-}
-
-/// What holds between the two ends: every count, and the order.
-fn check(ran: &Ran) {
-    let (sent, received) = (&ran.sent, &ran.received);
-    assert!(sent.sent > 0, "{sent:?}");
-    assert_eq!(sent.intended(), ran.intended, "{sent:?}");
-    assert!(received.end_marker_seen);
-    assert_eq!(sent.sent, received.received + received.lost + received.corrupt, "{sent:?} {received:?}");
-    assert_eq!((received.duplicates, received.reordered, received.corrupt), (0, 0, 0), "{received:?}");
-    check_books(received, &ran.right.intervals(), received.received);
-}
-
-/// What holds between a sender and a receiver.
-pub fn check_send(ran: &Ran) {
-    check(ran);
-    check_books(&ran.sent, &ran.left.intervals(), ran.sent.sent);
-    assert_eq!(ran.received.attempted, 0);
-}
-
-fn check_client(ran: &Ran, burst: u16) {
-    check(ran);
-    let (client, server) = (&ran.sent, &ran.received);
-    check_books(client, &ran.left.intervals(), client.received);
-    assert_eq!(server.attempted, server.received + server.duplicates);
-    assert_eq!(client.sent, client.received + client.lost + client.corrupt, "{client:?}");
-    assert!(client.received <= server.sent);
-    assert_eq!(client.rtt_samples + client.rtt_overflow, client.received);
-    let round_trips = ran.left.round_trips();
-    assert_eq!(round_trips.len() as u64, client.rtt_samples);
-    let bursts = ran.intended / u64::from(burst);
-    for sample in &round_trips {
-        assert!(u64::from(sample.burst) < bursts && sample.place < u32::from(burst), "{sample:?}");
-        assert!(sample.rtt_ns > 1_000 && sample.rtt_ns < 1_000_000_000, "{sample:?}");
-    }
-    let mut places: Vec<_> = round_trips.iter().map(|sample| (sample.burst, sample.place)).collect();
-    places.sort_unstable();
-    places.dedup();
-    assert_eq!(places.len(), round_trips.len(), "a packet was timed twice");
+    let right = Generator::ask(&link.right(), make(roles.1));
+    let left = Generator::ask(&link.left(), make(roles.0));
+    let request = make(roles.0)(left.output.path());
+    Ran::to_the_end(left, right, &request)
 }
 
 fn every_size(io: Io) {

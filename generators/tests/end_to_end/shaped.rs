@@ -3,8 +3,9 @@
 
 use wire::{Io, Role};
 
+use crate::both_ends::{Ran, check_send};
 use crate::link::Link;
-use crate::pairs::{Ran, check_send, run};
+use crate::pairs::run;
 
 const WARMUP_MS: u64 = 200;
 const WINDOW_MS: u64 = 2_000;

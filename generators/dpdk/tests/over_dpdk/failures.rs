@@ -1,9 +1,11 @@
 //! Starts that must fail: with a reason that says what DPDK said, with exit code 1, and in time.
 
+use std::time::{Duration, Instant};
+
 use wire::{Io, Port, Request, Role};
 
 use crate::bench::Bench;
-use crate::generator::{Generator, request};
+use crate::generator::{Generator, request, soon};
 
 fn fails(bench: &Bench, change: impl FnOnce(&mut Request, &mut Vec<String>)) -> String {
     let mut generator = Generator::ask(&bench.prefix(), |output| {
@@ -81,16 +83,33 @@ fn a_caller_that_does_not_wait_for_the_link_ends_the_wait() {
 #[test]
 fn a_stop_signal_ends_it_at_any_time() {
     let bench = Bench::new();
-    let mut generator = Generator::ask(&bench.prefix(), |output| {
-        let mut request = request(Role::Send, Io::Dpdk, output);
-        request.schedule.duration_ns = 60_000_000_000;
-        let mut eal_args = bench.eal("left", 1);
-        eal_args.extend(vdev("net_null0"));
-        request.port = Port::Dpdk { eal_args };
-        request
-    });
-    generator.await_ready();
-    generator.start(crate::generator::soon());
-    generator.terminate();
-    assert!(generator.await_done().words > 0);
+    let ask = || {
+        let generator = Generator::ask(&bench.prefix(), |output| {
+            let mut request = request(Role::Send, Io::Dpdk, output);
+            request.schedule.duration_ns = 60_000_000_000;
+            let mut eal_args = bench.eal("left", 1);
+            eal_args.extend(vdev("net_null0"));
+            request.port = Port::Dpdk { eal_args };
+            request
+        });
+        generator.await_ready();
+        generator
+    };
+    let mut before_the_start = ask();
+    before_the_start.terminate();
+    let done = before_the_start.await_done();
+    assert_eq!((done.attempted, done.words), (0, 0), "{done:?}");
+
+    let mut in_the_middle = ask();
+    let intended = request(Role::Send, Io::Dpdk, bench.folder());
+    let intended = intended.rate_pps.expect("a sender has one") * 60;
+    in_the_middle.start(soon());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while in_the_middle.intervals().iter().all(|interval| interval.packets == 0) {
+        assert!(Instant::now() < deadline, "nothing is sent");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    in_the_middle.terminate();
+    let done = in_the_middle.await_done();
+    assert!(done.words > 0 && done.sent > 0 && done.intended() < intended, "{done:?}");
 }

@@ -6,6 +6,9 @@
 #[allow(dead_code, reason = "the other generator's tests ask more of it")]
 mod generator;
 
+#[path = "../../../tests/end_to_end/both_ends.rs"]
+mod both_ends;
+
 mod bench;
 mod failures;
 mod pairs;
@@ -13,3 +16,6 @@ mod testpmd;
 
 /// The generator that is tested.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_septet-gen-dpdk");
+
+/// No packet's way there and back is shorter than this.
+const RTT_NS_MIN: u32 = 500;
