@@ -166,9 +166,6 @@ pub struct Component {
     /// GNU build-id of its program, hex; absent for one without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
-    /// What the program says of itself; absent for one that is not asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reported: Option<String>,
     /// BLAKE3 over the neutral name and the content's BLAKE3 of every file of its closure, in order of name, hex.
     pub digest: String,
     /// The files, `(neutral name, BLAKE3 hex)`: the program first, then what it loads.

@@ -210,6 +210,9 @@ pub enum Answer {
     Mapped {
         /// Each file of each process once.
         files: Vec<Mapped>,
+        /// What the switch's program says of its own version; absent for one that is not asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reported: Option<String>,
     },
     /// Nothing more to say.
     Done {},

@@ -231,10 +231,10 @@ impl Agent {
         }
     }
 
-    /// The executable files that the scene's processes have mapped.
-    pub fn mapped(&mut self) -> Result<Vec<Mapped>, AgentError> {
+    /// The executable files that the scene's processes have mapped, and what the switch says of its version.
+    pub fn mapped(&mut self) -> Result<(Vec<Mapped>, Option<String>), AgentError> {
         match self.ask("read what runs", Op::Mapped)? {
-            Answer::Mapped { files } => Ok(files),
+            Answer::Mapped { files, reported } => Ok((files, reported)),
             other => Err(unexpected(&other)),
         }
     }

@@ -170,7 +170,7 @@ impl Session<'_> {
         })?;
         self.cost.ready_ms = ms(began.elapsed());
 
-        evidence.mapped = self.agent.mapped()?;
+        (evidence.mapped, evidence.reported) = self.agent.mapped()?;
         evidence.before = self.agent.snapshot()?;
         let start = self.agent.clock()? + LEAD_NS + LEAD_NS_EACH * parties.len() as u64;
         let began = Instant::now();
@@ -189,7 +189,7 @@ impl Session<'_> {
         self.wait_for(&initiators, parties, until, "report after the schedule's end", &mut evidence, is_done)?;
         evidence.watched = Some(self.agent.watched()?);
         // Again for those that still run: what was loaded since counts as well.
-        evidence.mapped.extend(self.agent.mapped()?);
+        evidence.mapped.extend(self.agent.mapped()?.0);
         evidence.mapped.sort();
         evidence.mapped.dedup();
         let ports = self.agent.snapshot()?.ports;

@@ -4,6 +4,7 @@
 use host_setup::facts::Facts;
 use rayon::prelude::*;
 use results::statistics::sequential::{self, Precision};
+use results::tuple::{STACK_DEFAULT, Tuple};
 use serde::Serialize;
 
 use crate::conditions::{Conditions, Prospect, Shared};
@@ -157,7 +158,7 @@ fn decide(test: &Test, ready: &Ready, protocol: &Protocol, index: &Index, forced
         (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
         (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)], 0),
         (false, Next::More(Why::New)) => {
-            let why = match index.newest_of(TestId::of(&test.tuple.to_string())) {
+            let why = match newest(index, &test.tuple) {
                 Some(older) if older.key != key => Why::Changed(older.key),
                 _ => Why::New,
             };
@@ -165,6 +166,17 @@ fn decide(test: &Test, ready: &Ready, protocol: &Protocol, index: &Index, forced
         }
         (false, Next::More(why)) => decision(Status::ToMeasure, vec![why], eta_ms),
     }
+}
+
+/// The newest repetition of a test, whatever its key; of one that was never measured with its stack, of the same test
+/// with the system's own components.
+pub fn newest<'i>(index: &'i Index, tuple: &Tuple) -> Option<&'i Entry> {
+    let of = |tuple: &Tuple| index.newest_of(TestId::of(&tuple.to_string()));
+    of(tuple).or_else(|| {
+        let mut of_system = tuple.clone();
+        of_system.variant.stack = STACK_DEFAULT.into();
+        (*tuple.variant.stack != *STACK_DEFAULT).then(|| of(&of_system))?
+    })
 }
 
 /// What is to be done about a key's repetitions.

@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::manifest::Common;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
 use crate::ready::Ready;
-use crate::store::{Entry, Index, StoreError, TestId};
+use crate::store::{Entry, Index, StoreError};
 use crate::workspace::Workspace;
 
 /// A plan and its inputs.
@@ -100,7 +100,7 @@ impl<'a> Planned<'a> {
 
     /// Key of the test's newest stored repetition, whatever the conditions were.
     pub fn newest_key(&self, test: &Test) -> Option<Key> {
-        self.index.newest_of(TestId::of(&test.tuple.to_string())).map(|entry| entry.key)
+        plan::newest(&self.index, &test.tuple).map(|entry| entry.key)
     }
 
     /// Why a test is not simply stored, in words.

@@ -49,7 +49,7 @@ pub(crate) fn fingerprint(
     let Provenance { provider, id, version, source } = provenance(linker.root(), program, packages);
     let build_id = program.and_then(elf::build_id);
     let digest = combined(&files);
-    Ok(Component { name: name.into(), provider, version, id, source, build_id, reported: None, digest, files })
+    Ok(Component { name: name.into(), provider, version, id, source, build_id, digest, files })
 }
 
 /// The digest over names and digests, each with its length before it, in order of names: two sets of files

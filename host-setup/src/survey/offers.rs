@@ -54,6 +54,11 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
                 facts.components.push(Component { id: found.id.or_else(|| Some(place.clone())), ..found });
             }
             Ok(_) => continue,
+            Err(reason)
+                if system.switches.iter().any(|own| own.name == component && own.missing.as_ref() == Some(&reason)) =>
+            {
+                continue;
+            }
             Err(reason) => offer.missing = Some(reason),
         }
         facts.switches.push(offer);

@@ -141,6 +141,11 @@ impl Switch for Forwarder {
         telemetry::counters(&self.containers)
     }
 
+    fn reported(&mut self) -> Result<Option<String>, Failure> {
+        self.program()?.check()?;
+        telemetry::version()
+    }
+
     fn processes(&self) -> Vec<(String, Pid)> {
         self.program.iter().map(|program| (program.name.into(), program.pid)).collect()
     }

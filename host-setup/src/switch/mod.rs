@@ -271,6 +271,10 @@ pub(crate) trait Switch {
     }
     /// What the ports counted, in order of attaching.
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure>;
+    /// What its program, which runs, says of its own version; none for one that is not asked.
+    fn reported(&mut self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
     /// Processes of the switch, with a name for people.
     fn processes(&self) -> Vec<(String, Pid)> {
         Vec::new()

@@ -340,6 +340,10 @@ impl Switch for Ovs {
         Ok(counters(&text, &self.containers))
     }
 
+    fn reported(&mut self) -> Result<Option<String>, Failure> {
+        Ok(version(&self.daemon()?.said()))
+    }
+
     fn processes(&self) -> Vec<(String, Pid)> {
         self.database.iter().chain(&self.daemon).map(|program| (program.name.into(), program.pid)).collect()
     }
@@ -368,6 +372,17 @@ impl Switch for Ovs {
             _ => result,
         }
     }
+}
+
+/// The versions of itself and of DPDK that the daemon says when it starts.
+fn version(said: &str) -> Option<String> {
+    let after = |words: &str| {
+        let rest = said.lines().find_map(|line| line.split_once(words))?.1;
+        rest.split_whitespace().next().map(str::to_owned)
+    };
+    let own = after("(Open vSwitch) ")?;
+    let dpdk = after("Using DPDK ").map(|version| format!(", DPDK {version}"));
+    Some(format!("Open vSwitch {own}{}", dpdk.unwrap_or_default()))
 }
 
 /// What `dpctl/show -s` says of the ports `p0`, `p1`, ...; a port that it does not list is left out.
@@ -403,6 +418,14 @@ mod tests {
     fn masks_are_hexadecimal() {
         let mask_of = |cpus: &[&str]| mask(&cpus.iter().map(|cpu| (*cpu).to_owned()).collect::<Vec<_>>());
         assert_eq!([mask_of(&["0"]), mask_of(&["1", "4"]), mask_of(&["35"])], ["0x1", "0x12", "0x800000000"]);
+    }
+
+    #[test]
+    fn the_daemon_says_its_versions() {
+        let said = "2026-11-22T10:00:00Z|00007|dpdk|INFO|Using DPDK 22.11.11\n\
+                    2026-11-22T10:00:01Z|00015|bridge|INFO|ovs-vswitchd (Open vSwitch) 3.1.0\n";
+        assert_eq!(version(said).as_deref(), Some("Open vSwitch 3.1.0, DPDK 22.11.11"));
+        assert_eq!(version(""), None);
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub(super) fn remove() {
     let _ = std::fs::remove_file(SOCKET);
 }
 
+/// The version of its DPDK, with which a program introduces itself.
+pub(super) fn version() -> Result<Option<String>, Failure> {
+    let doing = || "ask a DPDK program for its version".to_string();
+    let greeting: Value = serde_json::from_slice(&hear(&dial().scene(doing)?).scene(doing)?).scene(doing)?;
+    Ok(greeting["version"].as_str().map(str::to_owned))
+}
+
 /// What the ports counted, the container of each given.
 pub(super) fn counters(containers: &[String]) -> Result<Vec<PortCounters>, Failure> {
     let doing = || "ask a DPDK program for its counts".to_string();

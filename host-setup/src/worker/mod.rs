@@ -238,7 +238,8 @@ impl<'a> Worker<'a> {
             Op::Join => self.join()?,
             Op::Mapped => {
                 let files = self.stage.as_mut().map_or(Ok(Vec::new()), |stage| stage.mapped(&mut self.digests))?;
-                return Ok(Answer::Mapped { files });
+                let reported = self.stage.as_mut().map_or(Ok(None), Stage::reported)?;
+                return Ok(Answer::Mapped { files, reported });
             }
             Op::Collect { container } => {
                 let output = self.container(&container)?.output.clone();

@@ -125,6 +125,11 @@ impl Stage {
         mapped::read(containers.chain(switch), digests)
     }
 
+    /// What the switch says of its own version.
+    pub(super) fn reported(&mut self) -> Result<Option<String>, Failure> {
+        self.switch.as_mut().map_or(Ok(None), |switch| switch.reported())
+    }
+
     /// Counts of the switch's ports.
     pub(super) fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
         self.switch.as_mut().map_or(Ok(Vec::new()), |switch| switch.counters())

@@ -75,8 +75,8 @@ fn facts(json: bool, refresh: bool) -> Result<Exit, Trouble> {
 }
 
 fn shown(component: &Component) -> String {
-    let Component { name, digest, version, id, reported, .. } = component;
-    let parts = [version, id, reported].map(|part| part.as_deref().unwrap_or_default());
+    let Component { name, digest, version, id, .. } = component;
+    let parts = [version, id].map(|part| part.as_deref().unwrap_or_default());
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     format!("{name:<14} {digest:.12} {}", parts.join(", ")).trim_end().to_string()
 }

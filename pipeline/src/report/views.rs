@@ -224,9 +224,12 @@ pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
 
 /// Components of a record.
 pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
+    // Where nobody else knows the version, the switch's program has said it.
+    let is_switch = |name: &str| name == record.tuple.vswitch.name();
+    let reported = |name: &str| record.evidence.reported.clone().filter(|_| is_switch(name));
     let rows = record.host.components.iter().map(|component| ComponentRow {
         name: component.name.clone(),
-        version: component.version.clone().unwrap_or_default(),
+        version: component.version.clone().or_else(|| reported(&component.name)).unwrap_or_default(),
         digest: component.digest.clone(),
     });
     let kernel = ComponentRow {

@@ -105,6 +105,9 @@ pub struct Evidence {
     /// The executable files that the processes had mapped; empty in records of before this was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mapped: Vec<Mapped>,
+    /// What the switch said of its own version; absent for one that is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<String>,
 }
 
 /// One generator.

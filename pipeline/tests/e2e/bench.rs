@@ -159,6 +159,7 @@ impl Bench {
             .args(arguments)
             .current_dir(self.path(""))
             .env_remove("SEPTET_STORE")
+            .env_remove("XDG_CONFIG_HOME")
             .env("HOME", self.path(""))
             .env("XDG_CACHE_HOME", self.path("cache"))
             .stdin(Stdio::null());

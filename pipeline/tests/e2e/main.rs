@@ -10,5 +10,6 @@ mod input;
 mod main_job;
 mod pages;
 mod search;
+mod stacks;
 mod switches;
 mod trouble;

@@ -1,0 +1,245 @@
+//! Components that come from elsewhere: what another byte of one of them makes dirty, by name, and that nothing else
+//! is touched.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::bench::{Bench, Ran, SMALL, touched};
+
+/// A stack `lab` in a folder of its own, not below /tmp: what is measured has another one.
+struct Lab {
+    bench: Bench,
+    prefix: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new(bench: Bench) -> Lab {
+        let prefix = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        fs::create_dir_all(bench.path(".config/septet")).expect("a folder for the site");
+        let site = format!("[stacks.lab]\nfrom = \"{}\"\n", prefix.path().display());
+        bench.write(".config/septet/site.toml", &site);
+        Lab { bench, prefix }
+    }
+
+    /// A copy of a file of the system's in the stack, with a byte more.
+    fn add(&self, from: &Path, inside: &str) {
+        let to = self.prefix.path().join(inside);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("its folder");
+        let mut bytes = fs::read(from).expect("it can be read");
+        bytes.push(b'x');
+        fs::write(&to, bytes).expect("the stack is writable");
+        fs::set_permissions(&to, fs::metadata(from).expect("it is there").permissions()).expect("it is ours");
+    }
+
+    /// A file of the system's in the stack as it is.
+    fn copy(&self, from: &str, inside: &str) {
+        let to = self.prefix.path().join(inside);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("its folder");
+        fs::copy(from, to).expect("it can be copied");
+    }
+
+    fn clear(&self) {
+        for entry in fs::read_dir(self.prefix.path()).expect("it can be listed").flatten() {
+            fs::remove_dir_all(entry.path()).expect("it is ours");
+        }
+    }
+
+    fn septet(&self, arguments: &[&str]) -> Ran {
+        self.bench.septet(arguments)
+    }
+
+    /// Switches of the tests that are to be measured, each of which says that its switch is why.
+    fn dirty(&self, arguments: &[&str]) -> BTreeSet<String> {
+        let plan = self.septet(arguments).code(0).json();
+        let mut dirty = BTreeSet::new();
+        for test in tests(&plan) {
+            let name = test["name"].as_str().expect("its name");
+            let switch = name.split('/').nth(3).expect("a tuple").to_string();
+            match test["status"].as_str() {
+                Some("stored") => {}
+                Some("to_measure") => {
+                    let why = test["why"].as_array().expect("it says why");
+                    let words = format!("switch {switch} ");
+                    assert_eq!(why.len(), 1, "{test}");
+                    assert!(why[0].as_str().is_some_and(|why| why.starts_with(&words)), "{test}");
+                    dirty.insert(switch);
+                }
+                _ => panic!("{test}"),
+            }
+        }
+        dirty
+    }
+}
+
+fn tests(plan: &Value) -> &Vec<Value> {
+    plan["tests"].as_array().expect("tests are listed")
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| name.to_string()).collect()
+}
+
+/// What the components of this host load, by name; with the places of libraries and of DPDK's drivers.
+struct System {
+    loaded: BTreeSet<String>,
+    libraries: PathBuf,
+    drivers: PathBuf,
+}
+
+impl System {
+    fn of(bench: &Bench) -> Option<System> {
+        let facts = bench.septet(&["host", "facts", "--json"]).code(0).json();
+        let components = facts["components"].as_array().expect("components are listed");
+        let files = components.iter().flat_map(|component| component["files"].as_array().into_iter().flatten());
+        let loaded = files.filter_map(|file| file[0].as_str()).map(str::to_owned).collect();
+        let libraries = PathBuf::from(format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+        let drivers = fs::read_dir(libraries.join("dpdk")).ok()?.next()?.ok()?.path();
+        Some(System { loaded, libraries, drivers })
+    }
+
+    fn driver(&self, name: &str) -> PathBuf {
+        let version = self.drivers.display().to_string();
+        let version = version.rsplit("pmds-").next().expect("a version");
+        self.drivers.join(format!("librte_{name}.so.{version}"))
+    }
+
+    fn inside(&self, file: &Path) -> String {
+        file.strip_prefix("/usr").expect("a file of the system").display().to_string()
+    }
+
+    /// A library that no component loads.
+    fn unrelated(&self) -> PathBuf {
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(&self.libraries).expect("libraries are listed").flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        let is_unrelated = |path: &&PathBuf| {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            name.contains(".so.") && path.is_file() && !self.loaded.contains(&*name)
+        };
+        names.iter().find(is_unrelated).expect("this system has more libraries than that").clone()
+    }
+}
+
+#[test]
+fn another_byte_of_a_component_touches_the_tests_that_run_through_it_and_nothing_else() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: the switches need root");
+        return;
+    }
+    let Some(bench) = Bench::with_dpdk() else { return };
+    let daemon = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+    for program in ["/usr/bin/dpdk-testpmd", daemon] {
+        if !Path::new(program).is_file() {
+            println!("skipped: there is no {program}");
+            return;
+        }
+    }
+    let Some(system) = System::of(&bench) else {
+        println!("skipped: there are no DPDK drivers");
+        return;
+    };
+    let lab = Lab::new(bench);
+    let all = r#""direct", "basicfwd", "testpmd", "ovs", "linux-bridge""#;
+    let experiment = |stack: &str| {
+        format!(
+            "[experiment]\nname = \"lab\"\n[protocol]\nduration = \"100ms\"\nwarmup = \"50ms\"\ncooldown = \"20ms\"\n\
+             repetitions = 1\n[[tests]]\nid = \"all\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\nV = [{all}]\n\
+             P = 64\nR = \"10k\"\nB = 8\nruntime = \"netns\"\nstack = \"{stack}\"\n"
+        )
+    };
+    lab.bench.write("system.toml", &experiment("system"));
+    lab.septet(&["run", "system.toml", "--wait", "5m"]).code(0);
+    let measured = lab.septet(&["plan", "system.toml", "--json"]).code(0).json();
+    assert_eq!(measured["stored"], 5, "{measured}");
+    // What a stack has not is the system's, and was measured.
+    lab.bench.write("lab.toml", &experiment("lab"));
+    let plan = ["plan", "lab.toml", "--json"];
+    assert_eq!(lab.dirty(&plan), set(&[]));
+
+    lab.add(Path::new("/usr/bin/dpdk-testpmd"), "bin/dpdk-testpmd");
+    assert_eq!(lab.dirty(&plan), set(&["testpmd"]));
+    // Before the upgrade, and without storing anything.
+    let before = lab.bench.files(".septet");
+    assert_eq!(lab.dirty(&["plan", "system.toml", "--json", "--if", "testpmd=lab"]), set(&["testpmd"]));
+    assert_eq!(lab.dirty(&["plan", "system.toml", "--json", "--if", "ovs=lab"]), set(&[]));
+    let text = lab.septet(&["plan", "system.toml", "--if", "testpmd=lab"]).code(0).stdout;
+    assert!(text.starts_with("if testpmd came from stack lab:\n"), "{text}");
+    assert_eq!(touched(&before, &lab.bench.files(".septet")), Vec::<String>::new());
+    lab.septet(&["plan", "system.toml", "--if", "testpmd=other"]).code(2);
+    lab.septet(&["plan", "system.toml", "--if", "kernel=lab"]).code(2);
+
+    let library = system.unrelated();
+    lab.add(&library, &system.inside(&library));
+    assert_eq!(lab.dirty(&plan), set(&["testpmd"]), "{}", library.display());
+    lab.clear();
+    assert_eq!(lab.dirty(&plan), set(&[]));
+    let driver = system.driver("net_vhost");
+    lab.add(&driver, &system.inside(&driver));
+    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "testpmd"]));
+    let library = system.loaded.iter().find(|name| name.starts_with("librte_ethdev.so.")).expect("DPDK has one");
+    let library = system.libraries.join(library);
+    lab.add(&library, &system.inside(&library));
+    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "ovs", "testpmd"]));
+    fs::remove_file(lab.prefix.path().join(system.inside(&library))).expect("it is ours");
+
+    // It really runs from there, and says so.
+    lab.add(Path::new(daemon), "lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk");
+    let missing = lab.septet(&plan).code(0).json();
+    let ovs = tests(&missing).iter().find(|test| test["name"].as_str().is_some_and(|name| name.contains("/ovs/")));
+    let why = ovs.and_then(|test| test["why"][0].as_str()).expect("it says why");
+    assert!(why.contains("has no sbin/ovsdb-server"), "{why}");
+    for part in ["sbin/ovsdb-server", "bin/ovsdb-tool", "bin/ovs-vsctl", "share/openvswitch/vswitch.ovsschema"] {
+        lab.copy(&format!("/usr/{part}"), part);
+    }
+    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "ovs", "testpmd"]));
+    lab.septet(&["run", "lab.toml", "--wait", "5m"]).code(0);
+    let prefix = lab.prefix.path().display().to_string();
+    let again = lab.septet(&plan).code(0).json();
+    for test in tests(&again) {
+        let (name, key) = (test["name"].as_str().expect("a name"), test["key"].as_str().expect("a key"));
+        let shown = lab.septet(&["show", key, "--json"]).code(0).json();
+        let evidence = &shown[0]["evidence"];
+        let mapped = evidence["mapped"].as_array().expect("what ran is recorded");
+        let from_lab = |end: &str| {
+            mapped
+                .iter()
+                .any(|file| file["path"].as_str().is_some_and(|path| path.starts_with(&prefix) && path.ends_with(end)))
+        };
+        assert_eq!(from_lab("/ovs-vswitchd-dpdk"), name.contains("/ovs/"), "{name}: {mapped:?}");
+        let reported = evidence["reported"].as_str().unwrap_or_default();
+        let says = ["/ovs/", "/testpmd/", "/basicfwd/"].iter().any(|switch| name.contains(switch));
+        assert_eq!(reported.contains("DPDK "), says, "{name}: {reported}");
+    }
+    // Back again: nothing is measured.
+    lab.clear();
+    let back = lab.septet(&["run", "lab.toml"]).code(0);
+    assert!(back.stdout.contains("nothing to measure"), "{}", back.stdout);
+}
+
+#[test]
+fn a_stack_that_comes_or_goes_touches_no_socket_test() {
+    let bench = Bench::new();
+    let lab = Lab::new(bench);
+    lab.bench.write("small.toml", SMALL);
+    lab.septet(&["run", "small.toml", "--no-report"]).code(0);
+    let stored = lab.septet(&["plan", "small.toml", "--json"]).code(0).json();
+    assert_eq!(stored["stored"], 3, "{stored}");
+    lab.bench.write("stacked.toml", &SMALL.replace("P = [64, 1500]\n", "P = [64, 1500]\nstack = \"lab\"\n"));
+    let stacked = lab.septet(&["plan", "stacked.toml", "--json"]).code(0).json();
+    assert_eq!(stacked["stored"], 3, "{stacked}");
+    let named =
+        tests(&stacked).iter().filter(|test| test["name"].as_str().is_some_and(|name| name.ends_with("+stack=lab")));
+    assert_eq!(named.count(), 2, "{stacked}");
+    // A stack that is not there, or not defined, is a reason to skip by name.
+    lab.bench.edit("stacked.toml", "stack = \"lab\"", "stack = \"none\"");
+    let undefined = lab.septet(&["plan", "stacked.toml"]).code(0).stdout;
+    assert!(undefined.contains("no stack 'none' is defined on this site"), "{undefined}");
+    lab.bench.edit("stacked.toml", "stack = \"none\"", "stack = \"lab\"");
+    let Lab { bench, prefix } = lab;
+    prefix.close().expect("it is ours");
+    let gone = bench.septet(&["plan", "stacked.toml"]).code(0).stdout;
+    assert!(gone.contains("stack 'lab': "), "{gone}");
+}

@@ -1,0 +1,174 @@
+//! What of a host is in keys and what is not, on invented hosts: kernels started in other ways, and software that
+//! comes or goes.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use host_setup::facts::{Component, Facts, Offer, Privilege, StackFacts};
+use host_setup::survey::{Around, of_tree};
+use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::experiment::{self, Experiment};
+
+const EXPERIMENT: &str = r#"
+[experiment]
+name = "all"
+[protocol]
+duration = "1s"
+warmup = "200ms"
+cooldown = "200ms"
+repetitions = 3
+[[tests]]
+id = "sockets"
+D = ["throughput", "latency"]
+L = "local"
+S = "1vs1"
+V = "linux-bridge"
+P = [64, 1500]
+R = "10k"
+B = 4
+io = ["udp", "raw"]
+[[tests]]
+id = "dpdk"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = ["direct", "testpmd", "ovs"]
+P = 64
+R = "10k"
+B = 4
+"#;
+
+fn experiment() -> Experiment {
+    experiment::parse(EXPERIMENT, "all.toml").expect("an experiment")
+}
+
+/// Keys by test; none for a test that is skipped.
+fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
+    let conditions = Conditions::new(facts);
+    let experiment = experiment();
+    let tests = experiment.matrix.tests.iter();
+    let key = |test| match conditions.judge(test, &mut Shared::default()) {
+        Prospect::Ready(ready) => Some(ready.manifest.key().to_string()),
+        Prospect::Skipped(_) => None,
+    };
+    tests.map(|test| (test.tuple.to_string(), key(test))).collect()
+}
+
+/// Names of the tests whose keys differ.
+fn differing(a: &Facts, b: &Facts) -> Vec<String> {
+    let (a, b) = (keys(a), keys(b));
+    a.into_iter().filter(|(name, key)| b[name] != *key).map(|(name, _)| name).collect()
+}
+
+fn offer(name: &str, components: &[&str], io: &[&str]) -> Offer {
+    let text = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
+    Offer { name: name.into(), missing: None, components: text(components), io: text(io) }
+}
+
+fn missing(name: &str) -> Offer {
+    Offer { missing: Some("it is not installed".into()), ..offer(name, &[], &[]) }
+}
+
+fn component(name: &str, digest: &str) -> Component {
+    Component { name: name.into(), digest: digest.into(), ..Component::default() }
+}
+
+/// A host with sockets only, started with these boot parameters.
+fn host(command_line: &str) -> Facts {
+    let root = tempfile::tempdir().expect("a folder");
+    for (path, text) in [
+        ("proc/cmdline", command_line),
+        ("proc/sys/kernel/osrelease", "6.1.0-41-amd64"),
+        ("proc/sys/kernel/version", "#1 SMP"),
+    ] {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("its folder");
+        fs::write(path, text).expect("a file");
+    }
+    let around = Around { allowed: vec![0, 1], privilege: Privilege::Root, signature: None, firmware: |_| None };
+    let mut facts = of_tree(root.path(), &around);
+    facts.memory.hugepages_2m = vec![(0, 0, 0)];
+    let sockets = ["udp", "udp-mmsg", "raw", "raw-mmsg"];
+    facts.runtimes = vec![offer("netns", &["busybox"], &[]), missing("lxc")];
+    facts.switches = vec![offer("linux-bridge", &[], &sockets), missing("direct"), missing("testpmd"), missing("ovs")];
+    facts.applications = vec![offer("septet-gen", &["septet-gen"], &sockets), missing("septet-gen-dpdk")];
+    facts.components = vec![component("busybox", "b"), component("septet-gen", "g")];
+    facts
+}
+
+/// The same with DPDK.
+fn with_dpdk(mut facts: Facts) -> Facts {
+    facts.switches.retain(|offer| offer.name == "linux-bridge");
+    facts.switches.push(offer("direct", &[], &["dpdk"]));
+    facts.switches.push(offer("testpmd", &["testpmd"], &["dpdk"]));
+    facts.switches.push(offer("ovs", &["ovs"], &["dpdk"]));
+    facts.applications.retain(|offer| offer.name == "septet-gen");
+    facts.applications.push(offer("septet-gen-dpdk", &["septet-gen-dpdk"], &["dpdk"]));
+    facts.components.extend([component("testpmd", "t"), component("ovs", "o"), component("septet-gen-dpdk", "d")]);
+    facts
+}
+
+#[test]
+fn a_boot_parameter_that_does_not_matter_dirties_nothing_and_one_that_does_dirties_all() {
+    let plain = with_dpdk(host("root=/dev/vda1 ro quiet"));
+    let all = keys(&plain);
+    assert!(all.len() > 8 && all.values().all(Option::is_some), "{all:?}");
+    for harmless in ["root=/dev/vdb2 rw", "root=/dev/vda1 ro quiet splash panic=10 console=ttyS0 -- mitigations=off"] {
+        assert_eq!(differing(&plain, &with_dpdk(host(harmless))), Vec::<String>::new(), "{harmless}");
+    }
+    for matters in ["mitigations=off", "isolcpus=1", "nohz_full=1", "intel-iommu=on"] {
+        let changed = with_dpdk(host(&format!("root=/dev/vda1 ro quiet {matters}")));
+        assert_eq!(differing(&plain, &changed).len(), all.len(), "{matters}");
+    }
+}
+
+#[test]
+fn installing_dpdk_dirties_no_socket_test() {
+    let before = host("");
+    let changed = differing(&before, &with_dpdk(host("")));
+    assert_eq!(changed.len(), 3, "{changed:?}");
+    assert!(changed.iter().all(|name| !name.contains("/linux-bridge/")), "{changed:?}");
+}
+
+#[test]
+fn a_component_is_in_the_keys_of_those_that_run_through_it() {
+    let before = with_dpdk(host(""));
+    for (component, through) in [
+        ("ovs", vec!["/ovs/"]),
+        ("testpmd", vec!["/testpmd/"]),
+        ("septet-gen-dpdk", vec!["/direct/", "/testpmd/", "/ovs/"]),
+        ("septet-gen", vec!["/linux-bridge/"]),
+        ("busybox", vec!["/"]),
+    ] {
+        let mut after = before.clone();
+        let found = after.components.iter_mut().find(|other| other.name == component).expect("it is there");
+        found.digest = "another".into();
+        let changed = differing(&before, &after);
+        let expected: Vec<String> =
+            keys(&before).into_keys().filter(|name| through.iter().any(|part| name.contains(part))).collect();
+        assert_eq!(changed, expected, "{component}");
+        // What is recorded beside is not in keys.
+        let mut aside = before.clone();
+        let found = aside.components.iter_mut().find(|other| other.name == component).expect("it is there");
+        found.version = Some("9.9".into());
+        found.id = Some("elsewhere".into());
+        found.build_id = Some("00".into());
+        assert_eq!(differing(&before, &aside), Vec::<String>::new(), "{component}");
+    }
+}
+
+#[test]
+fn a_stack_that_is_defined_is_in_no_key_of_the_system() {
+    let before = with_dpdk(host(""));
+    let mut after = before.clone();
+    let stack = StackFacts {
+        missing: None,
+        switches: vec![offer("ovs", &["ovs"], &["dpdk"])],
+        components: vec![component("ovs", "new")],
+    };
+    after.stacks.insert("new".into(), stack);
+    assert_eq!(differing(&before, &after), Vec::<String>::new());
+    let upgraded = after.if_from("ovs", "new").expect("it has one");
+    let changed = differing(&before, &upgraded);
+    assert!(changed.len() == 1 && changed[0].contains("/ovs/"), "{changed:?}");
+}
