@@ -13,6 +13,7 @@ use std::process::Command;
 use harness::{Agent, Programs, User};
 use host_setup::facts::Privilege;
 use host_setup::protocol::{Answer, Op, PROTOCOL, Setup};
+use host_setup::stack::Stack;
 
 /// `sudo`, as far as an agent sees of it: a parent of root's with that name, and the user in the environment.
 fn through_sudo(programs: &Programs) -> Command {
@@ -66,6 +67,67 @@ fn root_in_a_shell_that_sudo_made_stays_root() {
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     let in_container = !Path::new("/proc/1/ns/mnt").exists() || fs::read_link("/proc/1/ns/mnt").is_err();
     assert!(facts.privilege == Privilege::Root || in_container, "{:?}", facts.privilege);
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+/// A place that only root can change, in mounts of its own: programs, a stack, one that anybody can change, and
+/// root's own word about them.
+const TRUSTED_PLACE: &str = r#"
+set -e
+mount -t tmpfs -o mode=755 septet /mnt
+mkdir -p /mnt/bin /mnt/upper /mnt/work /mnt/stack/bin /mnt/loose/bin
+mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work septet /etc
+for program in "$1"/septet-*; do cp "$program" /mnt/bin; done
+cp /bin/sh /mnt/bin/sudo
+for stack in stack loose; do
+    cp /usr/bin/dpdk-testpmd /mnt/$stack/bin/
+    printf x >>/mnt/$stack/bin/dpdk-testpmd
+done
+chmod 777 /mnt/loose/bin
+mkdir -p /etc/septet
+cat >/etc/septet/host.toml <<END
+[programs]
+septet-gen = "/mnt/bin/septet-gen"
+[stacks.new]
+from = "/mnt/stack"
+[stacks.loose]
+testpmd = "/mnt/loose"
+END
+export SUDO_UID=65534 SUDO_GID=65534
+exec /mnt/bin/sudo -c '/mnt/bin/septet-host agent; exit $?'
+"#;
+
+#[test]
+fn a_user_names_stacks_and_root_says_what_they_are() {
+    if !nix::unistd::geteuid().is_root() || !Path::new("/usr/bin/dpdk-testpmd").is_file() {
+        println!("skipped: this needs root, and dpdk-testpmd");
+        return;
+    }
+    let overlay = "mount -t tmpfs septet /mnt && cd /mnt && mkdir u w && mount -t overlay -o lowerdir=/etc,upperdir=u,workdir=w septet /etc";
+    let probe = Command::new("unshare").args(["-m", "sh", "-c", overlay]).output().expect("unshare can be started");
+    if !probe.status.success() {
+        println!("skipped: no overlay mounts here: {}", String::from_utf8_lossy(&probe.stderr).trim());
+        return;
+    }
+    let programs = Programs::install();
+    let mut command = Command::new("unshare");
+    let host = programs.host();
+    command.args(["-m", "sh", "-c", TRUSTED_PLACE, "sh"]).arg(host.parent().expect("a folder"));
+    let mut agent = Agent::start_by(command);
+    // What the client says of places counts for nothing.
+    let mut theirs = Stack::default();
+    theirs.set("from", "/mnt/loose").expect("a place");
+    let named = ["new", "loose", "own"].map(|name| (name.to_string(), Some(theirs.clone())));
+    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: named.into() });
+    let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
+    assert_eq!(facts.privilege, Privilege::Root);
+    assert_eq!(facts.stacks.keys().collect::<Vec<_>>(), ["loose", "new"]);
+    let new = &facts.stacks["new"];
+    let testpmd = new.components.iter().find(|component| component.name == "testpmd").expect("root's stack has one");
+    assert_eq!(testpmd.id.as_deref(), Some("/mnt/stack"));
+    let loose = facts.stacks["loose"].switches.iter().find(|offer| offer.name == "testpmd").expect("it is told");
+    assert!(loose.missing.as_ref().is_some_and(|why| why.contains("can be changed by others than root")), "{loose:?}");
     agent.ok(Op::Bye);
     assert_eq!(agent.close(), 0);
 }
