@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pipeline::experiment::{self, STARTER, schema};
+use pipeline::site;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -38,7 +39,7 @@ fn every_key_of_the_reader_is_described() {
             assert!(described.is_some_and(|schema| !schema.is_empty()), "{place}/{key} says nothing");
         }
     }
-    assert!(keys(&schema::site(), "/properties/store/properties").contains(&&"remote".to_string()));
+    assert!(keys(&site::schema(), "/properties/store/properties").contains(&&"remote".to_string()));
 }
 
 /// Whether taplo takes a text by a schema; none where it is not installed.
@@ -92,7 +93,7 @@ fn taplo_takes_what_the_reader_takes_and_refuses_typos() {
         assert!(experiment::parse(&text, "file").is_err(), "the reader refuses {to}");
         assert_eq!(taplo(folder.path(), &schema, &text), Some(false), "{to}");
     }
-    let site = schema::site();
+    let site = site::schema();
     for (text, sound) in [
         ("[store]\nremote = \"s3://bucket/team\"\n", true),
         ("[stacks.new]\novs = \"/opt/ovs\"\n", true),

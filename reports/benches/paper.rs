@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use reports::figure::{Figure, build_figure};
 use reports::model::TestView;
-use reports::render::{self, ClaimView, Report};
+use reports::render;
+use reports::report::{ClaimView, Report};
 use results::metric::Quantity;
 use support::*;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::model::{State, TestView};
 use crate::number;
 use crate::plot::{Point, PointSource};
-use crate::render::{ClaimView, Report};
+use crate::report::{ClaimView, Report};
 use crate::table::TableCell;
 use crate::text;
 

@@ -15,6 +15,7 @@ pub mod numbering;
 pub mod plot;
 pub mod published;
 pub mod render;
+pub mod report;
 pub mod select;
 pub mod since;
 pub mod spec;

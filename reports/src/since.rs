@@ -7,7 +7,7 @@ use results::metric::{Metric, Quantity, Unit};
 use results::summary::Estimate;
 
 use crate::model::{State, TestView};
-use crate::render::{ClaimView, Report};
+use crate::report::{ClaimView, Report};
 
 /// An input of keys that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use super::{SchemaOf, say_json};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::schema;
+use crate::site;
 
 /// Prints a schema.
 pub(super) fn schema(of: SchemaOf) -> Result<Exit, Trouble> {
     say_json(&match of {
         SchemaOf::Experiment => schema::experiment(),
-        SchemaOf::Site => schema::site(),
+        SchemaOf::Site => site::schema(),
     })
 }

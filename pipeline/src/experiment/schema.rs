@@ -2,7 +2,6 @@
 //! the same tables of keys and names that the reader goes by, so that it never refuses what the reader takes;
 //! what the reader refuses beyond it needs the whole file. It must not read files.
 
-use host_setup::stack;
 use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use serde_json::{Map, Value, json};
@@ -10,10 +9,9 @@ use serde_json::{Map, Value, json};
 use super::header::{HEADING_KEYS, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
 use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
 use super::{KEYS, group};
-use crate::site;
 
 /// The dialect; taplo knows this one.
-const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
+pub(crate) const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// Of the experiment file.
 pub fn experiment() -> Value {
@@ -37,41 +35,11 @@ pub fn experiment() -> Value {
     schema
 }
 
-/// Of the site file.
-pub fn site() -> Value {
-    let mut schema = table(&site::KEYS, &[], "What a site says for all of its experiments", |key| match key {
-        "store" => table(&site::STORE_KEYS, &[], "Where results are kept", |_| {
-            let known = site::SCHEMES.map(|scheme| scheme.replace('/', "\\/")).join("|");
-            json!({"type": "string", "pattern": format!("^({known})"), "description": "A shared store"})
-        }),
-        "stacks" => json!({
-            "type": "object",
-            "description": "Named choices of where components come from",
-            "propertyNames": {"pattern": ID, "not": {"const": stack::SYSTEM}},
-            "additionalProperties": one_stack(),
-        }),
-        _ => json!({}),
-    });
-    schema["$schema"] = DIALECT.into();
-    schema["title"] = "Septet site".into();
-    schema
-}
-
-/// A stack of the site file.
-fn one_stack() -> Value {
-    let keys: Vec<&str> = [stack::FROM].into_iter().chain(stack::COMPONENTS).collect();
-    table(&keys, &[], "Where components come from; what is not there comes from the system", |key| {
-        let what = if key == stack::FROM { "all that are not named" } else { key };
-        let place = format!("^({}|\\/[^:]*)$", stack::SYSTEM);
-        json!({"type": "string", "pattern": place, "description": format!("A folder, a Nix profile, for {what}")})
-    })
-}
-
 /// What names files.
-const ID: &str = "^[A-Za-z0-9._-]+$";
+pub(crate) const ID: &str = "^[A-Za-z0-9._-]+$";
 
 /// A table with these keys and no others; a key that `of` does not know may have any value.
-fn table(keys: &[&str], required: &[&str], description: &str, of: impl Fn(&str) -> Value) -> Value {
+pub(crate) fn table(keys: &[&str], required: &[&str], description: &str, of: impl Fn(&str) -> Value) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.to_string(), of(key))).collect();
     let mut schema = json!({
         "type": "object",

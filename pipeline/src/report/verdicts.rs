@@ -1,7 +1,7 @@
 //! Verdicts of an experiment's claims over a generation, without a report. It must not write.
 
 use reports::claim::Outcome;
-use reports::render::ClaimView;
+use reports::report::ClaimView;
 use reports::spec::Id;
 
 use super::views;

@@ -2,6 +2,7 @@
 //! experiment, which counts only after its owner has trusted its very content once. Read like experiments: every
 //! error with its place, all in one go. It must not use what it says.
 
+mod schema;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use toml::de::DeTable;
 use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::experiment::document::{self, Findings, Section};
 
+pub use schema::schema;
 pub use trust::{TrustError, trust};
 
 /// Name of the file, in `~/.config/septet` and beside experiments.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::comparison::{self, ComparisonView};
 use crate::claim::Verdict;
-use crate::render::{ClaimView, Report};
+use crate::report::{ClaimView, Report};
 use crate::templates::{RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 

@@ -19,7 +19,7 @@ use crate::model::{Accepted, State, TestView};
 use crate::number;
 use crate::numbering::{self, Plate};
 use crate::plot::{Form, Series};
-use crate::render::{ClaimView, Report};
+use crate::report::{ClaimView, Report};
 use crate::select;
 use crate::since;
 use crate::svg;

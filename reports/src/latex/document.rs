@@ -10,7 +10,7 @@ use crate::html;
 use crate::model::{ComponentRow, Fact, State};
 use crate::numbering::{self, Plate};
 use crate::published::Comparison;
-use crate::render::Report;
+use crate::report::Report;
 use crate::table::Table;
 use crate::templates::{RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};

@@ -9,7 +9,7 @@ use reports::model::{
     Accepted, ComponentRow, Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView,
     State, TestView,
 };
-use reports::render::{ClaimView, Report};
+use reports::report::{ClaimView, Report};
 use reports::spec::{Bound, ClaimSpec, FigureSpec, Fold, Id, Published, PublishedValue, Scale, Selection, TableSpec};
 use reports::templates::Templates;
 use results::axes::{Axis, Burst, Dimension, Io, Locality, PacketSize, Pairs, Rate, VSwitch};
