@@ -99,7 +99,13 @@ stop() { tell "$1" '{"command":"stop"}'; }
 reports() { sleep "$window_s" && sleep 0.2 && has_reported "$1"; }
 has_reported() {
     await says "$1" '"done"'
-    eval "wait \"\$$1\"" && closes "$1"
+    leaves "$1"
+}
+# leaves END: waits for what was told to end, or has reported; ours stays until its input ends.
+leaves() {
+    eval "process=\$$1"
+    closes "$1"
+    wait "$process"
 }
 field() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$scratch/said-$1" | tail -n 1; }
 # Packets sent a second of the schedule, by a sender's account.
@@ -133,9 +139,7 @@ more_than() { [ "$(lines "$1" "$2")" -gt "$3" ]; }
 # ends END: ends whatever runs there, as it likes to be ended.
 ends() {
     if grep -q testpmd "$scratch/said-$1"; then tell "$1" quit; else stop "$1"; fi
-    # What has reported is gone already.
-    eval "wait \"\$$1\"" || { echo "generators-dpdk: the $1 end failed:" >&2; tail -n 3 "$scratch/said-$1" "$scratch/log-$1" >&2; return 1; }
-    closes "$1"
+    leaves "$1" || { echo "generators-dpdk: the $1 end failed:" >&2; tail -n 3 "$scratch/said-$1" "$scratch/log-$1" >&2; return 1; }
 }
 soon() { echo $(($(now) + 10000000)); }
 fast=1000000000

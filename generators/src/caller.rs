@@ -100,6 +100,12 @@ impl Caller {
         say().attempt(|| "answer the caller".into())
     }
 
+    /// Waits until the caller says anything more or leaves, or a signal asks to stop. All has been reported: what
+    /// is said or goes wrong now changes nothing.
+    pub fn await_leave(&mut self) {
+        while !stop_requested() && matches!(self.command(1_000), Ok(None)) {}
+    }
+
     fn line(&mut self, timeout_ms: u16) -> Result<Option<Vec<u8>>, Failure> {
         if let Some(line) = self.complete_line() {
             return Ok(Some(line));

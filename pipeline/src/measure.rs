@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use host_setup::protocol::{Op, PortCounters};
+use host_setup::protocol::Op;
 use wire::{Command, Event, Role, Schedule};
 
 use crate::agent::{Agent, AgentError, AppEvent};
@@ -130,6 +130,10 @@ fn died(container: &str, status: i32, last_lines: Vec<String>) -> Stop {
     Stop::Failed { reason, last_lines }
 }
 
+fn complaint(container: &str, message: &str) -> String {
+    format!("generate traffic: {container} failed to {message}")
+}
+
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -160,9 +164,9 @@ impl Session<'_> {
         for party in listening.into_iter().chain(others) {
             let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
             self.note(&format!("{} ← {line}", party.container));
-            self.agent.done("start a generator", Op::Start { container: party.container.clone(), line })?;
+            self.among_applications("start a generator", Op::Start { container: party.container.clone(), line })?;
         }
-        self.agent.done("join the containers to the switch", Op::Join)?;
+        self.among_applications("join the containers to the switch", Op::Join)?;
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         let mut evidence = Evidence::default();
         self.wait_for(&all, parties, Instant::now() + READY_MAX, "become ready", &mut evidence, |event| {
@@ -192,7 +196,6 @@ impl Session<'_> {
         evidence.mapped.extend(self.agent.mapped()?.0);
         evidence.mapped.sort();
         evidence.mapped.dedup();
-        let ports = self.agent.snapshot()?.ports;
         let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
         for container in &responders {
             self.tell(container, &Command::Stop)?;
@@ -206,8 +209,9 @@ impl Session<'_> {
             is_done,
         )?;
         self.cost.traffic_ms = ms(began.elapsed());
+        // Nothing is under way any more, and over DPDK no generator has closed its port yet, of which some switches
+        // would forget the counts then.
         evidence.after = self.agent.snapshot()?;
-        keep_counts(&mut evidence.after.ports, &ports);
 
         let began = Instant::now();
         let mut files = Files::new();
@@ -228,6 +232,24 @@ impl Session<'_> {
             Err(refused @ AgentError::Refused { .. }) => Err(self.death_of(container)?.unwrap_or(refused.into())),
             other => Ok(other?),
         }
+    }
+
+    /// Asks for what the agent does while applications start. One that cannot go on says why; the agent knows only
+    /// that it has ended, and its last lines.
+    fn among_applications(&mut self, doing: &'static str, op: Op) -> Result<(), Stop> {
+        let refused = match self.agent.done(doing, op) {
+            Err(refused @ AgentError::Refused { .. }) => Stop::from(refused),
+            other => return Ok(other?),
+        };
+        while let Some(event) = self.agent.event(Instant::now())? {
+            if let AppEvent::Line { container, line } = event
+                && let Ok(Event::Failed { message }) = serde_json::from_str(&line)
+                && let Stop::Failed { last_lines, .. } = refused
+            {
+                return Err(Stop::Failed { reason: complaint(&container, &message), last_lines });
+            }
+        }
+        Err(refused)
     }
 
     /// The end of a generator that has been told already.
@@ -268,7 +290,7 @@ impl Session<'_> {
                     self.note(&format!("{container} → {line}"));
                     let event = match serde_json::from_str::<Event>(&line) {
                         Ok(Event::Failed { message }) => {
-                            return Err(failed(format!("generate traffic: {container} failed to {message}")));
+                            return Err(failed(complaint(&container, &message)));
                         }
                         Ok(event) => event,
                         Err(error) => return Err(failed(format!("understand {container}: {error} in {line}"))),
@@ -293,18 +315,6 @@ impl Session<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Counts only grow, but some switches forget those of a port whose application has closed its end: what was
-/// counted before stands.
-fn keep_counts(ports: &mut [PortCounters], before: &[PortCounters]) {
-    for port in ports {
-        let Some(before) = before.iter().find(|before| before.container == port.container) else { continue };
-        port.received = port.received.max(before.received);
-        port.sent = port.sent.max(before.sent);
-        port.received_dropped = port.received_dropped.max(before.received_dropped);
-        port.sent_dropped = port.sent_dropped.max(before.sent_dropped);
     }
 }
 

@@ -36,9 +36,13 @@ fn measure(traffic: &Traffic, caller: &mut Caller) -> Result<(), Failure> {
     log::take_over().attempt(|| "send the log of DPDK to the standard error".into())?;
     let watchdog = Watchdog::watch(caller.listener().attempt(|| "watch over the start of DPDK".into())?);
     let eal = Eal::start(eal_args)?;
-    let port = DpdkPort::open(traffic, &eal)?;
+    let mut port = DpdkPort::open(traffic, &eal)?;
     watchdog.dismiss();
     port.await_link(caller)?;
     // After the EAL has moved this thread to its core.
-    session::run(port, traffic, caller, &mut Clock::open())
+    session::run(&mut port, traffic, caller, &mut Clock::open())?;
+    // Some switches forget what they counted of a port when its other end closes, and what is still on its way to a
+    // switch would be lost.
+    caller.await_leave();
+    Ok(())
 }

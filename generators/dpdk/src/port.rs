@@ -182,3 +182,28 @@ impl Port for DpdkPort<'_> {
         self.outgoing_pool.absent().saturating_sub(self.outgoing.held() + unnoticed)
     }
 }
+
+/// So that a conversation may end while its port stays open.
+impl Port for &mut DpdkPort<'_> {
+    #[inline]
+    fn send(&mut self, burst: &[Header]) -> io::Result<usize> {
+        (**self).send(burst)
+    }
+
+    #[inline]
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+        (**self).receive(arrivals)
+    }
+
+    fn calls(&self) -> u64 {
+        (**self).calls()
+    }
+
+    fn drops(&self) -> io::Result<u64> {
+        (**self).drops()
+    }
+
+    fn in_flight(&self) -> usize {
+        (**self).in_flight()
+    }
+}

@@ -117,6 +117,8 @@ impl Generator {
         match self.hear() {
             Event::Done { totals, clock } => {
                 assert!(clock.hz > 1e6, "{clock:?}");
+                // Over DPDK it stays as long as somebody might want to ask its peer.
+                self.close_stdin();
                 assert_eq!(self.await_exit().code(), Some(0));
                 *totals
             }

@@ -26,7 +26,8 @@ pub enum Event {
         /// What it tells time by.
         clock: Clock,
     },
-    /// Everything is counted and on disk; the process exits with 0 next.
+    /// Everything is counted and on disk; the process exits with 0 next. One with a DPDK port keeps that open, and
+    /// sends nothing, until it is told to stop once more or its input ends.
     Done {
         /// The counts.
         totals: Box<Totals>,

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
@@ -224,6 +225,28 @@ impl Rootfs {
 }
 
 /// Nothing that is mounted from here on is seen outside, and what others keep in memory is not seen here.
+/// DPDK locks the folder of every hugetlbfs that it finds mounted, and fails where other mounts hide that. It needs
+/// none for memory without files.
+fn unmount_hugetlbfs() -> Result<(), Failure> {
+    let mounts = fs::read_to_string("/proc/self/mounts").host(|| "list mounts".into())?;
+    for place in mounts.lines().filter_map(hugetlbfs) {
+        match umount2(Path::new(&place), MntFlags::MNT_DETACH) {
+            // In a user namespace mounts of others cannot be undone; nobody there has hugepages.
+            Ok(()) | Err(Errno::EINVAL | Errno::EPERM) => {}
+            Err(error) => return Err(error).host(|| format!("unmount {place}")),
+        }
+    }
+    Ok(())
+}
+
+/// Where a line of `mounts` has a hugetlbfs.
+fn hugetlbfs(line: &str) -> Option<String> {
+    let mut words = line.split(' ').skip(1);
+    let (place, kind) = (words.next()?, words.next()?);
+    // The kernel writes these two characters as numbers, among others that nobody uses for folders.
+    (kind == "hugetlbfs").then(|| place.replace("\\040", " ").replace("\\134", "\\"))
+}
+
 fn mount_private() -> Result<(), Failure> {
     chdir("/").host(|| "change to /".into())?;
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING)
@@ -232,6 +255,7 @@ fn mount_private() -> Result<(), Failure> {
     // more processes, which nothing here minds.
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let _ = mount(Some("proc"), "/proc", Some("proc"), flags, NOTHING);
+    unmount_hugetlbfs()?;
     for (path, options) in [("/run", "mode=755"), ("/tmp", "mode=1777"), ("/dev/shm", "mode=1777")] {
         if Path::new(path).is_dir() {
             tmpfs(Path::new(path), options, MsFlags::MS_NODEV)?;

@@ -5,11 +5,18 @@
 
 mod bench;
 mod compare;
+mod faults;
 mod host;
 mod input;
 mod main_job;
 mod pages;
+// What is below a process; not all of it is used here.
+#[allow(dead_code)]
+#[path = "../sudden_death/processes.rs"]
+mod processes;
+mod room;
 mod search;
 mod stacks;
+mod strangers;
 mod switches;
 mod trouble;

@@ -18,5 +18,7 @@ mod kills;
 mod leftovers;
 mod processes;
 mod remains;
+#[path = "../e2e/room.rs"]
+mod room;
 mod signals;
 mod switches;
