@@ -19,28 +19,39 @@ pub(crate) fn worker_namespaces() -> CloneFlags {
         | CloneFlags::CLONE_NEWUTS
 }
 
+/// What the agent may do here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rights {
+    pub privilege: Privilege,
+    /// Whether the kernel makes bridges and veth pairs in its own namespaces.
+    pub bridges: bool,
+}
+
+/// Bits of the exit status of a process that tries.
+const MOUNTS: i32 = 1;
+const BRIDGES: i32 = 2;
+
 /// Tries as root, then as root of a user namespace.
-pub(crate) fn probe() -> Privilege {
-    if geteuid().is_root() && succeeds_in(worker_namespaces(), mount_something) {
-        return Privilege::Root;
+pub(crate) fn probe() -> Rights {
+    let of = |privilege, could: i32| Rights { privilege, bridges: could & BRIDGES != 0 };
+    let as_root = if geteuid().is_root() { tried_in(worker_namespaces(), attempt) } else { 0 };
+    if as_root & MOUNTS != 0 {
+        return of(Privilege::Root, as_root);
     }
-    if succeeds_in_own(mount_something) { Privilege::UserNamespace } else { Privilege::None }
-}
-
-/// Whether the kernel makes bridges for who has the rights in its own namespaces.
-pub(crate) fn can_bridge(privilege: Privilege) -> bool {
-    match privilege {
-        Privilege::Root => succeeds_in(CloneFlags::CLONE_NEWNET, make_bridge),
-        Privilege::UserNamespace => succeeds_in_own(make_bridge),
-        Privilege::None => false,
-    }
-}
-
-fn succeeds_in_own(attempt: impl FnOnce() -> bool) -> bool {
     let (user, group) = (geteuid(), getegid());
-    succeeds_in(worker_namespaces() | CloneFlags::CLONE_NEWUSER, move || {
-        become_root(user.as_raw(), group.as_raw()).is_ok() && Uid::effective().is_root() && attempt()
-    })
+    let in_own = tried_in(worker_namespaces() | CloneFlags::CLONE_NEWUSER, || {
+        let is_root = become_root(user.as_raw(), group.as_raw()).is_ok() && Uid::effective().is_root();
+        if is_root { attempt() } else { 0 }
+    });
+    of(if in_own & MOUNTS != 0 { Privilege::UserNamespace } else { Privilege::None }, in_own)
+}
+
+/// One process tries all, since making its namespaces takes longest.
+fn attempt() -> i32 {
+    if !mount_something() {
+        return 0;
+    }
+    if make_bridge() { MOUNTS | BRIDGES } else { MOUNTS }
 }
 
 /// Makes a user root of the user namespace that this process is the first of.
@@ -59,10 +70,14 @@ fn make_bridge() -> bool {
     Netlink::open().and_then(|mut netlink| netlink.probe_bridge()).is_ok()
 }
 
-fn succeeds_in(namespaces: CloneFlags, attempt: impl FnOnce() -> bool) -> bool {
+/// The bits of what a process in new namespaces could do; none if it could not be made, or died.
+fn tried_in(namespaces: CloneFlags, attempt: impl FnOnce() -> i32) -> i32 {
     match sys::fork_into(namespaces) {
-        Ok(None) => sys::exit_now(i32::from(!attempt())),
-        Ok(Some(child)) => matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))),
-        Err(_) => false,
+        Ok(None) => sys::exit_now(attempt()),
+        Ok(Some(child)) => match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, could)) => could,
+            _ => 0,
+        },
+        Err(_) => 0,
     }
 }

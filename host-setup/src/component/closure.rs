@@ -2,7 +2,7 @@
 //! `LD_LIBRARY_PATH` that the agent starts the program with, RUNPATH with `$ORIGIN`, its cache, its default folders;
 //! in each folder those made for better processors first. It must not know what the files are for.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,13 +47,18 @@ pub(crate) struct Linker {
     first: Vec<PathBuf>,
     /// Subfolders for what this processor can, best first.
     levels: Vec<&'static str>,
-    cache: Vec<Cached>,
+    /// What the linker's cache knows, by the name that is asked for.
+    cache: BTreeMap<String, Vec<Cached>>,
 }
 
 impl Linker {
     /// That of the system below a folder, on this processor.
     pub(crate) fn below(root: &Path) -> Linker {
-        let cache = fs::read(root.join("etc/ld.so.cache")).map(|bytes| read_cache(&bytes)).unwrap_or_default();
+        let bytes = fs::read(root.join("etc/ld.so.cache")).unwrap_or_default();
+        let mut cache: BTreeMap<String, Vec<Cached>> = BTreeMap::new();
+        for cached in read_cache(&bytes) {
+            cache.entry(cached.soname.clone()).or_default().push(cached);
+        }
         Linker { root: root.to_path_buf(), first: Vec::new(), levels: hwcaps::levels(), cache }
     }
 
@@ -91,19 +96,16 @@ impl Linker {
         while let Some(file) = open.pop_front() {
             let wants = &file.wants;
             let (folders, rpath) = self.folders(&file, wants);
-            let interpreter = wants.interpreter.iter().map(|path| {
-                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-                (name, vec![self.root.join(path.trim_start_matches('/'))])
-            });
-            let needed = wants.needed.iter().map(|name| (name.clone(), self.find(name, &folders)));
-            for (name, candidates) in interpreter.chain(needed) {
-                if names.contains(&name) {
+            // The interpreter is asked for by its path.
+            for asked in wants.interpreter.iter().chain(&wants.needed) {
+                let is_interpreter = wants.interpreter.as_ref() == Some(asked);
+                let name = if is_interpreter { asked.rsplit('/').next().unwrap_or(asked) } else { asked }.to_owned();
+                if !names.insert(name.clone()) {
                     continue;
                 }
-                let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+                let Some(path) = self.find(asked, &folders).into_iter().find(|path| path.is_file()) else {
                     return Err(ComponentError::Missing { soname: name, path: file.path.display().to_string() });
                 };
-                names.insert(name.clone());
                 open.push_back(read(&path, rpath.clone())?);
                 loaded.push(Loaded { name, path });
             }
@@ -115,10 +117,12 @@ impl Linker {
     /// inherits.
     fn folders(&self, file: &Open, wants: &Wants) -> (Vec<PathBuf>, Vec<PathBuf>) {
         // The linker resolves $ORIGIN to the folder of the file itself, not of a link to it.
-        let real = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
-        let origin = real.parent().unwrap_or(&self.root).to_path_buf();
+        let origin = || {
+            let real = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+            real.parent().unwrap_or(&self.root).to_path_buf()
+        };
         let expand = |folder: &String| match folder.strip_prefix("$ORIGIN").or(folder.strip_prefix("${ORIGIN}")) {
-            Some(rest) => origin.join(rest.trim_start_matches('/')),
+            Some(rest) => origin().join(rest.trim_start_matches('/')),
             None => self.root.join(folder.trim_start_matches('/')),
         };
         let first = self.first.iter().cloned();
@@ -139,9 +143,8 @@ impl Linker {
             better.chain([folder.join(name)]).collect::<Vec<_>>()
         };
         let better = self.levels.iter().map(|level| Some(*level)).chain([None]);
-        let cached = better.flat_map(|level| {
-            self.cache.iter().filter(move |cached| cached.soname == name && cached.level.as_deref() == level)
-        });
+        let of_name = self.cache.get(name).map(Vec::as_slice).unwrap_or_default();
+        let cached = better.flat_map(|level| of_name.iter().filter(move |cached| cached.level.as_deref() == level));
         let cached = cached.map(|cached| self.root.join(cached.path.trim_start_matches('/')));
         let defaults = DEFAULT_FOLDERS.iter().map(|folder| self.root.join(folder));
         folders.iter().cloned().flat_map(in_folder).chain(cached).chain(defaults.flat_map(in_folder)).collect()

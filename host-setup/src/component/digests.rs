@@ -54,12 +54,12 @@ impl DigestCache {
 
     /// BLAKE3 of a file's content, hex.
     pub(crate) fn digest(&mut self, path: &Path) -> io::Result<String> {
+        if let Some(digest) = self.entries.get(&identity(&fs::metadata(path)?)) {
+            return Ok(digest.clone());
+        }
         let mut file = File::open(path)?;
         let before = file.metadata()?;
         let key = identity(&before);
-        if let Some(digest) = self.entries.get(&key) {
-            return Ok(digest.clone());
-        }
         let mut hasher = blake3::Hasher::new();
         io::copy(&mut file, &mut hasher)?;
         let digest = hasher.finalize().to_hex().to_string();

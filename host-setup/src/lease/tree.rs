@@ -51,7 +51,8 @@ impl Tree for HostTree {
     fn read(&self, path: &str) -> io::Result<String> {
         // The kernel's files are small; what is not is none of them.
         const BYTES_MAX: u64 = 1 << 20;
-        let mut bytes = Vec::new();
+        // Nearly all of them come in one read then.
+        let mut bytes = Vec::with_capacity(4096);
         io::Read::read_to_end(&mut io::Read::take(fs::File::open(self.0.join(path))?, BYTES_MAX), &mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }

@@ -36,7 +36,7 @@ pub(super) struct Held {
 impl Held {
     /// Prepares the host and starts the worker, which answers the lease request itself.
     pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup, stacks: &Rc<Stacks>) -> Result<Held, Failure> {
-        let privilege = privilege::probe();
+        let privilege = privilege::probe().privilege;
         if privilege == Privilege::None {
             let advice = "run it as root, or let users make user namespaces: sysctl -w \
                           kernel.unprivileged_userns_clone=1 (Debian), or \

@@ -23,13 +23,13 @@ use crate::{privilege, sys};
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
 /// are the CPUs that may be used.
 pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
-    let privilege = privilege::probe();
+    let rights = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
-    let offers = offers::read(privilege, stacks, &mut digests);
+    let offers = offers::read(rights, stacks, &mut digests);
     digests.save();
     let around = Around {
         allowed: allowed.to_vec(),
-        privilege,
+        privilege: rights.privilege,
         signature: sys::hypervisor_signature(),
         firmware: sys::firmware_version,
     };

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::applications::{APPLICATIONS, busybox, files_of};
 use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
 use crate::facts::{Component, Offer, Privilege, StackFacts};
+use crate::privilege::Rights;
 use crate::stack::COMPONENTS;
 use crate::switch::{Source, Stacks};
-use crate::{privilege, switch, worker};
+use crate::{switch, worker};
 
 /// Offers, and the components that they name.
 #[derive(Default)]
@@ -22,10 +23,11 @@ pub(super) struct Offers {
 }
 
 /// Reads all of them.
-pub(super) fn read(privilege: Privilege, stacks: &Stacks, digests: &mut DigestCache) -> Offers {
+pub(super) fn read(rights: Rights, stacks: &Stacks, digests: &mut DigestCache) -> Offers {
+    let privilege = rights.privilege;
     let mut offers = Offers::default();
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
-    offers.switches = switches(privilege, digests, &mut offers.components);
+    offers.switches = switches(rights, digests, &mut offers.components);
     offers.applications = applications(digests, &mut offers.components);
     let looked = stacks.names().map(|name| (name.to_string(), stack(name, stacks, privilege, &offers, digests)));
     offers.stacks = looked.collect();
@@ -97,7 +99,8 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
     vec![netns, lxc]
 }
 
-fn switches(privilege: Privilege, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+    let Rights { privilege, bridges } = rights;
     let offer = |name: &&str| {
         let mut offer = Offer { name: (*name).into(), missing: None, components: Vec::new(), io: Vec::new() };
         match switch::io(name) {
@@ -116,7 +119,7 @@ fn switches(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
                 Ok(None) => {}
                 Err(reason) => offer.missing = Some(reason),
             }
-        } else if offer.missing.is_none() && !privilege::can_bridge(privilege) {
+        } else if offer.missing.is_none() && !bridges {
             offer.missing = Some("this kernel makes no bridges or no veth pairs".into());
         }
         if offer.missing.is_some() {
