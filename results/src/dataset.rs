@@ -33,6 +33,7 @@
 //! `septet.samples.blake3` is the digest of the file, its own digits taken as 0.
 
 mod columns;
+mod pages;
 mod read;
 mod seal;
 mod write;
@@ -172,6 +173,9 @@ pub enum DatasetError {
         /// How many.
         rows: u64,
     },
+    /// Samples that are so much alike that their file would be taken for one that was made to exhaust memory.
+    #[error("keep samples: so many rows that are all alike were never measured; measure the test again")]
+    TooAlike,
     /// The file is of a version to come.
     #[error("read samples of format version {version}: this septet knows up to {FORMAT_VERSION}; use a newer one")]
     NewerVersion {

@@ -6,6 +6,10 @@ use std::io::Write;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use polars::prelude::{
+    Column, DataFrame, DataType, KeyValueMetadata, ParquetCompression, ParquetWriter, PlSmallStr, Scalar,
+    StatisticsOptions,
+};
 use proptest::prelude::*;
 use results::dataset::{DatasetError, RawStream, read_parquet, write_parquet};
 use wire::{IntervalRecord, OverflowRecord, Role, RttRecord};
@@ -213,4 +217,62 @@ proptest! {
         prop_assert!(read_parquet(&middle).is_err());
         prop_assert!(read_parquet(&[b"PAR1", middle.as_slice(), b"PAR1"].concat()).is_err());
     }
+}
+
+/// A file that whoever knows the format can make: rows of one value, which take next to no bytes.
+fn bomb(rows: usize) -> Vec<u8> {
+    let numbers =
+        ["interval", "packets", "rejected", "missed", "lost", "duplicates", "reordered", "corrupt", "foreign"];
+    let more = ["late_ns_max", "calls", "idle_ns", "burst", "place", "late_ns", "rtt_ns", "count"];
+    let text = |name: &str, text: &str| Column::new_scalar(name.into(), Scalar::from(PlSmallStr::from_str(text)), rows);
+    let mut columns = vec![text("source", "client-0"), text("role", "client"), text("kind", "rtt")];
+    for name in numbers.into_iter().chain(more) {
+        let kind = match name {
+            "lost" => DataType::Int32,
+            "rtt_ns" | "count" => DataType::UInt64,
+            _ => DataType::UInt32,
+        };
+        columns.push(match name {
+            "burst" | "place" | "late_ns" => Column::new_scalar(name.into(), Scalar::from(1u32), rows),
+            "rtt_ns" => Column::new_scalar(name.into(), Scalar::from(1u64), rows),
+            _ => Column::full_null(name.into(), rows, &kind),
+        });
+    }
+    let streams = format!(r#"[{{"source":"client-0","role":"client","intervals":0,"rtts":{rows},"overflow":0}}]"#);
+    let metadata = KeyValueMetadata::from_static(vec![
+        ("septet.samples.version".to_string(), "1".to_string()),
+        ("septet.samples.streams".to_string(), streams),
+        ("septet.samples.blake3".to_string(), "0".repeat(64)),
+    ]);
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_statistics(StatisticsOptions::empty())
+        .with_row_group_size(Some(1 << 20))
+        .with_key_value_metadata(Some(metadata))
+        .finish(&mut DataFrame::new(rows, columns).unwrap())
+        .unwrap();
+    reseal(&mut bytes);
+    bytes
+}
+
+#[test]
+fn few_bytes_that_would_become_much_are_refused_before_they_do() {
+    // The same made small is read: what is refused is its size.
+    let small = bomb(1000);
+    assert_eq!(read_parquet(&small).unwrap()[0].rtts.len(), 1000);
+    let bytes = bomb(8_000_000);
+    assert!(bytes.len() < 1 << 20, "{} bytes are no bomb", bytes.len());
+    let error = read_parquet(&bytes).unwrap_err().to_string();
+    assert!(error.contains("would become more than its own size makes likely"), "{error}");
+}
+
+#[test]
+fn samples_in_which_nothing_ever_happens_are_not_taken_for_a_bomb() {
+    // 2.7 hours of 10 ms intervals of a receiver that hears nothing, and round trips that are all alike.
+    let intervals = (1..=1_000_000).map(|index| IntervalRecord { index, ..IntervalRecord::default() }).collect();
+    let rtts = (0..2_000_000).map(|n| RttRecord { burst: n / 32, place: n % 32, late_ns: 1, rtt_ns: 20_000 }).collect();
+    let idle = RawStream { source: "client-0".to_string(), role: Role::Client, intervals, rtts, overflow: Vec::new() };
+    let bytes = write_parquet(std::slice::from_ref(&idle)).unwrap();
+    assert!(read_parquet(&bytes).unwrap() == [idle], "{} bytes", bytes.len());
 }

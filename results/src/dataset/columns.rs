@@ -82,6 +82,28 @@ pub struct Head {
     pub overflow: u64,
 }
 
+/// What any file may become in memory, bytes.
+const MEMORY_FLOOR: u64 = 128 << 20;
+/// How many times its own size a larger one may. Times and numbers that count up take bytes: measured samples
+/// become ten to thirty times as long.
+const MEMORY_RATIO: u64 = 100;
+/// Bytes of a row in memory, as a table and as a record.
+const INTERVAL_ROW_BYTES: u64 = 96;
+const RTT_ROW_BYTES: u64 = 40;
+const OVERFLOW_ROW_BYTES: u64 = 32;
+
+/// Whether streams in a file of `file_bytes` become no more in memory than measured ones do: a file of few bytes
+/// that says that it holds many rows was made to exhaust memory.
+pub fn fits(heads: &[Head], file_bytes: u64) -> bool {
+    let each = |head: &Head| {
+        let intervals = head.intervals.saturating_mul(INTERVAL_ROW_BYTES);
+        let rtts = head.rtts.saturating_mul(RTT_ROW_BYTES);
+        intervals.saturating_add(rtts).saturating_add(head.overflow.saturating_mul(OVERFLOW_ROW_BYTES))
+    };
+    let bytes = heads.iter().map(each).fold(0, u64::saturating_add);
+    bytes <= file_bytes.saturating_mul(MEMORY_RATIO).saturating_add(MEMORY_FLOOR)
+}
+
 /// The role's name in the table.
 pub fn role_name(role: Role) -> &'static str {
     match role {

@@ -3,6 +3,7 @@
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use polars::prelude::{
     ChunkedArray, Column, DataFrame, FileMetadata, ParallelStrategy, ParquetReader, PolarsError, PolarsNumericType,
@@ -10,8 +11,12 @@ use polars::prelude::{
 };
 use wire::{IntervalRecord, OverflowRecord, RttRecord};
 
-use super::columns::{COUNT, Head, INTERVAL_FIELDS, LOST, RTT_FIELDS, RTT_NS, STREAMS_KEY, VERSION_KEY};
+use super::columns::{
+    COUNT, Head, INTERVAL_FIELDS, KIND, LOST, ROLE, RTT_FIELDS, RTT_NS, SOURCE, STREAMS_KEY, VERSION_KEY, fits,
+};
+use super::pages::{self, Chunk};
 use super::seal::is_intact;
+use super::write::write_parquet;
 use super::{DatasetError, FORMAT_VERSION, ROWS_MAX, RawStream, check};
 
 /// First and last bytes of a Parquet file.
@@ -19,8 +24,8 @@ const MAGIC: &[u8; 4] = b"PAR1";
 
 /// The streams that [`super::write_parquet`] was given.
 ///
-/// Damage of any kind is an error. So is a file that somebody made up, unless its pages, under a right seal,
-/// are made to exhaust memory: then the process ends.
+/// Damage of any kind is an error, and so is a file that somebody made up: what it says that it would become in
+/// memory is added up before any of it is read.
 ///
 /// # Errors
 ///
@@ -44,6 +49,7 @@ fn read_unguarded(bytes: &[u8]) -> Result<Vec<RawStream>, DatasetError> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let metadata = reader.get_metadata().map_err(refused)?;
     let heads = heads(metadata, bytes.len() as u64)?;
+    columns(metadata, bytes)?;
 
     let intervals = rows(&heads, |head| head.intervals);
     let rtts = rows(&heads, |head| head.rtts);
@@ -93,6 +99,9 @@ fn heads(metadata: &FileMetadata, file_bytes: u64) -> Result<Vec<Head>, DatasetE
     if metadata.num_rows as u64 != rows || grouped != Some(rows) {
         return Err(malformed("its number of rows is not what its list of streams says"));
     }
+    if !fits(&heads, file_bytes) {
+        return Err(malformed("its rows would become more than its own size makes likely"));
+    }
     for chunk in metadata.row_groups.iter().flat_map(|group| group.parquet_columns()) {
         let offsets = [Some(chunk.data_page_offset()), chunk.dictionary_page_offset(), Some(chunk.compressed_size())];
         if offsets.into_iter().flatten().any(|offset| offset < 0 || offset as u64 > file_bytes) {
@@ -104,6 +113,48 @@ fn heads(metadata: &FileMetadata, file_bytes: u64) -> Result<Vec<Head>, DatasetE
         }
     }
     Ok(heads)
+}
+
+/// Whether the columns are those that are written, and their pages what their rows need.
+fn columns(metadata: &FileMetadata, bytes: &[u8]) -> Result<(), DatasetError> {
+    static OURS: OnceLock<Vec<u8>> = OnceLock::new();
+    let ours = match OURS.get() {
+        Some(ours) => ours,
+        None => OURS.get_or_init(|| write_parquet(&[]).unwrap_or_default()),
+    };
+    let mut ours = ParquetReader::new(Cursor::new(ours));
+    let ours = ours.get_metadata().map_err(refused)?.schema().columns();
+    let theirs = metadata.schema().columns();
+    let is_same = ours.len() == theirs.len()
+        && ours.iter().zip(theirs).all(|(ours, theirs)| {
+            let (own, other) = (&ours.descriptor, &theirs.descriptor);
+            ours.path_in_schema == theirs.path_in_schema
+                && own.primitive_type.physical_type == other.primitive_type.physical_type
+                && (own.max_def_level, own.max_rep_level) == (other.max_def_level, other.max_rep_level)
+        });
+    if !is_same {
+        return Err(malformed("its columns are not those of samples"));
+    }
+    for group in &metadata.row_groups {
+        if group.parquet_columns().len() != theirs.len() {
+            return Err(malformed("a group of rows has not all columns"));
+        }
+        for (column, chunk) in theirs.iter().zip(group.parquet_columns()) {
+            let name = column.path_in_schema.first().map_or("", |name| name.as_str());
+            // The columns of names are for other programs.
+            if [SOURCE, ROLE, KIND].contains(&name) {
+                continue;
+            }
+            let (rows, range) = (group.num_rows() as u64, chunk.byte_range());
+            let width = if [RTT_NS, COUNT].contains(&name) { 8 } else { 4 };
+            let bytes = bytes.get(range.start as usize..range.end as usize).unwrap_or_default();
+            if u64::try_from(chunk.num_values()) != Ok(rows) {
+                return Err(malformed(format!("column {name} has another number of values than rows")));
+            }
+            pages::check(Chunk { bytes, rows, width }).map_err(|why| malformed(format!("{why} ({name})")))?;
+        }
+    }
+    Ok(())
 }
 
 fn read_intervals(bytes: &[u8], rows: usize) -> Result<Vec<IntervalRecord>, DatasetError> {

@@ -8,7 +8,8 @@ use polars::prelude::{
 use wire::{OverflowRecord, RttRecord};
 
 use super::columns::{
-    COUNT, Head, INTERVAL_FIELDS, KIND, LOST, ROLE, RTT_FIELDS, RTT_NS, SOURCE, STREAMS_KEY, VERSION_KEY, role_name,
+    COUNT, Head, INTERVAL_FIELDS, KIND, LOST, ROLE, RTT_FIELDS, RTT_NS, SOURCE, STREAMS_KEY, VERSION_KEY, fits,
+    role_name,
 };
 use super::seal::{SEAL_KEY, UNSEALED, seal};
 use super::{DatasetError, FORMAT_VERSION, RawStream, check};
@@ -25,10 +26,10 @@ const ROW_GROUP_ROWS: usize = 1 << 18;
 pub fn write_parquet(streams: &[RawStream]) -> Result<Vec<u8>, DatasetError> {
     check(streams)?;
     let heads: Vec<Head> = streams.iter().map(head).collect();
-    let heads = serde_json::to_string(&heads).map_err(|error| DatasetError::Malformed(error.to_string()))?;
+    let list = serde_json::to_string(&heads).map_err(|error| DatasetError::Malformed(error.to_string()))?;
     let metadata = KeyValueMetadata::from_static(vec![
         (VERSION_KEY.to_string(), FORMAT_VERSION.to_string()),
-        (STREAMS_KEY.to_string(), heads),
+        (STREAMS_KEY.to_string(), list),
         (SEAL_KEY.to_string(), UNSEALED.to_string()),
     ]);
     let mut bytes = Vec::new();
@@ -45,7 +46,10 @@ pub fn write_parquet(streams: &[RawStream]) -> Result<Vec<u8>, DatasetError> {
         })
         .map_err(|source| DatasetError::Parquet { what: "write", source })?;
     seal(&mut bytes).ok_or(DatasetError::Unsealed)?;
-    Ok(bytes)
+    match fits(&heads, bytes.len() as u64) {
+        true => Ok(bytes),
+        false => Err(DatasetError::TooAlike),
+    }
 }
 
 fn head(stream: &RawStream) -> Head {
