@@ -1,5 +1,6 @@
 //! An agent that is root and that a user commands: where anybody can change its program it gives root's rights
-//! away before it reads a request, and still works, in a user namespace.
+//! away before it reads a request, and still works, in a user namespace; on a place that only root can change it runs
+//! what root has named, as root.
 
 // A skipped test prints its reason.
 #![allow(clippy::print_stdout)]
@@ -10,9 +11,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Agent, Programs, User};
-use host_setup::facts::Privilege;
+use harness::{Agent, Programs, User, request, scene};
+use host_setup::facts::{Facts, Privilege};
 use host_setup::protocol::{Answer, Op, PROTOCOL, Setup};
+use host_setup::scene::Runtime;
 use host_setup::stack::Stack;
 
 /// `sudo`, as far as an agent sees of it: a parent of root's with that name, and the user in the environment.
@@ -71,16 +73,121 @@ fn root_in_a_shell_that_sudo_made_stays_root() {
     assert_eq!(agent.close(), 0);
 }
 
-/// A place that only root can change, in mounts of its own: programs, a stack, one that anybody can change, and
-/// root's own word about them.
-const TRUSTED_PLACE: &str = r#"
+/// What every command of a trusted place begins with: mounts of its own, programs in `/mnt/bin` that only root can
+/// change, and an `/etc` whose changes nobody else sees. `$1` has the programs, `$2` is `site.sh`.
+const PLACE: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 septet /mnt
-mkdir -p /mnt/bin /mnt/upper /mnt/work /mnt/stack/bin /mnt/loose/bin
+mkdir -p /mnt/bin /mnt/upper /mnt/work
 mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work septet /etc
+rm -rf /etc/septet
 for program in "$1"/septet-*; do cp "$program" /mnt/bin; done
 cp /bin/sh /mnt/bin/sudo
+"#;
+
+/// And what it ends with: a user starts the agent through sudo.
+const SUDO: &str = r#"
+export SUDO_UID=65534 SUDO_GID=65534
+exec /mnt/bin/sudo -c '/mnt/bin/septet-host agent; exit $?'
+"#;
+
+/// An agent that a user has started from a trusted place, after `prepare`. None, with the reason printed, where there
+/// can be no such place.
+fn from_trusted_place(programs: &Programs, prepare: &str) -> Option<Agent> {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can make a place that only root can change");
+        return None;
+    }
+    let host = programs.host();
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("site.sh");
+    let run = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]).arg(host.parent().expect("a folder")).arg(&site);
+        command
+    };
+    let probe = run(PLACE).output().expect("unshare can be started");
+    if !probe.status.success() {
+        println!("skipped: no overlay mounts here: {}", String::from_utf8_lossy(&probe.stderr).trim());
+        return None;
+    }
+    Some(Agent::start_by(run(&format!("{PLACE}{prepare}{SUDO}"))))
+}
+
+fn facts_of(agent: &mut Agent) -> Box<Facts> {
+    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
+    facts
+}
+
+fn why_missing(facts: &Facts, application: &str) -> Option<String> {
+    let offer = facts.applications.iter().find(|offer| offer.name == application);
+    offer.unwrap_or_else(|| panic!("{application} is not spoken of")).missing.clone()
+}
+
+#[test]
+fn what_make_site_writes_lets_a_user_measure_as_root() {
+    let Some(programs) = Programs::install_with_generator() else { return };
+    // Twice, since a second time must change nothing.
+    let prepare = r#"
+    sh "$2" /mnt/bin
+    before=$(ls -l --full-time /etc/septet/host.toml)
+    sh "$2" /mnt/bin
+    [ "$before" = "$(ls -l --full-time /etc/septet/host.toml)" ]
+    "#;
+    let before = fs::read("/etc/septet/host.toml").ok();
+    let Some(mut agent) = from_trusted_place(&programs, prepare) else { return };
+    let facts = facts_of(&mut agent);
+    assert_eq!(facts.privilege, Privilege::Root);
+    assert_eq!(why_missing(&facts, "septet-gen"), None);
+    agent.ok(Op::Lease { wait_ms: harness::PATIENCE_MS, setup: Setup::default() });
+    agent.ok(Op::Build { scene: scene(1, Runtime::Netns) });
+    for (place, container) in ["send-0", "receive-0"].iter().enumerate() {
+        agent.ok(Op::Start { container: (*container).into(), line: request(place) });
+    }
+    for container in ["send-0", "receive-0"] {
+        assert_eq!(agent.line(container)["event"], "ready", "root's own generator runs");
+    }
+    agent.ok(Op::Teardown);
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+    assert_eq!(fs::read("/etc/septet/host.toml").ok(), before, "this host's own is as it was");
+}
+
+#[test]
+fn what_root_has_written_is_left_alone_and_what_it_does_not_name_is_not_run() {
+    let programs = Programs::install();
+    let prepare = r#"
+    mkdir /etc/septet
+    printf '[programs]\n' >/etc/septet/host.toml
+    sh "$2" /mnt/bin
+    "#;
+    let Some(mut agent) = from_trusted_place(&programs, prepare) else { return };
+    let facts = facts_of(&mut agent);
+    assert_eq!(facts.privilege, Privilege::Root);
+    let why = why_missing(&facts, "septet-gen").expect("the one that lies beside the agent is not taken");
+    assert!(why.contains("/etc/septet/host.toml does not name it"), "{why}");
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+#[test]
+fn programs_that_others_can_change_are_not_named_and_serve_nobody_as_root() {
+    let programs = Programs::install();
+    let prepare = r#"
+    chmod 777 /mnt/bin
+    sh "$2" /mnt/bin >&2
+    [ ! -e /etc/septet/host.toml ]
+    "#;
+    let Some(mut agent) = from_trusted_place(&programs, prepare) else { return };
+    assert_ne!(facts_of(&mut agent).privilege, Privilege::Root);
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+/// A stack, one that anybody can change, and root's own word about them.
+const STACKS: &str = r#"
 for stack in stack loose; do
+    mkdir -p /mnt/$stack/bin
     cp /usr/bin/dpdk-testpmd /mnt/$stack/bin/
     printf x >>/mnt/$stack/bin/dpdk-testpmd
 done
@@ -94,27 +201,16 @@ from = "/mnt/stack"
 [stacks.loose]
 testpmd = "/mnt/loose"
 END
-export SUDO_UID=65534 SUDO_GID=65534
-exec /mnt/bin/sudo -c '/mnt/bin/septet-host agent; exit $?'
 "#;
 
 #[test]
 fn a_user_names_stacks_and_root_says_what_they_are() {
-    if !nix::unistd::geteuid().is_root() || !Path::new("/usr/bin/dpdk-testpmd").is_file() {
-        println!("skipped: this needs root, and dpdk-testpmd");
-        return;
-    }
-    let overlay = "mount -t tmpfs septet /mnt && cd /mnt && mkdir u w && mount -t overlay -o lowerdir=/etc,upperdir=u,workdir=w septet /etc";
-    let probe = Command::new("unshare").args(["-m", "sh", "-c", overlay]).output().expect("unshare can be started");
-    if !probe.status.success() {
-        println!("skipped: no overlay mounts here: {}", String::from_utf8_lossy(&probe.stderr).trim());
+    if !Path::new("/usr/bin/dpdk-testpmd").is_file() {
+        println!("skipped: this needs dpdk-testpmd");
         return;
     }
     let programs = Programs::install();
-    let mut command = Command::new("unshare");
-    let host = programs.host();
-    command.args(["-m", "sh", "-c", TRUSTED_PLACE, "sh"]).arg(host.parent().expect("a folder"));
-    let mut agent = Agent::start_by(command);
+    let Some(mut agent) = from_trusted_place(&programs, STACKS) else { return };
     // What the client says of places counts for nothing.
     let mut theirs = Stack::default();
     theirs.set("from", "/mnt/loose").expect("a place");
