@@ -101,6 +101,7 @@ fn only_programs_print() {
         "io::stderr()",
         &[
             "generators/src/program.rs",
+            "host-setup/src/failure.rs",
             "generators/dpdk/src/log.rs",
             "pipeline/src/cli/mod.rs",
             "pipeline/remote/src/main.rs",
