@@ -58,6 +58,18 @@ impl Facts {
         facts.stacks.clear();
         facts
     }
+
+    /// What a measurement over `switch` with `application` runs through: all components but those of other switches
+    /// and applications.
+    pub fn components_of<'f>(&'f self, switch: &str, application: &str) -> impl Iterator<Item = &'f Component> {
+        let offers = || self.switches.iter().chain(&self.applications);
+        let names = |offer: &Offer, component: &Component| offer.components.contains(&component.name);
+        let used = move |offer: &Offer| offer.name == switch || offer.name == application;
+        self.components.iter().filter(move |component| {
+            let mut naming = offers().filter(|offer| names(offer, component)).peekable();
+            naming.peek().is_none() || naming.any(used)
+        })
+    }
 }
 
 /// The kernel.

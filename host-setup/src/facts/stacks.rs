@@ -133,4 +133,12 @@ mod tests {
         assert!(facts.if_from("busybox", "new").unwrap_err().contains("no component"));
         assert!(facts.if_from("ovs", "other").unwrap_err().contains("no stack"));
     }
+
+    #[test]
+    fn what_only_other_switches_run_through_is_not_of_a_measurement() {
+        let facts = facts();
+        let names = |switch: &str| facts.components_of(switch, "septet-gen").map(|it| &it.name[..]).collect::<Vec<_>>();
+        assert_eq!(names("ovs"), ["ovs", "busybox"]);
+        assert_eq!(names("linux-bridge"), ["busybox"]);
+    }
 }

@@ -14,6 +14,7 @@ use crate::judge;
 use crate::key::ResultId;
 use crate::plan;
 use crate::store::{Generation, GenerationTest, Record, StoreError, judged_by};
+use crate::traffic;
 use crate::workspace::Workspace;
 
 /// Tests as reports see them, with the records behind them.
@@ -227,7 +228,9 @@ pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
     // Where nobody else knows the version, the switch's program has said it.
     let is_switch = |name: &str| name == record.tuple.vswitch.name();
     let reported = |name: &str| record.evidence.reported.clone().filter(|_| is_switch(name));
-    let rows = record.host.components.iter().map(|component| ComponentRow {
+    let generator = traffic::generator(record.tuple.variant.io);
+    let used = record.host.components_of(record.tuple.vswitch.name(), generator);
+    let rows = used.map(|component| ComponentRow {
         name: component.name.clone(),
         version: component.version.clone().or_else(|| reported(&component.name)).unwrap_or_default(),
         digest: component.digest.clone(),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::comparison::{self, ComparisonView};
-use crate::claim::Verdict;
+use crate::claim::{Outcome, Verdict};
 use crate::report::{ClaimView, Report};
 use crate::templates::{RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
@@ -35,7 +35,7 @@ pub fn claims(templates: &Templates, report: &Report) -> Result<String, RenderEr
     let meta = report.meta;
     let page = Page {
         title: text::cleaned(meta.title.as_deref().unwrap_or(meta.name.as_str()), LABEL_MAX),
-        tally: super::index::outcomes_of(report.claims),
+        tally: outcomes_of(report.claims),
         claims: lines(report.claims),
     };
     templates.markup("claims.html", &page)
@@ -64,4 +64,25 @@ fn line(claim: &ClaimView) -> ClaimLine {
         missing: told(|verdict| &verdict.missing),
         published: claim.published.as_ref().map(comparison::view),
     }
+}
+
+/// How many claims came out how: `Of 3 claims, 2 hold and 1 is refuted.`
+pub(super) fn outcomes_of(claims: &[ClaimView]) -> String {
+    let count = |outcome: Option<Outcome>| {
+        claims.iter().filter(|claim| claim.verdict.as_ref().map(|verdict| verdict.outcome) == outcome).count()
+    };
+    let kinds = [
+        (count(Some(Outcome::Holds)), "holds", "hold"),
+        (count(Some(Outcome::Refuted)), "is refuted", "are refuted"),
+        (count(Some(Outcome::CannotBeTold)), "cannot be told", "cannot be told"),
+        (count(Some(Outcome::NotMeasured)), "is not measured", "are not measured"),
+        (count(None), "is not judged yet", "are not judged yet"),
+    ];
+    let told: Vec<String> = kinds
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
+        .collect();
+    let noun = if claims.len() == 1 { "claim" } else { "claims" };
+    format!("Of {} {noun}, {}.", claims.len(), told.join(", "))
 }

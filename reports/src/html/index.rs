@@ -13,13 +13,12 @@ use super::comparison::{self, ComparisonView};
 use super::scenarios::{self, ScenarioView};
 use super::tables::{self, TableView};
 use super::{ComponentLine, FactRow, FactTable, FlagLine};
-use crate::claim::Outcome;
 use crate::figure::Figure;
 use crate::model::{Accepted, State, TestView};
 use crate::number;
 use crate::numbering::{self, Plate};
 use crate::plot::{Form, Series};
-use crate::report::{ClaimView, Report};
+use crate::report::Report;
 use crate::select;
 use crate::since;
 use crate::svg;
@@ -213,30 +212,9 @@ pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
         ),
     }
     if !report.claims.is_empty() {
-        sentences.push(outcomes_of(report.claims));
+        sentences.push(claims::outcomes_of(report.claims));
     }
     sentences
-}
-
-/// How many claims came out how: `Of 3 claims, 2 hold and 1 is refuted.`
-pub(super) fn outcomes_of(claims: &[ClaimView]) -> String {
-    let count = |outcome: Option<Outcome>| {
-        claims.iter().filter(|claim| claim.verdict.as_ref().map(|verdict| verdict.outcome) == outcome).count()
-    };
-    let kinds = [
-        (count(Some(Outcome::Holds)), "holds", "hold"),
-        (count(Some(Outcome::Refuted)), "is refuted", "are refuted"),
-        (count(Some(Outcome::CannotBeTold)), "cannot be told", "cannot be told"),
-        (count(Some(Outcome::NotMeasured)), "is not measured", "are not measured"),
-        (count(None), "is not judged yet", "are not judged yet"),
-    ];
-    let told: Vec<String> = kinds
-        .iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
-        .collect();
-    let noun = if claims.len() == 1 { "claim" } else { "claims" };
-    format!("Of {} {noun}, {}.", claims.len(), told.join(", "))
 }
 
 /// The values of an axis that varies: `burst size (4, 32, 128)`.
