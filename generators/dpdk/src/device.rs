@@ -11,8 +11,8 @@ use crate::eal::{Eal, checked};
 use crate::log;
 use crate::pool::Pool;
 
-/// Descriptors of a queue, for drivers that leave the choice to whoever opens the port. Those of virtio-user are
-/// chosen by its argument `queue_size`.
+/// Descriptors of a queue at least, for drivers that leave the choice to whoever opens the port; those that would have
+/// more get them. Those of virtio-user are chosen by its argument `queue_size`.
 const DESCRIPTORS: u16 = 1024;
 
 /// Lengths that the queues of virtio may have.
@@ -72,8 +72,9 @@ impl<'eal> Device<'eal> {
             // SAFETY: the driver's name is a constant string of the driver.
             false => manners(&unsafe { CStr::from_ptr(info.driver_name) }.to_string_lossy()),
         };
-        let mut device =
-            Self { port, name, queues, info, manners, descriptors: (DESCRIPTORS, DESCRIPTORS), eal: PhantomData };
+        let descriptors =
+            (info.default_rxportconf.ring_size.max(DESCRIPTORS), info.default_txportconf.ring_size.max(DESCRIPTORS));
+        let mut device = Self { port, name, queues, info, manners, descriptors, eal: PhantomData };
         device.set_up().map_err(|error| device.failure("configure", error))?;
         Ok(device)
     }

@@ -55,7 +55,8 @@ impl<'eal> DpdkPort<'eal> {
             Pool::new(eal, name, size, bytes, device.socket())
                 .map_err(|error| Failure::because(format!("get memory for {size} packets of {bytes} bytes"), error))
         };
-        let incoming_pool = pool(c"incoming", receive + burst, RECEIVE_BYTES)?;
+        let sent_from_there = if device.manners().sends_from_incoming { send + burst } else { 0 };
+        let incoming_pool = pool(c"incoming", receive + burst + sent_from_there, RECEIVE_BYTES)?;
         let mut outgoing_pool = pool(c"outgoing", send + burst, layout.frame_bytes())?;
         outgoing_pool.fill(layout.template());
         device.start(&incoming_pool)?;

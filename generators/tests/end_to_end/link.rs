@@ -15,16 +15,21 @@ pub struct Link {
 }
 
 /// A process that waits in a namespace for its standard input to end.
-struct Holder(Child);
+struct Holder {
+    process: Child,
+    /// Whether the namespace belongs to a user namespace of its own.
+    of_user: bool,
+}
 
 impl Holder {
-    fn spawn(command: &[&str]) -> Result<Self, String> {
+    fn spawn(command: &[&str], of_user: bool) -> Result<Self, String> {
         let spawned = Command::new(command[0]).args(&command[1..]).arg("cat").stdin(Stdio::piped()).spawn();
-        let mut holder = Self(spawned.map_err(|error| format!("{} cannot be run: {error}", command[0]))?);
+        let process = spawned.map_err(|error| format!("{} cannot be run: {error}", command[0]))?;
+        let mut holder = Self { process, of_user };
         let deadline = Instant::now() + Duration::from_secs(10);
-        let path = format!("/proc/{}/comm", holder.0.id());
+        let path = format!("/proc/{}/comm", holder.process.id());
         while fs::read_to_string(&path).is_ok_and(|name| name.trim() != "cat") {
-            if let Ok(Some(status)) = holder.0.try_wait() {
+            if let Ok(Some(status)) = holder.process.try_wait() {
                 return Err(format!("{command:?} failed: {status}"));
             }
             if Instant::now() > deadline {
@@ -37,8 +42,9 @@ impl Holder {
 
     /// The command that runs another one in this namespace, as itself: no process in between.
     fn prefix(&self) -> Vec<String> {
-        let pid = self.0.id().to_string();
-        ["nsenter", "-t", &pid, "-U", "--preserve-credentials", "-n"].map(String::from).to_vec()
+        let pid = self.process.id().to_string();
+        let user: &[&str] = if self.of_user { &["-U", "--preserve-credentials"] } else { &[] };
+        ["nsenter", "-t", &pid].iter().chain(user).chain(&["-n"]).map(ToString::to_string).collect()
     }
 
     fn run(&self, script: &str) -> Result<String, String> {
@@ -55,8 +61,8 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -71,16 +77,21 @@ impl Link {
     /// A veth pair, with 10.0.0.1 and 10.0.0.2 on it if `addressed` (without, the kernels on both ends ignore
     /// what raw techniques exchange). `None`, with the reason printed, where it cannot be made.
     pub fn new(addressed: bool) -> Option<Self> {
-        Self::make(addressed, false)
+        Self::make(addressed, false, true)
+    }
+
+    /// A veth pair without addresses in namespaces of the system's own user: for what the kernel allows nobody else.
+    pub fn of_root() -> Option<Self> {
+        Self::make(false, false, false)
     }
 
     /// The same through a bridge, whose ports are `to_left` and `to_right`.
     pub fn bridged(addressed: bool) -> Option<Self> {
-        Self::make(addressed, true)
+        Self::make(addressed, true, true)
     }
 
-    fn make(addressed: bool, bridged: bool) -> Option<Self> {
-        Self::namespaces(bridged)
+    fn make(addressed: bool, bridged: bool, of_user: bool) -> Option<Self> {
+        Self::namespaces(bridged, of_user)
             .and_then(|link| if bridged { link.connect_by_bridge() } else { link.connect() }.map(|_| link))
             .and_then(|link| link.bring_up(addressed).map(|()| link))
             .inspect_err(|why| {
@@ -89,13 +100,13 @@ impl Link {
             .ok()
     }
 
-    fn namespaces(bridged: bool) -> Result<Self, String> {
-        let left = Holder::spawn(&["unshare", "-Urn"])?;
+    fn namespaces(bridged: bool, of_user: bool) -> Result<Self, String> {
+        let left = Holder::spawn(&["unshare", if of_user { "-Urn" } else { "-n" }], of_user)?;
         let mut inside = left.prefix();
         inside.extend(["unshare", "-n"].map(String::from));
         let inside: Vec<_> = inside.iter().map(String::as_str).collect();
-        let right = Holder::spawn(&inside)?;
-        let middle = if bridged { Some(Holder::spawn(&inside)?) } else { None };
+        let right = Holder::spawn(&inside, of_user)?;
+        let middle = if bridged { Some(Holder::spawn(&inside, of_user)?) } else { None };
         for holder in [Some(&left), Some(&right), middle.as_ref()].into_iter().flatten() {
             // Without IPv6 the interfaces are silent by themselves.
             holder.run(
@@ -110,7 +121,7 @@ impl Link {
         self.left.run(&format!(
             "ip link add left address 02:00:00:00:00:01 mtu 1500 type veth \
              peer name right address 02:00:00:00:00:02 mtu 1500 netns {}",
-            self.right.0.id()
+            self.right.process.id()
         ))
     }
 
@@ -122,8 +133,8 @@ impl Link {
              ip link add to_right mtu 1500 type veth peer name right address 02:00:00:00:00:02 mtu 1500 netns {}
              for port in to_left to_right; do ip link set $port master bridge up; done
              ip link set bridge up",
-            self.left.0.id(),
-            self.right.0.id()
+            self.left.process.id(),
+            self.right.process.id()
         ))
     }
 

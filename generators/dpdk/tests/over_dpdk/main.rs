@@ -1,5 +1,5 @@
-//! The program itself over DPDK ports without hugepages: pairs of it over vhost-user, testpmd as the other side,
-//! and starts that must fail. What needs testpmd says so where there is none.
+//! The program itself over DPDK ports without hugepages: pairs of it over vhost-user and over interfaces of the
+//! kernel, testpmd as the other side, and starts that must fail. What needs testpmd says so where there is none.
 #![allow(clippy::print_stderr)]
 
 #[path = "../../../tests/end_to_end/generator.rs"]
@@ -9,8 +9,13 @@ mod generator;
 #[path = "../../../tests/end_to_end/both_ends.rs"]
 mod both_ends;
 
+#[path = "../../../tests/end_to_end/link.rs"]
+#[allow(dead_code, reason = "the other generator's tests ask more of it")]
+mod link;
+
 mod bench;
 mod failures;
+mod interfaces;
 mod pairs;
 mod testpmd;
 
