@@ -118,10 +118,10 @@ impl Ledger {
         }
     }
 
-    /// Takes the first of `arrivals` into the accounts, as long as each is the traffic that is expected next, and
-    /// returns how many were: nearly always all.
+    /// Takes the first of `arrivals` into the accounts, as long as each is the traffic that is expected next, not seen
+    /// before, and returns how many were: nearly always all. The others are for [`Self::arrival`].
     #[inline]
-    fn expected(&mut self, arrivals: &[Arrival]) -> usize {
+    pub fn expected(&mut self, arrivals: &[Arrival]) -> usize {
         let traffic = arrivals.iter().map_while(|arrival| match arrival {
             Arrival::Ours(header) if header.kind == Kind::Data => Some((header.flow, header.sequence)),
             _ => None,
@@ -134,7 +134,8 @@ impl Ledger {
         count as usize
     }
 
-    fn arrival(&mut self, arrival: &Arrival) -> Noted {
+    /// Something came.
+    pub fn arrival(&mut self, arrival: &Arrival) -> Noted {
         match arrival {
             Arrival::Ours(header) if header.kind == Kind::Data => self.data(header),
             Arrival::Ours(header) => {

@@ -179,14 +179,14 @@ impl Payload {
         header.sum() + u64::from(check)
     }
 
-    /// The header of traffic, if `place` holds one with its check intact, and the same sum as [`Self::write`]
-    /// returns. What anything else is, [`Self::read`] says.
+    /// The header of traffic, if `place` holds one of `flows` flows with its check intact, and the same sum as
+    /// [`Self::write`] returns. What anything else is, [`Self::read`] says.
     #[inline(always)]
-    pub fn read_header(&self, place: &[u8; HEADER_BYTES]) -> Option<(Header, u64)> {
+    pub fn read_header(place: &[u8; HEADER_BYTES], flows: u16) -> Option<(Header, u64)> {
         let (start, found) = place.split_first_chunk()?;
         let (magic, header) = Header::read(start, Kind::Data);
         let check = header.check();
-        let intact = magic == Kind::Data.magic() && header.flow < self.flows && found == check.to_be_bytes();
+        let intact = magic == Kind::Data.magic() && header.flow < flows && found == check.to_be_bytes();
         intact.then(|| (header, header.sum() + u64::from(check)))
     }
 

@@ -17,7 +17,7 @@ use crate::round_trips::RoundTrips;
 use crate::sys::process::{Usage, usage};
 use crate::traffic::Traffic;
 
-/// How often a loop asks whether the caller said something; one system call.
+/// How often a loop does what is not about packets; one system call.
 const BEAT_NS: u64 = 10_000_000;
 /// How often a receiver announces itself: well within the time a switch remembers an address.
 const ANNOUNCEMENT_NS: u64 = 2_000_000_000;
@@ -198,10 +198,12 @@ impl<P: Port> Run<'_, P> {
         now_ns >= self.beat_ns
     }
 
-    /// What is done every 10 ms: asks whether the caller wants to stop, and lets a receiver announce itself.
+    /// What is done every 10 ms: puts the counts where others see them, lets a receiver announce itself, and asks
+    /// whether the caller wants to stop.
     #[cold]
     pub fn beat(&mut self, now_ns: u64) -> Result<bool, Failure> {
         self.beat_ns = now_ns + BEAT_NS;
+        self.ledger.commit();
         if now_ns >= self.announcement_ns && !self.traffic.originates() {
             self.announcement_ns = now_ns + ANNOUNCEMENT_NS;
             self.words += announce(&mut self.port)?;

@@ -46,7 +46,6 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>, round_trips: &mut RoundTrips) -> Re
             }
             Step::End => break,
         }
-        run.ledger.commit();
         stop = run.beat_is_due(now_ns) && run.beat(now_ns)?;
     }
     answers.drain(run, now_ns)?;
@@ -90,7 +89,6 @@ impl Answers<'_> {
             if self.take(run, &mut now_ns, until_ns)? == 0 {
                 run.pause();
             }
-            run.ledger.commit();
             if now_ns >= until_ns || now_ns.saturating_sub(self.last_ns) >= QUIET_NS {
                 break;
             }

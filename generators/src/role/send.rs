@@ -19,7 +19,6 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {
                 let headers = burst.number(run.ledger.sent(), now_ns);
                 run.hand_over(headers, now_ns, late_ns)?;
                 now_ns = run.clock.now();
-                run.ledger.commit();
             }
             Step::Wait { .. } => {
                 run.pause();

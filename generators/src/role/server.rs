@@ -25,7 +25,6 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {
                 drain.traffic(now_ns);
                 run.hand_over(&answers, now_ns, 0)?;
             }
-            run.ledger.commit();
             now_ns = run.clock.now();
         } else {
             run.pause();
