@@ -1,5 +1,5 @@
 //! Digests that name things: a key names all that can change a measurement, a result id names one
-//! repetition's content. It must not know what is hashed into them.
+//! repetition's content, a statement id what somebody said of a change. It must not know what is hashed into them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -66,4 +66,8 @@ digest! {
 digest! {
     /// BLAKE3 of a repetition's `record.json`, which names the digests of its other files.
     ResultId
+}
+digest! {
+    /// BLAKE3 of a statement about a change: that it is harmless, or that this was taken back.
+    StatementId
 }

@@ -2,12 +2,14 @@
 //! `main.rs` prints and exits; everything else is here. It must not know how packets are sent, how a host is
 //! changed, how samples are reduced or how a figure is drawn: four other crates do.
 
+pub mod acceptance;
 pub mod agent;
 pub mod archive;
 pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod conditions;
+pub mod difference;
 pub mod drift;
 pub mod eal;
 pub mod exit;
@@ -16,6 +18,7 @@ pub mod judge;
 pub mod key;
 pub mod manifest;
 pub mod measure;
+pub mod offer;
 pub mod plan;
 pub mod planned;
 pub mod preparation;

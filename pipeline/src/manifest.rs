@@ -7,7 +7,7 @@
 //! holds each section's digest instead of the section, since most sections are shared by all tests of a host.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,15 @@ impl Field {
                 text[..12].to_string()
             }
             Field::Text(text) => text.clone(),
+        }
+    }
+
+    /// The field as an explanation shows it, with the version of the component whose digest it is, if it is one:
+    /// `3.3.1 [ba9876543210]`.
+    pub fn with_version(&self, versions: &BTreeMap<String, String>) -> String {
+        match self {
+            Field::Text(text) if versions.contains_key(text) => format!("{} [{}]", versions[text], self.shown()),
+            _ => self.shown(),
         }
     }
 
@@ -131,6 +140,21 @@ impl Section {
         self.0.get(name)
     }
 
+    /// Every field that differs, in order of name; `name` is the section's.
+    pub fn changes_to(&self, now: &Section, name: &str) -> Vec<Change> {
+        let fields: BTreeSet<&String> = self.0.keys().chain(now.0.keys()).collect();
+        let change = |field: &String| {
+            let (was, is) = (self.0.get(field), now.0.get(field));
+            (was != is).then(|| Change {
+                section: name.to_string(),
+                field: field.clone(),
+                was: was.cloned(),
+                is: is.cloned(),
+            })
+        };
+        fields.into_iter().filter_map(change).collect()
+    }
+
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
@@ -154,6 +178,16 @@ impl Sealed {
     pub fn new(section: Section) -> Sealed {
         let digest = *blake3::hash(&section.encode()).as_bytes();
         Sealed { section: Arc::new(section), digest }
+    }
+
+    /// The section.
+    pub fn section(&self) -> &Section {
+        &self.section
+    }
+
+    /// BLAKE3 of its encoding.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     fn push(&self, name: &str, out: &mut Vec<u8>) {
@@ -208,6 +242,26 @@ impl Common {
         hasher.update(&start);
         Common { sections, own, hasher, rest }
     }
+
+    /// A section, without fields if there is none of that name.
+    pub fn section(&self, name: &str) -> Sealed {
+        let found = self.sections.iter().find(|(other, _)| other == name);
+        found.map_or_else(|| Sealed::new(Section::new()), |(_, sealed)| sealed.clone())
+    }
+
+    /// The same with other sections of these names.
+    pub fn with(&self, sections: &BTreeMap<String, Sealed>) -> Common {
+        let kept = self.sections.iter().filter(|(name, _)| !sections.contains_key(&**name)).cloned();
+        let new = sections.iter().map(|(name, sealed)| (Cow::Owned(name.clone()), sealed.clone()));
+        Common::new(self.own, kept.chain(new))
+    }
+
+    /// The sections that are others now, by name: what they were, what they are.
+    pub fn differing(&self, now: &Common) -> BTreeMap<String, (Sealed, Sealed)> {
+        let names: BTreeSet<&str> = self.sections.iter().chain(&now.sections).map(|(name, _)| &**name).collect();
+        let pairs = names.into_iter().map(|name| (name.to_string(), (self.section(name), now.section(name))));
+        pairs.filter(|(_, (was, is))| was.digest != is.digest).collect()
+    }
 }
 
 impl Manifest {
@@ -219,6 +273,11 @@ impl Manifest {
     /// What it has in common with others.
     pub fn common(&self) -> &Arc<Common> {
         &self.common
+    }
+
+    /// The section that the test has of its own.
+    pub fn own(&self) -> &Sealed {
+        &self.own
     }
 
     /// The manifest of the same test among other things in common.
@@ -284,34 +343,17 @@ impl Listing {
     /// Every input that differs, as `section.field`, what it was, what it is.
     pub fn changes_to(&self, now: &Listing) -> Vec<Change> {
         let empty = Section::new();
-        let mut names: Vec<&String> = self.sections.keys().chain(now.sections.keys()).collect();
-        names.sort();
-        names.dedup();
-        let mut changes = Vec::new();
-        for name in names {
+        let names: BTreeSet<&String> = self.sections.keys().chain(now.sections.keys()).collect();
+        let changes = |name: &String| {
             let before = self.sections.get(name).unwrap_or(&empty);
-            let after = now.sections.get(name).unwrap_or(&empty);
-            let mut fields: Vec<&String> = before.0.keys().chain(after.0.keys()).collect();
-            fields.sort();
-            fields.dedup();
-            for field in fields {
-                let (was, is) = (before.0.get(field), after.0.get(field));
-                if was != is {
-                    changes.push(Change {
-                        section: name.clone(),
-                        field: field.clone(),
-                        was: was.cloned(),
-                        is: is.cloned(),
-                    });
-                }
-            }
-        }
-        changes
+            before.changes_to(now.sections.get(name).unwrap_or(&empty), name)
+        };
+        names.into_iter().flat_map(changes).collect()
     }
 }
 
 /// One input that differs between two manifests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
     /// Section, and name of the trigger.
     pub section: String,
@@ -323,12 +365,13 @@ pub struct Change {
     pub is: Option<Field>,
 }
 
-/// The change in a line: `kernel release 6.1.0 → 6.1.1`.
-impl std::fmt::Display for Change {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Change {
+    /// The change in a line, with the versions of components, which are by digest, where they are known:
+    /// `switch ovs 3.1.0 [0123456789ab] → 3.3.1 [ba9876543210]`.
+    pub fn told(&self, versions: &BTreeMap<String, String>) -> String {
         let shown = |field: &Option<Field>| match field {
             Some(field) => {
-                let text = field.shown();
+                let text = field.with_version(versions);
                 match text.lines().count() > 1 || text.chars().count() > 60 {
                     true => format!("[{}]", &blake3::hash(text.as_bytes()).to_hex()[..12]),
                     false => text,
@@ -336,7 +379,14 @@ impl std::fmt::Display for Change {
             }
             None => "none".to_string(),
         };
-        write!(f, "{} {} {} → {}", self.section, self.field, shown(&self.was), shown(&self.is))
+        format!("{} {} {} → {}", self.section, self.field, shown(&self.was), shown(&self.is))
+    }
+}
+
+/// The change in a line: `kernel release 6.1.0 → 6.1.1`.
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.told(&BTreeMap::new()))
     }
 }
 

@@ -7,9 +7,11 @@ use results::statistics::sequential::{self, Precision};
 use results::tuple::{STACK_DEFAULT, Tuple};
 use serde::Serialize;
 
+use crate::acceptance::{Acceptances, Lean, Leaning};
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
+use crate::manifest::Manifest;
 use crate::ready::Ready;
 use crate::search::TRIALS_USUAL;
 use crate::store::{Entry, Index, Standing, TestId};
@@ -32,6 +34,9 @@ pub struct Decision {
     pub key: Option<Key>,
     /// Why, in words; empty for a stored test.
     pub why: Vec<Why>,
+    /// Older keys whose results count, since somebody has accepted what changed since; only where those of its own
+    /// key do not suffice.
+    pub leans: Vec<Lean>,
     /// Repetitions there are and wanted.
     pub repetitions: Have,
     /// What measuring what is missing will cost, milliseconds.
@@ -94,6 +99,8 @@ pub struct Counts {
     pub total: usize,
     /// Stored.
     pub stored: usize,
+    /// Stored ones that lean on an accepted change.
+    pub leaning: usize,
     /// To be measured.
     pub to_measure: usize,
     /// Skipped.
@@ -106,9 +113,11 @@ impl Plan {
     /// The numbers.
     pub fn counts(&self) -> Counts {
         let of = |status| self.decisions.iter().filter(|decision| decision.status == status).count();
+        let leans = |decision: &&Decision| decision.status == Status::Stored && !decision.leans.is_empty();
         Counts {
             total: self.decisions.len(),
             stored: of(Status::Stored),
+            leaning: self.decisions.iter().filter(leans).count(),
             to_measure: of(Status::ToMeasure),
             skipped: of(Status::Skipped),
             eta_ms: self.decisions.iter().map(|decision| decision.eta_ms).sum(),
@@ -116,12 +125,14 @@ impl Plan {
     }
 }
 
-/// Plans all tests. `forced` says which are measured again whatever is stored.
+/// Plans all tests. `forced` says which are measured again whatever is stored, `accepted` which changes make no
+/// difference.
 pub fn plan(
     tests: &[Test],
     protocol: &Protocol,
     facts: &Facts,
     index: &Index,
+    accepted: &Acceptances,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Plan {
     let conditions = Conditions::new(facts);
@@ -129,10 +140,11 @@ pub fn plan(
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
             let mut shared = Shared::default();
+            let mut leaning = Leaning::new(accepted);
             let conditions = &conditions;
             chunk.iter().map(move |test| match conditions.judge(test, &mut shared) {
                 Prospect::Skipped(reason) => skipped(protocol, Why::Skipped(reason)),
-                Prospect::Ready(ready) => decide(test, &ready, protocol, index, forced(test)),
+                Prospect::Ready(ready) => decide(test, &ready, protocol, index, &mut leaning, forced(test)),
             })
         })
         .collect();
@@ -141,18 +153,25 @@ pub fn plan(
 
 fn skipped(protocol: &Protocol, why: Why) -> Decision {
     let Repetitions { min, max, .. } = protocol.repetitions;
-    Decision { status: Status::Skipped, key: None, why: vec![why], repetitions: Have { have: 0, min, max }, eta_ms: 0 }
+    let repetitions = Have { have: 0, min, max };
+    Decision { status: Status::Skipped, key: None, why: vec![why], leans: Vec::new(), repetitions, eta_ms: 0 }
 }
 
-fn decide(test: &Test, ready: &Ready, protocol: &Protocol, index: &Index, forced: bool) -> Decision {
+fn decide(
+    test: &Test,
+    ready: &Ready,
+    protocol: &Protocol,
+    index: &Index,
+    leaning: &mut Leaning,
+    forced: bool,
+) -> Decision {
     let key = ready.manifest.key();
     let Repetitions { min, max, .. } = protocol.repetitions;
-    let entries = index.of_key(&key);
-    let standing = standing(entries, &protocol.repetitions);
+    let Evidence { own, leans, standing } = Evidence::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
     let have = Have { have: standing.valid, min, max };
-    let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, repetitions: have, eta_ms };
+    let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, leans, repetitions: have, eta_ms };
     let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
-    let eta_ms = u64::from(missing) * cost_ms(test, entries);
+    let eta_ms = u64::from(missing) * cost_ms(test, own);
     match (forced, standing.next) {
         (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
         (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
@@ -201,12 +220,48 @@ pub struct KeyStanding {
     pub next: Next,
 }
 
-/// How a key with these repetitions stands against what is wanted.
-pub fn standing(entries: &[Entry], wanted: &Repetitions) -> KeyStanding {
-    let valid: Vec<f64> =
-        entries.iter().filter(|entry| entry.standing == Standing::Valid).map(|entry| entry.value).collect();
+/// What is stored of a test, and how it stands.
+#[derive(Debug)]
+pub struct Evidence<'i> {
+    /// Everything under its own key.
+    pub own: &'i [Entry],
+    /// Older keys whose valid repetitions count with them; none where its own suffice.
+    pub leans: Vec<Lean>,
+    /// How all of it stands.
+    pub standing: KeyStanding,
+}
+
+impl<'i> Evidence<'i> {
+    /// What there is for a manifest and its key.
+    pub fn of(
+        manifest: &Manifest,
+        key: &Key,
+        wanted: &Repetitions,
+        index: &'i Index,
+        leaning: &mut Leaning,
+    ) -> Evidence<'i> {
+        let own = index.of_key(key);
+        let alone = standing(own, &[], wanted);
+        if alone.next == Next::Enough {
+            return Evidence { own, leans: Vec::new(), standing: alone };
+        }
+        let valid = |key: &Key| index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
+        let leans: Vec<Lean> =
+            leaning.keys(manifest).into_iter().filter(|lean| valid(&lean.key).next().is_some()).collect();
+        if leans.is_empty() {
+            return Evidence { own, leans, standing: alone };
+        }
+        let older: Vec<Entry> = leans.iter().flat_map(|lean| valid(&lean.key)).copied().collect();
+        Evidence { own, standing: standing(own, &older, wanted), leans }
+    }
+}
+
+/// How a key with these repetitions stands against what is wanted, with valid ones of older keys that count.
+fn standing(own: &[Entry], older: &[Entry], wanted: &Repetitions) -> KeyStanding {
+    let all = || own.iter().chain(older);
+    let valid: Vec<f64> = all().filter(|entry| entry.standing == Standing::Valid).map(|entry| entry.value).collect();
     let count = u32::try_from(valid.len()).unwrap_or(u32::MAX);
-    let attempts = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    let attempts = u32::try_from(all().count()).unwrap_or(u32::MAX);
     let next = if enough(&valid, wanted) {
         Next::Enough
     } else if attempts.saturating_sub(count) >= wanted.max.saturating_mul(ATTEMPTS_EACH - 1) {

@@ -1,16 +1,17 @@
 //! A plan together with what it was made of: facts of this host, the index, the tests. Reads; changes
 //! nothing. It must not measure or print.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use host_setup::facts::Facts;
 use serde::Serialize;
 
-use crate::conditions::{Conditions, OWN_SECTION, Prospect, Shared};
+use crate::acceptance::Acceptances;
+use crate::conditions::{Conditions, Prospect, Shared};
+use crate::difference::{Difference, Differences, Manifests};
 use crate::experiment::Test;
 use crate::key::Key;
-use crate::manifest::Common;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
 use crate::ready::Ready;
 use crate::store::{Entry, Index, StoreError};
@@ -25,6 +26,8 @@ pub struct Planned<'a> {
     pub facts: &'a Facts,
     /// What is stored.
     pub index: Index,
+    /// The changes that somebody has declared harmless.
+    pub acceptances: Acceptances,
     /// What becomes of each test.
     pub plan: Plan,
     /// What of it stands on results that are not here.
@@ -69,16 +72,18 @@ impl<'a> Planned<'a> {
         forced: &(dyn Fn(&Test) -> bool + Sync),
     ) -> Result<Planned<'a>, StoreError> {
         let index = workspace.store.index()?;
-        let plan = plan::plan(workspace.tests(), &workspace.experiment.protocol, facts, &index, forced);
-        Ok(Planned { workspace, facts, index, plan, elsewhere: None })
+        let acceptances = workspace.store.acceptances(workspace.experiment.name.as_str())?;
+        let protocol = &workspace.experiment.protocol;
+        let plan = plan::plan(workspace.tests(), protocol, facts, &index, &acceptances, forced);
+        Ok(Planned { workspace, facts, index, acceptances, plan, elsewhere: None })
     }
 
     /// The plan as it is with more results, which lie in the shared store `url`.
     pub fn counting_on(self, url: &str, more: Vec<Entry>, forced: &(dyn Fn(&Test) -> bool + Sync)) -> Planned<'a> {
         let entries = self.index.entries().iter().copied().chain(more).collect();
         let index = Index::from_entries(entries);
-        let tests = self.workspace.tests();
-        let plan = plan::plan(tests, &self.workspace.experiment.protocol, self.facts, &index, forced);
+        let (tests, protocol) = (self.workspace.tests(), &self.workspace.experiment.protocol);
+        let plan = plan::plan(tests, protocol, self.facts, &index, &self.acceptances, forced);
         let pairs = self.plan.decisions.iter().zip(&plan.decisions);
         let newly = pairs.filter(|(before, now)| before.status != Status::Stored && now.status == Status::Stored);
         let keys = newly.filter_map(|(_, now)| now.key).collect();
@@ -108,9 +113,19 @@ impl<'a> Planned<'a> {
         Reasons::new(self).words(test, decision)
     }
 
+    /// A difference in words, with what of it was accepted.
+    fn told(&self, difference: &Difference) -> Vec<String> {
+        let accepted = |section: &str| {
+            let (before, now) = difference.sections.get(section)?;
+            self.acceptances.cover(section, before, now).then_some(" (accepted)")
+        };
+        let words = difference.changes.iter();
+        words.map(|change| format!("{change}{}", accepted(&change.section).unwrap_or_default())).collect()
+    }
+
     /// The plan for scripts; tests that `only` does not take are left out.
     pub fn json(&self, only: &dyn Fn(&Test) -> bool) -> PlanJson {
-        let Counts { total, stored, to_measure, skipped, eta_ms } = self.plan.counts();
+        let Counts { total, stored, leaning: _, to_measure, skipped, eta_ms } = self.plan.counts();
         let mut reasons = Reasons::new(self);
         let tests = self
             .tests()
@@ -136,9 +151,14 @@ impl<'a> Planned<'a> {
             out.push_str(&format!("results of {tests} are in {url} and not here; `run` and `store pull` copy them\n"));
         }
         let mut why = Reasons::new(self);
-        for (status, heading) in [(Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")] {
+        let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
+        for (status, heading) in headings {
             let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
-            for (test, decision) in self.tests().filter(|(test, decision)| decision.status == status && only(test)) {
+            // What is simply stored needs no reason.
+            let is_told = |decision: &Decision| status != Status::Stored || !decision.leans.is_empty();
+            for (test, decision) in
+                self.tests().filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
+            {
                 let reason = why.words(test, decision).join("; ");
                 let name = test.tuple.to_string();
                 match reasons.iter_mut().find(|(known, _)| *known == reason) {
@@ -161,20 +181,22 @@ impl<'a> Planned<'a> {
     }
 }
 
-/// Why tests are not simply stored, one after the other. An upgrade changes many tests in the same way: what
-/// tests have in common is compared once, and of the others' older manifests none is read.
+/// Why tests are not simply stored, one after the other.
 struct Reasons<'p> {
     planned: &'p Planned<'p>,
     conditions: Conditions<'p>,
     shared: Shared,
-    /// What was compared: in common now, in common before, and the difference in words.
-    known: Vec<(Arc<Common>, Arc<Common>, Vec<String>)>,
+    manifests: Manifests<'p>,
+    differences: Differences,
+    /// Differences in words, by the address of each; it is kept alive beside them.
+    told: HashMap<usize, (Arc<Difference>, Vec<String>)>,
 }
 
 impl<'p> Reasons<'p> {
     fn new(planned: &'p Planned<'p>) -> Reasons<'p> {
-        let conditions = Conditions::new(planned.facts);
-        Reasons { planned, conditions, shared: Shared::default(), known: Vec::new() }
+        let (conditions, shared) = (Conditions::new(planned.facts), Shared::default());
+        let manifests = Manifests::of(&planned.workspace.store);
+        Reasons { planned, conditions, shared, manifests, differences: Differences::default(), told: HashMap::new() }
     }
 
     fn words(&mut self, test: &Test, decision: &Decision) -> Vec<String> {
@@ -184,29 +206,26 @@ impl<'p> Reasons<'p> {
         {
             return vec![format!("its results are in {}", elsewhere.url)];
         }
-        decision.why.iter().flat_map(|why| why.words().unwrap_or_else(|before| self.changes(test, &before))).collect()
+        let why = decision.why.iter();
+        let mut words: Vec<String> =
+            why.flat_map(|why| why.words().unwrap_or_else(|before| self.changes(test, &before))).collect();
+        let by: BTreeSet<_> = decision.leans.iter().flat_map(|lean| &lean.by).collect();
+        let accepted = self.planned.acceptances.iter().filter(|acceptance| by.contains(&acceptance.id));
+        words.extend(accepted.map(|acceptance| acceptance.words()));
+        words
     }
 
     /// What changed since the manifest of that key.
     fn changes(&mut self, test: &Test, before: &Key) -> Vec<String> {
         let Prospect::Ready(ready) = self.conditions.judge(test, &mut self.shared) else { return Vec::new() };
-        let manifest = ready.manifest;
-        let is_known = |(now, then, _): &&(Arc<Common>, Arc<Common>, Vec<String>)| {
-            Arc::ptr_eq(now, manifest.common()) && manifest.among(then.clone()).key() == *before
-        };
-        if let Some((_, _, words)) = self.known.iter().find(is_known) {
-            return words.clone();
-        }
-        let Some(listing) = self.planned.workspace.store.manifest(before).ok().flatten() else {
+        let now = ready.manifest;
+        let Some(before) = self.manifests.get(now.own(), before).ok().flatten() else {
             return vec!["its key changed; the older manifest is missing".to_string()];
         };
-        let words: Vec<String> = listing.changes_to(&manifest.listing()).iter().map(ToString::to_string).collect();
-        if let Some(then) = listing.common(OWN_SECTION).map(Arc::new)
-            && manifest.among(then.clone()).key() == *before
-        {
-            self.known.push((manifest.common().clone(), then, words.clone()));
-        }
-        words
+        let difference = self.differences.between(&before, &now);
+        let told = self.told.entry(Arc::as_ptr(&difference) as usize);
+        let (_, words) = told.or_insert_with(|| (difference.clone(), self.planned.told(&difference)));
+        words.clone()
     }
 }
 
@@ -215,14 +234,19 @@ pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The numbers in a line: `20 tests: 12 stored, 8 to measure (about 45 s), 0 skipped`.
+/// The numbers in a line: `20 tests: 12 stored (2 by accepted changes), 8 to measure (about 45 s), 0 skipped`.
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let eta = match self.eta_ms {
             0 => String::new(),
             ms => format!(" (about {})", crate::clock::shown(std::time::Duration::from_millis(ms))),
         };
-        let Counts { total, stored, to_measure, skipped, .. } = self;
-        write!(f, "{}: {stored} stored, {to_measure} to measure{eta}, {skipped} skipped", plural(*total, "test"))
+        let Counts { total, stored, leaning, to_measure, skipped, .. } = self;
+        let leaning = match leaning {
+            0 => String::new(),
+            leaning => format!(" ({leaning} by accepted changes)"),
+        };
+        let total = plural(*total, "test");
+        write!(f, "{total}: {stored} stored{leaning}, {to_measure} to measure{eta}, {skipped} skipped")
     }
 }

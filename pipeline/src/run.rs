@@ -12,6 +12,7 @@ use host_setup::protocol::{Achieved, Op};
 use rayon::prelude::*;
 use results::dataset::DatasetError;
 
+use crate::acceptance::{Acceptances, Leaning};
 use crate::agent::{Agent, AgentError};
 use crate::clock;
 use crate::conditions::{Conditions, Prospect, Shared};
@@ -19,7 +20,7 @@ use crate::experiment::{Order, Test};
 use crate::judge::{self, Circumstances};
 use crate::key::Key;
 use crate::measure::{self, Failed, Outcome};
-use crate::plan::{self, Next, Plan, Why};
+use crate::plan::{self, Evidence, Next, Plan, Why};
 use crate::preparation;
 use crate::ready::Ready;
 use crate::search::Goal;
@@ -177,10 +178,11 @@ impl<'a> Runner<'a> {
         let workspace = self.workspace;
         let conditions = Conditions::new(self.facts);
         let seed = seed(workspace);
+        let accepted = workspace.store.acceptances(workspace.experiment.name.as_str())?;
         for block in 0u64.. {
             // Read anew for each block: another run may have stored what this one wants.
             let index = workspace.store.index()?;
-            let mut wanted = self.wanted(workspace.tests(), &conditions, &index);
+            let mut wanted = self.wanted(workspace.tests(), &conditions, &index, &accepted);
             if wanted.is_empty() {
                 break;
             }
@@ -202,9 +204,16 @@ impl<'a> Runner<'a> {
     }
 
     /// The tests that want one more repetition, each key once.
-    fn wanted<'t>(&self, tests: &'t [Test], conditions: &'t Conditions, index: &Index) -> Vec<Wanted<'t>> {
+    fn wanted<'t>(
+        &self,
+        tests: &'t [Test],
+        conditions: &'t Conditions,
+        index: &Index,
+        accepted: &Acceptances,
+    ) -> Vec<Wanted<'t>> {
         let repetitions = &self.workspace.experiment.protocol.repetitions;
         let mut shared = Shared::default();
+        let mut leaning = Leaning::new(accepted);
         let mut seen = BTreeSet::new();
         let mut wanted = Vec::new();
         for test in tests.iter().filter(|test| (self.request.only)(test)) {
@@ -214,8 +223,7 @@ impl<'a> Runner<'a> {
             if self.given_up.contains(&key) || !seen.insert(key) {
                 continue;
             }
-            let entries = index.of_key(&key);
-            let standing = plan::standing(entries, repetitions);
+            let Evidence { own, standing, .. } = Evidence::of(&ready.manifest, &key, repetitions, index, &mut leaning);
             let (more, have) = match (self.request.force)(test) {
                 true => {
                     let added = self.forced.get(&key).copied().unwrap_or(0);
@@ -225,7 +233,7 @@ impl<'a> Runner<'a> {
             };
             if more {
                 let missing = u64::from(repetitions.min.saturating_sub(have).max(1));
-                wanted.push(Wanted { test, facts, ready, key, eta_ms: plan::cost_ms(test, entries), missing });
+                wanted.push(Wanted { test, facts, ready, key, eta_ms: plan::cost_ms(test, own), missing });
             }
         }
         wanted
@@ -325,6 +333,7 @@ pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generati
         let mut repetitions: Vec<_> = decision
             .key
             .iter()
+            .chain(decision.leans.iter().map(|lean| &lean.key))
             .flat_map(|key| index.of_key(key))
             .filter(|entry| entry.standing != Standing::Failed)
             .map(|entry| entry.id)
@@ -338,6 +347,7 @@ pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generati
                 _ => None,
             }),
             repetitions,
+            leans: decision.leans.clone(),
         }
     });
     let complete = plan.counts().to_measure == 0;

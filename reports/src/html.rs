@@ -20,7 +20,7 @@ use serde::Serialize;
 use results::flags::Flag;
 use results::summary::Grade;
 
-use crate::model::{ComponentRow, Fact, FactList};
+use crate::model::{Accepted, ComponentRow, Fact, FactList};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
 /// A label and a value, cleaned.
@@ -42,6 +42,13 @@ struct ComponentLine {
     version: String,
     digest: String,
     digest_short: String,
+}
+
+#[derive(Serialize)]
+struct AcceptedChange {
+    day: String,
+    change: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -68,6 +75,14 @@ fn component_line(row: &ComponentRow) -> ComponentLine {
         version: text::cleaned(&row.version, LABEL_MAX),
         digest_short: digest.chars().take(12).collect(),
         digest,
+    }
+}
+
+fn accepted_change(accepted: &Accepted) -> AcceptedChange {
+    AcceptedChange {
+        day: text::cleaned(&accepted.day, LABEL_MAX),
+        change: text::cleaned(&accepted.change, PROSE_MAX),
+        reason: text::cleaned(&accepted.reason, PROSE_MAX),
     }
 }
 

@@ -1,9 +1,11 @@
 //! `summary.json`: what a report shows, for programs. Version 1; fields are only added. It must not know
 //! pages.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
-use crate::model::{State, TestView};
+use crate::model::{Accepted, State, TestView, accepted_changes};
 use crate::number;
 use crate::plot::{Point, PointSource};
 use crate::report::{ClaimView, Report};
@@ -16,7 +18,7 @@ pub const SUMMARY_VERSION: u32 = 1;
 /// The file's text: base units in `tests`, units of the figure or table elsewhere (named by `metric`).
 pub fn summary(report: &Report) -> String {
     let counts = |state: fn(&State) -> bool| report.tests.iter().filter(|test| state(&test.state)).count();
-    let value = json!({
+    let mut value = json!({
         "version": SUMMARY_VERSION,
         "experiment": report.meta.name.as_str(),
         "generation": text::cleaned(&report.meta.generation, text::LABEL_MAX),
@@ -53,6 +55,10 @@ pub fn summary(report: &Report) -> String {
         "claims": report.claims.iter().map(claim).collect::<Vec<_>>(),
         "tests": report.tests.iter().map(|test| self::test(test)).collect::<Vec<_>>(),
     });
+    let accepted = accepted_changes(report.tests);
+    if !accepted.is_empty() {
+        value["accepted"] = accepted.into_iter().map(|(change, tests)| self::accepted(change, tests)).collect();
+    }
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
@@ -116,6 +122,16 @@ fn claim(claim: &ClaimView) -> Value {
     })
 }
 
+fn accepted(change: &Accepted, tests: usize) -> Value {
+    json!({
+        "trigger": text::cleaned(&change.trigger, text::LABEL_MAX),
+        "change": text::cleaned(&change.change, text::PROSE_MAX),
+        "accepted_on": text::cleaned(&change.day, text::LABEL_MAX),
+        "reason": text::cleaned(&change.reason, text::PROSE_MAX),
+        "tests": tests,
+    })
+}
+
 fn test(test: &TestView) -> Value {
     let mut object = Map::new();
     object.insert("name".into(), json!(test.name));
@@ -130,6 +146,10 @@ fn test(test: &TestView) -> Value {
         }
     };
     object.insert("state".into(), json!(state));
+    if !test.accepted.is_empty() {
+        let change = |accepted: &Arc<Accepted>| text::cleaned(&accepted.change, text::PROSE_MAX);
+        object.insert("accepted".into(), json!(test.accepted.iter().map(change).collect::<Vec<_>>()));
+    }
     if let Some(summary) = test.measured() {
         let values: Map<String, Value> = summary
             .values

@@ -2,6 +2,7 @@
 //! experiment and its host. Plain data, already read and ordered; it must not know where it came from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use results::flags::Flag;
 use results::metric::Quantity;
@@ -25,6 +26,8 @@ pub struct TestView {
     pub state: State,
     /// Over its valid repetitions; present exactly when `state` is [`State::Measured`].
     pub summary: Option<Summary>,
+    /// Changes that somebody has declared harmless, by which results of before them count here.
+    pub accepted: Vec<Arc<Accepted>>,
 }
 
 impl TestView {
@@ -103,21 +106,30 @@ pub struct Meta {
     pub components: Vec<ComponentRow>,
     /// The protocol: window, warm-up, cool-down, repetitions, order and its seed.
     pub protocol: Vec<Fact>,
-    /// Changes that somebody has declared harmless, on which results shown lean.
-    pub accepted: Vec<Accepted>,
     /// What a reader must know: mixed generations, missing BusyBox. One sentence each.
     pub notes: Vec<String>,
 }
 
 /// A change of a measurement's inputs that was declared harmless, so that older results stay in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Accepted {
+    /// The day on which it was declared so: `2026-01-31`.
+    pub day: String,
     /// What changed: `kernel`.
     pub trigger: String,
     /// From what to what.
     pub change: String,
     /// Why it is harmless, in the words of who accepted it.
     pub reason: String,
+}
+
+/// The accepted changes that tests lean on, in order of day and name, each with the number of those tests.
+pub fn accepted_changes<'t>(tests: &[&'t TestView]) -> Vec<(&'t Accepted, usize)> {
+    let mut counts = BTreeMap::new();
+    for accepted in tests.iter().flat_map(|test| &test.accepted) {
+        *counts.entry(&**accepted).or_default() += 1;
+    }
+    counts.into_iter().collect()
 }
 
 /// What a test's own page shows besides its summary.

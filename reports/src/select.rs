@@ -297,7 +297,7 @@ mod tests {
         let repetitions: Vec<Repetition> = values.iter().map(repetition).collect();
         let state = if values.is_empty() { State::NotMeasured } else { State::Measured };
         let summary = (!values.is_empty()).then(|| summarise(&repetitions));
-        TestView { name: tuple.to_string(), tuple, key: None, groups: Vec::new(), state, summary }
+        TestView { name: tuple.to_string(), tuple, key: None, groups: Vec::new(), state, summary, accepted: Vec::new() }
     }
 
     fn folded(tests: &[TestView], fold: Option<Fold>) -> (f64, u32, Option<String>) {

@@ -16,7 +16,7 @@ fn with(text: &str) -> BTreeMap<String, String> {
     let mut meta = meta(text);
     meta.authors = vec![text.to_string()];
     meta.notes = vec![text.to_string()];
-    meta.accepted[0].reason = text.to_string();
+    tests[0].accepted = vec![accepted(text)];
     for fact in meta.facts.iter_mut().flat_map(|list| &mut list.facts).chain(&mut meta.protocol) {
         fact.value = text.to_string();
     }

@@ -131,6 +131,10 @@ fn store_pieces(
         let shelf = &key.to_string()[..2];
         pieces.push(Piece::copy(format!("store/manifests/{shelf}/{key}.json"), store.manifest_path(&key)));
     }
+    for id in generation.statements() {
+        store.statement(&id)?;
+        pieces.push(Piece::copy(format!("store/acceptances/{id}.json"), store.statement_path(&id)));
+    }
     let (name, bytes) = generation.file()?;
     pieces.push(Piece::new(format!("store/generations/{}/{name}.json.zst", generation.experiment), bytes));
     Ok(pieces)
@@ -230,6 +234,7 @@ fn readme(name: &str, title: &str, file: &str) -> String {
            conditions, and what came out; `samples.parquet` has every raw sample (pandas, DuckDB and R open it);\n  \
            `log.zst` is what was said meanwhile.\n\
          - `store/manifests/XX/KEY.json`: all that could change the measurements of that key.\n\
+         - `store/acceptances`, where there are any: changes that somebody called harmless, and what was used by it.\n\
          - `facts`, `components`: the hosts, and the software by content.\n\n\
          Check it with any BagIt tool (the folder above this one is the bag), or, also deriving every number and every\n\
          page again from the raw samples, with `septet archive verify {name}.tar.zst`. In DuckDB:\n\n    \

@@ -17,11 +17,12 @@ use super::bag::Content;
 use super::contents::{RESULT_FILES, derived};
 use super::description::Description;
 use super::digest::Found;
+use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
 use crate::judge;
-use crate::key::{Key, ResultId};
+use crate::key::{Key, ResultId, StatementId};
 use crate::manifest::Listing;
-use crate::store::{Generation, Record, Status, Store};
+use crate::store::{Generation, GenerationTest, Record, Status, Store};
 use crate::workspace::Workspace;
 
 /// Records by id.
@@ -39,24 +40,30 @@ pub fn records(
     if !description.generation.ends_with(&format!("-{}", generation.digest())) {
         wrong.push(format!("the generation {} does not have the digest of its name", description.generation));
     }
-    let mut wanted: BTreeMap<ResultId, (&str, Option<Key>)> = BTreeMap::new();
+    let steps = match accepted(store, generation) {
+        Ok(steps) => steps,
+        Err(reason) => {
+            wrong.push(reason);
+            HashMap::new()
+        }
+    };
+    let mut wanted: BTreeMap<ResultId, &GenerationTest> = BTreeMap::new();
     for test in &generation.tests {
         for id in &test.repetitions {
-            if wanted.insert(*id, (&test.name, test.key)).is_some_and(|(other, _)| other != test.name) {
+            if wanted.insert(*id, test).is_some_and(|other| other.name != test.name) {
                 wrong.push(format!("result {} is of two tests in the generation", id.short()));
             }
         }
     }
-    let keys: BTreeSet<Key> = wanted.values().filter_map(|(_, key)| *key).collect();
+    let keys: BTreeSet<Key> = wanted.values().flat_map(|test| test.keys()).collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let manifests: Vec<Result<Listing, String>> = keys.par_iter().map(|key| manifest(store, key)).collect();
     let manifests: HashMap<Key, Result<Listing, String>> = keys.into_iter().zip(manifests).collect();
     let read: Vec<Result<Record, String>> = wanted
         .par_iter()
-        .map(|(id, (name, key))| {
+        .map(|(id, test)| {
             let record = store.record(id).map_err(|error| error.to_string())?;
-            let manifest = key.and_then(|key| manifests.get(&key));
-            of_its_test((id, &record), name, *key, manifest, files)?;
+            of_its_test((id, &record), test, manifests.get(&record.key), &steps, files)?;
             Ok(record)
         })
         .collect();
@@ -78,20 +85,36 @@ fn manifest(store: &Store, key: &Key) -> Result<Listing, String> {
     found.ok_or_else(|| format!("the manifest of key {} is missing", key.short()))
 }
 
-/// Whether a result is of the test that the generation says, under the key that its manifest has.
+/// The changes that a generation leans on.
+fn accepted(store: &Store, generation: &Generation) -> Result<HashMap<StatementId, Step>, String> {
+    let mut steps = HashMap::new();
+    for id in generation.statements() {
+        let statement = store.statement(&id).map_err(|error| error.to_string())?;
+        match statement.says {
+            Says::Harmless(step) if statement.experiment == generation.experiment => steps.insert(id, step),
+            _ => return Err(format!("the statement {} accepts nothing of this experiment", id.short())),
+        };
+    }
+    Ok(steps)
+}
+
+/// Whether a result is of the test that the generation says, under the key that its manifest has, or under an older
+/// one that the accepted changes make that key.
 fn of_its_test(
     (id, record): (&ResultId, &Record),
-    name: &str,
-    key: Option<Key>,
+    test: &GenerationTest,
     manifest: Option<&Result<Listing, String>>,
+    steps: &HashMap<StatementId, Step>,
     files: &Found,
 ) -> Result<(), String> {
     let short = id.short();
-    if record.test != name || record.tuple.to_string() != name {
+    let name = &test.name;
+    if record.test != *name || record.tuple.to_string() != *name {
         return Err(format!("result {short} is of {}, and is listed under {name}", record.test));
     }
+    let lean = test.leans.iter().find(|lean| lean.key == record.key);
     let manifest = match manifest {
-        Some(manifest) if Some(record.key) == key => manifest.as_ref().map_err(String::clone)?,
+        Some(manifest) if Some(record.key) == test.key || lean.is_some() => manifest.as_ref().map_err(String::clone)?,
         _ => {
             let theirs = record.key.short();
             return Err(format!("result {short} of {name} has the key {theirs}, and is listed under another"));
@@ -114,6 +137,14 @@ fn of_its_test(
     let says = |section: &str, made: crate::manifest::Section| manifest.sections.get(section) == Some(&made);
     if !says("test", test_section(&record.tuple)) || !says("protocol", protocol_section(&record.times)) {
         return Err(format!("the manifest of key {} is of another test than {name}", record.key.short()));
+    }
+    if let Some(lean) = lean {
+        let by = lean.by.iter().filter_map(|id| steps.get(id));
+        if carried(manifest.clone(), by).ok() != test.key {
+            return Err(format!(
+                "result {short} of {name} counts by changes that do not lead from its key to the test's"
+            ));
+        }
     }
     Ok(())
 }
@@ -155,6 +186,7 @@ fn strangers(
         known.insert(format!("store/manifests/{}/{key}.json", &key[..2]));
     }
     known.insert("store/format".to_string());
+    known.extend(generation.statements().iter().map(|id| format!("store/acceptances/{id}.json")));
     known.insert(format!("store/generations/{}/{}.json.zst", generation.experiment, description.generation));
     known.insert(format!("experiment/{}", description.file));
     for name in ["ro-crate-metadata.json", "septet.json", "README.md", "LICENSE", "CITATION.cff"] {

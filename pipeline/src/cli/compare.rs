@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reports::comparison::{self, RatioRow};
+use reports::since::InputChange;
+use reports::text::cleaned;
 use results::metric::Metric;
 use results::statistics::family::FAMILY_ERROR_MAX;
 use results::summary::{Estimate, Grade};
@@ -39,6 +41,9 @@ pub(super) struct CompareArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// Characters of an input's value that are shown; JSON has the whole.
+const INPUT_CHARS_MAX: usize = 60;
 
 /// `5%` or `0.05`.
 fn part(text: &str) -> Result<f64, String> {
@@ -108,6 +113,10 @@ struct CompareJson<'a> {
     same: usize,
     /// Median over tests of the least change that would be called real every other time.
     detectable: Option<f64>,
+    /// What the two sides were measured under and that is not the same.
+    inputs: Vec<InputJson<'a>>,
+    /// Tests of which that is not known, since a manifest is missing.
+    inputs_unknown: usize,
     tests: Vec<RowJson<'a>>,
     left_out: Vec<LeftOutJson<'a>>,
 }
@@ -126,6 +135,16 @@ struct RowJson<'a> {
     slower_by: f64,
     detectable: Option<f64>,
     grade: Grade,
+    /// Names of the triggers that differ.
+    changed: &'a [String],
+}
+
+#[derive(Serialize)]
+struct InputJson<'a> {
+    input: &'a str,
+    was: &'a str,
+    is: &'a str,
+    tests: usize,
 }
 
 #[derive(Serialize)]
@@ -149,6 +168,13 @@ fn json<'a>(experiment: &'a str, comparison: &'a Comparison) -> CompareJson<'a> 
         slower_by: row.slower_by(),
         detectable: row.judged.detectable,
         grade: row.grade,
+        changed: &row.changed,
+    };
+    let input = |change: &'a InputChange| InputJson {
+        input: &change.input,
+        was: &change.was,
+        is: &change.is,
+        tests: change.tests,
     };
     CompareJson {
         experiment,
@@ -159,6 +185,8 @@ fn json<'a>(experiment: &'a str, comparison: &'a Comparison) -> CompareJson<'a> 
         moved: comparison.rows.iter().filter(|row| row.moved()).count(),
         same: comparison.same,
         detectable: comparison.detectable(),
+        inputs: comparison.inputs.iter().map(input).collect(),
+        inputs_unknown: comparison.unknown,
         tests: comparison.rows.iter().map(row).collect(),
         left_out: comparison.left_out.iter().map(|(name, reason)| LeftOutJson { name, reason }).collect(),
     }
@@ -187,6 +215,7 @@ fn text(experiment: &str, comparison: &Comparison) -> String {
     if comparison.rows.iter().any(|row| row.grade == Grade::Indicative) {
         out.push_str("\nindicative results: the host could not be made what a paper asks for");
     }
+    out.push_str(&differing(comparison));
     if !comparison.rows.is_empty() {
         let _ = write!(out, "\n\n{}", table(&comparison.rows));
     }
@@ -196,8 +225,27 @@ fn text(experiment: &str, comparison: &Comparison) -> String {
     out
 }
 
+/// What the two sides were measured under and that is not the same.
+fn differing(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    for InputChange { input, was, is, tests } in &comparison.inputs {
+        // What an archive says is somebody else's text.
+        let shown = |text: &str| if text.is_empty() { "none".to_string() } else { cleaned(text, INPUT_CHARS_MAX) };
+        let input = cleaned(input, INPUT_CHARS_MAX);
+        let _ = write!(out, "\ndiffers: {input} {} → {}, {}", shown(was), shown(is), plural(*tests, "test"));
+    }
+    if comparison.inputs.is_empty() && comparison.unknown == 0 && !comparison.rows.is_empty() {
+        out.push_str("\nnothing differs that is in keys: the same software, kernel, processor and settings");
+    }
+    if comparison.unknown > 0 {
+        let tests = plural(comparison.unknown, "test");
+        let _ = write!(out, "\nwhat differs for {tests} is not known: a manifest is missing, as store verify says");
+    }
+    out
+}
+
 fn table(rows: &[Row]) -> String {
-    const HEADS: [&str; 6] = ["#", "later / earlier", "95 % interval", "p", "earlier → later", "test"];
+    const HEADS: [&str; 7] = ["#", "later / earlier", "95 % interval", "p", "earlier → later", "differs", "test"];
     let mut cells = vec![HEADS.map(str::to_string)];
     for (number, row) in (1..).zip(rows) {
         let interval = match row.ratio.interval {
@@ -216,6 +264,7 @@ fn table(rows: &[Row]) -> String {
             interval,
             p,
             values.trim_end().to_string(),
+            cleaned(&row.changed.join(" "), INPUT_CHARS_MAX),
             row.test.clone(),
         ]);
     }

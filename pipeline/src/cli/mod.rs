@@ -1,6 +1,7 @@
 //! The command line: what may be asked, and who answers. One file a group of commands. Commands print;
 //! what they print comes from the rest of the crate.
 
+mod accept;
 mod archive;
 mod compare;
 mod completions;
@@ -87,6 +88,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say that a change is harmless, so that results of before it stay in use; without --trigger, list what is
+    /// accepted and what could be. It is recorded, and every report that leans on it says so.
+    Accept(accept::AcceptArgs),
     /// Write the report from what is stored, measuring nothing.
     Report {
         #[command(flatten)]
@@ -427,6 +431,7 @@ impl Cli {
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
+            Command::Accept(args) => accept::run(&args),
             Command::Report { target, output, since, with_origin } => {
                 results::report(&target, &output, since.as_deref(), with_origin.as_deref())
             }

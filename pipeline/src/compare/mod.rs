@@ -5,7 +5,9 @@
 mod side;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use reports::since::InputChange;
 use results::axes::Dimension;
 use results::metric::{Metric, Quantity, Unit};
 use results::statistics::difference::{self, Ratio};
@@ -14,6 +16,8 @@ use results::statistics::{SampleError, student};
 use results::summary::{Estimate, Grade, Repetition, summarise};
 use results::tuple::Tuple;
 
+use crate::acceptance::trigger;
+use crate::difference::{Difference, Tally};
 use crate::planned::plural;
 
 pub use side::{Measured, Side, SideError, pick, resolve};
@@ -31,6 +35,10 @@ pub struct Comparison {
     pub same: usize,
     /// Tests that could not be compared, with the reason, in order of name.
     pub left_out: Vec<(String, String)>,
+    /// What the tests of both sides were measured under and that is not the same, with how many tests it concerns.
+    pub inputs: Vec<InputChange>,
+    /// Tests of which one side's inputs are not known, since their manifest is missing.
+    pub unknown: usize,
 }
 
 /// One test on both sides.
@@ -50,6 +58,8 @@ pub struct Row {
     pub judged: Judged,
     /// The worse grade of the two sides.
     pub grade: Grade,
+    /// Names of the triggers that differ between the two sides: `kernel`, `switch:ovs`.
+    pub changed: Vec<String>,
 }
 
 impl Row {
@@ -105,13 +115,18 @@ fn usual(tuple: &Tuple) -> Metric {
 pub fn compare(before: &Side, after: &Side, metric: Option<Metric>) -> Comparison {
     let names: BTreeSet<&String> = before.tests.keys().chain(after.tests.keys()).collect();
     let (mut pairs, mut same, mut left_out) = (Vec::new(), 0, Vec::new());
+    let (mut tally, mut unknown) = (Tally::default(), 0);
     for name in names {
         let pair = match (before.tests.get(name), after.tests.get(name)) {
             (Some(earlier), Some(later)) if earlier.is_same(later) => {
                 same += 1;
                 continue;
             }
-            (Some(earlier), Some(later)) => Pair::of(earlier, later, metric),
+            (Some(earlier), Some(later)) => {
+                unknown += usize::from(earlier.manifests.is_empty() || later.manifests.is_empty());
+                let differences = tally.add(&earlier.manifests, &later.manifests);
+                Pair::of(earlier, later, metric).map(|pair| Pair { changed: triggers(&differences), ..pair })
+            }
             (None, _) => Err(format!("not in {}", before.name)),
             (_, None) => Err(format!("not in {}", after.name)),
         };
@@ -125,7 +140,17 @@ pub fn compare(before: &Side, after: &Side, metric: Option<Metric>) -> Compariso
         b.moved().cmp(&a.moved()).then(b.size().total_cmp(&a.size())).then_with(|| a.test.cmp(&b.test))
     });
     left_out.sort();
-    Comparison { before: before.name.clone(), after: after.name.clone(), rows, same, left_out }
+    let versions = before.versions.iter().chain(&after.versions);
+    let versions = versions.map(|(digest, version)| (digest.clone(), version.clone())).collect();
+    let inputs = tally.inputs(&versions);
+    Comparison { before: before.name.clone(), after: after.name.clone(), rows, same, left_out, inputs, unknown }
+}
+
+/// Names of what differs, each once, in order.
+fn triggers(differences: &[Arc<Difference>]) -> Vec<String> {
+    let sections = differences.iter().flat_map(|difference| &difference.sections);
+    let names = sections.map(|(name, (was, is))| trigger(name, was.section(), is.section()));
+    names.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 /// Judges all pairs together, those of one quantity as a family; the correction is over all.
@@ -159,6 +184,8 @@ struct Pair {
     later: Vec<f64>,
     /// The worse one of both sides.
     grade: Grade,
+    /// Names of the triggers that differ.
+    changed: Vec<String>,
 }
 
 impl Pair {
@@ -176,7 +203,8 @@ impl Pair {
             }
         };
         let grade = summarise(&before).grade.max(summarise(&after).grade);
-        Ok(Pair { metric, earlier: side(&before, "earlier")?, later: side(&after, "later")?, grade })
+        let (earlier, later) = (side(&before, "earlier")?, side(&after, "later")?);
+        Ok(Pair { metric, earlier, later, grade, changed: Vec::new() })
     }
 
     fn row(&self, test: String, judged: Judged) -> Result<Row, SampleError> {
@@ -192,6 +220,7 @@ impl Pair {
             ratio: difference::ratio(&self.earlier, &self.later)?,
             judged,
             grade: self.grade,
+            changed: self.changed.clone(),
         })
     }
 }

@@ -9,7 +9,10 @@ use results::summary::Repetition;
 use results::tuple::{STACK_DEFAULT, Tuple};
 
 use crate::archive::{self, ArchiveError, Depth, Limits, Origin};
-use crate::key::ResultId;
+use crate::conditions::test_section;
+use crate::difference::Manifests;
+use crate::key::{Key, ResultId};
+use crate::manifest::{Manifest, Sealed};
 use crate::report::repetition_of;
 use crate::store::{Generation, StoreError};
 use crate::workspace::Workspace;
@@ -21,6 +24,8 @@ pub struct Side {
     pub name: String,
     /// By the test's name; those without a valid repetition are left out.
     pub tests: BTreeMap<String, Measured>,
+    /// Versions of components, by digest, where they have any.
+    pub versions: BTreeMap<String, String>,
 }
 
 /// A test on one side.
@@ -30,6 +35,9 @@ pub struct Measured {
     pub tuple: Tuple,
     /// Valid repetitions, in order of measurement.
     pub repetitions: Vec<(ResultId, Repetition)>,
+    /// What they were measured under, as far as the store still has it; more than one where an accepted change is
+    /// leaned on.
+    pub manifests: Vec<Manifest>,
 }
 
 impl Measured {
@@ -135,7 +143,7 @@ fn of_stack(side: Side, stack: &str) -> Side {
         tuple.variant.stack = STACK_DEFAULT.into();
         (tuple.to_string(), measured)
     });
-    Side { name: format!("stack {stack} of {}", side.name), tests: tests.collect() }
+    Side { name: format!("stack {stack} of {}", side.name), tests: tests.collect(), versions: side.versions }
 }
 
 /// The one of `names` (oldest first) that is meant: `latest`, `latest~1`, or the beginning of a name or digest.
@@ -176,16 +184,43 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
                 let record = workspace.store.record(id)?;
                 if record.is_valid() {
                     let repetition = repetition_of(workspace, id, &record)?;
-                    records.push((record.started, *id, record.tuple, repetition));
+                    records.push((record, *id, repetition));
                 }
             }
-            records.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-            let Some(tuple) = records.first().map(|(_, _, tuple, _)| tuple.clone()) else { return Ok(None) };
-            let repetitions = records.into_iter().map(|(_, id, _, repetition)| (id, repetition)).collect();
-            Ok(Some((stands.name.clone(), Measured { tuple, repetitions })))
+            records.sort_by(|a, b| (&a.0.started, a.1).cmp(&(&b.0.started, b.1)));
+            let Some((first, ..)) = records.first() else { return Ok(None) };
+            let components = records.iter().flat_map(|(record, ..)| &record.host.components);
+            let found = Found {
+                name: stands.name.clone(),
+                tuple: first.tuple.clone(),
+                keys: records.iter().map(|(record, ..)| record.key).collect(),
+                versions: components.filter_map(|one| Some((one.digest.clone(), one.version.clone()?))).collect(),
+                repetitions: records.into_iter().map(|(_, id, repetition)| (id, repetition)).collect(),
+            };
+            Ok(Some(found))
         })
         .collect();
-    Ok(Side { name, tests: tests?.into_iter().flatten().collect() })
+    let mut manifests = Manifests::of(&workspace.store);
+    let mut side = Side { name, tests: BTreeMap::new(), versions: BTreeMap::new() };
+    for Found { name, tuple, repetitions, keys, versions } in tests?.into_iter().flatten() {
+        let own = Sealed::new(test_section(&tuple));
+        let mut under = Vec::new();
+        for key in &keys {
+            under.extend(manifests.get(&own, key)?);
+        }
+        side.versions.extend(versions);
+        side.tests.insert(name, Measured { tuple, repetitions, manifests: under });
+    }
+    Ok(side)
+}
+
+/// A test as its records have it.
+struct Found {
+    name: String,
+    tuple: Tuple,
+    repetitions: Vec<(ResultId, Repetition)>,
+    keys: BTreeSet<Key>,
+    versions: BTreeMap<String, String>,
 }
 
 #[cfg(test)]
@@ -201,9 +236,9 @@ mod tests {
         };
         let tests = ["", "+stack=new"].map(|stack| {
             let tuple = tuple(stack);
-            (tuple.to_string(), Measured { tuple, repetitions: Vec::new() })
+            (tuple.to_string(), Measured { tuple, repetitions: Vec::new(), manifests: Vec::new() })
         });
-        let side = Side { name: "g".to_string(), tests: tests.into() };
+        let side = Side { name: "g".to_string(), tests: tests.into(), versions: BTreeMap::new() };
         let new = of_stack(side.clone(), "new");
         assert_eq!(new.tests.keys().collect::<Vec<_>>(), [named]);
         assert_eq!(&*new.tests[named].tuple.variant.stack, "new");

@@ -30,11 +30,12 @@ fn measured(dimension: Dimension, ids: std::ops::Range<u8>, values: &[f64]) -> M
         ..Repetition::default()
     };
     let repetitions = ids.zip(values).map(|(id, value)| (ResultId([id; 32]), repetition(value))).collect();
-    Measured { tuple: tuple(dimension), repetitions }
+    Measured { tuple: tuple(dimension), repetitions, manifests: Vec::new() }
 }
 
 fn side(name: &str, tests: Vec<(&str, Measured)>) -> Side {
-    Side { name: name.into(), tests: tests.into_iter().map(|(test, measured)| (test.to_string(), measured)).collect() }
+    let tests = tests.into_iter().map(|(test, measured)| (test.to_string(), measured)).collect();
+    Side { name: name.into(), tests, versions: BTreeMap::new() }
 }
 
 #[test]
@@ -109,7 +110,11 @@ fn of_a_thousand_comparisons_of_the_same_thing_no_more_than_fifty_name_something
                     })
                     .collect()
             };
-            let sides = [one(0), one(100)].map(|tests| Side { name: "x".into(), tests: tests.into_iter().collect() });
+            let sides = [one(0), one(100)].map(|tests| Side {
+                name: "x".into(),
+                tests: tests.into_iter().collect(),
+                versions: BTreeMap::new(),
+            });
             named += usize::from(compare(&sides[0], &sides[1], None).rows.iter().any(Row::moved));
         }
         assert!(named <= 50, "shape {shape}, {repetitions} repetitions: {named} of 1000");

@@ -1,7 +1,7 @@
 //! `report --since`: what changed between an older generation and the one that is reported, as a page beside
 //! the report. Its bytes depend on both generations alone. It must not touch the report itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use reports::model::TestView;
@@ -10,8 +10,10 @@ use reports::since::{InputChange, changes};
 
 use super::views;
 use super::{Drawn, ReportError, Written, overrides};
+use crate::conditions::test_section;
+use crate::difference::{Manifests, Tally};
 use crate::key::Key;
-use crate::manifest::Field;
+use crate::manifest::{Manifest, Sealed};
 use crate::store::{Generation, StoreError, replace_if_different};
 use crate::workspace::Workspace;
 
@@ -43,20 +45,24 @@ pub fn write_since(
 
 /// Why keys differ: every input that is not what it was, with the number of tests that it concerns.
 fn inputs(workspace: &Workspace, base: &Generation, now: &Generation) -> Result<Vec<InputChange>, StoreError> {
-    let old: BTreeMap<&str, Key> = base.tests.iter().filter_map(|test| Some((test.name.as_str(), test.key?))).collect();
-    let mut counts: BTreeMap<(String, String, String), usize> = BTreeMap::new();
-    let shown = |field: &Option<Field>| field.as_ref().map(Field::shown).unwrap_or_default();
-    for test in &now.tests {
-        let (Some(was), Some(is)) = (old.get(test.name.as_str()).copied(), test.key) else { continue };
+    let by_name = |generation: &Generation| -> HashMap<String, Vec<Key>> {
+        generation.tests.iter().map(|test| (test.name.clone(), test.keys().collect())).collect()
+    };
+    let (old, new) = (by_name(base), by_name(now));
+    let mut manifests = Manifests::of(&workspace.store);
+    let mut tally = Tally::default();
+    for test in workspace.tests() {
+        let name = test.tuple.to_string();
+        let (Some(was), Some(is)) = (old.get(&name), new.get(&name)) else { continue };
         if was == is {
             continue;
         }
-        let (Some(was), Some(is)) = (workspace.store.manifest(&was)?, workspace.store.manifest(&is)?) else { continue };
-        for change in was.changes_to(&is) {
-            let input = format!("{}.{}", change.section, change.field);
-            *counts.entry((input, shown(&change.was), shown(&change.is))).or_default() += 1;
-        }
+        let own = Sealed::new(test_section(&test.tuple));
+        let mut of = |keys: &[Key]| -> Result<Vec<Manifest>, StoreError> {
+            // Under a key by which older results count nothing may ever have been measured.
+            keys.iter().filter_map(|key| manifests.get(&own, key).transpose()).collect()
+        };
+        tally.add(&of(was)?, &of(is)?);
     }
-    let change = |((input, was, is), tests)| InputChange { input, was, is, tests };
-    Ok(counts.into_iter().map(change).collect())
+    Ok(tally.inputs(&BTreeMap::new()))
 }

@@ -1,19 +1,21 @@
 //! From a generation and its records to what reports may see: tests with their summaries, and what is said
 //! of the experiment and its hosts. Reads records, no samples. It must not draw.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use rayon::prelude::*;
-use reports::model::{ComponentRow, Fact, FactList, Meta, State, TestView};
+use reports::model::{Accepted, ComponentRow, Fact, FactList, Meta, State, TestView};
 use results::flags::Flag;
 use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, Summary, summarise, summarise_adaptive};
 
+use crate::acceptance::Acceptance;
 use crate::clock;
 use crate::experiment::{Order, Repetitions, Test};
 use crate::judge;
-use crate::key::ResultId;
+use crate::key::{ResultId, StatementId};
 use crate::plan;
-use crate::store::{Generation, GenerationTest, Record, StoreError, judged_by};
+use crate::store::{Generation, GenerationTest, Record, Store, StoreError, judged_by};
 use crate::traffic;
 use crate::workspace::Workspace;
 
@@ -32,6 +34,7 @@ pub(super) struct Measured {
 pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Measured, StoreError> {
     let known: HashMap<&str, &GenerationTest> =
         generation.tests.iter().map(|test| (test.name.as_str(), test)).collect();
+    let accepted = AcceptedChanges::read(&workspace.store, generation)?;
     let rows: Result<Vec<_>, StoreError> = workspace
         .tests()
         .par_iter()
@@ -65,6 +68,7 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
                 groups: groups.collect(),
                 summary: (state == State::Measured).then_some(summary),
                 state,
+                accepted: stands.map(|test| accepted.of(test)).unwrap_or_default(),
             };
             Ok((view, records))
         })
@@ -77,6 +81,33 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
         seed: generation.seed.clone(),
         complete: generation.complete,
     })
+}
+
+/// The accepted changes that a generation leans on, as reports tell them.
+struct AcceptedChanges(BTreeMap<StatementId, Arc<Accepted>>);
+
+impl AcceptedChanges {
+    fn read(store: &Store, generation: &Generation) -> Result<AcceptedChanges, StoreError> {
+        let mut told = BTreeMap::new();
+        for id in generation.statements() {
+            let statement = store.statement(&id)?;
+            let acceptance = Acceptance::of(id, &statement)
+                .ok_or_else(|| StoreError::damaged(&store.statement_path(&id), "it accepts nothing"))?;
+            let accepted = Accepted {
+                day: acceptance.day().to_string(),
+                trigger: acceptance.trigger(),
+                change: acceptance.step.words(),
+                reason: acceptance.reason,
+            };
+            told.insert(id, Arc::new(accepted));
+        }
+        Ok(AcceptedChanges(told))
+    }
+
+    fn of(&self, test: &GenerationTest) -> Vec<Arc<Accepted>> {
+        let by: BTreeSet<&StatementId> = test.leans.iter().flat_map(|lean| &lean.by).collect();
+        by.into_iter().filter_map(|id| self.0.get(id).cloned()).collect()
+    }
 }
 
 /// Repetitions whose number was not fixed beforehand get the wider interval that keeps its coverage.
@@ -140,7 +171,6 @@ impl Measured {
             facts: self.hosts(),
             components: self.components(),
             protocol: self.protocol(workspace),
-            accepted: Vec::new(),
             notes,
         }
     }

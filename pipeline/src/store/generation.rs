@@ -1,6 +1,7 @@
 //! Generations: what one run stood on, test → key → repetitions. Reports, comparisons and archives take
 //! one. It must not know how a run came to it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::atomic::clear_abandoned;
 use super::{Store, StoreError, write_atomically};
-use crate::key::{Key, ResultId};
+use crate::acceptance::Lean;
+use crate::key::{Key, ResultId, StatementId};
 
 /// Version of the format.
-const GENERATION_VERSION: u32 = 1;
+const GENERATION_VERSION: u32 = 2;
+/// Version of a generation that leans on no accepted change: older programs read it.
+const VERSION_WITHOUT_LEANS: u32 = 1;
 const LEVEL: i32 = 3;
 /// Most bytes of a generation: 100,000 tests have 30 million. One that came from elsewhere may claim to have more.
 const BYTES_MAX: u64 = 1 << 29;
@@ -48,12 +52,29 @@ pub struct GenerationTest {
     /// Its repetitions, valid and suspect, in order of id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<ResultId>,
+    /// Older keys that some of the repetitions have, and the accepted changes by which they count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leans: Vec<Lean>,
+}
+
+impl GenerationTest {
+    /// Keys that its repetitions may have.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.key.into_iter().chain(self.leans.iter().map(|lean| lean.key))
+    }
 }
 
 impl Generation {
     /// A generation of this version.
     pub fn new(experiment: &str, created: String, complete: bool, seed: String, tests: Vec<GenerationTest>) -> Self {
-        Generation { format: GENERATION_VERSION, experiment: experiment.to_string(), created, complete, seed, tests }
+        let leans = tests.iter().any(|test| !test.leans.is_empty());
+        let format = if leans { GENERATION_VERSION } else { VERSION_WITHOUT_LEANS };
+        Generation { format, experiment: experiment.to_string(), created, complete, seed, tests }
+    }
+
+    /// The accepted changes on which it leans, each once.
+    pub fn statements(&self) -> BTreeSet<StatementId> {
+        self.tests.iter().flat_map(|test| &test.leans).flat_map(|lean| lean.by.iter().copied()).collect()
     }
 
     /// Digest of what it stands on, without when: equal ones need no second file. 16 hexadecimal digits.
@@ -73,6 +94,13 @@ impl Generation {
             piece.extend_from_slice(&(test.repetitions.len() as u64).to_le_bytes());
             for id in &test.repetitions {
                 piece.extend_from_slice(&id.0);
+            }
+            for lean in &test.leans {
+                // No name is that long, so that this is no next test; absent ones change no older digest.
+                piece.extend_from_slice(&u64::MAX.to_le_bytes());
+                piece.extend_from_slice(&lean.key.0);
+                piece.extend_from_slice(&(lean.by.len() as u64).to_le_bytes());
+                piece.extend(lean.by.iter().flat_map(|id| id.0));
             }
             if piece.len() >= PIECE {
                 hasher.update(&piece);

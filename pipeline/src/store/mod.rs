@@ -11,12 +11,14 @@
 //!   searches/<key>-<boot>/          trials of searches that are not finished
 //!   reports/                        what was rendered from what: can be thrown away
 //!   tmp/                            unfinished writes of living processes
+//!   acceptances/<id>.json          changes that somebody called harmless; id = BLAKE3 of the file
 //!   archives/<experiment>/          which generations were archived, and stay
 //!   origins/<name>/                 what was imported, each with a store of its own
 //!   quarantine/                     what was damaged
 //!   lock                            writers share it; who takes results away has it alone
 //! ```
 
+mod acceptances;
 mod adopt;
 mod atomic;
 mod commit;

@@ -12,9 +12,9 @@ use super::claims::{self, ClaimLine};
 use super::comparison::{self, ComparisonView};
 use super::scenarios::{self, ScenarioView};
 use super::tables::{self, TableView};
-use super::{ComponentLine, FactRow, FactTable, FlagLine};
+use super::{AcceptedChange, ComponentLine, FactRow, FactTable, FlagLine};
 use crate::figure::Figure;
-use crate::model::{Accepted, State, TestView};
+use crate::model::{Accepted, State, TestView, accepted_changes};
 use crate::number;
 use crate::numbering::{self, Plate};
 use crate::plot::{Form, Series};
@@ -50,9 +50,9 @@ struct Page {
 
 #[derive(Serialize)]
 struct AcceptedLine {
-    trigger: String,
-    change: String,
-    reason: String,
+    #[serde(flatten)]
+    change: AcceptedChange,
+    tests: String,
 }
 
 #[derive(Serialize)]
@@ -99,7 +99,7 @@ pub fn index(templates: &Templates, report: &Report) -> Result<String, RenderErr
         grade: super::grade_name(meta.grade),
         summary: abstract_of(report),
         notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
-        accepted: meta.accepted.iter().map(accepted_line).collect(),
+        accepted: accepted_changes(report.tests).into_iter().map(accepted_line).collect(),
         scenarios: scenarios::views(templates, report.tests)?,
         plates: plates(templates, report.figures)?,
         tables: table_views(report),
@@ -248,12 +248,8 @@ fn flag_lines(tests: &[&TestView]) -> Vec<FlagLine> {
     counts.into_iter().map(|(flag, count)| super::flag_line(flag, number::count(count as u64))).collect()
 }
 
-fn accepted_line(accepted: &Accepted) -> AcceptedLine {
-    AcceptedLine {
-        trigger: text::cleaned(&accepted.trigger, LABEL_MAX),
-        change: text::cleaned(&accepted.change, PROSE_MAX),
-        reason: text::cleaned(&accepted.reason, PROSE_MAX),
-    }
+fn accepted_line((accepted, tests): (&Accepted, usize)) -> AcceptedLine {
+    AcceptedLine { change: super::accepted_change(accepted), tests: number::count(tests as u64) }
 }
 
 /// Flags that every measured test has: they are told once instead of in every row.

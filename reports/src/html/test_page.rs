@@ -7,7 +7,7 @@ use results::flags::Flag;
 use results::metric::{Metric, Quantity, Unit};
 use results::summary::Estimate;
 
-use super::{ComponentLine, FactRow, FactTable, FlagLine};
+use super::{AcceptedChange, ComponentLine, FactRow, FactTable, FlagLine};
 use crate::model::{
     Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView, State, TestView,
 };
@@ -29,6 +29,7 @@ struct Page {
     axes: Vec<FactRow>,
     values: Vec<ValueLine>,
     counts: String,
+    accepted: Vec<AcceptedChange>,
     charts: Vec<Chart>,
     repetitions: Vec<RepetitionLine>,
     repetition_columns: Vec<String>,
@@ -137,6 +138,7 @@ pub fn test_page(
             .filter_map(|&(quantity, unit)| Some(value_line(quantity, unit, summary?.get(quantity)?)))
             .collect(),
         counts: summary.map(|summary| counts(summary.valid, summary.suspect)).unwrap_or_default(),
+        accepted: test.accepted.iter().map(|accepted| super::accepted_change(accepted)).collect(),
         charts: charts(templates, details)?,
         repetition_columns: column_quantities
             .iter()

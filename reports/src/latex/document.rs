@@ -7,7 +7,7 @@ use super::look_options;
 use super::scenarios::{self, ScenarioData};
 use crate::figure::Figure;
 use crate::html;
-use crate::model::{ComponentRow, Fact, State};
+use crate::model::{ComponentRow, Fact, State, accepted_changes};
 use crate::numbering::{self, Plate};
 use crate::published::Comparison;
 use crate::report::Report;
@@ -39,7 +39,7 @@ struct Document {
 
 #[derive(Serialize)]
 struct AcceptedData {
-    trigger: String,
+    day: String,
     change: String,
     reason: String,
 }
@@ -146,11 +146,10 @@ pub fn document(templates: &Templates, report: &Report) -> Result<String, Render
         authors: text::cleaned(&meta.authors.join(", "), PROSE_MAX),
         summary: html::abstract_of(report),
         notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
-        accepted: meta
-            .accepted
-            .iter()
-            .map(|accepted| AcceptedData {
-                trigger: short(&accepted.trigger),
+        accepted: accepted_changes(report.tests)
+            .into_iter()
+            .map(|(accepted, _)| AcceptedData {
+                day: short(&accepted.day),
                 change: text::cleaned(&accepted.change, PROSE_MAX),
                 reason: text::cleaned(&accepted.reason, PROSE_MAX),
             })

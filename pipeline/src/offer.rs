@@ -1,0 +1,118 @@
+//! What could be declared harmless: of tests that are to be measured although results of them are there, the
+//! changes that keep those results from counting. It must not record or print anything.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::acceptance::{Step, is_trigger, trigger};
+use crate::conditions::{Conditions, Prospect, Shared};
+use crate::difference::{Difference, Differences, Manifests};
+use crate::key::Key;
+use crate::manifest::Section;
+use crate::plan::Status;
+use crate::planned::Planned;
+use crate::store::{Entry, Standing, StoreError, TestId};
+
+/// Changes of one name that could be declared harmless.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Name of the trigger.
+    pub trigger: String,
+    /// The changes: one, or where tests had several contents of the section, one for each.
+    pub steps: Vec<Step>,
+    /// Tests whose results do not count because of it, and maybe of others besides.
+    pub tests: usize,
+}
+
+/// Every change that could be declared harmless, in order of name.
+pub fn offers(planned: &Planned) -> Result<Vec<Offer>, StoreError> {
+    let stored = older_results(planned);
+    let (conditions, mut shared) = (Conditions::new(planned.facts), Shared::default());
+    let (mut manifests, mut differences) = (Manifests::of(&planned.workspace.store), Differences::default());
+    let mut found: BTreeMap<String, Offer> = BTreeMap::new();
+    let mut known: HashMap<usize, Option<Kept>> = HashMap::new();
+    for (test, decision) in planned.tests().filter(|(_, decision)| decision.status == Status::ToMeasure) {
+        let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+        let older = stored.get(&TestId::of(&test.tuple.to_string())).map_or(&[][..], |entries| &entries[..]);
+        let mut tried = BTreeSet::from([ready.manifest.key()]);
+        tried.extend(decision.leans.iter().map(|lean| lean.key));
+        for entry in older.iter().filter(|entry| tried.insert(entry.key)) {
+            let Some(before) = manifests.get(ready.manifest.own(), &entry.key)? else { continue };
+            let difference = differences.between(&before, &ready.manifest);
+            let kept = match known.entry(Arc::as_ptr(&difference) as usize) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(Kept::of(planned, difference, &entry.key)?)
+                }
+            };
+            let Some(Kept { steps, .. }) = kept else { continue };
+            for (name, step) in steps {
+                let fresh = || Offer { trigger: name.clone(), steps: Vec::new(), tests: 0 };
+                let offer = found.entry(name.clone()).or_insert_with(fresh);
+                offer.tests += 1;
+                if !offer.steps.contains(step) {
+                    offer.steps.push(step.clone());
+                }
+            }
+            break;
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// What of a difference is not accepted yet, by the name of its trigger.
+struct Kept {
+    steps: Vec<(String, Step)>,
+    /// Kept, so that its address stays its own.
+    _difference: Arc<Difference>,
+}
+
+impl Kept {
+    /// None where the experiment asks for something else than it did: then no change can be called harmless.
+    fn of(planned: &Planned, difference: Arc<Difference>, before: &Key) -> Result<Option<Kept>, StoreError> {
+        if difference.sections.keys().any(|section| !is_trigger(section)) {
+            return Ok(None);
+        }
+        let versions = versions(planned, before)?;
+        let mut steps = Vec::new();
+        for (section, (was, is)) in &difference.sections {
+            if planned.acceptances.cover(section, was, is) {
+                continue;
+            }
+            let (before, now) = (was.section().clone(), is.section().clone());
+            let named = |of: &Section| of.fields().map(|(_, field)| field.whole()).collect::<BTreeSet<String>>();
+            let digests: BTreeSet<String> = named(&before).union(&named(&now)).cloned().collect();
+            let versions = versions.iter().filter(|(digest, _)| digests.contains(*digest));
+            let versions = versions.map(|(digest, version)| (digest.clone(), version.clone())).collect();
+            let name = trigger(section, &before, &now);
+            steps.push((name, Step { section: section.clone(), before, now, versions }));
+        }
+        Ok(Some(Kept { steps, _difference: difference }))
+    }
+}
+
+/// Versions of components by digest: of those of now, and of those of a result of that key.
+fn versions(planned: &Planned, before: &Key) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut components = planned.facts.components.clone();
+    if let Some(entry) = planned.index.of_key(before).first() {
+        components.extend(planned.workspace.store.record(&entry.id)?.host.components);
+    }
+    let versions = components.into_iter().filter_map(|component| Some((component.digest, component.version?)));
+    Ok(versions.collect())
+}
+
+/// Valid results of tests that are to be measured, whatever their keys, the newest first.
+fn older_results(planned: &Planned) -> HashMap<TestId, Vec<Entry>> {
+    let wanted = planned.tests().filter(|(_, decision)| decision.status == Status::ToMeasure);
+    let mut found: HashMap<TestId, Vec<Entry>> =
+        wanted.map(|(test, _)| (TestId::of(&test.tuple.to_string()), Vec::new())).collect();
+    for entry in planned.index.entries().iter().filter(|entry| entry.standing == Standing::Valid) {
+        if let Some(entries) = found.get_mut(&entry.test) {
+            entries.push(*entry);
+        }
+    }
+    for entries in found.values_mut() {
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.stored_ms, entry.id)));
+    }
+    found
+}
