@@ -64,6 +64,7 @@ pub(super) fn plan(
 struct StatusJson {
     tests_total: usize,
     stored: usize,
+    stored_by_accepted_changes: usize,
     to_measure: usize,
     skipped: usize,
     generations: usize,
@@ -85,10 +86,11 @@ pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, T
     let generations = names.len();
     let generation = names.pop();
     if json {
-        let crate::plan::Counts { total, stored, to_measure, skipped, .. } = counts;
+        let crate::plan::Counts { total, stored, leaning, to_measure, skipped, .. } = counts;
         return say_json(&StatusJson {
             tests_total: total,
             stored,
+            stored_by_accepted_changes: leaning,
             to_measure,
             skipped,
             generations,

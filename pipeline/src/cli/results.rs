@@ -95,6 +95,10 @@ pub(super) fn report(
         return mixed(workspace, output, origin);
     }
     let generation = share::generation(target, &workspace)?;
+    let held = workspace.store.acceptances(workspace.experiment.name.as_str())?;
+    if generation.statements().iter().any(|id| held.get(id).is_none()) {
+        remark("septet: what is reported leans on a change whose acceptance was taken back since; a run measures anew");
+    }
     let base = since.map(|text| generation_called(&workspace, text)).transpose()?;
     let written = write(&workspace, &generation, output)?;
     say(&written.to_string())?;

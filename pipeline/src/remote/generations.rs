@@ -23,7 +23,8 @@ fn object(experiment: &str, name: &str) -> String {
     format!("generations/{experiment}/{name}.json.zst")
 }
 
-/// Copies each experiment's latest generation whose results are all there, unless a later one is there.
+/// Copies each experiment's latest generation whose results are all there, unless a later one is there, or it leans
+/// on accepted changes.
 pub fn push(
     store: &Store,
     remote: &mut Remote,
@@ -33,7 +34,9 @@ pub fn push(
     for experiment in store.experiments()? {
         let Some((name, generation)) = store.latest_generation(&experiment)? else { continue };
         let whole = generation.tests.iter().flat_map(|test| &test.repetitions).all(is_there);
-        if !whole || latest_name(remote, folder, &experiment)?.is_some_and(|theirs| theirs >= name) {
+        // What one has accepted is one's own view: others get the results, and accept for themselves.
+        let leans = !generation.statements().is_empty();
+        if !whole || leans || latest_name(remote, folder, &experiment)?.is_some_and(|theirs| theirs >= name) {
             continue;
         }
         let (_, bytes) = generation.file()?;

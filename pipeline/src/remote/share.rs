@@ -155,6 +155,11 @@ pub fn pull_generation(
 
 /// Copies from a shared store what a generation names and one's own store does not have.
 pub fn complete(store: &Store, remote: &mut Remote, generation: &Generation) -> Result<Shared, RemoteError> {
+    if !generation.statements().is_empty() {
+        // Under which of a test's keys each was measured is in the index.
+        let named: HashSet<ResultId> = generation.tests.iter().flat_map(|test| test.repetitions.clone()).collect();
+        return pull(store, remote, &|entry| named.contains(&entry.id));
+    }
     let stage = store.stage()?;
     fetch(store, remote, stage.path(), &results_of(generation))
 }

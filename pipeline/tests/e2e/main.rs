@@ -3,6 +3,7 @@
 // A skip prints its reason.
 #![allow(clippy::print_stdout)]
 
+mod accept;
 mod bench;
 mod compare;
 mod faults;
