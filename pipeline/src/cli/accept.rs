@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Target, experiment, say, say_json};
+use super::{Target, say, say_json, stacks};
 use crate::acceptance::{Acceptance, Says, Statement, means};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
@@ -60,7 +60,7 @@ struct OfferJson {
 /// Accepts, takes back, or lists.
 pub(super) fn run(args: &AcceptArgs) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
-    let facts = experiment::facts(false)?;
+    let facts = stacks::facts(&workspace, false, &[])?;
     let planned = || Planned::make(&workspace, &facts, &|_| false);
     let before = planned()?;
     let done = match (&args.trigger, args.withdraw) {
