@@ -1,8 +1,11 @@
 #!/bin/sh
-# The same sources and toolchain make the same septet-gen: in another folder, with another target folder and
+# The same sources and toolchain make the same generator: in another folder, with another target folder and
 # another CARGO_HOME, whatever flags the environment holds. Exits with 0 if the bytes are equal, else with 1.
-#   sh generators/tests/reproducible.sh [FOLDER]
+#   sh generators/tests/reproducible.sh [FOLDER]         septet-gen
+#   sh generators/tests/reproducible.sh FOLDER dpdk      septet-gen-dpdk, with the same DPDK
 set -eu
+kind=${2:-}
+name=septet-gen${kind:+-$kind}
 generators=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/septet-reproducible.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -31,22 +34,22 @@ for config in config.toml config; do
     [ ! -e "$cargo_home/$config" ] || cp "$cargo_home/$config" "$other_home"
 done
 
-sh "$first/build.sh" "$scratch/target-one" "$scratch/out-one" >"$scratch/log-one" 2>&1 || {
+sh "$first/build.sh" "$scratch/target-one" "$scratch/out-one" $kind >"$scratch/log-one" 2>&1 || {
     cat "$scratch/log-one" >&2
     exit 1
 }
 CARGO_HOME=$other_home RUSTFLAGS=-Ctarget-cpu=native CARGO_PROFILE_RELEASE_LTO=off CARGO_INCREMENTAL=1 LC_ALL=C TZ=Asia/Tokyo \
-    sh "$second/build.sh" "$scratch/two/target" "$scratch/two/out" >"$scratch/log-two" 2>&1 || {
+    sh "$second/build.sh" "$scratch/two/target" "$scratch/two/out" $kind >"$scratch/log-two" 2>&1 || {
     cat "$scratch/log-two" >&2
     exit 1
 }
 
-if ! cmp "$scratch/out-one/septet-gen" "$scratch/two/out/septet-gen"; then
-    echo "septet-gen is not reproducible: its bytes depend on the folder it is built in" >&2
+if ! cmp "$scratch/out-one/$name" "$scratch/two/out/$name"; then
+    echo "$name is not reproducible: its bytes depend on the folder it is built in" >&2
     exit 1
 fi
-if strings -a "$scratch/out-one/septet-gen" 2>/dev/null | grep -F -e "$scratch" -e "$cargo_home/" >&2; then
-    echo "septet-gen is not reproducible: it holds the paths above" >&2
+if strings -a "$scratch/out-one/$name" 2>/dev/null | grep -F -e "$scratch" -e "$cargo_home/" >&2; then
+    echo "$name is not reproducible: it holds the paths above" >&2
     exit 1
 fi
-echo "septet-gen is reproducible: $(wc -c <"$scratch/out-one/septet-gen") bytes, twice the same"
+echo "$name is reproducible: $(wc -c <"$scratch/out-one/$name") bytes, twice the same"
