@@ -1,6 +1,6 @@
-# Reads turns, "PAIR END FROM_NS UNTIL_NS" a line in order of time, and then two files values-END of lines
+# Reads turns, "PAIR END FROM_NS UNTIL_NS CONDITION" a line in order of time, and then two files values-END of lines
 # "TIME_NS VALUE", also in order. Prints for each pair the median of what either end had in its turn, in the order of
-# the files. The begin and the end of a turn are left out: caches are cold then, and a value may stand for a time
+# the files, and the pair's condition. The begin and the end of a turn are left out: caches are cold then, and a value may stand for a time
 # that lies on both sides.
 
 function sort(values, count,    i, j, value) {
@@ -32,6 +32,7 @@ FNR == 1 {
 file == 1 {
     turns++
     pair[turns] = $1
+    condition[$1] = $5
     end[turns] = $2
     from[turns] = $3 + 20000000
     until[turns] = $4 - 10000000
@@ -46,6 +47,6 @@ file == 1 {
 END {
     settle()
     for (k = 0; k <= pair[turns]; k++) {
-        if (((k, 2) in median) && ((k, 3) in median)) print median[k, 2], median[k, 3]
+        if (((k, 2) in median) && ((k, 3) in median)) print median[k, 2], median[k, 3], condition[k]
     }
 }
