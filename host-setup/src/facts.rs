@@ -244,6 +244,9 @@ pub struct Knobs {
     pub throttle_counters: bool,
     /// Names of the settings that this agent may change.
     pub settable: Vec<String>,
+    /// Whether settings that Septet would change are left as they are, since somebody asked for that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 impl Knobs {

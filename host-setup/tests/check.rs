@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
 use host_setup::facts::{Facts, Privilege};
-use host_setup::settings::planned::{planned, tuned};
+use host_setup::protocol::Setup;
+use host_setup::settings::planned::{left_as_it_is, planned, sparable, tuned};
 use host_setup::survey::{Around, of_tree};
 use machines::{Machine, PCI};
 
@@ -89,8 +90,23 @@ fn a_guest_is_indicative_and_nothing_is_set_in_it() {
     let findings = check(&guest);
     assert_eq!(grade(&findings), [("virtualisation", false), ("frequency", false), ("cores", false)]);
     assert!(findings[0].is.contains("10.0 % of all time was stolen"), "{findings:?}");
-    assert_eq!(planned(&guest, &[1]), host_setup::protocol::Setup::default());
+    assert_eq!(planned(&guest, &[1]), Setup::default());
     assert_eq!(tuned(&guest), guest.tuning);
+}
+
+#[test]
+fn a_host_that_is_left_as_it_is_is_planned_as_it_is_and_gives_no_paper_grade() {
+    let given = facts(&Machine::r630("active"), 40, Privilege::Root);
+    let left = left_as_it_is(given.clone());
+    assert!(left.knobs.left && !given.knobs.left);
+    assert_eq!(planned(&left, &sparable(&left)), Setup::default(), "nothing is set");
+    assert!(left.knobs.can_set("hugepages"), "but the memory that programs need");
+    assert_eq!(tuned(&left), given.tuning, "keys say what is");
+    assert!(check(&left).iter().any(Finding::forbids_paper_grade));
+    // Where nothing would be set there is nothing to leave.
+    for other in [facts(&Machine::guest(), 2, Privilege::Root), facts(&Machine::arm(), 80, Privilege::UserNamespace)] {
+        assert!(!left_as_it_is(other).knobs.left);
+    }
 }
 
 #[test]
@@ -101,7 +117,7 @@ fn without_rights_the_lines_for_the_administrator_are_exact() {
     assert_eq!(administrator(remedy(&findings, "governor")), "cpupower frequency-set -g performance");
     assert!(findings.iter().any(Finding::forbids_paper_grade));
     assert!(missing_right(&user).is_some_and(|line| line.contains("CAP_SYS_ADMIN") && !line.contains('\n')));
-    assert_eq!(planned(&user, &[2]), host_setup::protocol::Setup::default());
+    assert_eq!(planned(&user, &[2]), Setup::default());
 
     let container = facts(&Machine::container(), 40, Privilege::Root);
     assert_eq!(container.virtualisation.as_deref(), Some("docker"));

@@ -384,7 +384,8 @@ fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
         .with_some("smt", tuning.smt.clone())
         .with_some("clocksource", tuning.clocksource.clone())
         .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone())
-        .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from));
+        .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from))
+        .with_some("left_as_it_is", facts.knobs.left.then_some(true));
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
     [("kernel", kernel), ("cpu", cpu), ("host", host), ("setup", setup)]
         .map(|(name, section)| (name, Sealed::new(section)))

@@ -165,6 +165,9 @@ fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     if about.facts.virtualisation.is_some() {
         flags.push(Flag::Virtualised);
     }
+    if about.facts.knobs.left {
+        flags.push(Flag::HostLeft);
+    }
     let tuning = planned::tuned(about.facts);
     if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
         flags.push(Flag::FrequencyUncontrolled);

@@ -11,7 +11,12 @@ use results::axes::Io;
 
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::drift;
-use crate::experiment::Test;
+use crate::experiment::{Experiment, Test};
+
+/// The facts that an experiment goes by: those of a host that it leaves as it is, if it says so.
+pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
+    if experiment.protocol.leaves_host { planned::left_as_it_is(facts) } else { facts }
+}
 
 /// The setup for measuring these tests: hugepages for the one that needs most of them, among others.
 pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup {
@@ -43,6 +48,9 @@ pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup 
 pub fn indicative<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Vec<String> {
     let mut reasons: Vec<String> =
         check(facts).into_iter().filter(Finding::forbids_paper_grade).map(|finding| finding.is).collect();
+    if facts.knobs.left {
+        reasons.push("the host is left as it is, as host = \"leave\" in [protocol] asks".into());
+    }
     let conditions = Conditions::new(facts);
     let mut shared = Shared::default();
     for test in tests {

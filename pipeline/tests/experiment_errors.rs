@@ -155,6 +155,7 @@ exclude = [{ V = "linux-bridge" }]"#,
             "8:15: repetitions has min = 3 above max = 2",
         ),
         ("repetitions = 3", "repetitions = 3\norder = \"randon\"", "9:9: order is \"random\" or \"declared\""),
+        ("repetitions = 3", "repetitions = 3\nhost = \"alone\"", "9:8: host is \"prepare\" or \"leave\""),
         // Identifiers.
         (
             r#"name = "small""#,

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use host_setup::facts::{Component, Facts, Offer, Privilege, StackFacts};
+use host_setup::facts::{Component, Facts, FrequencyPolicy, Offer, Privilege, StackFacts};
+use host_setup::protocol::Setup;
 use host_setup::survey::{Around, of_tree};
 use pipeline::conditions::{Conditions, Prospect, Shared};
 use pipeline::experiment::{self, Experiment};
+use pipeline::preparation;
 
 const EXPERIMENT: &str = r#"
 [experiment]
@@ -40,6 +42,12 @@ B = 4
 
 fn experiment() -> Experiment {
     experiment::parse(EXPERIMENT, "all.toml").expect("an experiment")
+}
+
+/// The same on a host that it leaves as it is.
+fn leaving() -> Experiment {
+    let text = EXPERIMENT.replacen("repetitions = 3", "repetitions = 3\nhost = \"leave\"", 1);
+    experiment::parse(&text, "all.toml").expect("an experiment")
 }
 
 /// Keys by test; none for a test that is skipped.
@@ -171,4 +179,35 @@ fn a_stack_that_is_defined_is_in_no_key_of_the_system() {
     let upgraded = after.if_from("ovs", "new").expect("it has one");
     let changed = differing(&before, &upgraded);
     assert!(changed.len() == 1 && changed[0].contains("/ovs/"), "{changed:?}");
+}
+
+/// On bare metal, with a frequency that can be fixed.
+fn tunable() -> Facts {
+    let mut facts = host("quiet");
+    (facts.tuning.governor, facts.tuning.turbo) = (Some("powersave".into()), Some(true));
+    let governors = vec!["powersave".into(), "performance".into()];
+    facts.knobs.frequency = vec![FrequencyPolicy { governors, ..FrequencyPolicy::default() }];
+    facts.knobs.settable = ["governor", "turbo", "hugepages"].map(str::to_owned).into();
+    facts
+}
+
+#[test]
+fn a_host_that_is_left_as_it_is_has_keys_of_its_own_that_say_so() {
+    let prepared = preparation::facts(&experiment(), tunable());
+    assert_eq!(keys(&prepared), keys(&tunable()));
+    let left = preparation::facts(&leaving(), tunable());
+    let sockets = keys(&left).into_iter().filter(|(_, key)| key.is_some()).map(|(name, _)| name);
+    assert_eq!(differing(&prepared, &left), sockets.collect::<Vec<_>>(), "all that can be measured");
+    // A governor that somebody else has set to the same makes it no other thing: it is still not held.
+    let mut already = tunable();
+    (already.tuning.governor, already.tuning.turbo) = (Some("performance".into()), Some(false));
+    assert!(!differing(&prepared, &preparation::facts(&leaving(), already)).is_empty());
+    let experiment = leaving();
+    let setup = preparation::setup(&left, experiment.matrix.tests.iter());
+    assert_eq!(setup, Setup::default(), "nothing is asked of the host");
+    let reasons = preparation::indicative(&left, experiment.matrix.tests.iter());
+    assert!(reasons.iter().any(|reason| reason.contains("left as it is")), "{reasons:?}");
+    // Where nothing would be set, leaving it touches no key.
+    let guest = Facts { virtualisation: Some("kvm".into()), ..tunable() };
+    assert_eq!(differing(&guest, &preparation::facts(&leaving(), guest.clone())), [""; 0]);
 }

@@ -34,6 +34,8 @@ pub enum Flag {
     FrequencyUncontrolled,
     /// The machine is virtual: what else runs on its host is unknown.
     Virtualised,
+    /// Settings that could have been made for measuring were left as they were, as somebody asked.
+    HostLeft,
     /// A measuring core was slowed down by heat or by a limit of power.
     Throttled,
     /// A measuring core ran faster or slower than at its nominal frequency, or its frequency changed, by more
@@ -79,7 +81,7 @@ pub const BURST_FACTOR: f64 = 10.0;
 
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 19] = [
+    pub const ALL: [Flag; 20] = [
         Flag::AccountingMismatch,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
@@ -93,6 +95,7 @@ impl Flag {
         Flag::GeneratorBound,
         Flag::FrequencyUncontrolled,
         Flag::Virtualised,
+        Flag::HostLeft,
         Flag::Throttled,
         Flag::FrequencyDrift,
         Flag::Migrations,
@@ -121,6 +124,7 @@ impl Flag {
                 | Flag::StealTime
                 | Flag::FrequencyUncontrolled
                 | Flag::Virtualised
+                | Flag::HostLeft
                 | Flag::Throttled
                 | Flag::FrequencyDrift
         )
@@ -142,6 +146,7 @@ impl Flag {
             Flag::GeneratorBound => "generator-bound",
             Flag::FrequencyUncontrolled => "frequency-uncontrolled",
             Flag::Virtualised => "virtualised",
+            Flag::HostLeft => "host-left",
             Flag::Throttled => "throttled",
             Flag::FrequencyDrift => "frequency-drift",
             Flag::Migrations => "migrations",
@@ -169,6 +174,7 @@ impl Flag {
             Flag::GeneratorBound => "The sender had no time left: its speed, not the switch's, may be what is shown.",
             Flag::FrequencyUncontrolled => "The processor's frequency could not be fixed on this host.",
             Flag::Virtualised => "The host is a virtual machine; what else its hardware does is unknown.",
+            Flag::HostLeft => "Governor, turbo, idle states and interrupts were left as they were, as was asked.",
             Flag::Throttled => "A measuring core was slowed down by heat or by a limit of power.",
             Flag::FrequencyDrift => "A measuring core was more than 2 % off its nominal or its first frequency.",
             Flag::Migrations => "A measuring thread was moved between cores more than once a second.",
@@ -194,6 +200,7 @@ impl Flag {
             Flag::GeneratorBound => "Compare with V=direct, or raise B; do not read it as the switch's limit.",
             Flag::FrequencyUncontrolled => "Measure on bare metal with cpufreq, governor performance, turbo off.",
             Flag::Virtualised => "Measure on bare metal for numbers that others can hold you to.",
+            Flag::HostLeft => "Take host = \"leave\" out of [protocol], where the host may be changed meanwhile.",
             Flag::Throttled => "Look after cooling and the firmware's power limits; compare with later repetitions.",
             Flag::FrequencyDrift => "Let septet run as root, which fixes governor and turbo; see septet host check.",
             Flag::Migrations => "Look for a program that changes affinities, or for too few cores.",

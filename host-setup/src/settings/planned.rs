@@ -31,6 +31,15 @@ pub fn planned(facts: &Facts, measuring: &[u32]) -> Setup {
     }
 }
 
+/// The facts of a host that is to be left as it is: nothing of it may be set but the memory that programs need.
+#[must_use]
+pub fn left_as_it_is(mut facts: Facts) -> Facts {
+    // Where nothing would be set it makes no difference, and must make none to a key.
+    facts.knobs.left = planned(&facts, &sparable(&facts)) != Setup::default();
+    facts.knobs.settable.retain(|setting| setting == "hugepages");
+    facts
+}
+
 /// What a host is when it has been given what is [`planned`].
 pub fn tuned(facts: &Facts) -> Tuning {
     let setup = planned(facts, &[]);

@@ -26,6 +26,7 @@ pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
         pressure: tree.exists("proc/pressure/cpu"),
         throttle_counters: tree.exists(&format!("{CPU}/cpu0/thermal_throttle")),
         settable: settable(tree, privilege),
+        left: false,
     }
 }
 

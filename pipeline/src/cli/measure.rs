@@ -51,7 +51,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         }
     }
     let mut agent = stacks::agent(&workspace, &[])?;
-    let facts = agent.facts(args.refresh)?;
+    let facts = preparation::facts(&workspace.experiment, agent.facts(args.refresh)?);
     if args.require_paper_grade {
         paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
     }

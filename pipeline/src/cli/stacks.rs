@@ -11,6 +11,7 @@ use host_setup::stack::{SYSTEM, Stack};
 use super::share;
 use crate::agent::{self, Agent};
 use crate::exit::Trouble;
+use crate::preparation;
 use crate::workspace::Workspace;
 
 /// That a component came from a stack: `ovs=new`.
@@ -49,7 +50,7 @@ pub(super) fn agent(workspace: &Workspace, assumptions: &[Assumption]) -> Result
 /// Facts of this host, by a short-lived agent; digests are computed again with `refresh`. Under assumptions they are
 /// what they would be.
 pub(super) fn facts(workspace: &Workspace, refresh: bool, assumptions: &[Assumption]) -> Result<Facts, Trouble> {
-    let facts = ask(agent(workspace, assumptions)?, refresh)?;
+    let facts = preparation::facts(&workspace.experiment, ask(agent(workspace, assumptions)?, refresh)?);
     let assume = |facts: Facts, Assumption { component, stack }: &Assumption| {
         facts
             .if_from(component, stack)

@@ -18,9 +18,14 @@ pub const DURATION_NS_MAX: u64 = 24 * 3_600_000_000_000;
 /// Keys of `[experiment]`.
 pub const HEADING_KEYS: [&str; 4] = ["name", "title", "authors", "notes"];
 /// Keys of `[protocol]`.
-pub const PROTOCOL_KEYS: [&str; 6] = ["duration", "warmup", "cooldown", "repetitions", "order", "seed"];
+pub const PROTOCOL_KEYS: [&str; 7] = ["duration", "warmup", "cooldown", "repetitions", "order", "seed", "host"];
 /// Keys of `repetitions` written as a table.
 pub const REPETITIONS_KEYS: [&str; 3] = ["min", "max", "ci"];
+
+/// Values of `order`; the first is meant where there is none.
+pub const ORDER: [&str; 2] = ["random", "declared"];
+/// Values of `host`, likewise.
+pub const HOST: [&str; 2] = ["prepare", "leave"];
 
 /// How often a test is repeated.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +58,8 @@ pub struct Protocol {
     pub order: Order,
     /// Of the random order; absent for one made from the matrix.
     pub seed: Option<u64>,
+    /// Whether the host's settings stay as they are: nothing is set but what programs need to run.
+    pub leaves_host: bool,
 }
 
 /// `[experiment]`.
@@ -105,9 +112,12 @@ pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option
     let times = times(section, None, findings);
     let node = section.require("repetitions", "repetitions = 5", findings);
     let repetitions = node.and_then(|node| repetitions(node, findings));
-    let order = section.get("order").map_or(Some(Order::Random), |node| order(node, findings));
+    let order = section.get("order").map_or(Some(ORDER[0]), |node| choice(node, "order", ORDER, findings));
+    let order = order.map(|order| if order == ORDER[0] { Order::Random } else { Order::Declared });
     let seed = section.get("seed").map(|node| whole(node, "seed", 0, i64::MAX as u64, findings));
-    Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten() })
+    let host = section.get("host").map_or(Some(HOST[0]), |node| choice(node, "host", HOST, findings));
+    let leaves_host = host? == HOST[1];
+    Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten(), leaves_host })
 }
 
 /// The times that a section gives, those that it leaves out from `default`.
@@ -150,14 +160,13 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
     Some(Repetitions { min, max, ci })
 }
 
-fn order(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Order> {
-    match node.get_ref().as_str() {
-        Some("random") => Some(Order::Random),
-        Some("declared") => Some(Order::Declared),
-        other => {
-            let help = suggest::help(other.unwrap_or(""), ["random", "declared"]);
-            findings.error(node.span(), "order is \"random\" or \"declared\"", help.filter(|_| other.is_some()));
-            None
-        }
+/// The one of two words that a value is.
+fn choice(node: &Node<'_>, what: &str, words: [&'static str; 2], findings: &mut Findings<'_>) -> Option<&'static str> {
+    let asked = node.get_ref().as_str();
+    let word = words.into_iter().find(|word| Some(*word) == asked);
+    if word.is_none() {
+        let help = suggest::help(asked.unwrap_or_default(), words).filter(|_| asked.is_some());
+        findings.error(node.span(), format!("{what} is \"{}\" or \"{}\"", words[0], words[1]), help);
     }
+    word
 }

@@ -6,7 +6,7 @@ use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use serde_json::{Map, Value, json};
 
-use super::header::{HEADING_KEYS, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
+use super::header::{HEADING_KEYS, HOST, ORDER, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
 use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
 use super::{KEYS, group};
 
@@ -98,7 +98,8 @@ fn protocol(key: &str) -> Value {
                 });
             json!({"anyOf": [count(), adaptive]})
         }
-        "order" => json!({"enum": ["random", "declared"]}),
+        "order" => json!({"enum": ORDER}),
+        "host" => json!({"enum": HOST, "description": "Whether settings are made for measuring or stay as they are"}),
         "seed" => json!({"type": "integer", "minimum": 0}),
         _ => json!({}),
     }
