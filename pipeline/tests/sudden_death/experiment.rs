@@ -13,15 +13,22 @@ pub const REPETITIONS: u64 = 4;
 
 /// Writes the experiment. Each round has tests that no other has, so that all of them are to be measured.
 pub fn write(bench: &Bench, round: usize, runtime: &str) {
-    let (fast, slow) = (50_000 + round, 1_000 + round);
-    let common = format!("L = \"local\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nP = 64\nruntime = \"{runtime}\"\n");
+    write_through(bench, round, runtime, "linux-bridge");
+}
+
+/// The same through another switch: over DPDK, at rates that generators reach who share their cores with it.
+pub fn write_through(bench: &Bench, round: usize, runtime: &str, switch: &str) {
+    let (fast, slow) = if switch == "linux-bridge" { (50_000, 1_000) } else { (10_000, 500) };
+    let (fast, slow) = (fast + round, slow + round);
+    let (fast_io, slow_io) = if switch == "linux-bridge" { ("udp-mmsg", "raw") } else { ("dpdk", "dpdk") };
+    let common = format!("L = \"local\"\nS = \"1vs1\"\nV = \"{switch}\"\nP = 64\nruntime = \"{runtime}\"\n");
     bench.write(
         "small.toml",
         &format!(
             "[experiment]\nname = \"small\"\ntitle = \"Small\"\n\
              [protocol]\nduration = \"60ms\"\nwarmup = \"20ms\"\ncooldown = \"20ms\"\nrepetitions = 2\n\
-             [[tests]]\nid = \"rate\"\nD = \"throughput\"\n{common}R = {fast}\nB = 32\nio = \"udp-mmsg\"\n\
-             [[tests]]\nid = \"rtt\"\nD = \"latency\"\n{common}R = {slow}\nB = 4\nio = \"raw\"\n\
+             [[tests]]\nid = \"rate\"\nD = \"throughput\"\n{common}R = {fast}\nB = 32\nio = \"{fast_io}\"\n\
+             [[tests]]\nid = \"rtt\"\nD = \"latency\"\n{common}R = {slow}\nB = 4\nio = \"{slow_io}\"\n\
              [[figure]]\nid = \"rates\"\nfrom = \"rate\"\nx = \"P\"\ny = \"rx_kpps\"\n"
         ),
     );
@@ -69,9 +76,9 @@ pub fn valid(bench: &Bench) -> Vec<(String, u64)> {
     tests.iter().map(of).collect()
 }
 
-/// The next run measures what is missing and no more, and leaves nothing unfinished behind.
+/// The next run measures what is missing and no more, and leaves nothing unfinished behind; how many it measured.
 #[track_caller]
-pub fn goes_on(bench: &Bench) {
+pub fn goes_on(bench: &Bench) -> u64 {
     let missing: u64 = valid(bench).iter().map(|(_, have)| 2 - have).sum();
     let ran = bench.septet(&["run", "small.toml", "--json"]).code(0);
     let measured = ran.json()["measured"].as_u64().expect("a number");
@@ -81,6 +88,7 @@ pub fn goes_on(bench: &Bench) {
     assert!(again.stdout.contains("nothing to measure"), "{again:?}");
     stored(bench);
     nothing_unfinished(bench);
+    measured
 }
 
 /// No file of a write that was cut short is left.

@@ -10,8 +10,10 @@ use super::experiment::{self, REPETITIONS, eventually, goes_on, stored, valid};
 use super::processes::{self, Process};
 use super::remains::{Host, turn};
 
-/// Kills without `SEPTET_KILLS`.
-const KILLS: usize = 10;
+/// Kills without `SEPTET_KILLS`: over sockets, and over DPDK.
+const KILLS: [usize; 2] = [10, 6];
+/// Programs of switches.
+const SWITCHES: [&str; 5] = ["dpdk-testpmd", "ovs-vswitchd-dp", "ovsdb-server", "ovs-vsctl", "ovsdb-tool"];
 
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,26 +26,30 @@ enum Victim {
     Worker,
     /// Anything below the worker that is no generator yet, or holds one: a container.
     Container,
-    /// `septet-gen`.
+    /// `septet-gen`, or the one over DPDK.
     Generator,
+    /// A program of a switch.
+    Switch,
 }
 
 impl Victim {
-    const ALL: [Victim; 5] =
-        [Victim::Pipeline, Victim::Supervisor, Victim::Worker, Victim::Container, Victim::Generator];
+    /// Those of every way; a switch is the last.
+    const ALL: [Victim; 6] =
+        [Victim::Pipeline, Victim::Supervisor, Victim::Worker, Victim::Container, Victim::Generator, Victim::Switch];
 
     /// Those who could be meant, among a run's processes.
     fn among(self, septet: &Process, below: &[Process]) -> Vec<Process> {
         let is_agent = |process: &Process| process.parent == septet.pid && process.program == "septet-host";
         let supervisor = below.iter().find(|process| is_agent(process)).map(|process| process.pid);
         let worker = |process: &&Process| Some(process.parent) == supervisor;
-        let generator = |process: &&Process| process.program == "septet-gen";
+        let generator = |process: &&Process| ["septet-gen", "septet-gen-dpdk"].contains(&process.program.as_str());
         let below = below.iter();
         match self {
             Victim::Pipeline => vec![septet.clone()],
             Victim::Supervisor => below.filter(|process| is_agent(process)).cloned().collect(),
             Victim::Worker => below.filter(worker).cloned().collect(),
             Victim::Generator => below.filter(generator).cloned().collect(),
+            Victim::Switch => below.filter(|process| SWITCHES.contains(&process.program.as_str())).cloned().collect(),
             Victim::Container => below
                 .filter(|process| supervisor.is_some() && process.parent != septet.pid)
                 .filter(|process| !worker(process) && !generator(process))
@@ -58,7 +64,7 @@ impl Victim {
         match self {
             Victim::Pipeline => status.signal() == Some(9) || status.success(),
             Victim::Supervisor | Victim::Worker => [Some(0), Some(3)].contains(&status.code()),
-            Victim::Container | Victim::Generator => [Some(0), Some(1)].contains(&status.code()),
+            Victim::Container | Victim::Generator | Victim::Switch => [Some(0), Some(1)].contains(&status.code()),
         }
     }
 }
@@ -85,10 +91,14 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
+/// The switch of tests over sockets.
+const SOCKETS: &str = "linux-bridge";
+
 /// As whom, and with which runtime; and how long a whole run takes so.
 struct Way {
     name: &'static str,
     runtime: &'static str,
+    switch: &'static str,
     bench: Bench,
     whole: Duration,
     rounds: usize,
@@ -96,18 +106,45 @@ struct Way {
 
 impl Way {
     /// After a whole run, which shows that it works and how long it takes.
-    fn new(name: &'static str, runtime: &'static str, bench: Bench) -> Way {
-        experiment::write(&bench, 0, runtime);
+    fn new(name: &'static str, runtime: &'static str, switch: &'static str, bench: Bench) -> Way {
+        experiment::write_through(&bench, 0, runtime, switch);
         let began = Instant::now();
         bench.septet(&["run", "small.toml"]).code(0);
-        Way { name, runtime, bench, whole: began.elapsed(), rounds: 0 }
+        Way { name, runtime, switch, bench, whole: began.elapsed(), rounds: 0 }
+    }
+
+    /// Whether a death of the agent leaves settings to the next start.
+    fn has_hugepages(&self) -> bool {
+        self.switch != SOCKETS && !self.bench.path("cache").exists()
+    }
+
+    /// Over DPDK, with every switch that is here, as root and not.
+    fn over_dpdk() -> Vec<Way> {
+        let mut ways = Vec::new();
+        if let Some(bench) = Bench::with_dpdk_as_nobody() {
+            ways.push(Way::new("nobody, direct, no hugepages", "netns", "direct", bench));
+        }
+        if !nix::unistd::geteuid().is_root() {
+            println!("skipped: switches with hugepages need root");
+            return ways;
+        }
+        for (name, switch) in [("root, testpmd", "testpmd"), ("root, ovs", "ovs"), ("root, direct", "direct")] {
+            let Some(bench) = Bench::with_dpdk() else { return ways };
+            experiment::write_through(&bench, 0, "auto", switch);
+            let plan = bench.septet(&["plan", "small.toml"]).code(0).stdout;
+            match plan.contains("2 skipped") {
+                true => println!("skipped: {plan}"),
+                false => ways.push(Way::new(name, "auto", switch, bench)),
+            }
+        }
+        ways
     }
 
     fn all() -> Vec<Way> {
-        let mut ways = vec![Way::new("own user, runtime as it is found", "auto", Bench::new())];
+        let mut ways = vec![Way::new("own user, runtime as it is found", "auto", SOCKETS, Bench::new())];
         if nix::unistd::geteuid().is_root() {
-            ways.push(Way::new("root, netns", "netns", Bench::new()));
-            ways.extend(Bench::as_nobody().map(|bench| Way::new("nobody, netns", "netns", bench)));
+            ways.push(Way::new("root, netns", "netns", SOCKETS, Bench::new()));
+            ways.extend(Bench::as_nobody().map(|bench| Way::new("nobody, netns", "netns", SOCKETS, bench)));
         } else {
             println!("skipped as root: the tests run as an ordinary user");
         }
@@ -117,7 +154,7 @@ impl Way {
     /// One run, killed if its victim shows up before it ends.
     fn round(&mut self, victim: Victim, random: &mut Random) -> bool {
         self.rounds += 1;
-        experiment::write(&self.bench, self.rounds, self.runtime);
+        experiment::write_through(&self.bench, self.rounds, self.runtime, self.switch);
         let mut host = Host::look();
         let stored_before = stored(&self.bench);
         let errors = File::create(self.bench.path("errors")).expect("the bench is writable");
@@ -126,7 +163,12 @@ impl Way {
         std::thread::sleep(Duration::from_nanos(random.below(self.whole.as_nanos() as u64)));
         let killed = kill_one(&mut child, victim, random, &mut host);
         let status = wait(&mut child);
-        host.is_given_back();
+        let owes_settings = self.has_hugepages() && victim == Victim::Supervisor;
+        if owes_settings {
+            host.is_given_back_but_settings()
+        } else {
+            host.is_given_back()
+        }
 
         let errors = fs::read_to_string(self.bench.path("errors")).expect("it is there");
         assert!(!errors.contains("panicked"), "{errors}");
@@ -136,7 +178,14 @@ impl Way {
         }
         assert!(status.success() || victim == Victim::Pipeline || errors.contains("failed to"), "{status}\n{errors}");
         self.keeps_what_was_told(&errors, stored(&self.bench) - stored_before);
-        goes_on(&self.bench);
+        let measured = goes_on(&self.bench);
+        if owes_settings {
+            // A start that measures has restored them; one that has nothing to measure leaves the host alone.
+            if measured == 0 {
+                self.bench.septet(&["host", "restore"]).code(0);
+            }
+            host.is_given_back();
+        }
         if !self.bench.path("cache").exists() {
             eventually(root_cache_is_finished);
         }
@@ -175,7 +224,7 @@ fn kill_one(child: &mut Child, victim: Victim, random: &mut Random, host: &mut H
 }
 
 fn wait(child: &mut Child) -> std::process::ExitStatus {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(status) = child.try_wait().expect("it is ours") {
             return status;
@@ -196,20 +245,22 @@ fn root_cache_is_finished() -> Result<(), String> {
     Ok(())
 }
 
-#[test]
-fn a_kill_at_any_instant_loses_nothing_and_leaves_nothing() {
-    let _turn = turn();
+/// Kills so many in all ways in turn, each victim in each way.
+fn kill_in_turn(mut ways: Vec<Way>, victims: &[Victim], kills: usize) {
     let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
     let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
-    let kills = number("SEPTET_KILLS").map_or(KILLS, |kills| kills as usize);
+    let kills = number("SEPTET_KILLS").map_or(kills, |kills| kills as usize);
     println!("SEPTET_KILL_SEED={seed}");
     let mut random = Random(seed);
-    let mut ways = Way::all();
     let mut done = 0;
     for round in 0.. {
-        let victim = Victim::ALL[round % Victim::ALL.len()];
         let place = round % ways.len();
         let way = &mut ways[place];
+        let victim = match victims[(round + round / victims.len()) % victims.len()] {
+            // What forwards there is a container's.
+            Victim::Switch if way.switch == "direct" => Victim::Container,
+            victim => victim,
+        };
         let began = Instant::now();
         println!("round {round}: {victim:?}; {}", way.name);
         done += usize::from(way.round(victim, &mut random));
@@ -218,5 +269,20 @@ fn a_kill_at_any_instant_loses_nothing_and_leaves_nothing() {
             return;
         }
         assert!(round < 4 * kills, "{done} victims were found in {round} runs");
+    }
+}
+
+#[test]
+fn a_kill_at_any_instant_loses_nothing_and_leaves_nothing() {
+    let _turn = turn();
+    kill_in_turn(Way::all(), &Victim::ALL[..5], KILLS[0]);
+}
+
+#[test]
+fn a_kill_at_any_instant_over_dpdk_loses_nothing_and_leaves_nothing() {
+    let _turn = turn();
+    let ways = Way::over_dpdk();
+    if !ways.is_empty() {
+        kill_in_turn(ways, &Victim::ALL, KILLS[1]);
     }
 }

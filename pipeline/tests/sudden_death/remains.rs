@@ -65,6 +65,21 @@ impl Host {
     /// Fails unless all that the run has made is gone soon: by itself, without a next start.
     #[track_caller]
     pub fn is_given_back(&self) {
+        self.becomes(Surroundings::clone);
+    }
+
+    /// The same but for settings, which are the next start's to restore, and their journal.
+    #[track_caller]
+    pub fn is_given_back_but_settings(&self) {
+        self.becomes(|surroundings| {
+            let files = surroundings.files.iter().filter(|file| !file.starts_with("/run/septet/"));
+            Surroundings { hugepages: Vec::new(), files: files.cloned().collect(), ..surroundings.clone() }
+        });
+    }
+
+    /// Fails unless nothing of the run lives, and all that is looked at is soon as it was.
+    #[track_caller]
+    fn becomes(&self, looked_at: impl Fn(&Surroundings) -> Surroundings) {
         eventually(|| {
             processes::reap_orphans();
             let below = processes::below(own_pid());
@@ -76,10 +91,10 @@ impl Host {
             if !inside.is_empty() {
                 return Err(format!("processes are left in the run's namespaces: {inside:?}"));
             }
-            let now = Surroundings::now();
-            match now == self.before {
+            let (now, before) = (looked_at(&Surroundings::now()), looked_at(&self.before));
+            match now == before {
                 true => Ok(()),
-                false => Err(format!("the host is not what it was:\n{now:?}\nbefore:\n{:?}", self.before)),
+                false => Err(format!("the host is not what it was: {}", now.unlike(&before))),
             }
         });
     }
@@ -104,6 +119,23 @@ impl Surroundings {
             hugepages: hugepages(),
             files: ["/run/septet", "/run/netns", "/dev/shm", "/var/lib/lxc"].iter().flat_map(|at| names(at)).collect(),
         }
+    }
+}
+
+impl Surroundings {
+    /// What differs, in words.
+    fn unlike(&self, before: &Surroundings) -> String {
+        let parts = |of: &Surroundings| {
+            [
+                format!("{:?}", of.links),
+                of.mounts.clone(),
+                format!("{:?}", of.control_groups),
+                format!("{:?}", of.hugepages),
+                format!("{:?}", of.files),
+            ]
+        };
+        let differ = parts(self).into_iter().zip(parts(before)).filter(|(now, before)| now != before);
+        differ.map(|(now, before)| format!("\n{now}\nbefore:\n{before}")).collect()
     }
 }
 
