@@ -142,3 +142,43 @@ fn an_ordinary_user_measures_without_hugepages() {
     let skipped = plan["tests"].as_array().into_iter().flatten().find(|test| test["status"] == "skipped");
     assert!(skipped.is_some_and(|test| test["why"][0].as_str().is_some_and(|why| why.contains("ovs"))), "{plan}");
 }
+
+#[test]
+fn flows_go_through_several_queues_of_a_switch() {
+    if !is_root() {
+        return;
+    }
+    let Some(bench) = Bench::with_dpdk() else { return };
+    let groups = [("throughput", "1vs1", "netns"), ("latency", "1vs1", "netns")];
+    let text = experiment(r#""testpmd", "ovs""#, &groups);
+    bench.write("switches.toml", &text.replace("B = 8\n", "B = 8\nqueues = 2\nflows = 4\n"));
+    bench.septet(&["run", "switches.toml", "-k", "--wait", "5m"]).code(0);
+    for record in records(&bench) {
+        let test = record["test"].as_str().expect("its name");
+        assert!(test.contains("+flows=4") && test.contains("+queues=2"), "{test}");
+        assert!(told(&record, others(&record, "").next().expect("a generator"), "words") > 0, "{record}");
+        let ports = record["evidence"]["after"]["ports"].as_array().expect("ports are listed");
+        assert_eq!(ports.len(), 2, "{test}: {record}");
+        ports.iter().for_each(|port| agrees(&record, port));
+    }
+}
+
+#[test]
+fn an_ordinary_user_measures_of_the_shipped_experiment_what_needs_no_root() {
+    let Some(bench) = Bench::with_dpdk_as_nobody() else { return };
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../experiments/vswitch.toml");
+    bench.write("vswitch.toml", &std::fs::read_to_string(shipped).expect("it is shipped"));
+    for switch in ["direct", "linux-bridge"] {
+        for part in ["R=250k", "D=latency,B=4"] {
+            let only = format!("V={switch},P=64,{part}");
+            let ran = bench.septet(&["run", "vswitch.toml", "--only", &only, "--wait", "5m"]).code(0);
+            assert!(ran.stdout.contains("measured "), "{ran:?}");
+        }
+    }
+    let plan = bench.septet(&["plan", "vswitch.toml", "--json"]).code(0).json();
+    for test in plan["tests"].as_array().expect("tests are listed") {
+        let name = test["name"].as_str().expect("its name");
+        let why = test["why"].to_string();
+        assert!(!name.contains("/ovs/") || (test["status"] == "skipped" && why.contains("ovs needs root")), "{test}");
+    }
+}

@@ -2,9 +2,10 @@
 //! finished is kept, the host has nothing left of it, and the next run goes on.
 //!
 //! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
-//! times instead of 10; `SEPTET_KILL_SEED` repeats the instants and victims of a run that failed, which are told.
+//! times instead of 10 over sockets and 6 over DPDK; `SEPTET_KILL_SEED` repeats the instants and victims of a run that failed, which are told.
 //! The host is compared with what it was, so others who mount or change settings meanwhile are taken for remains:
-//! `unshare -m` before it keeps other people's mounts out. Never `unshare -n`: the host's lock lives in that.
+//! `unshare -m sh -c 'mount -t tmpfs none /dev/shm; BINARY ...'` keeps other people's out. Never `unshare -n`: the
+//! host's lock lives in that.
 
 // A skipped test prints its reason.
 #![allow(clippy::print_stdout)]
