@@ -371,10 +371,10 @@ impl Change {
     pub fn told(&self, versions: &BTreeMap<String, String>) -> String {
         let shown = |field: &Option<Field>| match field {
             Some(field) => {
-                let text = field.with_version(versions);
+                let text = field.shown();
                 match text.lines().count() > 1 || text.chars().count() > 60 {
                     true => format!("[{}]", &blake3::hash(text.as_bytes()).to_hex()[..12]),
-                    false => text,
+                    false => field.with_version(versions),
                 }
             }
             None => "none".to_string(),

@@ -73,7 +73,7 @@ impl Kept {
         if difference.sections.keys().any(|section| !is_trigger(section)) {
             return Ok(None);
         }
-        let versions = versions(planned, before)?;
+        let versions = planned.versions(before)?;
         let mut steps = Vec::new();
         for (section, (was, is)) in &difference.sections {
             if planned.acceptances.cover(section, was, is) {
@@ -89,16 +89,6 @@ impl Kept {
         }
         Ok(Some(Kept { steps, _difference: difference }))
     }
-}
-
-/// Versions of components by digest: of those of now, and of those of a result of that key.
-fn versions(planned: &Planned, before: &Key) -> Result<BTreeMap<String, String>, StoreError> {
-    let mut components = planned.facts.components.clone();
-    if let Some(entry) = planned.index.of_key(before).first() {
-        components.extend(planned.workspace.store.record(&entry.id)?.host.components);
-    }
-    let versions = components.into_iter().filter_map(|component| Some((component.digest, component.version?)));
-    Ok(versions.collect())
 }
 
 /// Valid results of tests that are to be measured, whatever their keys, the newest first.

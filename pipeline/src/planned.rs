@@ -1,10 +1,10 @@
 //! A plan together with what it was made of: facts of this host, the index, the tests. Reads; changes
 //! nothing. It must not measure or print.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use host_setup::facts::Facts;
+use host_setup::facts::{Component, Facts};
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
@@ -12,6 +12,7 @@ use crate::conditions::{Conditions, Prospect, Shared};
 use crate::difference::{Difference, Differences, Manifests};
 use crate::experiment::Test;
 use crate::key::Key;
+use crate::manifest::Change;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
 use crate::ready::Ready;
 use crate::store::{Entry, Index, StoreError};
@@ -113,14 +114,46 @@ impl<'a> Planned<'a> {
         Reasons::new(self).words(test, decision)
     }
 
-    /// A difference in words, with what of it was accepted.
-    fn told(&self, difference: &Difference) -> Vec<String> {
+    /// Versions of components by digest, where they are known: of those of now, and of those of a result of that key.
+    pub fn versions(&self, before: &Key) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut versions = BTreeMap::new();
+        if let Some(entry) = self.index.of_key(before).first() {
+            let record = self.workspace.store.record(&entry.id)?;
+            let switch = record.tuple.vswitch.name();
+            for Component { name, digest, version, .. } in record.host.components {
+                let reported = || record.evidence.reported.clone().filter(|_| name == switch);
+                versions.extend(version.or_else(reported).map(|version| (digest, version)));
+            }
+        }
+        for component in self.components() {
+            versions.extend(component.version.clone().map(|version| (component.digest.clone(), version)));
+        }
+        Ok(versions)
+    }
+
+    /// Components of this host, the system's and those of stacks.
+    fn components(&self) -> impl Iterator<Item = &Component> {
+        self.facts.components.iter().chain(self.facts.stacks.values().flat_map(|stack| &stack.components))
+    }
+
+    /// A difference since the manifest of a key in words: components with their versions, or else the places of
+    /// stacks, and with what of it was accepted.
+    fn told(&self, difference: &Difference, before: &Key) -> Vec<String> {
+        // It is told without them where a record cannot be read.
+        let mut known = self.versions(before).unwrap_or_default();
+        for Component { digest, id, .. } in self.components() {
+            if let (Some(id), false) = (id, known.contains_key(digest)) {
+                known.insert(digest.clone(), id.clone());
+            }
+        }
         let accepted = |section: &str| {
             let (before, now) = difference.sections.get(section)?;
             self.acceptances.cover(section, before, now).then_some(" (accepted)")
         };
         let words = difference.changes.iter();
-        words.map(|change| format!("{change}{}", accepted(&change.section).unwrap_or_default())).collect()
+        let told =
+            |change: &Change| format!("{}{}", change.told(&known), accepted(&change.section).unwrap_or_default());
+        words.map(told).collect()
     }
 
     /// The plan for scripts; tests that `only` does not take are left out.
@@ -153,7 +186,7 @@ impl<'a> Planned<'a> {
         let mut why = Reasons::new(self);
         let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
         for (status, heading) in headings {
-            let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+            let mut reasons: Vec<(String, Vec<String>, u64)> = Vec::new();
             // What is simply stored needs no reason.
             let is_told = |decision: &Decision| status != Status::Stored || !decision.leans.is_empty();
             for (test, decision) in
@@ -161,13 +194,17 @@ impl<'a> Planned<'a> {
             {
                 let reason = why.words(test, decision).join("; ");
                 let name = test.tuple.to_string();
-                match reasons.iter_mut().find(|(known, _)| *known == reason) {
-                    Some((_, names)) => names.push(name),
-                    None => reasons.push((reason, vec![name])),
+                match reasons.iter_mut().find(|(known, ..)| *known == reason) {
+                    Some((_, names, eta_ms)) => {
+                        names.push(name);
+                        *eta_ms += decision.eta_ms;
+                    }
+                    None => reasons.push((reason, vec![name], decision.eta_ms)),
                 }
             }
-            for (reason, names) in reasons {
-                out.push_str(&format!("\n{heading}: {} because: {reason}\n", plural(names.len(), "test")));
+            for (reason, names, eta_ms) in reasons {
+                let time = about(eta_ms);
+                out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(names.len(), "test")));
                 const SHOWN: usize = 6;
                 for name in names.iter().take(SHOWN) {
                     out.push_str(&format!("  {name}\n"));
@@ -216,15 +253,15 @@ impl<'p> Reasons<'p> {
     }
 
     /// What changed since the manifest of that key.
-    fn changes(&mut self, test: &Test, before: &Key) -> Vec<String> {
+    fn changes(&mut self, test: &Test, older: &Key) -> Vec<String> {
         let Prospect::Ready(ready) = self.conditions.judge(test, &mut self.shared) else { return Vec::new() };
         let now = ready.manifest;
-        let Some(before) = self.manifests.get(now.own(), before).ok().flatten() else {
+        let Some(before) = self.manifests.get(now.own(), older).ok().flatten() else {
             return vec!["its key changed; the older manifest is missing".to_string()];
         };
         let difference = self.differences.between(&before, &now);
         let told = self.told.entry(Arc::as_ptr(&difference) as usize);
-        let (_, words) = told.or_insert_with(|| (difference.clone(), self.planned.told(&difference)));
+        let (_, words) = told.or_insert_with(|| (difference.clone(), self.planned.told(&difference, older)));
         words.clone()
     }
 }
@@ -234,13 +271,18 @@ pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// ` (about 45 s)`; nothing for no time.
+fn about(ms: u64) -> String {
+    match ms {
+        0 => String::new(),
+        ms => format!(" (about {})", crate::clock::shown(std::time::Duration::from_millis(ms))),
+    }
+}
+
 /// The numbers in a line: `20 tests: 12 stored (2 by accepted changes), 8 to measure (about 45 s), 0 skipped`.
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let eta = match self.eta_ms {
-            0 => String::new(),
-            ms => format!(" (about {})", crate::clock::shown(std::time::Duration::from_millis(ms))),
-        };
+        let eta = about(self.eta_ms);
         let Counts { total, stored, leaning, to_measure, skipped, .. } = self;
         let leaning = match leaning {
             0 => String::new(),

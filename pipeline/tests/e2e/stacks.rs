@@ -167,6 +167,9 @@ fn another_byte_of_a_component_touches_the_tests_that_run_through_it_and_nothing
     assert_eq!(lab.dirty(&["plan", "system.toml", "--json", "--if", "ovs=lab"]), set(&[]));
     let text = lab.septet(&["plan", "system.toml", "--if", "testpmd=lab"]).code(0).stdout;
     assert!(text.starts_with("if testpmd came from stack lab:\n"), "{text}");
+    // By name, with what is known of either, and the time that it takes.
+    assert!(text.contains(&format!("] → {} [", lab.prefix.path().display())), "{text}");
+    assert!(text.contains("to measure: 1 test (about "), "{text}");
     assert_eq!(touched(&before, &lab.bench.files(".septet")), Vec::<String>::new());
     lab.septet(&["plan", "system.toml", "--if", "testpmd=other"]).code(2);
     lab.septet(&["plan", "system.toml", "--if", "kernel=lab"]).code(2);
