@@ -64,12 +64,19 @@ fn main() {
     .expect("it is ours");
 
     let upgraded = upgrade(folder.path(), &septet);
+    // The same tests as another experiment, for which that upgrade is accepted.
+    let accepted = experiment(tests / 100).replace("name = \"many\"", "name = \"accepted\"");
+    fs::write(folder.path().join("accepted.toml"), accepted).expect("it is ours");
+    let accept = ["accept", "accepted.toml", "--trigger", "generator"];
+    let said = Command::new(&upgraded).args(accept).current_dir(folder.path()).output().expect("septet starts");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let ninja = make_ninja(folder.path(), tests);
     let septet = septet.display().to_string();
     let mut rows: Vec<(&str, Vec<String>)> = vec![
         ("septet run, nothing to do", vec![septet.clone(), "run".into(), "many.toml".into()]),
         ("septet plan, one test of many dirty", vec![septet, "plan".into(), "dirty.toml".into()]),
-        ("septet plan, one component upgraded", vec![upgraded, "plan".into(), "many.toml".into()]),
+        ("septet plan, one component upgraded", vec![upgraded.clone(), "plan".into(), "many.toml".into()]),
+        ("septet plan, that upgrade accepted", vec![upgraded, "plan".into(), "accepted.toml".into()]),
     ];
     if ninja {
         rows.push(("ninja, nothing to do", vec!["ninja".into(), "-C".into(), "ninja".into()]));

@@ -32,17 +32,18 @@ struct VerifyJson {
     results: u64,
     bytes: u64,
     findings: Vec<FindingJson>,
+    statements: Vec<String>,
     put_aside: bool,
     strangers: Vec<String>,
 }
 
 fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
     let verification = store.verify()?;
-    let clean = verification.findings.is_empty() && verification.strangers.is_empty();
-    let exit = if clean { Exit::Well } else { Exit::TestsFailed };
-    let put_aside = !dry_run && !verification.findings.is_empty();
+    let sound = verification.findings.is_empty() && verification.statements.is_empty();
+    let exit = if sound && verification.strangers.is_empty() { Exit::Well } else { Exit::TestsFailed };
+    let put_aside = !dry_run && !sound;
     if put_aside {
-        store.quarantine(&verification.findings)?;
+        store.quarantine(&verification)?;
     }
     if json {
         let findings = verification.findings.iter().map(|finding| FindingJson {
@@ -54,6 +55,7 @@ fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
             results: verification.results,
             bytes: verification.bytes,
             findings: findings.collect(),
+            statements: verification.statements.into_iter().map(|(_, what)| what).collect(),
             put_aside,
             strangers: verification.strangers,
         })?;
@@ -73,6 +75,9 @@ fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
             )),
         }
     }
+    for (_, what) in &verification.statements {
+        remark(&format!("damaged: {what}\n  what was accepted by it is to be accepted again: septet accept FILE"));
+    }
     if put_aside {
         remark(&format!(
             "put aside in {}; their tests are to be measured again",
@@ -82,7 +87,7 @@ fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
     for stranger in &verification.strangers {
         remark(&format!("not a result: {stranger}"));
     }
-    let state = match verification.findings.len() {
+    let state = match verification.findings.len() + verification.statements.len() {
         0 => "all as their names say".to_string(),
         count => format!("{count} damaged"),
     };

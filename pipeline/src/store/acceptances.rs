@@ -25,29 +25,37 @@ impl Store {
         Statement::parse(&bytes).map_err(|reason| StoreError::damaged(&path, reason))
     }
 
-    /// Names of all statements, sorted.
-    pub fn statement_ids(&self) -> Result<Vec<StatementId>, StoreError> {
+    /// Files of all statements, in order of name.
+    fn statement_files(&self) -> Result<Vec<PathBuf>, StoreError> {
         let folder = self.root().join("acceptances");
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StoreError::io("list", &folder)(error)),
         };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(StoreError::io("list", &folder))?.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            ids.push(name.parse().map_err(|_| StoreError::damaged(&path, "its name is no digest"))?);
-        }
-        ids.sort();
-        Ok(ids)
+        let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+        let mut paths = paths.map_err(StoreError::io("list", &folder))?;
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The statement in a file, by the file's name.
+    fn said(&self, path: &Path) -> Result<(StatementId, Statement), StoreError> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let id = name.parse().map_err(|_| StoreError::damaged(path, "its name is no digest"))?;
+        Ok((id, self.statement(&id)?))
     }
 
     /// The changes that are accepted for an experiment.
     pub fn acceptances(&self, experiment: &str) -> Result<Acceptances, StoreError> {
-        let ids = self.statement_ids()?.into_iter();
-        let said: Result<Vec<_>, StoreError> = ids.map(|id| Ok((id, self.statement(&id)?))).collect();
+        let said: Result<Vec<_>, StoreError> = self.statement_files()?.iter().map(|path| self.said(path)).collect();
         Ok(Acceptances::in_force(&said?, experiment))
+    }
+
+    /// Files that hold no sound statement, each with why.
+    pub(super) fn damaged_statements(&self) -> Result<Vec<(PathBuf, String)>, StoreError> {
+        let wrong = |path: PathBuf| self.said(&path).err().map(|error| (path, error.to_string()));
+        Ok(self.statement_files()?.into_iter().filter_map(wrong).collect())
     }
 
     /// Keeps a statement; its name.

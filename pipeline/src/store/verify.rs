@@ -19,6 +19,8 @@ pub struct Verification {
     pub bytes: u64,
     /// What is wrong, in order of id.
     pub findings: Vec<Finding>,
+    /// Statements about changes that are not what their names say, each with why.
+    pub statements: Vec<(PathBuf, String)>,
     /// Files and folders in the store that belong to no result.
     pub strangers: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Store {
         }
         verification.findings.extend(self.gone(&ids, &names)?);
         verification.findings.sort_by_key(|finding| finding.id);
+        verification.statements = self.damaged_statements()?;
         verification.strangers = self.strangers()?;
         Ok(verification)
     }
@@ -143,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Busy`] while somebody adds results.
-    pub fn quarantine(&self, findings: &[Finding]) -> Result<(), StoreError> {
+    pub fn quarantine(&self, Verification { findings, statements, .. }: &Verification) -> Result<(), StoreError> {
         let _alone = self.taking_away()?;
         let folder = self.root().join("quarantine");
         fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
@@ -164,6 +167,10 @@ impl Store {
             if from.exists() && !to.exists() {
                 fs::rename(&from, &to).map_err(StoreError::io("put aside", &from))?;
             }
+        }
+        for (from, _) in statements {
+            let to = folder.join(from.file_name().unwrap_or_default());
+            fs::rename(from, &to).map_err(StoreError::io("put aside", from))?;
         }
         Ok(())
     }

@@ -68,3 +68,21 @@ fn a_manifest_that_is_damaged_is_put_aside_and_written_again() {
     bench.septet(&["run", "small.toml", "--force", test]).code(0);
     bench.septet(&["store", "verify"]).code(0);
 }
+
+#[test]
+fn a_damaged_acceptance_is_put_aside_and_counts_for_nothing() {
+    let bench = Bench::measured();
+    bench.upgrade("septet-gen");
+    bench.septet(&["accept", "small.toml", "--trigger", "generator"]).code(0);
+    bench.septet(&["status", "small.toml", "-q"]).code(0);
+    let name = bench.files(".septet/acceptances").into_keys().next().expect("it is recorded");
+    bench.edit(&format!(".septet/acceptances/{name}"), "\"by\"", "\"By\"");
+    let refused = bench.septet(&["status", "small.toml", "-q"]).code(3);
+    assert!(refused.stderr.contains("store verify"), "{}", refused.stderr);
+    let told = bench.septet(&["store", "verify"]).code(1);
+    assert!(told.stderr.contains(&name) && told.stderr.contains("to be accepted again"), "{}", told.stderr);
+    bench.septet(&["store", "verify"]).code(0);
+    bench.septet(&["status", "small.toml", "-q"]).code(1);
+    bench.septet(&["accept", "small.toml", "--trigger", "generator"]).code(0);
+    bench.septet(&["status", "small.toml", "-q"]).code(0);
+}
