@@ -63,15 +63,22 @@ pub struct Intake<'a> {
     done: &'a Mutex<Result<Found, ArchiveError>>,
 }
 
-/// Runs `feed`, whose files are digested and written meanwhile; what it gives, and what they were.
-pub fn take_in<T>(feed: impl FnOnce(&Intake) -> Result<T, ArchiveError>) -> Result<(T, Found), ArchiveError> {
+/// Whoever reads files on their way, by name: each that is not longer than [`PIECE_BYTES`].
+pub type Reader<'a> = &'a (dyn Fn(&str, &[u8]) + Sync);
+
+/// Runs `feed`, whose files are digested, shown to `reader` and written meanwhile; what it gives, and what they
+/// were.
+pub fn take_in<T>(
+    reader: Reader,
+    feed: impl FnOnce(&Intake) -> Result<T, ArchiveError>,
+) -> Result<(T, Found), ArchiveError> {
     let threads = rayon::current_num_threads();
     let done = Mutex::new(Ok(Found::new()));
     let (jobs, queue) = sync_channel(threads);
     let queue = Mutex::new(queue);
     let fed = std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(&queue, &done));
+            scope.spawn(|| work(&queue, reader, &done));
         }
         // What feeds goes with this, so that the threads end.
         let intake = Intake { jobs, done: &done };
@@ -81,7 +88,7 @@ pub fn take_in<T>(feed: impl FnOnce(&Intake) -> Result<T, ArchiveError>) -> Resu
     Ok((fed?, found))
 }
 
-fn work(queue: &Mutex<Receiver<Whole>>, done: &Mutex<Result<Found, ArchiveError>>) {
+fn work(queue: &Mutex<Receiver<Whole>>, reader: Reader, done: &Mutex<Result<Found, ArchiveError>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Whole { name, path, bytes }) = job else { return };
@@ -89,6 +96,7 @@ fn work(queue: &Mutex<Receiver<Whole>>, done: &Mutex<Result<Found, ArchiveError>
             let written = File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
             written.map_err(ArchiveError::io("unpack", &path))
         });
+        reader(&name, &bytes);
         note(done, name, written.map(|()| Digested::of(&bytes)));
     }
 }

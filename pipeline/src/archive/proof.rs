@@ -27,6 +27,8 @@ use crate::workspace::Workspace;
 
 /// Records by id.
 type Results = Vec<(ResultId, Record)>;
+/// Records as they were read, or what is wrong with them.
+pub type Read = HashMap<ResultId, Result<Record, String>>;
 
 /// The records of the generation, and all that is wrong with what is there.
 pub fn records(
@@ -34,6 +36,7 @@ pub fn records(
     generation: &Generation,
     description: &Description,
     files: &Found,
+    mut read: Read,
 ) -> Result<(Results, Vec<String>), ArchiveError> {
     let store = &workspace.store;
     let mut wrong = Vec::new();
@@ -59,18 +62,18 @@ pub fn records(
     let keys: Vec<Key> = keys.into_iter().collect();
     let manifests: Vec<Result<Listing, String>> = keys.par_iter().map(|key| manifest(store, key)).collect();
     let manifests: HashMap<Key, Result<Listing, String>> = keys.into_iter().zip(manifests).collect();
-    let read: Vec<Result<Record, String>> = wanted
-        .par_iter()
-        .map(|(id, test)| {
-            let record = store.record(id).map_err(|error| error.to_string())?;
-            of_its_test((id, &record), test, manifests.get(&record.key), &steps, files)?;
-            Ok(record)
-        })
-        .collect();
-    let mut records = Vec::with_capacity(read.len());
-    for (id, record) in wanted.keys().zip(read) {
+    let wanted: Vec<_> = wanted.into_iter().map(|(id, test)| (id, test, read.remove(&id))).collect();
+    let judge = |(id, test, record): (ResultId, &GenerationTest, Option<Result<Record, String>>)| {
+        let about = |reason: String| format!("result {} of {}: record.json: {reason}", id.short(), test.name);
+        let record = record.unwrap_or_else(|| Err("it is missing".to_string())).map_err(about)?;
+        of_its_test((&id, &record), test, manifests.get(&record.key), &steps, files)?;
+        Ok((id, record))
+    };
+    let judged: Vec<Result<(ResultId, Record), String>> = wanted.into_par_iter().map(judge).collect();
+    let mut records = Vec::with_capacity(judged.len());
+    for record in judged {
         match record {
-            Ok(record) => records.push((*id, record)),
+            Ok(record) => records.push(record),
             Err(reason) => wrong.push(reason),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 use super::bag::{PAYLOAD, TAGS};
-use super::digest::{Found, Intake, take_in};
+use super::digest::{Found, Intake, Reader, take_in};
 use crate::experiment::diagnostic::is_hidden;
 
 /// An honest archive is mostly of what is compressed already.
@@ -42,14 +42,16 @@ pub struct Unpacked {
     pub files: Found,
 }
 
-/// Looks at every file, and unpacks those into an empty folder whose name below the bag `is_kept`.
+/// Looks at every file, shows it to `reader`, and unpacks those into an empty folder whose name below the bag
+/// `is_kept`.
 pub fn unpack(
     archive: &Path,
     folder: &Path,
     limits: Limits,
     is_kept: &dyn Fn(&str) -> bool,
+    reader: Reader,
 ) -> Result<Unpacked, ArchiveError> {
-    let (bag, files) = take_in(|intake| feed(archive, folder, limits, is_kept, intake))?;
+    let (bag, files) = take_in(reader, |intake| feed(archive, folder, limits, is_kept, intake))?;
     Ok(Unpacked { bag, files })
 }
 

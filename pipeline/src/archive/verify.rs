@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use reports::templates::RENDERER_VERSION;
 use results::summary::REDUCTION_VERSION;
@@ -108,10 +109,19 @@ impl Verified {
     }
 }
 
+/// Where results are, below the bag.
+const RESULTS: &str = "data/store/results/";
+
+/// The result whose record has that name.
+fn result_of(name: &str) -> Option<ResultId> {
+    let (_, id) = name.strip_prefix(RESULTS)?.strip_suffix("/record.json")?.split_once('/')?;
+    id.parse().ok()
+}
+
 /// How much of an archive is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Its digests: raw samples, logs and pages are digested as they come out of it, and written nowhere.
+    /// Its digests: results and pages are digested and read as they come out of it, and written nowhere.
     Digests,
     /// All of it, to be used.
     Whole,
@@ -120,8 +130,7 @@ pub enum Depth {
 impl Depth {
     /// Whether a file, by its name below the bag, is read again.
     fn keeps(self, name: &str) -> bool {
-        let store = name.starts_with("data/store/results/");
-        let bulky = store && !name.ends_with("/record.json")
+        let bulky = name.starts_with(RESULTS)
             || name.starts_with("data/report/")
             || name.starts_with("data/components/") && !name.ends_with(".json");
         self == Depth::Whole || !bulky
@@ -135,7 +144,16 @@ impl Depth {
 pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, ArchiveError> {
     let folder = tempfile::Builder::new().prefix("septet-archive.").tempdir();
     let folder = folder.map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
-    let Unpacked { bag: name, files } = unpack(archive, folder.path(), limits, &|name| depth.keeps(name))?;
+    let read: Mutex<proof::Read> = Mutex::default();
+    let reader = |name: &str, bytes: &[u8]| {
+        if let Some(id) = result_of(name) {
+            let record = Record::of(&id, bytes);
+            read.lock().unwrap_or_else(PoisonError::into_inner).insert(id, record);
+        }
+    };
+    let is_kept = |name: &str| depth.keeps(name);
+    let Unpacked { bag: name, files } = unpack(archive, folder.path(), limits, &is_kept, &reader)?;
+    let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
     let bag = folder.path().join(&name);
     let manifest = bag.join(bag::MANIFEST);
     let listed = fs::read(&manifest).map_err(|_| refused(archive, format!("it has no {}", bag::MANIFEST)))?;
@@ -156,7 +174,7 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
     }
     let generation =
         workspace.store.generation(&description.experiment, &description.generation).map_err(|error| told(&error))?;
-    let (records, wrong) = proof::records(&workspace, &generation, &description, &files)?;
+    let (records, wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
     // What is known to differ by its digest need not be told again as what follows from it.
     if differences.is_empty() {
         differences = wrong;

@@ -12,7 +12,7 @@ use results::tuple::Tuple;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Times;
-use crate::key::Key;
+use crate::key::{Key, ResultId};
 use crate::search::trials::Search;
 
 /// Version of the record. A newer one is refused with its number.
@@ -162,6 +162,17 @@ impl Record {
             return Err(format!("it has format {}, this septet reads up to {RECORD_VERSION}", versioned.format));
         }
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+
+    /// The record of a result from its bytes, which must have the digest that is the result's name.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn of(id: &ResultId, bytes: &[u8]) -> Result<Record, String> {
+        match blake3::hash(bytes).as_bytes() == &id.0 {
+            true => Record::parse(bytes),
+            false => Err("its content is not what its folder's name says".to_string()),
+        }
     }
 
     /// Whether it goes into averages.

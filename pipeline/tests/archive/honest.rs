@@ -79,23 +79,50 @@ fn it_proves_itself_in_a_clean_place_and_gives_the_report_back() {
     assert_eq!(fs::read_dir(bench.path("clean/tmp")).expect("it is there").count(), 0, "something is left behind");
 }
 
-#[test]
-fn others_take_it_for_a_bag() {
-    let tools = std::env::var_os("SEPTET_TOOLS").map(PathBuf::from);
-    let tools = tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"));
-    let bagit = tools.join("bin/bagit.py");
-    if !bagit.is_file() {
-        println!("skipped: no bagit.py: `sh pipeline/tests/tools.sh` installs it");
-        return;
-    }
-    let bench = archived();
+/// Folder of programs of others; `pipeline/tests/tools.sh` installs some.
+fn tools() -> PathBuf {
+    let named = std::env::var_os("SEPTET_TOOLS").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"))
+}
+
+/// An archive's bag, unpacked.
+fn unpacked(bench: &Bench) -> PathBuf {
     for (name, bytes) in Parcel::read(&bench.path("a.tar.zst")).0 {
         let path = bench.path("unpacked").join(name);
         fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the bench is writable");
         fs::write(path, bytes).expect("the bench is writable");
     }
-    let ran = Command::new(bagit).arg("--validate").arg(bench.path("unpacked/small")).output();
+    bench.path("unpacked/small")
+}
+
+#[test]
+fn others_take_it_for_a_bag() {
+    let bagit = tools().join("bin/bagit.py");
+    if !bagit.is_file() {
+        println!("skipped: no bagit.py: `sh pipeline/tests/tools.sh` installs it");
+        return;
+    }
+    let bench = archived();
+    let ran = Command::new(bagit).arg("--validate").arg(unpacked(&bench)).output();
     Ran::of(ran.expect("it can be started")).code(0);
+}
+
+#[test]
+fn others_take_it_for_an_ro_crate() {
+    let Some(context) = std::env::var_os("SEPTET_RO_CRATE_CONTEXT") else {
+        println!("skipped: SEPTET_RO_CRATE_CONTEXT names no file with the context of RO-Crate 1.1 (see ro_crate.py)");
+        return;
+    };
+    if !tools().join("bin/rocrate-validator").is_file() {
+        println!("skipped: no rocrate-validator in {}: pip installs it as roc-validator", tools().display());
+        return;
+    }
+    let bench = archived();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/archive/ro_crate.py");
+    let mut command = Command::new(tools().join("bin/python3"));
+    let ran = command.arg(script).arg(context).arg(unpacked(&bench).join("data")).stdin(Stdio::null()).output();
+    let ran = Ran::of(ran.expect("it can be started")).code(0);
+    assert!(ran.stdout.contains("RO-Crate is a valid ro-crate-1.1"), "{}", ran.stdout);
 }
 
 /// `septet` in the clean folder, without a network where this process may take it away.
