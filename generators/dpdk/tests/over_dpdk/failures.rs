@@ -36,6 +36,14 @@ fn what_the_eal_refuses_is_told_in_its_own_words() {
         (|args| args.push("a\0b".into()), "nul byte"),
         (
             |args| {
+                args.retain(|word| word != "--no-pci");
+                // No bus has so many devices.
+                args.extend(["-a", "0000:ff:1f.7"].map(String::from));
+            },
+            "make 0 ports",
+        ),
+        (
+            |args| {
                 let at = args.iter().position(|word| word == "-m").expect("-m");
                 args[at + 1] = "2".into();
                 args.extend(vdev("net_null0"));
