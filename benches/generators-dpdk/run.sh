@@ -50,6 +50,7 @@ trap 'exit 130' INT TERM
 cc -O2 -o "$scratch/meter" "$here/../generators/meter.c"
 cc -O2 -pthread -o "$scratch/apart" "$here/apart.c"
 
+# Nobody inherits another's way in, or closing it would end nothing.
 # opens END: the way to the standard input of what was started there last; `tell END LINE` uses it.
 opens() { eval "$1=$! && exec $(descriptor "$1")>\"$scratch/to-$1\""; }
 closes() { eval "$1= && exec $(descriptor "$1")>&-"; }
@@ -86,7 +87,7 @@ generator() {
         *) ends="\"local\":$there_end,\"remote\":$here_end" rate="" ;;
     esac
     : >"$scratch/said-$end"
-    "$SEPTET_BIN/septet-gen-dpdk" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
+    "$SEPTET_BIN/septet-gen-dpdk" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" 5>&- 6>&- 7>&- 8>&- &
     opens "$end"
     tell "$end" "{\"version\":1,\"role\":\"$role\",\"io\":\"dpdk\",\"port\":{\"kind\":\"dpdk\",\"eal_args\":[$(json_words \
         --no-pci --lcores "0@$(cpu_of "$end")" --file-prefix "$name-$end" $memory "$@")]},\"frame_bytes\":64,\"burst\":$burst,\
@@ -121,7 +122,8 @@ testpmd() {
     cpu=$(cpu_of "$end")
     : >"$scratch/said-$end"
     stdbuf -oL dpdk-testpmd --no-pci --lcores "0@$cpu,1@$cpu" --file-prefix "$name-$end" $memory "$@" -- -i --no-mlockall \
-        --total-num-mbufs=16384 --forward-mode="$mode" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" &
+        --total-num-mbufs=16384 --forward-mode="$mode" <"$scratch/to-$end" >"$scratch/said-$end" 2>"$scratch/log-$end" \
+        5>&- 6>&- 7>&- 8>&- &
     opens "$end"
     await says "$end" '^Done'
     tell "$end" start
