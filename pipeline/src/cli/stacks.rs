@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn an_assumption_is_a_component_and_a_stack() {
         let ovs: Assumption = "ovs=new".parse().expect("an assumption");
-        assert_eq!(words(&[ovs.clone()]), "if ovs came from stack new:\n");
+        assert_eq!(words(std::slice::from_ref(&ovs)), "if ovs came from stack new:\n");
         assert_eq!((ovs.component, ovs.stack), ("ovs".to_string(), "new".to_string()));
         assert!(["ovs", "=new", "ovs=", ""].iter().all(|text| text.parse::<Assumption>().is_err()));
         assert_eq!(words(&[]), "");
