@@ -7,7 +7,6 @@
 
 mod machines;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,7 +16,7 @@ use host_setup::lease::JournalFile;
 use host_setup::lease::tree::HostTree;
 use host_setup::protocol::Setup;
 use host_setup::settings::apply;
-use machines::{CPU, Machine};
+use machines::{CPU, Machine, files};
 
 /// Tells the victim which folder is its host.
 const ROOT: &str = "SEPTET_CYCLES_ROOT";
@@ -54,21 +53,6 @@ fn apply_once(root: &Path) -> JournalFile {
     let mut journal = journal(root);
     apply(&mut HostTree::at(root), &mut journal, &setup(), &mut |_, _, _| Ok(())).expect("settings");
     journal
-}
-
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("it can be listed") {
-            let entry = entry.expect("it can be listed");
-            match entry.file_type().expect("a type") {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                kind if kind.is_file() => drop(files.insert(entry.path(), fs::read(entry.path()).expect("a file"))),
-                _ => {}
-            }
-        }
-    }
-    files
 }
 
 fn number(name: &str, default: u64) -> u64 {

@@ -11,12 +11,12 @@ mod machines;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use harness::{Agent, PATIENCE_MS, Programs, eventually};
 use host_setup::protocol::{Achieved, Answer, Disturbance, FailureKind, Op, PROTOCOL, Setup, Watched};
-use machines::{CPU, Machine};
+use machines::{CPU, Machine, files};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -91,21 +91,6 @@ impl Host {
 }
 
 const NO_TURBO: &str = "sys/devices/system/cpu/intel_pstate/no_turbo";
-
-fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let (mut files, mut folders) = (BTreeMap::new(), vec![root.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("it can be listed") {
-            let entry = entry.expect("it can be listed");
-            match entry.file_type().expect("a type") {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                kind if kind.is_file() => drop(files.insert(entry.path(), fs::read(entry.path()).expect("a file"))),
-                _ => {}
-            }
-        }
-    }
-    files
-}
 
 fn pid(agent: &Agent) -> Pid {
     Pid::from_raw(i32::try_from(agent.child.id()).expect("a pid"))

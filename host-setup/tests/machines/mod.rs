@@ -5,8 +5,9 @@
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host_setup::lease::list::{is_action, is_setting};
 use host_setup::lease::tree::Tree;
@@ -403,15 +404,31 @@ impl Machine {
     pub fn write_below(&self, root: &Path) {
         for (path, text) in &self.files {
             let path = root.join(path);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-            std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+            fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
         for (path, target) in &self.links {
             let path = root.join(path);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+            fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
             std::os::unix::fs::symlink(target, &path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
     }
+}
+
+/// Every file below a folder with its content; links are not followed.
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("it can be listed") {
+            let entry = entry.expect("it can be listed");
+            match entry.file_type().expect("a type") {
+                kind if kind.is_dir() => folders.push(entry.path()),
+                kind if kind.is_file() => drop(files.insert(entry.path(), fs::read(entry.path()).expect("a file"))),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 fn mask(cpus: u32) -> String {
