@@ -214,11 +214,12 @@ has_turn() {
 }
 # by_turn TITLE NUMERATOR DENOMINATOR [WITHIN]: a row of the values of two ends for each distance of the cores.
 by_turn() {
-    awk -f "$here/../pairs/turns.awk" "$scratch/turns" "$scratch/values-$2" "$scratch/values-$3" >"$scratch/all-pairs"
+    sort="$here/../pairs/sort.awk"
+    awk -f "$sort" -f "$here/../pairs/turns.awk" "$scratch/turns" "$scratch/values-$2" "$scratch/values-$3" >"$scratch/all-pairs"
     for distance in near far; do
         awk -v near_ns=$near_ns -v wanted=$distance '($3 < near_ns ? "near" : "far") == wanted' "$scratch/all-pairs" >"$scratch/pairs"
         [ ! -s "$scratch/pairs" ] || awk -v name="$1, $distance" -v goal="$goal" -v within="${4:-0}" \
-            -f "$here/../pairs/ratio.awk" "$scratch/pairs"
+            -f "$sort" -f "$here/../pairs/ratio.awk" "$scratch/pairs"
     done
 }
 # Packets that a sender's port took, a second, interval by interval.

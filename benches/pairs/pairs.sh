@@ -77,5 +77,5 @@ compare() {
         echo "$(cat "$scratch/first") $(cat "$scratch/second")" >>"$scratch/pairs"
         pair=$((pair + 1))
     done
-    awk -v name="$1" -v goal="$goal" -f "$here/../pairs/ratio.awk" "$scratch/pairs"
+    awk -v name="$1" -v goal="$goal" -f "$here/../pairs/sort.awk" -f "$here/../pairs/ratio.awk" "$scratch/pairs"
 }

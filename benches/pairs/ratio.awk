@@ -4,14 +4,6 @@
 # Each pair was measured one right after the other, so what slows the machine for a while slows both.
 # With `within`, the medians' difference and its interval are printed too, and that it lies within that suffices.
 
-function sort(values, count,    i, j, value) {
-    for (i = 2; i <= count; i++) {
-        value = values[i]
-        for (j = i - 1; j >= 1 && values[j] > value; j--) values[j + 1] = values[j]
-        values[j + 1] = value
-    }
-}
-
 function median(values, count,    i, sorted) {
     for (i = 1; i <= count; i++) sorted[i] = values[i]
     sort(sorted, count)

@@ -3,14 +3,6 @@
 # the files, and the pair's condition. The begin and the end of a turn are left out: caches are cold then, and a value may stand for a time
 # that lies on both sides.
 
-function sort(values, count,    i, j, value) {
-    for (i = 2; i <= count; i++) {
-        value = values[i]
-        for (j = i - 1; j >= 1 && values[j] > value; j--) values[j + 1] = values[j]
-        values[j + 1] = value
-    }
-}
-
 # The present turn is over for the end that is read.
 function settle() {
     if (count > 0) {
