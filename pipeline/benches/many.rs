@@ -217,6 +217,10 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         origin: None,
         files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),
     };
+    let listing = serde_json::to_vec(&manifest.listing()).expect("manifests are JSON");
+    let path = workspace.store.manifest_path(&record.key);
+    fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the store is writable");
+    fs::write(path, listing).expect("the store is writable");
     let json = serde_json::to_vec(&record).expect("records are JSON");
     let folder = workspace.store.result_folder(&ResultId(*blake3::hash(&json).as_bytes()));
     fs::create_dir_all(&folder).expect("the store is writable");
