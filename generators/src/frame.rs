@@ -11,14 +11,10 @@ mod tests;
 
 use self::expected::Expected;
 use crate::checksum::{fold, sum, unfolded_sum};
+use crate::headers::{ETHERNET_BYTES, IPV4_BYTES, OVERHEAD_BYTES, UDP_BYTES};
 use crate::payload::{Arrival, HEADER_BYTES, Header, Kind, Payload};
 use crate::traffic::{End, Traffic};
 
-/// Ethernet, IPv4 and UDP headers before the payload.
-pub const OVERHEAD_BYTES: usize = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
-const ETHERNET_BYTES: usize = 14;
-const IPV4_BYTES: usize = 20;
-const UDP_BYTES: usize = 8;
 const UDP_AT: usize = ETHERNET_BYTES + IPV4_BYTES;
 const UDP_CHECKSUM_AT: usize = UDP_AT + 6;
 const PROTOCOL_UDP: u8 = 17;

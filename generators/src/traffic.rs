@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use wire::{Endpoint, Io, Port, Request, Role, Schedule, Wait};
 
 use crate::failure::Failure;
-use crate::frame::OVERHEAD_BYTES;
+use crate::headers::OVERHEAD_BYTES;
 use crate::payload::Payload;
 
 /// Smallest frame, without FCS.

@@ -8,7 +8,7 @@ use crate::pacing::{Pacer, Step};
 use crate::payload::Arrival;
 use crate::port::Port;
 use crate::round_trips::RoundTrips;
-use crate::session::Run;
+use crate::run::Run;
 
 /// After the last burst, so long without an answer means that the missing ones are lost: the server may
 /// have been off a shared core for some time slices.

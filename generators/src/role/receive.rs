@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::ledger::Noted;
 use crate::payload::Arrival;
 use crate::port::Port;
-use crate::session::Run;
+use crate::run::Run;
 
 /// After the end marker, so long without traffic means that nothing is in flight any more.
 const QUIET_NS: u64 = 20_000_000;

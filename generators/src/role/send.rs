@@ -4,7 +4,7 @@ use super::Burst;
 use crate::failure::Failure;
 use crate::pacing::{Pacer, Step};
 use crate::port::Port;
-use crate::session::Run;
+use crate::run::Run;
 
 /// Sends what the schedule holds, then says that it has. How many packets come back it does not know.
 pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {

@@ -4,7 +4,7 @@ use super::receive::{Drain, take};
 use crate::failure::Failure;
 use crate::ledger::Noted;
 use crate::port::Port;
-use crate::session::Run;
+use crate::run::Run;
 
 /// Answers until told to stop, then until nothing is in flight. How many packets were to come the end marker
 /// says. A packet that came twice is answered twice: whoever asked counts.

@@ -1,6 +1,7 @@
 //! Frames against the plainest reading of RFC 791, 768 and 1071.
 
-use generators::frame::{Layout, OVERHEAD_BYTES};
+use generators::frame::Layout;
+use generators::headers::OVERHEAD_BYTES;
 use generators::payload::{Arrival, Header, Kind, Payload};
 use generators::traffic::{End, Mac};
 use proptest::prelude::*;
