@@ -66,25 +66,36 @@ fn family(first: i32, parents: &[(i32, i32)]) -> Vec<i32> {
     family
 }
 
+/// What a process has mapped executable, with digests. A file without one cannot be opened, though it is still mapped:
+/// a process that executes another program or ends while it is read is read again.
 fn files(pid: i32, digests: &mut Digests) -> io::Result<Vec<(String, Option<String>)>> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    /// Nothing honest executes so many programs while it is looked at.
+    const READINGS_MAX: u32 = 16;
+    let read = || fs::read_to_string(format!("/proc/{pid}/maps"));
+    let mut maps = read()?;
+    let mut found = digested(pid, &maps, digests);
+    for _ in 1..READINGS_MAX {
+        let now = read()?;
+        let is_known = found.iter().all(|(_, digest)| digest.is_some());
+        if is_known || now.lines().filter_map(executable).eq(maps.lines().filter_map(executable)) {
+            break;
+        }
+        found = digested(pid, &now, digests);
+        maps = now;
+    }
+    Ok(found)
+}
+
+fn digested(pid: i32, maps: &str, digests: &mut Digests) -> Vec<(String, Option<String>)> {
     let ranges: BTreeMap<&str, &str> = maps.lines().filter_map(executable).map(|(range, path)| (path, range)).collect();
-    let mut found = Vec::with_capacity(ranges.len());
-    for (path, range) in ranges {
+    let found = ranges.into_iter().map(|(path, range)| {
         // The very file that is mapped, which root alone may open so; else what is at its path now.
         let mapped = format!("/proc/{pid}/map_files/{range}");
         let seen = format!("/proc/{pid}/root{path}");
         let digest = [mapped, seen].into_iter().find_map(|path| digest(Path::new(&path), digests));
-        found.push((path.to_owned(), digest));
-    }
-    if found.iter().any(|(_, digest)| digest.is_none()) {
-        // A process that has ended meanwhile, or executed another program, is no stranger: what counts is what it
-        // still has mapped.
-        let now = fs::read_to_string(format!("/proc/{pid}/maps"))?;
-        let still = |of: &str| now.lines().filter_map(executable).any(|(_, path)| path == of);
-        found.retain(|(path, digest)| digest.is_some() || still(path));
-    }
-    Ok(found)
+        (path.to_owned(), digest)
+    });
+    found.collect()
 }
 
 /// Addresses and file of a line of `maps`, if it is mapped executable: what is anonymous, or the kernel's, has no
