@@ -19,6 +19,7 @@ pub mod key;
 pub mod manifest;
 pub mod measure;
 pub mod offer;
+pub mod pair;
 pub mod plan;
 pub mod planned;
 pub mod preparation;

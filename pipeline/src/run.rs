@@ -20,11 +20,12 @@ use crate::experiment::{Order, Test};
 use crate::judge::{self, Circumstances};
 use crate::key::Key;
 use crate::measure::{self, Failed, Outcome};
+use crate::pair::Twin;
 use crate::plan::{self, Evidence, Next, Plan, Why};
 use crate::preparation;
 use crate::ready::Ready;
 use crate::search::Goal;
-use crate::store::{Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
+use crate::store::{Entry, Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
 use crate::workspace::Workspace;
 
 /// What a run is asked besides its experiment.
@@ -35,6 +36,8 @@ pub struct Request<'a> {
     pub only: &'a (dyn Fn(&Test) -> bool + Sync),
     /// Which tests are measured again whatever is stored.
     pub force: &'a (dyn Fn(&Test) -> bool + Sync),
+    /// What is measured afresh besides, in the same blocks.
+    pub twins: &'a [Twin],
     /// Start nothing that would end later than this from now.
     pub time_limit: Option<Duration>,
     /// How long to wait for another run that holds the host.
@@ -100,7 +103,8 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, RunError> {
     let interrupted = request.interrupted;
-    let setup = preparation::setup(facts, workspace.tests().iter().filter(|test| (request.only)(test)));
+    let asked = workspace.tests().iter().filter(|test| (request.only)(test));
+    let setup = preparation::setup(facts, asked.chain(request.twins.iter().map(|twin| &twin.test)));
     let leased = agent.lease(request.wait, setup, &mut |holder| {
         if !holder.is_empty() {
             watcher.waiting(holder);
@@ -210,13 +214,18 @@ impl<'a> Runner<'a> {
         conditions: &'t Conditions,
         index: &Index,
         accepted: &Acceptances,
-    ) -> Vec<Wanted<'t>> {
+    ) -> Vec<Wanted<'t>>
+    where
+        'a: 't,
+    {
         let repetitions = &self.workspace.experiment.protocol.repetitions;
         let mut shared = Shared::default();
         let mut leaning = Leaning::new(accepted);
         let mut seen = BTreeSet::new();
         let mut wanted = Vec::new();
-        for test in tests.iter().filter(|test| (self.request.only)(test)) {
+        let asked = tests.iter().filter(|test| (self.request.only)(test));
+        let asked = asked.map(|test| (test, (self.request.force)(test)));
+        for (test, force) in asked.chain(self.request.twins.iter().map(|twin| (&twin.test, true))) {
             let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
             let Ok(facts) = conditions.facts_of(&test.tuple) else { continue };
             let key = ready.manifest.key();
@@ -224,7 +233,7 @@ impl<'a> Runner<'a> {
                 continue;
             }
             let Evidence { own, standing, .. } = Evidence::of(&ready.manifest, &key, repetitions, index, &mut leaning);
-            let (more, have) = match (self.request.force)(test) {
+            let (more, have) = match force {
                 true => {
                     let added = self.forced.get(&key).copied().unwrap_or(0);
                     (added < repetitions.min, added)
@@ -327,8 +336,27 @@ fn place_in_block(seed: &str, block: u64, key: &Key) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// What a plan stands on, as a generation. It is complete when every test that is not skipped is stored.
-pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generation {
+/// Twins as a generation has them: with what the index has of them `now` and had not `before`.
+pub fn paired<'a>(twins: &'a [Twin], before: &'a Index, now: &'a Index) -> impl Iterator<Item = GenerationTest> + 'a {
+    let stored = twins.iter().map(move |twin| {
+        let known: BTreeSet<_> = before.of_key(&twin.key).iter().map(|entry| entry.id).collect();
+        let fresh = |entry: &&Entry| entry.standing != Standing::Failed && !known.contains(&entry.id);
+        let mut repetitions: Vec<_> = now.of_key(&twin.key).iter().filter(fresh).map(|entry| entry.id).collect();
+        repetitions.sort_unstable();
+        let name = twin.test.tuple.to_string();
+        GenerationTest { name, key: Some(twin.key), skipped: None, repetitions, leans: Vec::new() }
+    });
+    stored.filter(|test| !test.repetitions.is_empty())
+}
+
+/// What a plan stands on, as a generation, and besides it `more`. It is complete when every test that is not skipped is
+/// stored.
+pub fn generation(
+    workspace: &Workspace,
+    plan: &Plan,
+    index: &Index,
+    more: impl Iterator<Item = GenerationTest>,
+) -> Generation {
     let tests = workspace.tests().par_iter().zip(&plan.decisions).map(|(test, decision)| {
         let mut repetitions: Vec<_> = decision
             .key
@@ -352,5 +380,7 @@ pub fn generation(workspace: &Workspace, plan: &Plan, index: &Index) -> Generati
     });
     let complete = plan.counts().to_measure == 0;
     let name = workspace.experiment.name.as_str();
-    Generation::new(name, clock::now_rfc3339(), complete, seed(workspace), tests.collect())
+    let mut tests: Vec<GenerationTest> = tests.collect();
+    tests.extend(more);
+    Generation::new(name, clock::now_rfc3339(), complete, seed(workspace), tests)
 }

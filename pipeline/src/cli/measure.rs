@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stacks};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
+use crate::pair::{self, Twin};
 use crate::planned::{Planned, plural};
 use crate::preparation;
 use crate::progress::Progress;
@@ -50,7 +51,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' takes no test of {}", workspace.file.display())));
         }
     }
-    let mut agent = stacks::agent(&workspace, &[])?;
+    let mut agent = stacks::agent(&workspace, args.pair.as_deref().into_iter())?;
     let facts = preparation::facts(&workspace.experiment, agent.facts(args.refresh)?);
     if args.require_paper_grade {
         paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
@@ -62,6 +63,14 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
     }
+    let twins = match &args.pair {
+        Some(stack) => pair::twins(&planned, stack, &only)
+            .map_err(|problem| Trouble::input(format!("failed to pair with --pair {stack}: {problem}")))?,
+        None => Vec::new(),
+    };
+    if let (Some(stack), false, false) = (&args.pair, twins.is_empty(), args.quiet) {
+        remark(&format!("{} measured with stack {stack} as well", plural(twins.len(), "test")));
+    }
     let wanted =
         planned.tests().any(|(test, decision)| decision.status == crate::plan::Status::ToMeasure && only(test));
     let finished = match wanted {
@@ -72,6 +81,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
                 keep_going: args.keep_going,
                 only: &only,
                 force: &force,
+                twins: &twins,
                 time_limit: args.time_limit,
                 wait: args.wait,
                 interrupted: &|| signals.asked(),
@@ -82,11 +92,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         }
     };
     agent.bye()?;
-    conclude(args, &workspace, &planned, &finished)
+    conclude(args, &planned, &twins, &finished)
 }
 
 /// Keeps the generation, writes the report, says how it went.
-fn conclude(args: &RunArgs, workspace: &Workspace, before: &Planned, finished: &Finished) -> Result<Exit, Trouble> {
+fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finished) -> Result<Exit, Trouble> {
+    let workspace = before.workspace;
     let planned;
     let after = match finished.measured > 0 || !finished.failed.is_empty() {
         true => {
@@ -95,7 +106,8 @@ fn conclude(args: &RunArgs, workspace: &Workspace, before: &Planned, finished: &
         }
         false => before,
     };
-    let generation = run::generation(workspace, &after.plan, &after.index);
+    let paired = run::paired(twins, &before.index, &after.index);
+    let generation = run::generation(workspace, &after.plan, &after.index, paired);
     let stands = generation.tests.iter().any(|test| !test.repetitions.is_empty());
     let name = if stands { Some(workspace.store.keep_generation(&generation)?) } else { None };
 

@@ -210,6 +210,10 @@ struct RunArgs {
     /// Measure these tests again, whatever is stored; the new repetitions join the old ones.
     #[arg(long, value_name = "EXPR")]
     force: Option<String>,
+    /// Measure afresh with this stack, too, what is to be measured and runs through something of it, in the same
+    /// blocks; `compare FILE stack:STACK stack:system` then says what moved.
+    #[arg(long, value_name = "STACK", conflicts_with = "dry_run")]
+    pair: Option<String>,
     /// Start nothing that would end later than this: `2h`, `30min`.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     time_limit: Option<Duration>,

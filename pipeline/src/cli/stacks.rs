@@ -34,11 +34,10 @@ impl FromStr for Assumption {
     }
 }
 
-/// An agent that knows the stacks of an experiment's tests, and those of assumptions.
-pub(super) fn agent(workspace: &Workspace, assumptions: &[Assumption]) -> Result<Agent, Trouble> {
+/// An agent that knows the stacks of an experiment's tests, and those of `more`.
+pub(super) fn agent<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Agent, Trouble> {
     let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
-    let assumed = assumptions.iter().map(|assumption| &*assumption.stack);
-    let names: BTreeSet<&str> = of_tests.chain(assumed).filter(|name| *name != SYSTEM).collect();
+    let names: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
     let mut wanted: BTreeMap<String, Option<Stack>> = BTreeMap::new();
     if !names.is_empty() {
         let mut known = share::site_of(&share::beside(&workspace.file))?.stacks;
@@ -50,7 +49,8 @@ pub(super) fn agent(workspace: &Workspace, assumptions: &[Assumption]) -> Result
 /// Facts of this host, by a short-lived agent; digests are computed again with `refresh`. Under assumptions they are
 /// what they would be.
 pub(super) fn facts(workspace: &Workspace, refresh: bool, assumptions: &[Assumption]) -> Result<Facts, Trouble> {
-    let facts = preparation::facts(&workspace.experiment, ask(agent(workspace, assumptions)?, refresh)?);
+    let assumed = assumptions.iter().map(|assumption| &*assumption.stack);
+    let facts = preparation::facts(&workspace.experiment, ask(agent(workspace, assumed)?, refresh)?);
     let assume = |facts: Facts, Assumption { component, stack }: &Assumption| {
         facts
             .if_from(component, stack)

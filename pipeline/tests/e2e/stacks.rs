@@ -246,3 +246,42 @@ fn a_stack_that_comes_or_goes_touches_no_socket_test() {
     let gone = bench.septet(&["plan", "stacked.toml"]).code(0).stdout;
     assert!(gone.contains("stack 'lab': "), "{gone}");
 }
+
+#[test]
+fn an_old_stack_is_measured_afresh_beside_what_an_upgrade_touches() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: the switches need root");
+        return;
+    }
+    let Some(bench) = Bench::with_dpdk() else { return };
+    let program = Path::new("/usr/bin/dpdk-testpmd");
+    if !program.is_file() {
+        println!("skipped: there is no {}", program.display());
+        return;
+    }
+    let lab = Lab::new(bench);
+    lab.add(program, "bin/dpdk-testpmd");
+    lab.bench.write(
+        "pair.toml",
+        "[experiment]\nname = \"pair\"\n[protocol]\nduration = \"100ms\"\nwarmup = \"50ms\"\ncooldown = \"20ms\"\n\
+         repetitions = 2\n[[tests]]\nid = \"all\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\n\
+         V = [\"testpmd\", \"linux-bridge\"]\nP = 64\nR = \"10k\"\nB = 8\nruntime = \"netns\"\n",
+    );
+    let unknown = lab.septet(&["run", "pair.toml", "--pair", "nowhere"]).code(2);
+    assert!(unknown.stderr.contains("no stack 'nowhere' is defined on this site"), "{}", unknown.stderr);
+
+    let run = lab.septet(&["run", "pair.toml", "--pair", "lab"]).code(0);
+    assert!(run.stderr.contains("1 test measured with stack lab as well"), "{}", run.stderr);
+    assert!(run.stdout.contains("measured 6 repetitions"), "{}", run.stdout);
+    let compared = lab.septet(&["compare", "pair.toml", "stack:lab", "stack:system", "--json"]).code(0).json();
+    let rows = compared["tests"].as_array().expect("tests are listed");
+    assert_eq!(rows.len(), 1, "{compared}");
+    assert!(rows[0].to_string().contains("/testpmd/"), "{compared}");
+
+    // What is stored is measured no more, with no stack; and the old components' results are those of their stack.
+    let again = lab.septet(&["run", "pair.toml", "--pair", "lab"]).code(0);
+    assert!(again.stdout.contains("nothing to measure"), "{}", again.stdout);
+    lab.bench.edit("pair.toml", "runtime", "stack = \"lab\"\nruntime");
+    let plan = lab.septet(&["plan", "pair.toml", "--json"]).code(0).json();
+    assert_eq!((&plan["stored"], &plan["to_measure"]), (&2.into(), &0.into()), "{plan}");
+}
