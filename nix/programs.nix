@@ -4,6 +4,7 @@
 let
   version = (builtins.fromTOML (builtins.readFile (source + "/Cargo.toml"))).workspace.package.version;
   generators = source + "/generators";
+  remote = source + "/pipeline/remote";
 
   workspace = {
     pname = "septet";
@@ -37,13 +38,20 @@ let
     buildInputs = [ pkgs.dpdk ];
     doCheck = false;
   };
+  septet-remote = pkgs.rustPlatform.buildRustPackage {
+    pname = "septet-remote";
+    inherit version;
+    src = remote;
+    cargoLock.lockFile = remote + "/Cargo.lock";
+    doCheck = false;
+  };
 in
 {
   # Copied, not linked: programs look for each other beside the file that they were started from.
   all = pkgs.runCommand "septet-${version}" { meta.mainProgram = "septet"; } ''
     mkdir -p $out/bin
     cp ${septet}/bin/septet ${septet}/bin/septet-host ${septet-gen}/bin/septet-gen \
-      ${septet-gen-dpdk}/bin/septet-gen-dpdk $out/bin/
+      ${septet-gen-dpdk}/bin/septet-gen-dpdk ${septet-remote}/bin/septet-remote $out/bin/
   '';
 
   clippy = pkgs.rustPlatform.buildRustPackage (workspace // {
