@@ -11,7 +11,7 @@
 # testpmd sends one packet over and over; ours writes a number, a time stamp, a check and a UDP checksum into each.
 # The last two have both pairs up at once, each stopped while the other has its turn of 0.1 s: how far two virtual
 # cores are from each other changes within seconds, and rates with it, so pairs that each begin anew compare cores.
-# The distance is measured before each pair of turns, and near and far have rows of their own.
+# The distance is measured before each pair of turns; beside all pairs, near and far ones have rows of their own.
 #   MEMORY       "--no-huge -m 256", or what else the EAL is to have ("--in-memory --single-file-segments -m 256")
 #   WINDOW_S     seconds of one measurement
 #   TURNS        pairs of turns
@@ -216,8 +216,9 @@ has_turn() {
 by_turn() {
     sort="$here/../pairs/sort.awk"
     awk -f "$sort" -f "$here/../pairs/turns.awk" "$scratch/turns" "$scratch/values-$2" "$scratch/values-$3" >"$scratch/all-pairs"
-    for distance in near far; do
-        awk -v near_ns=$near_ns -v wanted=$distance '($3 < near_ns ? "near" : "far") == wanted' "$scratch/all-pairs" >"$scratch/pairs"
+    for distance in all near far; do
+        awk -v near_ns=$near_ns -v wanted=$distance \
+            'wanted == "all" || ($3 < near_ns ? "near" : "far") == wanted' "$scratch/all-pairs" >"$scratch/pairs"
         [ ! -s "$scratch/pairs" ] || awk -v name="$1, $distance" -v goal="$goal" -v within="${4:-0}" \
             -f "$sort" -f "$here/../pairs/ratio.awk" "$scratch/pairs"
     done
