@@ -3,13 +3,16 @@
 //! in each folder those made for better processors first. It must not know what the files are for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::ComponentError;
 use super::cache::{Cached, read_cache};
 use super::elf::{Wants, wants_of_file};
 use super::hwcaps;
+use super::remembered::Remembered;
 
 /// Searched after everything else, the folders of multiarch systems included.
 const DEFAULT_FOLDERS: [&str; 8] = [
@@ -39,6 +42,9 @@ struct Open {
     inherited_rpath: Vec<PathBuf>,
 }
 
+/// Libraries by the name that is asked for.
+type Names = BTreeMap<String, Vec<Cached>>;
+
 /// Where libraries are looked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Linker {
@@ -47,18 +53,24 @@ pub(crate) struct Linker {
     first: Vec<PathBuf>,
     /// Subfolders for what this processor can, best first.
     levels: Vec<&'static str>,
-    /// What the linker's cache knows, by the name that is asked for.
-    cache: BTreeMap<String, Vec<Cached>>,
+    /// What the linker's cache knows.
+    cache: Arc<Names>,
 }
 
 impl Linker {
     /// That of the system below a folder, on this processor.
     pub(crate) fn below(root: &Path) -> Linker {
-        let bytes = fs::read(root.join("etc/ld.so.cache")).unwrap_or_default();
-        let mut cache: BTreeMap<String, Vec<Cached>> = BTreeMap::new();
-        for cached in read_cache(&bytes) {
-            cache.entry(cached.soname.clone()).or_default().push(cached);
-        }
+        static KNOWN: Remembered<Arc<Names>> = Remembered::new();
+        let read = |mut file: File| {
+            let (mut bytes, mut cache) = (Vec::new(), Names::new());
+            file.read_to_end(&mut bytes)?;
+            for cached in read_cache(&bytes) {
+                cache.entry(cached.soname.clone()).or_default().push(cached);
+            }
+            Ok(Arc::new(cache))
+        };
+        // A system without a cache is one whose linker knows nothing by it.
+        let cache = File::open(root.join("etc/ld.so.cache")).and_then(|file| KNOWN.of(file, read)).unwrap_or_default();
         Linker { root: root.to_path_buf(), first: Vec::new(), levels: hwcaps::levels(), cache }
     }
 
@@ -160,6 +172,8 @@ fn read(path: &Path, inherited_rpath: Vec<PathBuf>) -> Result<Open, ComponentErr
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

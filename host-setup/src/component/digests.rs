@@ -17,7 +17,7 @@ const ENTRIES_MAX: usize = 10_000;
 const UNFINISHED: &str = "digests.";
 
 /// What tells one content of a file from another without reading it.
-type Identity = [i128; 5];
+pub(super) type Identity = [i128; 5];
 
 /// The cache.
 pub(crate) struct DigestCache {
@@ -112,7 +112,7 @@ fn clear_abandoned(folder: &Path) {
     }
 }
 
-fn identity(metadata: &Metadata) -> Identity {
+pub(super) fn identity(metadata: &Metadata) -> Identity {
     let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
     [
         i128::from(metadata.dev()),
@@ -123,7 +123,8 @@ fn identity(metadata: &Metadata) -> Identity {
     ]
 }
 
-fn is_settled(metadata: &Metadata) -> bool {
+/// Whether a file has not changed lately.
+pub(super) fn is_settled(metadata: &Metadata) -> bool {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let changed = Duration::new(metadata.ctime().unsigned_abs(), metadata.ctime_nsec().unsigned_abs() as u32);
     now.checked_sub(changed).is_some_and(|age| age > SETTLED)

@@ -9,6 +9,8 @@ use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHead
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 use object::read::{ReadCache, ReadRef};
 
+use super::remembered::Remembered;
+
 /// What a file asks for. All of it is empty for a static program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wants {
@@ -35,13 +37,15 @@ pub(crate) fn is_static(path: &Path) -> bool {
 /// What a file asks for, reading no more of it than that; nothing for one that is no ELF file. The inner error
 /// is what [`wants`] says.
 pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String>> {
-    let mut file = File::open(path)?;
-    let mut magic = Vec::new();
-    (&mut file).take(4).read_to_end(&mut magic)?;
-    if !is_elf(&magic) {
-        return Ok(Ok(Wants::default()));
-    }
-    Ok(wants(&ReadCache::new(file)))
+    static KNOWN: Remembered<Result<Wants, String>> = Remembered::new();
+    KNOWN.of(File::open(path)?, |mut file| {
+        let mut magic = Vec::new();
+        (&mut file).take(4).read_to_end(&mut magic)?;
+        if !is_elf(&magic) {
+            return Ok(Ok(Wants::default()));
+        }
+        Ok(wants(&ReadCache::new(file)))
+    })
 }
 
 /// The GNU build-id of a file, hex; none for one without, or that is no ELF file.

@@ -8,6 +8,7 @@ pub(crate) mod elf;
 mod hwcaps;
 pub(crate) mod plugins;
 mod provider;
+mod remembered;
 
 use std::path::Path;
 
