@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -132,6 +133,9 @@ fn too_little_memory_is_told_by_the_switch_itself() {
     failed_alone(|words| bench.septet(words), &running.end(), &["testpmd", "Cannot init memory"]);
 }
 
+/// The first port's socket, as the agent's processes see it.
+const SOCKET: &str = "run/septet/ports/port-0/vhost.sock";
+
 #[test]
 fn a_port_whose_socket_is_taken_is_told_by_its_generator() {
     let Some(bench) = bench("testpmd") else { return };
@@ -140,7 +144,7 @@ fn a_port_whose_socket_is_taken_is_told_by_its_generator() {
     // Between the making of the folder and the start of the generator, which loads DPDK first.
     let _taken = running.until(|_| {
         let below = processes::below(pid);
-        let place = |pid: i32| format!("/proc/{pid}/root/run/septet/ports/port-0/vhost.sock");
+        let place = |pid: i32| Path::new("/proc").join(pid.to_string()).join("root").join(SOCKET);
         below.iter().find_map(|process| UnixListener::bind(place(process.pid)).ok())
     });
     failed_alone(|words| bench.septet(words), &running.end(), &["receive-0 failed to", "Address already in use"]);
