@@ -2,6 +2,8 @@
 //! measures what an upgrade touched can measure the old components afresh in the same blocks. Pure. It must not
 //! measure.
 
+use results::tuple::STACK_DEFAULT;
+
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::experiment::Test;
 use crate::key::Key;
@@ -26,7 +28,7 @@ pub fn twins(planned: &Planned, stack: &str, takes: &dyn Fn(&Test) -> bool) -> R
     let conditions = Conditions::new(planned.facts);
     let (mut shared, mut twins, mut problem) = (Shared::default(), Vec::new(), None);
     for (test, decision) in planned.tests() {
-        if decision.status != Status::ToMeasure || test.tuple.variant.stack == stack.into() || !takes(test) {
+        if decision.status != Status::ToMeasure || *test.tuple.variant.stack != *STACK_DEFAULT || !takes(test) {
             continue;
         }
         let mut test = test.clone();
