@@ -6,7 +6,7 @@ use std::path::Path;
 
 use object::Endianness;
 use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64, NT_GNU_BUILD_ID};
-use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
+use object::read::elf::{Dyn as _, FileHeader as _, NoteIterator, ProgramHeader as _};
 use object::read::{ReadCache, ReadRef};
 
 use super::remembered::Remembered;
@@ -55,14 +55,24 @@ pub(crate) fn build_id(path: &Path) -> Option<String> {
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, &bytes).ok()?;
     let mut notes = segments.iter().filter_map(|segment| segment.notes(endian, &bytes).ok().flatten());
-    notes.find_map(|mut notes| {
-        while let Some(note) = notes.next().ok()? {
-            if note.name() == b"GNU" && note.n_type(endian) == NT_GNU_BUILD_ID {
-                return Some(note.desc().iter().map(|byte| format!("{byte:02x}")).collect());
-            }
+    notes.find_map(|notes| among(notes, endian))
+}
+
+/// The same among ELF notes alone, as the kernel shows its own.
+pub(crate) fn build_id_in(notes: &[u8]) -> Option<String> {
+    /// What names and contents are padded to, bytes.
+    const ALIGNMENT: u64 = 4;
+    let own = Endianness::default();
+    among(NoteIterator::new(own, ALIGNMENT, notes).ok()?, own)
+}
+
+fn among(mut notes: NoteIterator<FileHeader64<Endianness>>, endian: Endianness) -> Option<String> {
+    while let Some(note) = notes.next().ok()? {
+        if note.name() == b"GNU" && note.n_type(endian) == NT_GNU_BUILD_ID {
+            return Some(note.desc().iter().map(|byte| format!("{byte:02x}")).collect());
         }
-        None
-    })
+    }
+    None
 }
 
 /// Reads it. The error is what the `object` crate says of a file that is damaged, or not of 64 bits.
@@ -109,6 +119,24 @@ pub(crate) fn wants<'data>(bytes: impl ReadRef<'data>) -> Result<Wants, String> 
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_build_id_is_found_among_other_notes() {
+        let mut notes = Vec::new();
+        for (name, kind, content) in [(&b"Xen\0"[..], 3u32, &b"no"[..]), (b"GNU\0", 3, b"\x01\xab\xff")] {
+            notes.extend((name.len() as u32).to_ne_bytes());
+            notes.extend((content.len() as u32).to_ne_bytes());
+            notes.extend(kind.to_ne_bytes());
+            notes.extend(name);
+            notes.extend(content);
+            notes.resize(notes.len().next_multiple_of(4), 0);
+        }
+        assert_eq!(build_id_in(&notes).as_deref(), Some("01abff"));
+        for cut in 0..notes.len() - 1 {
+            assert_eq!(build_id_in(&notes[..cut]), None);
+        }
+        assert_eq!(build_id_in(&[0xff; 64]), None);
+    }
 
     #[test]
     fn this_test_wants_the_c_library() {

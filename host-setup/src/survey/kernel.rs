@@ -1,6 +1,7 @@
 //! Reads which kernel runs, and how it was started. It must not judge.
 
 use super::tree::Tree;
+use crate::component::elf;
 use crate::facts::Kernel;
 
 /// Boot parameters that change what a measurement measures: which CPUs do what (isolation, ticks, interrupts,
@@ -76,7 +77,7 @@ pub(super) fn read(tree: &Tree) -> Kernel {
     Kernel {
         release: tree.text("proc/sys/kernel/osrelease").unwrap_or_default(),
         version: tree.text("proc/sys/kernel/version").unwrap_or_default(),
-        build_id: tree.bytes("sys/kernel/notes").and_then(|notes| build_id(&notes)),
+        build_id: tree.bytes("sys/kernel/notes").and_then(|notes| elf::build_id_in(&notes)),
         boot_parameters: boot_parameters(&tree.text("proc/cmdline").unwrap_or_default()),
     }
 }
@@ -94,43 +95,9 @@ fn boot_parameters(line: &str) -> Vec<String> {
     parameters
 }
 
-/// The GNU build-id among ELF notes (name size, content size, type, name, content; padded to four).
-fn build_id(mut notes: &[u8]) -> Option<String> {
-    const NT_GNU_BUILD_ID: u32 = 3;
-    loop {
-        let number = |place: usize| Some(u32::from_ne_bytes(notes.get(place..place + 4)?.try_into().ok()?));
-        let (name_len, content_len, kind) = (number(0)? as usize, number(4)? as usize, number(8)?);
-        let content_at = 12usize.checked_add(name_len.checked_next_multiple_of(4)?)?;
-        let name = notes.get(12..12usize.checked_add(name_len)?)?;
-        let content = notes.get(content_at..content_at.checked_add(content_len)?)?;
-        if kind == NT_GNU_BUILD_ID && name == b"GNU\0" {
-            return Some(content.iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        notes = notes.get(content_at.checked_add(content_len.checked_next_multiple_of(4)?)?..)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn finds_the_build_id_among_other_notes() {
-        let mut notes = Vec::new();
-        for (name, kind, content) in [(&b"Xen\0"[..], 3u32, &b"no"[..]), (b"GNU\0", 3, b"\x01\xab\xff")] {
-            notes.extend((name.len() as u32).to_ne_bytes());
-            notes.extend((content.len() as u32).to_ne_bytes());
-            notes.extend(kind.to_ne_bytes());
-            notes.extend(name);
-            notes.extend(content);
-            notes.resize(notes.len().next_multiple_of(4), 0);
-        }
-        assert_eq!(build_id(&notes).as_deref(), Some("01abff"));
-        for cut in 0..notes.len() - 1 {
-            assert_eq!(build_id(&notes[..cut]), None);
-        }
-        assert_eq!(build_id(&[0xff; 64]), None);
-    }
 
     #[test]
     fn keeps_what_matters_sorted() {

@@ -74,8 +74,8 @@ impl Source {
         Ok(Source { place: Some(place.to_string()), folders, libraries })
     }
 
-    /// The files of a switch, each by the names that it can have inside, best first. They are of one source: a stack that has the first has all of them, or it cannot be
-    /// used. None for one that has not, or for the system.
+    /// The files of a switch, each by the names that it can have inside, best first. They are of one source: a stack
+    /// that has the first has all of them, or it cannot be used. None for one that has not, or for the system.
     pub(super) fn own(&self, wanted: &[&[&str]]) -> Result<Option<Vec<PathBuf>>, String> {
         let Some(first) = wanted.first().and_then(|first| self.find(first)) else { return Ok(None) };
         let mut files = vec![first];
