@@ -10,6 +10,7 @@ use results::axes::Dimension;
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
 use results::summary::REDUCTION_VERSION;
+use results::tuple::Tuple;
 use wire::Role;
 
 use super::ArchiveError;
@@ -19,6 +20,7 @@ use super::description::Description;
 use super::digest::Found;
 use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
+use crate::experiment::select;
 use crate::judge;
 use crate::key::{Key, ResultId, StatementId};
 use crate::manifest::Listing;
@@ -50,23 +52,27 @@ pub fn records(
             HashMap::new()
         }
     };
-    let mut wanted: BTreeMap<ResultId, &GenerationTest> = BTreeMap::new();
+    let mut wanted: BTreeMap<ResultId, Vec<&GenerationTest>> = BTreeMap::new();
     for test in &generation.tests {
         for id in &test.repetitions {
-            if wanted.insert(*id, test).is_some_and(|other| other.name != test.name) {
+            let tests = wanted.entry(*id).or_default();
+            // Tests of one key are one measurement under several names, as of stacks that have nothing of it.
+            if tests.iter().any(|other| other.key != test.key) {
                 wrong.push(format!("result {} is of two tests in the generation", id.short()));
             }
+            tests.push(test);
         }
     }
-    let keys: BTreeSet<Key> = wanted.values().flat_map(|test| test.keys()).collect();
+    let keys: BTreeSet<Key> = wanted.values().flatten().flat_map(|test| test.keys()).collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let manifests: Vec<Result<Listing, String>> = keys.par_iter().map(|key| manifest(store, key)).collect();
     let manifests: HashMap<Key, Result<Listing, String>> = keys.into_iter().zip(manifests).collect();
-    let wanted: Vec<_> = wanted.into_iter().map(|(id, test)| (id, test, read.remove(&id))).collect();
-    let judge = |(id, test, record): (ResultId, &GenerationTest, Option<Result<Record, String>>)| {
-        let about = |reason: String| format!("result {} of {}: record.json: {reason}", id.short(), test.name);
+    let wanted: Vec<_> = wanted.into_iter().map(|(id, tests)| (id, tests, read.remove(&id))).collect();
+    let judge = |(id, tests, record): (ResultId, Vec<&GenerationTest>, Option<Result<Record, String>>)| {
+        let about = |reason: String| format!("result {} of {}: record.json: {reason}", id.short(), tests[0].name);
         let record = record.unwrap_or_else(|| Err("it is missing".to_string())).map_err(about)?;
-        of_its_test((&id, &record), test, manifests.get(&record.key), &steps, files)?;
+        let manifest = manifests.get(&record.key);
+        tests.iter().try_for_each(|test| of_its_test((&id, &record), test, manifest, &steps, files))?;
         Ok((id, record))
     };
     let judged: Vec<Result<(ResultId, Record), String>> = wanted.into_par_iter().map(judge).collect();
@@ -112,7 +118,8 @@ fn of_its_test(
 ) -> Result<(), String> {
     let short = id.short();
     let name = &test.name;
-    if record.test != *name || record.tuple.to_string() != *name {
+    let is_of = |named: Tuple| test_section(&named) == test_section(&record.tuple);
+    if record.tuple.to_string() != record.test || !select::name(name).is_ok_and(is_of) {
         return Err(format!("result {short} is of {}, and is listed under {name}", record.test));
     }
     let lean = test.leans.iter().find(|lean| lean.key == record.key);

@@ -11,6 +11,7 @@ use results::tuple::{STACK_DEFAULT, Tuple};
 use crate::archive::{self, ArchiveError, Depth, Limits, Origin};
 use crate::conditions::test_section;
 use crate::difference::Manifests;
+use crate::experiment::select;
 use crate::key::{Key, ResultId};
 use crate::manifest::{Manifest, Sealed};
 use crate::report::repetition_of;
@@ -192,7 +193,8 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
             let components = records.iter().flat_map(|(record, ..)| &record.host.components);
             let found = Found {
                 name: stands.name.clone(),
-                tuple: first.tuple.clone(),
+                // What was measured under another name of the same key has that name in its record.
+                tuple: select::name(&stands.name).unwrap_or_else(|_| first.tuple.clone()),
                 keys: records.iter().map(|(record, ..)| record.key).collect(),
                 versions: components.filter_map(|one| Some((one.digest.clone(), one.version.clone()?))).collect(),
                 repetitions: records.into_iter().map(|(_, id, repetition)| (id, repetition)).collect(),

@@ -285,3 +285,21 @@ fn an_old_stack_is_measured_afresh_beside_what_an_upgrade_touches() {
     let plan = lab.septet(&["plan", "pair.toml", "--json"]).code(0).json();
     assert_eq!((&plan["stored"], &plan["to_measure"]), (&2.into(), &0.into()), "{plan}");
 }
+
+#[test]
+fn what_two_stacks_share_is_one_result_in_archives_and_comparisons() {
+    let lab = Lab::new(Bench::new());
+    lab.bench.write(
+        "shared.toml",
+        "[experiment]\nname = \"shared\"\n[protocol]\nduration = \"60ms\"\nwarmup = \"20ms\"\ncooldown = \"20ms\"\n\
+         repetitions = 2\n[[tests]]\nid = \"all\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\n\
+         V = \"linux-bridge\"\nP = 64\nR = \"10k\"\nB = 8\nruntime = \"netns\"\nstack = [\"system\", \"lab\"]\n",
+    );
+    let run = lab.septet(&["run", "shared.toml"]).code(0);
+    assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
+    let compared = lab.septet(&["compare", "shared.toml", "stack:lab", "stack:system", "--json"]).code(0).json();
+    assert_eq!((&compared["same"], &compared["left_out"]), (&1.into(), &Value::Array(Vec::new())), "{compared}");
+    lab.septet(&["archive", "create", "shared.toml", "--license", "CC-BY-4.0", "-o", "shared.tar.zst"]).code(0);
+    let verified = lab.septet(&["archive", "verify", "shared.tar.zst"]).code(0);
+    assert!(verified.stdout.contains("verified up to level 3 of 3"), "{}", verified.stdout);
+}
