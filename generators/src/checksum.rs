@@ -23,6 +23,11 @@ pub fn unfolded_sum(bytes: &[u8]) -> u64 {
 /// adding the word turned by half its width does so. Without branches: which sums carry, no processor can foresee.
 #[inline]
 pub fn fold(sum: u64) -> u16 {
-    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    fold_half((sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32)
+}
+
+/// The same of a sum of 32 bits. Of any but 0 it is not 0: of the two zeros, it is the other one.
+#[inline]
+pub fn fold_half(sum: u32) -> u16 {
     (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }

@@ -2,18 +2,21 @@
 //! changed only where packets differ. It must not know sockets or what the payload means.
 //!
 //! The UDP checksum is the complement of a sum over words (RFC 768, RFC 1071), so the words that never change
-//! are summed once, and for each packet only the ports and the header's words, which are at hand, are added
-//! (with `touch`, the pattern's, too).
+//! are summed once, and for each packet only the port and the header's check are added (with `touch`, the pattern,
+//! too): the rest of a header adds up to nothing.
 
 mod expected;
+mod shortest;
 #[cfg(test)]
 mod tests;
 
 use self::expected::Expected;
+use self::shortest::Shortest;
 use crate::checksum::{fold, sum, unfolded_sum};
 use crate::headers::{ETHERNET_BYTES, IPV4_BYTES, OVERHEAD_BYTES, UDP_BYTES};
 use crate::payload::{Arrival, HEADER_BYTES, Header, Kind, Payload};
 use crate::traffic::{End, Traffic};
+use wire::Role;
 
 const UDP_AT: usize = ETHERNET_BYTES + IPV4_BYTES;
 const UDP_CHECKSUM_AT: usize = UDP_AT + 6;
@@ -39,6 +42,8 @@ pub struct Layout {
     /// flow, the first.
     constant_sum: u16,
     expected: Expected,
+    /// For those who want sequence numbers only, of frames that are the shortest.
+    numbered: Option<Shortest>,
     /// Not folded, in the machine's byte order; the same in both directions.
     pseudo_header_sum: u64,
 }
@@ -46,7 +51,16 @@ pub struct Layout {
 impl Layout {
     /// The frames of `traffic`.
     pub fn of(traffic: &Traffic) -> Self {
-        Self::new(traffic.payload, traffic.flows, traffic.local, traffic.remote, traffic.originates())
+        let layout = Self::new(traffic.payload, traffic.flows, traffic.local, traffic.remote, traffic.originates());
+        if traffic.role == Role::Receive { layout.counting() } else { layout }
+    }
+
+    /// The same frames, read by someone who only counts: [`Self::read_all`] may tell of a [`Arrival::Series`].
+    fn counting(self) -> Self {
+        let shortest = self.ends_with_header && self.flows == 1 && self.payload.bytes() == HEADER_BYTES;
+        let theirs = || render(self.payload, self.remote, self.local);
+        let numbered = shortest.then(|| Shortest::of(&theirs(), self.pseudo_header_sum));
+        Self { numbered, ..self }
     }
 
     /// Frames from `local` to `remote` and back around `payload`. The end that spreads its traffic over flows
@@ -75,6 +89,7 @@ impl Layout {
             template,
             constant_sum,
             expected,
+            numbered: None,
             pseudo_header_sum,
         }
     }
@@ -105,8 +120,7 @@ impl Layout {
                 && let Some((headers, payload)) = start.split_first_chunk_mut()
                 && let Some(place) = payload.first_chunk_mut()
             {
-                let sum = constant_sum + u64::from(header.flow) + Payload::write_header(place, header);
-                write_checksum(headers, sum);
+                write_checksum(headers, constant_sum + u64::from(Payload::write_header(place, header)));
             }
         }
     }
@@ -118,11 +132,12 @@ impl Layout {
     #[inline]
     pub fn write(&self, frame: &mut [u8], header: &Header) {
         let (headers, payload) = frame.split_at_mut(OVERHEAD_BYTES);
-        let mut total = u64::from(self.constant_sum) + u64::from(header.flow) + self.payload.write(payload, header);
+        let mut total = u64::from(self.constant_sum) + u64::from(self.payload.write(payload, header));
         if self.payload.touch() {
             total += u64::from(sum(&payload[self.payload.header_bytes()..self.payload.bytes()]));
         }
         if self.flows > 1 {
+            total += u64::from(header.flow);
             let (at, first) =
                 if self.spreads { (UDP_AT, self.local.udp_port) } else { (UDP_AT + 2, self.remote.udp_port) };
             headers[at..at + 2].copy_from_slice(&first.wrapping_add(header.flow).to_be_bytes());
@@ -134,56 +149,65 @@ impl Layout {
 
     /// What each of the received `frames` is, appended to `arrivals`: ours only if it comes from the other end to this
     /// one, with the right protocol, ports, lengths and checksums.
-    // Put where it is to be at once: moving one is what would cost most of all here.
     #[inline]
     pub fn read_all<'a>(&self, frames: impl Iterator<Item = &'a [u8]>, arrivals: &mut Vec<Arrival>) {
-        if self.is_shortest() {
-            for frame in frames {
-                match self.read_expected::<true>(frame) {
-                    Some(header) => arrivals.push(Arrival::Ours(header)),
-                    None => arrivals.push(self.judge(frame)),
+        match &self.numbered {
+            Some(shortest) => self.read_series(shortest, frames, arrivals),
+            None => arrivals.extend(frames.map(|frame| self.read(frame))),
+        }
+    }
+
+    #[inline]
+    fn read_series<'a>(
+        &self,
+        shortest: &Shortest,
+        frames: impl Iterator<Item = &'a [u8]>,
+        arrivals: &mut Vec<Arrival>,
+    ) {
+        let (mut first, mut next) = (0, 0);
+        let end = |arrivals: &mut Vec<Arrival>, first, next| {
+            if first < next {
+                arrivals.push(Arrival::Series { first, count: next - first });
+            }
+        };
+        // Not a loop, which would ask of each frame whether it was the last.
+        frames.for_each(|frame| match shortest.sequence(frame) {
+            Some(sequence) if sequence == next => next += 1,
+            sequence => {
+                end(arrivals, first, next);
+                (first, next) = sequence.map_or((0, 0), |sequence| (sequence, sequence + 1));
+                if sequence.is_none() {
+                    arrivals.push(self.judge(frame));
                 }
             }
-        } else {
-            arrivals.extend(frames.map(|frame| self.read(frame)));
-        }
+        });
+        end(arrivals, first, next);
     }
 
     /// The same of one frame.
     #[inline]
     pub fn read(&self, frame: &[u8]) -> Arrival {
-        match self.read_expected::<false>(frame) {
+        match self.read_expected(frame) {
             Some(header) => Arrival::Ours(header),
             None => self.judge(frame),
         }
     }
 
-    /// Whether frames end with the header and are of one flow: what speed is asked of.
-    fn is_shortest(&self) -> bool {
-        self.ends_with_header && self.flows == 1 && self.payload.bytes() == HEADER_BYTES
-    }
-
     /// What nearly every frame is: traffic of the other end, not changed on the way. Its headers are then known but for
-    /// the flow's port and the checksum, so neither they nor the sum over them are worked out. `SHORTEST`:
-    /// [`Self::is_shortest`], at the compiler's disposal.
-    #[inline(always)]
-    fn read_expected<const SHORTEST: bool>(&self, frame: &[u8]) -> Option<Header> {
+    /// the flow's port and the checksum, so neither they nor the sum over them are worked out.
+    #[inline]
+    fn read_expected(&self, frame: &[u8]) -> Option<Header> {
         let (start, behind) = frame.split_first_chunk::<{ OVERHEAD_BYTES + HEADER_BYTES }>()?;
-        if SHORTEST && !behind.is_empty() {
-            return None;
-        }
         let (headers, place) = start.split_first_chunk::<OVERHEAD_BYTES>()?;
         let (constants, checksum) = headers.split_first_chunk::<UDP_CHECKSUM_AT>()?;
-        let flows = if SHORTEST { 1 } else { self.flows };
-        let flow = self.expected.flow::<SHORTEST>(constants)?;
-        let (header, sum_of_header) = Payload::read_header(place.first_chunk()?, flows)?;
+        let flow = self.expected.flow(constants)?;
+        let (header, check) = Payload::read_header(place.first_chunk()?, self.flows)?;
         let sum_behind = if behind.is_empty() { 0 } else { self.sum_behind(behind, &header)? };
         let checksum = u16::from_be_bytes([checksum[0], checksum[1]]);
-        let sum = u64::from(self.constant_sum) + u64::from(flow) + sum_of_header + sum_behind + u64::from(checksum);
+        let sum = u64::from(self.constant_sum) + u64::from(flow) + u64::from(check) + sum_behind + u64::from(checksum);
         // No sender of ours says "no checksum", which is what 0 means.
-        let sums_fit = checksum != 0 && (fold(sum) == 0xffff || !(SHORTEST || self.is_checked()));
-        let length_fits = SHORTEST || frame.len() == self.frame_bytes();
-        (length_fits && flow < flows && sums_fit).then_some(header)
+        let sums_fit = checksum != 0 && (fold(sum) == 0xffff || !self.is_checked());
+        (frame.len() == self.frame_bytes() && flow < self.flows && sums_fit).then_some(header)
     }
 
     /// The sum of what stands behind the header, if it is as it is to be. Apart, so that the shortest frames, which

@@ -19,7 +19,9 @@ pub enum Noted {
     First(Header),
     /// Traffic that was seen before.
     Again(Header),
-    /// Nothing to answer or to time.
+    /// Traffic that is not answered or timed.
+    Counted,
+    /// No traffic.
     Other,
 }
 
@@ -127,14 +129,12 @@ impl Ledger {
             _ => None,
         });
         let count = self.window.note_expected(traffic);
-        if !self.packets_are_sent {
-            let interval = self.interval();
-            interval.packets = interval.packets.saturating_add(narrow(count));
-        }
+        self.received(count);
         count as usize
     }
 
     /// Something came.
+    #[inline]
     pub fn arrival(&mut self, arrival: &Arrival) -> Noted {
         match arrival {
             Arrival::Ours(header) if header.kind == Kind::Data => self.data(header),
@@ -145,6 +145,7 @@ impl Ledger {
                 }
                 Noted::Other
             }
+            Arrival::Series { first, count } => self.series(*first, *count),
             Arrival::Corrupt => self.corrupt(),
             Arrival::Foreign => {
                 self.totals.foreign += 1;
@@ -154,13 +155,33 @@ impl Ledger {
         }
     }
 
+    fn series(&mut self, first: u64, count: u64) -> Noted {
+        if first == self.window.next() {
+            self.window.note_series(count);
+            self.received(count);
+        } else {
+            for sequence in first..first + count {
+                self.data(&Header { kind: Kind::Data, flow: 0, sequence, stamp_ns: 0 });
+            }
+        }
+        Noted::Counted
+    }
+
+    /// `count` packets came that had not come before.
+    #[inline]
+    fn received(&mut self, count: u64) {
+        if !self.packets_are_sent {
+            let interval = self.interval();
+            interval.packets = interval.packets.saturating_add(narrow(count));
+        }
+    }
+
     fn data(&mut self, header: &Header) -> Noted {
         match self.window.note(header.flow, header.sequence) {
             Verdict::First { gap, fills, reordered } => {
                 self.totals.reordered += u64::from(reordered);
-                let packets = u32::from(!self.packets_are_sent);
+                self.received(1);
                 let interval = self.interval();
-                interval.packets = interval.packets.saturating_add(packets);
                 interval.lost = interval.lost.saturating_add(signed(gap)).saturating_sub(i32::from(fills));
                 interval.reordered += u32::from(reordered);
                 Noted::First(*header)

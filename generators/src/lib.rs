@@ -5,6 +5,7 @@
 pub mod caller;
 mod checksum;
 pub mod clock;
+mod crc;
 pub mod failure;
 pub mod frame;
 pub mod headers;

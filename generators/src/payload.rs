@@ -3,14 +3,23 @@
 //! It must not know Ethernet, IP, sockets or what a packet is sent for.
 //!
 //! ```text
-//!  0      2      4             12              18         22
-//!  magic  flow   sequence      timestamp (ns)  check      pattern ...
+//!  0      2      4         10              16     18         22
+//!  magic  flow   sequence  timestamp (ns)  sum    check      pattern ...
 //! ```
+//!
+//! `sum` is the Internet checksum of the first 18 bytes (RFC 1071): they add up to nothing, whatever they say, so
+//! the UDP checksum around them depends on the check alone. `check` is the CRC-32C of the same bytes, its least
+//! significant byte first, as SCTP sends it (RFC 9260, appendix A).
+
+use crate::checksum::{fold, sum};
+use crate::crc::crc32c;
 
 /// Bytes of the header without its check.
 pub const HEADER_BYTES_MIN: usize = 18;
 /// Bytes of the header with its check.
 pub const HEADER_BYTES: usize = 22;
+/// The bits of a sequence number: more than any schedule has packets.
+pub const SEQUENCE_MASK: u64 = (1 << 48) - 1;
 /// The bits of a timestamp; it wraps after 78 hours.
 pub const STAMP_MASK: u64 = (1 << 48) - 1;
 
@@ -26,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn magic(self) -> u16 {
+    pub(crate) const fn magic(self) -> u16 {
         match self {
             Self::Data => 0x53d7,
             Self::End => 0x53e7,
@@ -46,58 +55,38 @@ pub struct Header {
     pub kind: Kind,
     /// Which source port it goes out of: the sequence number modulo the number of flows.
     pub flow: u16,
-    /// Consecutive from 0 for each sender, over all of its flows.
+    /// Consecutive from 0 for each sender, over all of its flows; 48 bits.
     pub sequence: u64,
     /// When its burst was handed to the port, by the sender's clock: nanoseconds, the low 48 bits.
     pub stamp_ns: u64,
 }
 
 impl Header {
-    /// The magic number and the flow, as they stand in the first four bytes.
-    #[inline]
-    fn ids(&self) -> u32 {
-        u32::from(self.kind.magic()) << 16 | u32::from(self.flow)
-    }
-
-    /// Writes it without its check, in as few words as it takes.
-    #[inline]
+    /// Writes it with its sum, without its check, in as few words as it takes.
+    #[inline(always)]
     fn write(&self, place: &mut [u8; HEADER_BYTES_MIN]) {
         let stamp_ns = self.stamp_ns & STAMP_MASK;
-        place[0..8].copy_from_slice(&(u64::from(self.ids()) << 32 | self.sequence >> 32).to_be_bytes());
-        place[8..16].copy_from_slice(&(self.sequence << 32 | stamp_ns >> 16).to_be_bytes());
-        place[16..18].copy_from_slice(&(stamp_ns as u16).to_be_bytes());
+        let ids = u64::from(self.kind.magic()) << 16 | u64::from(self.flow);
+        let sequence = self.sequence & SEQUENCE_MASK;
+        let (first, second) = (ids << 32 | sequence >> 16, sequence << 48 | stamp_ns);
+        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
+        let sum = !fold(halves(first) + halves(second));
+        place[0..8].copy_from_slice(&first.to_be_bytes());
+        place[8..16].copy_from_slice(&second.to_be_bytes());
+        place[16..18].copy_from_slice(&sum.to_be_bytes());
     }
 
     /// The magic number, and what stands behind it as the header of a packet of `kind`.
     #[inline]
     fn read(place: &[u8; HEADER_BYTES_MIN], kind: Kind) -> (u16, Self) {
-        let [m0, m1, f0, f1, s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5] = *place;
+        let [m0, m1, f0, f1, s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, _, _] = *place;
         let header = Self {
             kind,
             flow: u16::from_be_bytes([f0, f1]),
-            sequence: u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            sequence: u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]),
             stamp_ns: u64::from_be_bytes([0, 0, t0, t1, t2, t3, t4, t5]),
         };
         (u16::from_be_bytes([m0, m1]), header)
-    }
-
-    /// The sum of its words without its check, not folded; words of 32 bits fold to the same as those of 16.
-    #[inline]
-    fn sum(&self) -> u64 {
-        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
-        u64::from(self.ids()) + halves(self.sequence) + halves(self.stamp_ns & STAMP_MASK)
-    }
-
-    /// 32 bits over its fields. Each round is a bijection of the state, so that headers which differ in one field
-    /// only collide with the probability of a random function, 2^-32.
-    #[inline]
-    fn check(&self) -> u32 {
-        let ids = u64::from(self.ids()) << 32;
-        let mut state = (self.sequence ^ ids ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        state ^= state >> 33;
-        state = state.wrapping_add(self.stamp_ns & STAMP_MASK).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        state ^= state >> 29;
-        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
     }
 }
 
@@ -106,6 +95,14 @@ impl Header {
 pub enum Arrival {
     /// A packet of ours.
     Ours(Header),
+    /// Traffic of ours in the order in which it was sent: `count` packets, numbered from `first` on, of the only flow.
+    /// For those who have no use for the other fields of so many headers.
+    Series {
+        /// The first of the sequence numbers.
+        first: u64,
+        /// How many there are.
+        count: u64,
+    },
     /// Traffic of ours by its magic number, with a length, header or pattern that fails its check.
     Corrupt,
     /// Anything else. An end marker or announcement that fails its check proves nothing and is one too.
@@ -142,52 +139,46 @@ impl Payload {
         if self.bytes >= HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES_MIN }
     }
 
-    /// Writes `header`, and with `touch` the pattern of its sequence number, to `payload`. Returns the sum of
-    /// the header's 16-bit big-endian words, not folded (RFC 1071): who has to make a checksum need not read
-    /// back what was just written.
+    /// Writes `header`, and with `touch` the pattern of its sequence number, to `payload`. Returns the check, as a word
+    /// to add up, or 0 where there is none: whoever has to make a checksum need not read back what was just written.
     ///
     /// # Panics
     /// If `payload` is shorter than [`Self::bytes`]: buffers are made from this very number.
-    // Always: the sum costs those nothing who have no use for it.
+    // Always: the check costs those nothing who have no use for it.
     #[inline(always)]
-    pub fn write(&self, payload: &mut [u8], header: &Header) -> u64 {
+    pub fn write(&self, payload: &mut [u8], header: &Header) -> u32 {
         let payload = &mut payload[..self.bytes];
+        let mut check = 0;
         if let Some(place) = payload.first_chunk_mut() {
-            let sum = Self::write_header(place, header);
-            if self.touch {
-                write_pattern(&mut payload[HEADER_BYTES..], header.sequence);
-            }
-            return sum;
-        }
-        if let Some(place) = payload.first_chunk_mut() {
+            check = Self::write_header(place, header);
+        } else if let Some(place) = payload.first_chunk_mut() {
             header.write(place);
         }
         if self.touch {
-            write_pattern(&mut payload[HEADER_BYTES_MIN..], header.sequence);
+            write_pattern(&mut payload[self.header_bytes()..], header.sequence);
         }
-        header.sum()
+        check
     }
 
-    /// Writes a header with its check, and returns the same sum as [`Self::write`].
+    /// Writes a header with its check, and returns that, as [`Self::write`] does.
     #[inline(always)]
-    pub fn write_header(place: &mut [u8; HEADER_BYTES], header: &Header) -> u64 {
-        let check = header.check();
-        if let Some((start, end)) = place.split_first_chunk_mut() {
-            header.write(start);
-            end.copy_from_slice(&check.to_be_bytes());
-        }
-        header.sum() + u64::from(check)
+    pub fn write_header(place: &mut [u8; HEADER_BYTES], header: &Header) -> u32 {
+        let Some((start, end)) = place.split_first_chunk_mut() else { return 0 };
+        header.write(start);
+        let check = crc32c(start);
+        end.copy_from_slice(&check.to_le_bytes());
+        check.swap_bytes()
     }
 
-    /// The header of traffic, if `place` holds one of `flows` flows with its check intact, and the same sum as
-    /// [`Self::write`] returns. What anything else is, [`Self::read`] says.
+    /// The header of traffic and its check, as a word to add up, if `place` holds one of `flows` flows with its check
+    /// intact. What anything else is, [`Self::read`] says.
     #[inline(always)]
-    pub fn read_header(place: &[u8; HEADER_BYTES], flows: u16) -> Option<(Header, u64)> {
+    pub fn read_header(place: &[u8; HEADER_BYTES], flows: u16) -> Option<(Header, u32)> {
         let (start, found) = place.split_first_chunk()?;
         let (magic, header) = Header::read(start, Kind::Data);
-        let check = header.check();
-        let intact = magic == Kind::Data.magic() && header.flow < flows && found == check.to_be_bytes();
-        intact.then(|| (header, header.sum() + u64::from(check)))
+        let check = crc32c(start);
+        let intact = magic == Kind::Data.magic() && header.flow < flows && found == check.to_le_bytes();
+        intact.then_some((header, check.swap_bytes()))
     }
 
     /// Whether the bytes behind the header are as they are to be, as far as anybody wants to know.
@@ -211,9 +202,9 @@ impl Payload {
         if header.flow >= self.flows {
             return damaged;
         }
-        if let Some(found) = payload.get(HEADER_BYTES_MIN..HEADER_BYTES)
-            && found != header.check().to_be_bytes()
-        {
+        let checked =
+            payload.get(HEADER_BYTES_MIN..HEADER_BYTES).is_none_or(|found| found == crc32c(start).to_le_bytes());
+        if !checked || sum(start) != 0xffff {
             return damaged;
         }
         if self.is_filled(&payload[self.header_bytes()..], &header) { Arrival::Ours(header) } else { damaged }

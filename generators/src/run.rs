@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::failure::{Attempt, Failure};
 use crate::ledger::Ledger;
 use crate::payload::{Arrival, Header, Kind};
-use crate::port::Port;
+use crate::port::{Found, Port};
 use crate::traffic::Traffic;
 
 /// How often a loop does what is not about packets; one system call.
@@ -27,6 +27,9 @@ const END_MARKER_DISTANCE: Duration = Duration::from_millis(1);
 const END_MARKERS_MORE: u32 = 1_000;
 /// Packets in flight that the end markers themselves may be.
 const IN_FLIGHT_AT_END: usize = 4;
+/// Processors stay in a hint to a spinning thread for 10 to 140 cycles: this is less than a microsecond, in which
+/// less comes than the shortest of queues holds.
+const FILL_SPINS: u32 = 10;
 /// How near the start may be that a process sleeps towards it.
 const WAKE_NS: u64 = 3_000_000;
 
@@ -68,8 +71,24 @@ impl<P: Port> Run<'_, P> {
 
     /// Polls the port.
     #[inline]
-    pub fn take(&mut self, arrivals: &mut Vec<Arrival>) -> Result<(), Failure> {
+    pub fn take(&mut self, arrivals: &mut Vec<Arrival>) -> Result<Found, Failure> {
         self.port.receive(arrivals).attempt(|| "receive".into())
+    }
+
+    /// What a poll has found came at `now_ns`. What came before the start and is no traffic belongs to the setting up
+    /// of the network, and is forgotten.
+    #[inline]
+    pub fn arrived(&mut self, arrivals: &mut Vec<Arrival>, now_ns: u64) {
+        self.ledger.at(now_ns, self.port.calls());
+        if now_ns < self.epoch_ns {
+            arrivals.retain(|arrival| !matches!(arrival, Arrival::Corrupt | Arrival::Foreign));
+        }
+    }
+
+    /// There was nothing to do from `from_ns` to `until_ns`; before the start that does not count.
+    #[inline]
+    pub fn idle(&mut self, from_ns: u64, until_ns: u64) {
+        self.ledger.idle(until_ns.saturating_sub(from_ns.max(self.epoch_ns)));
     }
 
     /// What an empty poll, a refusal or a wait costs: nothing, or the rest of the time slice.
@@ -78,6 +97,18 @@ impl<P: Port> Run<'_, P> {
         match self.traffic.wait {
             Wait::Spin => std::hint::spin_loop(),
             Wait::Yield => std::thread::yield_now(),
+        }
+    }
+
+    /// Lets a queue fill in which a poll found less than it could have: a poll takes the queue's memory away from the
+    /// core that fills it, and if it finds little, does so for little. Whoever shares its core leaves it if it found
+    /// nothing.
+    #[inline]
+    pub fn let_fill(&self, found: Found) {
+        match (self.traffic.wait, found) {
+            (_, Found::Burst) | (Wait::Yield, Found::Less) => {}
+            (Wait::Yield, Found::Nothing) => std::thread::yield_now(),
+            (Wait::Spin, _) => (0..FILL_SPINS).for_each(|_| std::hint::spin_loop()),
         }
     }
 

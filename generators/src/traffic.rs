@@ -9,7 +9,7 @@ use wire::{Endpoint, Io, Port, Request, Role, Schedule, Wait};
 
 use crate::failure::Failure;
 use crate::headers::OVERHEAD_BYTES;
-use crate::payload::Payload;
+use crate::payload::{Payload, SEQUENCE_MASK};
 
 /// Smallest frame, without FCS.
 pub const FRAME_BYTES_MIN: u16 = 60;
@@ -25,6 +25,8 @@ pub const UDP_FLOWS_MAX: u16 = 64;
 pub const RATE_PPS_MAX: u64 = 1_000_000_000;
 /// Longest time of a schedule.
 pub const TIME_NS_MAX: u64 = 24 * 3_600 * 1_000_000_000;
+// All of a schedule's packets can be numbered: it has three times.
+const _: () = assert!(3 * (TIME_NS_MAX / 1_000_000_000) * RATE_PPS_MAX < SEQUENCE_MASK);
 /// Shortest accounting interval.
 pub const INTERVAL_NS_MIN: u64 = 100_000;
 /// Accounting intervals in one measurement.

@@ -75,6 +75,21 @@ impl Window {
             self.next = sequence + 1;
             *next_of_flow = self.next;
         }
+        self.mark_from(first)
+    }
+
+    /// Takes note of `count` numbers of the first flow, of which the first is the one that is expected next.
+    #[inline]
+    pub fn note_series(&mut self, count: u64) {
+        let first = self.next;
+        self.next += count;
+        self.next_of_flow[0] = self.next;
+        self.mark_from(first);
+    }
+
+    /// Marks the numbers from `first` to below `next` as seen, and returns how many they are.
+    #[inline]
+    fn mark_from(&mut self, first: u64) -> u64 {
         let mut from = first;
         while from < self.next {
             let until = (from / 64 + 1).saturating_mul(64).min(self.next);

@@ -28,15 +28,16 @@ enum septet_rss {
     SEPTET_RSS_UDP = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP,
 };
 
-/* The first segment of a packet in memory. */
-struct septet_frame {
-    uint8_t *data;
-    size_t bytes;
+/* Where in a buffer stands where the first segment of its packet lies: the address of the room (a pointer), the
+ * distance from there and the length (16 bits each). */
+enum septet_buffer {
+    SEPTET_BUFFER_ROOM = offsetof(struct rte_mbuf, buf_addr),
+    SEPTET_BUFFER_DISTANCE = offsetof(struct rte_mbuf, data_off),
+    SEPTET_BUFFER_BYTES = offsetof(struct rte_mbuf, data_len),
 };
 
-/* Receives up to `count` packets and says where each lies. Every buffer is the caller's until released. */
-uint16_t septet_receive(uint16_t port, uint16_t queue, struct rte_mbuf **buffers, struct septet_frame *frames,
-                        uint16_t count);
+/* Receives up to `count` packets. Every buffer is the caller's until released. */
+uint16_t septet_receive(uint16_t port, uint16_t queue, struct rte_mbuf **buffers, uint16_t count);
 
 /* Gives back buffers that were received. */
 void septet_release(struct rte_mempool *pool, struct rte_mbuf **buffers, uint16_t count);

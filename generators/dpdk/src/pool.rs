@@ -65,7 +65,6 @@ impl Drop for Pool {
 #[derive(Debug)]
 pub struct Incoming {
     buffers: Box<[*mut sys::rte_mbuf]>,
-    frames: Box<[sys::septet_frame]>,
     /// Buffers that are ours, at the front.
     count: usize,
 }
@@ -73,33 +72,30 @@ pub struct Incoming {
 impl Incoming {
     /// Room for `size` buffers.
     pub fn new(size: u16) -> Self {
-        let nowhere = || sys::septet_frame { data: std::ptr::null_mut(), bytes: 0 };
-        Self {
-            buffers: vec![std::ptr::null_mut(); size.into()].into(),
-            frames: (0..size).map(|_| nowhere()).collect(),
-            count: 0,
-        }
+        Self { buffers: vec![std::ptr::null_mut(); size.into()].into(), count: 0 }
+    }
+
+    /// How many buffers there is room for.
+    pub fn room(&self) -> usize {
+        self.buffers.len()
     }
 
     /// Receives, and says how many buffers are held then.
     #[inline]
     pub fn receive(&mut self, port: u16, queue: u16) -> usize {
         debug_assert_eq!(self.count, 0);
-        // SAFETY: the port is started and has the queue (`Device` sees to it), both arrays have room for as many
-        // as is said, and what comes is ours until released.
-        self.count = usize::from(unsafe {
-            let room = self.buffers.len() as u16;
-            sys::septet_receive(port, queue, self.buffers.as_mut_ptr(), self.frames.as_mut_ptr(), room)
-        });
+        let room = self.buffers.len() as u16;
+        // SAFETY: the port is started and has the queue (`Device` sees to it), the array has room for as many as is
+        // said, and what comes is ours until released.
+        self.count = usize::from(unsafe { sys::septet_receive(port, queue, self.buffers.as_mut_ptr(), room) });
         self.count
     }
 
     /// The frames that were received; of one in several segments the first.
     #[inline]
     pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
-        // SAFETY: the buffers are held, so these bytes are initialised (the driver says so) and nobody else's, as
-        // long as `self` is borrowed.
-        self.frames[..self.count].iter().map(|frame| unsafe { std::slice::from_raw_parts(frame.data, frame.bytes) })
+        // SAFETY: the buffers are held, as long as `self` is borrowed.
+        self.buffers[..self.count].iter().map(|buffer| unsafe { frame(*buffer) })
     }
 
     /// Gives all buffers back.
@@ -108,6 +104,23 @@ impl Incoming {
         // SAFETY: the first `count` buffers are ours, and no longer after this.
         unsafe { sys::septet_release(pool.raw(), self.buffers.as_mut_ptr(), self.count as u16) }
         self.count = 0;
+    }
+}
+
+/// The packet in a buffer; of one in several segments the first.
+///
+/// # Safety
+/// The buffer was received and is held as long as the frame is used.
+#[inline(always)]
+unsafe fn frame<'a>(buffer: *const sys::rte_mbuf) -> &'a [u8] {
+    let buffer = buffer.cast::<u8>();
+    // SAFETY: at these places a buffer has these fields; the driver has initialised the bytes that it says it has
+    // received, and nobody else has them.
+    unsafe {
+        let room = buffer.add(sys::SEPTET_BUFFER_ROOM as usize).cast::<*const u8>().read();
+        let distance = buffer.add(sys::SEPTET_BUFFER_DISTANCE as usize).cast::<u16>().read();
+        let bytes = buffer.add(sys::SEPTET_BUFFER_BYTES as usize).cast::<u16>().read();
+        std::slice::from_raw_parts(room.add(distance.into()), bytes.into())
     }
 }
 

@@ -8,7 +8,7 @@ use generators::caller::Caller;
 use generators::failure::Failure;
 use generators::frame::Layout;
 use generators::payload::{Arrival, Header, Kind};
-use generators::port::Port;
+use generators::port::{Found, Port};
 use generators::traffic::Traffic;
 
 use crate::device::Device;
@@ -152,7 +152,7 @@ impl Port for DpdkPort<'_> {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         arrivals.clear();
         for _ in 0..self.device.queues() {
             self.calls += 1;
@@ -161,10 +161,10 @@ impl Port for DpdkPort<'_> {
             if received > 0 {
                 self.layout.read_all(self.incoming.frames(), arrivals);
                 self.incoming.release(&self.incoming_pool);
-                break;
+                return Ok(Found::of(received, self.incoming.room()));
             }
         }
-        Ok(())
+        Ok(Found::Nothing)
     }
 
     fn calls(&self) -> u64 {
@@ -192,7 +192,7 @@ impl Port for &mut DpdkPort<'_> {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         (**self).receive(arrivals)
     }
 

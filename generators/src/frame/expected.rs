@@ -17,20 +17,19 @@ impl Expected {
         Self { words: Self::words(frame), port_shift: (port_at % 8 * 8) as u32 }
     }
 
-    /// By how much the port that tells the flow is beyond that of these headers, if nothing else differs. With `ONE`
-    /// flow, it may not differ either.
-    #[inline(always)]
-    pub(super) fn flow<const ONE: bool>(&self, headers: &[u8; UDP_CHECKSUM_AT]) -> Option<u16> {
-        let port_bits = if ONE { 0 } else { 0xffff << self.port_shift };
+    /// By how much the port that tells the flow is beyond that of these headers, if nothing else differs.
+    #[inline]
+    pub(super) fn flow(&self, headers: &[u8; UDP_CHECKSUM_AT]) -> Option<u16> {
+        let port_bits = 0xffff << self.port_shift;
         let port = |word: u64| ((word >> self.port_shift) as u16).swap_bytes();
         let [a, b, c, d, last] = Self::words(headers);
         let [expected_a, expected_b, expected_c, expected_d, expected_last] = self.words;
         let constants = (a ^ expected_a) | (b ^ expected_b) | (c ^ expected_c) | (d ^ expected_d);
         let different = constants | (last ^ expected_last) & !port_bits;
-        (different == 0).then(|| if ONE { 0 } else { port(last).wrapping_sub(port(expected_last)) })
+        (different == 0).then(|| port(last).wrapping_sub(port(expected_last)))
     }
 
-    #[inline(always)]
+    #[inline]
     fn words(headers: &[u8]) -> [u64; UDP_CHECKSUM_AT / 8] {
         let mut words = [0; UDP_CHECKSUM_AT / 8];
         for (word, bytes) in words.iter_mut().zip(headers.as_chunks().0) {

@@ -13,6 +13,29 @@ use std::io;
 
 use crate::payload::{Arrival, Header};
 
+/// How much a poll has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Less than it could have.
+    Less,
+    /// All that it can: more may be waiting.
+    Burst,
+}
+
+impl Found {
+    /// For `count` packets, of `most` that one poll takes.
+    #[inline]
+    pub fn of(count: usize, most: usize) -> Self {
+        match count {
+            0 => Self::Nothing,
+            _ if count < most => Self::Less,
+            _ => Self::Burst,
+        }
+    }
+}
+
 /// Something that packets go out of and come in by. Nothing in it blocks.
 pub trait Port {
     /// Hands packets over, in order, until one is refused, and returns how many were taken. What follows a
@@ -27,7 +50,7 @@ pub trait Port {
     ///
     /// # Errors
     /// The port cannot go on.
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()>;
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found>;
 
     /// Calls into the backend so far: system calls, or bursts.
     fn calls(&self) -> u64;

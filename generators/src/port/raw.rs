@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use wire::{Port as Place, Role};
 
-use super::{Port, RECEIVE_BYTES, SOCKET_BUFFER_BYTES, received, taken};
+use super::{Found, Port, RECEIVE_BYTES, SOCKET_BUFFER_BYTES, received, taken};
 use crate::failure::{Attempt, Failure};
 use crate::frame::Layout;
 use crate::payload::{Arrival, Header};
@@ -71,13 +71,13 @@ impl Port for RawPort {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         arrivals.clear();
         self.calls += 1;
         if let Some(bytes) = received(socket::receive(&self.socket, &mut self.incoming[..]))? {
             arrivals.push(self.layout.read(&self.incoming[..bytes.min(RECEIVE_BYTES)]));
         }
-        Ok(())
+        Ok(Found::of(arrivals.len(), 1))
     }
 
     fn calls(&self) -> u64 {

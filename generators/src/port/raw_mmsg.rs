@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use super::mmsg::Batch;
 use super::raw::open_socket;
-use super::{Port, RECEIVE_BYTES, received, taken};
+use super::{Found, Port, RECEIVE_BYTES, received, taken};
 use crate::failure::Failure;
 use crate::frame::Layout;
 use crate::payload::{Arrival, Header};
@@ -50,12 +50,12 @@ impl Port for RawMmsgPort {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         arrivals.clear();
         self.calls += 1;
         let count = received(self.incoming.receive(&self.socket))?.unwrap_or(0);
         arrivals.extend((0..count).map(|index| self.layout.read(self.incoming.received(index))));
-        Ok(())
+        Ok(Found::of(count, self.incoming.len()))
     }
 
     fn calls(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::udp_sockets::UdpSockets;
-use super::{Port, RECEIVE_BYTES, received, taken};
+use super::{Found, Port, RECEIVE_BYTES, received, taken};
 use crate::failure::Failure;
 use crate::payload::{Arrival, Header, Payload};
 use crate::sys::socket;
@@ -55,13 +55,13 @@ impl Port for UdpPort {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         arrivals.clear();
         self.calls += 1;
         if let Some(bytes) = received(socket::receive(self.sockets.next(), &mut self.incoming[..]))? {
             arrivals.push(self.payload.read(&self.incoming[..bytes.min(RECEIVE_BYTES)]));
         }
-        Ok(())
+        Ok(Found::of(arrivals.len(), 1))
     }
 
     fn calls(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::io;
 
 use super::mmsg::Batch;
 use super::udp_sockets::UdpSockets;
-use super::{Port, RECEIVE_BYTES, received, taken};
+use super::{Found, Port, RECEIVE_BYTES, received, taken};
 use crate::failure::Failure;
 use crate::payload::{Arrival, Header, Payload};
 use crate::traffic::Traffic;
@@ -60,12 +60,12 @@ impl Port for UdpMmsgPort {
     }
 
     #[inline]
-    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<()> {
+    fn receive(&mut self, arrivals: &mut Vec<Arrival>) -> io::Result<Found> {
         arrivals.clear();
         self.calls += 1;
         let count = received(self.incoming.receive(self.sockets.next()))?.unwrap_or(0);
         arrivals.extend((0..count).map(|index| self.payload.read(self.incoming.received(index))));
-        Ok(())
+        Ok(Found::of(count, self.incoming.len()))
     }
 
     fn calls(&self) -> u64 {

@@ -1,12 +1,11 @@
 //! `client`: bursts at a rate, open loop, and the round trip of each packet. It must not know who answers.
 
 use super::Burst;
-use super::receive::take;
 use crate::failure::Failure;
 use crate::ledger::Noted;
 use crate::pacing::{Pacer, Step};
 use crate::payload::Arrival;
-use crate::port::Port;
+use crate::port::{Found, Port};
 use crate::round_trips::RoundTrips;
 use crate::run::Run;
 
@@ -65,7 +64,15 @@ impl Answers<'_> {
     #[inline]
     fn take<P: Port>(&mut self, run: &mut Run<P>, now_ns: &mut u64, until_ns: u64) -> Result<usize, Failure> {
         let mut taken = 0;
-        while taken < usize::from(run.traffic.burst) && take(run, &mut self.arrivals, now_ns)? {
+        while taken < usize::from(run.traffic.burst) {
+            let before_ns = *now_ns;
+            let found = run.take(&mut self.arrivals)?;
+            *now_ns = run.clock.now();
+            run.arrived(&mut self.arrivals, *now_ns);
+            if found == Found::Nothing {
+                run.idle(before_ns, *now_ns);
+                break;
+            }
             run.ledger.arrived(&self.arrivals, |noted| {
                 if let Noted::First(header) = noted {
                     self.round_trips.answered(&header, *now_ns);

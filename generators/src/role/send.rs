@@ -22,10 +22,10 @@ pub(crate) fn run<P: Port>(run: &mut Run<P>) -> Result<Option<u64>, Failure> {
             }
             Step::Wait { .. } => {
                 run.pause();
-                let before_ns = now_ns.max(run.epoch_ns);
+                let before_ns = now_ns;
                 now_ns = run.clock.now();
                 run.ledger.at(now_ns, run.port.calls());
-                run.ledger.idle(now_ns.saturating_sub(before_ns));
+                run.idle(before_ns, now_ns);
             }
             Step::Missed { bursts } => {
                 run.ledger.at(now_ns, run.port.calls());

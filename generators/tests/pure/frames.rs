@@ -14,7 +14,7 @@ fn end() -> impl Strategy<Value = End> {
 }
 
 fn header() -> impl Strategy<Value = Header> {
-    (0u16..8, any::<u64>(), 0u64..1 << 48).prop_map(|(flow, sequence, stamp_ns)| Header {
+    (0u16..8, 0u64..1 << 48, 0u64..1 << 48).prop_map(|(flow, sequence, stamp_ns)| Header {
         kind: Kind::Data,
         flow,
         sequence,
