@@ -66,6 +66,13 @@ impl Bench {
         ["--vdev".into(), device]
     }
 
+    /// A device whose `role`, `server` or `client`, says whether it makes the socket, which shares memory in its own way.
+    pub fn memif(&self, role: &str) -> [String; 2] {
+        // Linux's abstract sockets are the default.
+        let device = format!("net_memif0,role={role},socket={},socket-abstract=no", self.socket().display());
+        ["--vdev".into(), device]
+    }
+
     /// Waits until somebody listens on the socket.
     pub fn await_socket(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Sender and receiver, client and server, joined by a vhost-user socket: all counts agree, and nothing is lost,
+//! Sender and receiver, client and server, joined by memory that they share: all counts agree, and nothing is lost,
 //! for there is nothing between them that may lose.
 
 use wire::{Io, Port, Request, Role};
@@ -7,45 +7,57 @@ use crate::bench::Bench;
 use crate::both_ends::{Ran, check_client, check_send};
 use crate::generator::{Generator, request};
 
-/// Which end makes the socket.
+/// What joins them.
 #[derive(Clone, Copy, Debug)]
-pub enum Vhost {
-    Left,
-    Right,
+enum Joint {
+    /// A vhost-user socket that the left end makes.
+    VhostLeft,
+    /// One that the right end makes.
+    VhostRight,
+    /// A memif socket that the right end makes.
+    MemifRight,
 }
 
-fn run(bench: &Bench, roles: (Role, Role), vhost: Vhost, change: impl Fn(&mut Request)) -> Ran {
-    let make = |role, end: &'static str, makes_socket: bool| {
+impl Joint {
+    /// The devices of the left and of the right end.
+    fn devices(self, bench: &Bench, request: &Request) -> [[String; 2]; 2] {
+        let (vhost, virtio) = (bench.vhost(request.queues), bench.virtio(request.queues, &request.local.mac));
+        match self {
+            Self::VhostLeft => [vhost, virtio],
+            Self::VhostRight => [virtio, vhost],
+            Self::MemifRight => [bench.memif("client"), bench.memif("server")],
+        }
+    }
+}
+
+fn run(bench: &Bench, roles: (Role, Role), joint: Joint, change: impl Fn(&mut Request)) -> Ran {
+    let make = |role, end: &'static str| {
         let change = &change;
         move |output: &std::path::Path| {
             let mut request = request(role, Io::Dpdk, output);
             change(&mut request);
+            let [left, right] = joint.devices(bench, &request);
             let mut eal_args = bench.eal(end, 1);
-            let device = if makes_socket {
-                bench.vhost(request.queues)
-            } else {
-                bench.virtio(request.queues, &request.local.mac)
-            };
-            eal_args.extend(device);
+            eal_args.extend(if end == "left" { left } else { right });
             request.port = Port::Dpdk { eal_args };
             request
         }
     };
-    let ask_left = || Generator::ask(&bench.prefix(), make(roles.0, "left", matches!(vhost, Vhost::Left)));
-    let ask_right = || Generator::ask(&bench.prefix(), make(roles.1, "right", matches!(vhost, Vhost::Right)));
-    let (left, right) = match vhost {
-        Vhost::Left => {
+    let ask_left = || Generator::ask(&bench.prefix(), make(roles.0, "left"));
+    let ask_right = || Generator::ask(&bench.prefix(), make(roles.1, "right"));
+    let (left, right) = match joint {
+        Joint::VhostLeft => {
             let left = ask_left();
             bench.await_socket();
             (left, ask_right())
         }
-        Vhost::Right => {
+        Joint::VhostRight | Joint::MemifRight => {
             let right = ask_right();
             bench.await_socket();
             (ask_left(), right)
         }
     };
-    let request = make(roles.0, "left", false)(left.output.path());
+    let request = make(roles.0, "left")(left.output.path());
     let ran = Ran::to_the_end(left, right, &request);
     assert!(!bench.socket().exists(), "the socket was left behind");
     assert_eq!((ran.received.lost, ran.received.foreign), (0, 0), "{:?} {:?}", ran.sent, ran.received);
@@ -62,11 +74,11 @@ fn check_answers(ran: &Ran) {
 #[test]
 fn pairs_agree_whoever_makes_the_socket() {
     let bench = Bench::new();
-    for vhost in [Vhost::Left, Vhost::Right] {
+    for joint in [Joint::VhostLeft, Joint::VhostRight, Joint::MemifRight] {
         for (frame_bytes, touch) in [(60, true), (64, false), (1514, true)] {
             let change = |request: &mut Request| (request.frame_bytes, request.touch) = (frame_bytes, touch);
-            check_send(&run(&bench, (Role::Send, Role::Receive), vhost, change));
-            check_answers(&run(&bench, (Role::Client, Role::Server), vhost, change));
+            check_send(&run(&bench, (Role::Send, Role::Receive), joint, change));
+            check_answers(&run(&bench, (Role::Client, Role::Server), joint, change));
         }
     }
 }
@@ -75,17 +87,17 @@ fn pairs_agree_whoever_makes_the_socket() {
 fn flows_are_spread_over_queues_and_keep_one_account() {
     let bench = Bench::new();
     let change = |request: &mut Request| (request.flows, request.queues) = (5, 2);
-    for vhost in [Vhost::Left, Vhost::Right] {
-        check_send(&run(&bench, (Role::Send, Role::Receive), vhost, change));
-        check_answers(&run(&bench, (Role::Client, Role::Server), vhost, change));
+    for joint in [Joint::VhostLeft, Joint::VhostRight] {
+        check_send(&run(&bench, (Role::Send, Role::Receive), joint, change));
+        check_answers(&run(&bench, (Role::Client, Role::Server), joint, change));
     }
 }
 
 #[test]
 fn overload_is_missed_or_rejected_and_all_that_was_taken_arrives() {
     let bench = Bench::new();
-    for (vhost, queues) in [(Vhost::Left, 1), (Vhost::Right, 1), (Vhost::Right, 2)] {
-        let ran = run(&bench, (Role::Send, Role::Receive), vhost, |request| {
+    for (joint, queues) in [(Joint::VhostLeft, 1), (Joint::VhostRight, 1), (Joint::VhostRight, 2)] {
+        let ran = run(&bench, (Role::Send, Role::Receive), joint, |request| {
             request.rate_pps = request.rate_pps.map(|_| 50_000_000);
             (request.burst, request.flows, request.queues) = (64, 2, queues);
         });
@@ -98,5 +110,5 @@ fn overload_is_missed_or_rejected_and_all_that_was_taken_arrives() {
 fn spinning_works_too() {
     let bench = Bench::new();
     let change = |request: &mut Request| request.wait = wire::Wait::Spin;
-    check_answers(&run(&bench, (Role::Client, Role::Server), Vhost::Right, change));
+    check_answers(&run(&bench, (Role::Client, Role::Server), Joint::VhostRight, change));
 }
