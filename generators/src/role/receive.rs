@@ -9,8 +9,8 @@ use crate::run::Run;
 /// After the end marker, so long without traffic means that nothing is in flight any more.
 const QUIET_NS: u64 = 20_000_000;
 
-/// The clock is read when a poll finds nothing, and every so many bursts: reading it takes as long as counting
-/// half a burst, and so few bursts are counted a few microseconds too early.
+/// The clock is read when a poll finds nothing, and every so many bursts: reading it takes as long as looking at
+/// several packets, and what comes until the next reading is counted a few microseconds too early.
 const BURSTS_A_READING: u32 = 8;
 
 /// When a receiver that was told to stop may do so.
