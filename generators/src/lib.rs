@@ -5,7 +5,6 @@
 pub mod caller;
 mod checksum;
 pub mod clock;
-mod crc;
 pub mod failure;
 pub mod frame;
 pub mod headers;

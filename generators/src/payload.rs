@@ -12,7 +12,7 @@
 //! significant byte first, as SCTP sends it (RFC 9260, appendix A).
 
 use crate::checksum::{fold, sum};
-use crate::crc::crc32c;
+use crate::sys::crc::crc32c;
 
 /// Bytes of the header without its check.
 pub const HEADER_BYTES_MIN: usize = 18;

@@ -3,9 +3,9 @@
 
 use super::{UDP_AT, UDP_CHECKSUM_AT};
 use crate::checksum::{fold, fold_half, unfolded_sum};
-use crate::crc::crc32c;
 use crate::headers::OVERHEAD_BYTES;
 use crate::payload::{HEADER_BYTES, HEADER_BYTES_MIN, Kind};
+use crate::sys::crc::crc32c;
 
 /// Their length.
 const FRAME_BYTES: usize = OVERHEAD_BYTES + HEADER_BYTES;
@@ -51,7 +51,7 @@ impl Shortest {
         // Not `==`, which would call a function.
         let different =
             constants(frame).iter().zip(expected).fold(0, |all, (found, expected)| all | (found ^ expected));
-        let header = frame[OVERHEAD_BYTES..].first_chunk()?;
+        let header = frame[OVERHEAD_BYTES..].first_chunk::<HEADER_BYTES_MIN>()?;
         // The flow before the number is 0.
         (different == 0 && crc32c(header) == check).then(|| u64::from_be_bytes(bytes(frame, SEQUENCE_AT - 2)))
     }

@@ -1,6 +1,7 @@
 //! The system calls and instructions that the standard library does not have, each behind a safe function.
 //! Apart from the batches of `port::mmsg` no other module contains `unsafe`. It must not know traffic.
 
+pub mod crc;
 pub mod memory;
 pub mod process;
 pub mod socket;
