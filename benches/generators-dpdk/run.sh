@@ -33,7 +33,7 @@ bench=generators-dpdk
 . "$here/../pairs/pairs.sh"
 memory=${MEMORY:---no-huge -m 256}
 window_s=${WINDOW_S:-1}
-starts=${STARTS:-11}
+starts=${STARTS:-30}
 turns=${TURNS:-10}
 seconds=$((window_s * 10 + 2)) # tenths, of a generator's schedule
 needs septet-gen-dpdk "make build, with libdpdk-dev" dpdk-testpmd stdbuf taskset cc od
