@@ -2,6 +2,7 @@
 //! Nothing here opens a socket or reads a clock.
 
 mod frames;
+mod ledger;
 mod pacing;
 mod payloads;
 mod requests;

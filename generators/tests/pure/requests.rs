@@ -3,7 +3,7 @@
 use generators::traffic::Traffic;
 use wire::{Endpoint, Io, Port, Request, Role, Schedule, Wait};
 
-fn request() -> Request {
+pub fn request() -> Request {
     let endpoint = |last: u8, udp_port| Endpoint {
         mac: format!("02:00:00:00:00:{last:02x}"),
         ipv4: format!("10.0.0.{last}"),

@@ -33,7 +33,7 @@ impl Model {
 }
 
 /// A stream as a network would make it: some packets lost, some twice, some late.
-fn stream() -> impl Strategy<Value = Vec<u64>> {
+pub fn stream() -> impl Strategy<Value = Vec<u64>> {
     let packet = prop_oneof![
         12 => Just((1u64, 0u64, 1usize)),
         2 => (1u64..200, 0u64..1, 1usize..2),
