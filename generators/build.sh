@@ -27,7 +27,7 @@ sep=$(printf '\037')
 flags="--remap-path-prefix=$sysroot=/rust"
 # DPDK's libraries are shared ones, and it loads its drivers.
 [ "$name" = septet-gen-dpdk ] || flags="-Ctarget-feature=+crt-static${sep}$flags"
-# What DPDK itself asks of a processor (its -march=corei7), and has an instruction for the check of a header.
+# DPDK asks as much of a processor (its -march=corei7), and there is an instruction for the check of a header in it.
 case "$name $host" in "septet-gen-dpdk x86_64-"*) flags="-Ctarget-feature=+sse4.2${sep}$flags" ;; esac
 flags="$flags${sep}--remap-path-prefix=$cargo_home=/cargo"
 # Sources are unpacked before the build, into folders named after where they were fetched from.

@@ -10,13 +10,14 @@ mod shortest;
 #[cfg(test)]
 mod tests;
 
+use wire::Role;
+
 use self::expected::Expected;
 use self::shortest::Shortest;
 use crate::checksum::{fold, sum, unfolded_sum};
 use crate::headers::{ETHERNET_BYTES, IPV4_BYTES, OVERHEAD_BYTES, UDP_BYTES};
 use crate::payload::{Arrival, HEADER_BYTES, Header, Kind, Payload};
 use crate::traffic::{End, Traffic};
-use wire::Role;
 
 const UDP_AT: usize = ETHERNET_BYTES + IPV4_BYTES;
 const UDP_CHECKSUM_AT: usize = UDP_AT + 6;
@@ -42,8 +43,10 @@ pub struct Layout {
     /// flow, the first.
     constant_sum: u16,
     expected: Expected,
-    /// For those who want sequence numbers only, of frames that are the shortest.
-    numbered: Option<Shortest>,
+    /// What frames of the other end are, if they are the shortest of one flow.
+    shortest: Option<Shortest>,
+    /// Whether this end wants numbers only: then [`Self::read_all`] may tell of an [`Arrival::Series`].
+    counts: bool,
     /// Not folded, in the machine's byte order; the same in both directions.
     pseudo_header_sum: u64,
 }
@@ -52,15 +55,7 @@ impl Layout {
     /// The frames of `traffic`.
     pub fn of(traffic: &Traffic) -> Self {
         let layout = Self::new(traffic.payload, traffic.flows, traffic.local, traffic.remote, traffic.originates());
-        if traffic.role == Role::Receive { layout.counting() } else { layout }
-    }
-
-    /// The same frames, read by someone who only counts: [`Self::read_all`] may tell of a [`Arrival::Series`].
-    fn counting(self) -> Self {
-        let shortest = self.ends_with_header && self.flows == 1 && self.payload.bytes() == HEADER_BYTES;
-        let theirs = || render(self.payload, self.remote, self.local);
-        let numbered = shortest.then(|| Shortest::of(&theirs(), self.pseudo_header_sum));
-        Self { numbered, ..self }
+        Self { counts: traffic.role == Role::Receive, ..layout }
     }
 
     /// Frames from `local` to `remote` and back around `payload`. The end that spreads its traffic over flows
@@ -68,7 +63,8 @@ impl Layout {
     pub fn new(payload: Payload, flows: u16, local: End, remote: End, spreads: bool) -> Self {
         let ends_with_header = !payload.touch() && payload.header_bytes() == HEADER_BYTES;
         let template = render(payload, local, remote);
-        let expected = Expected::of(&render(payload, remote, local), !spreads);
+        let theirs = render(payload, remote, local);
+        let expected = Expected::of(&theirs, !spreads);
         let udp_bytes = (UDP_BYTES + payload.bytes()) as u16;
         let written_from = OVERHEAD_BYTES + if payload.touch() { payload.bytes() } else { payload.header_bytes() };
         let addresses = u64::from(sum(&local.ipv4.octets())) + u64::from(sum(&remote.ipv4.octets()));
@@ -79,6 +75,8 @@ impl Layout {
         let pseudo_header = [local.ipv4.octets(), remote.ipv4.octets()].concat();
         let pseudo_header_sum =
             unfolded_sum(&pseudo_header) + u64::from(u16::from(PROTOCOL_UDP).to_be()) + u64::from(udp_bytes.to_be());
+        let is_shortest = ends_with_header && flows == 1 && payload.bytes() == HEADER_BYTES;
+        let shortest = is_shortest.then(|| Shortest::of(&theirs, pseudo_header_sum));
         Self {
             payload,
             flows,
@@ -89,7 +87,8 @@ impl Layout {
             template,
             constant_sum,
             expected,
-            numbered: None,
+            shortest,
+            counts: false,
             pseudo_header_sum,
         }
     }
@@ -151,9 +150,18 @@ impl Layout {
     /// one, with the right protocol, ports, lengths and checksums.
     #[inline]
     pub fn read_all<'a>(&self, frames: impl Iterator<Item = &'a [u8]>, arrivals: &mut Vec<Arrival>) {
-        match &self.numbered {
-            Some(shortest) => self.read_series(shortest, frames, arrivals),
-            None => arrivals.extend(frames.map(|frame| self.read(frame))),
+        match &self.shortest {
+            Some(shortest) if self.counts => self.read_series(shortest, frames, arrivals),
+            _ => arrivals.extend(frames.map(|frame| self.read(frame))),
+        }
+    }
+
+    /// The same of one frame.
+    #[inline]
+    pub fn read(&self, frame: &[u8]) -> Arrival {
+        match self.read_expected(frame) {
+            Some(header) => Arrival::Ours(header),
+            None => self.judge(frame),
         }
     }
 
@@ -182,15 +190,6 @@ impl Layout {
             }
         });
         end(arrivals, first, next);
-    }
-
-    /// The same of one frame.
-    #[inline]
-    pub fn read(&self, frame: &[u8]) -> Arrival {
-        match self.read_expected(frame) {
-            Some(header) => Arrival::Ours(header),
-            None => self.judge(frame),
-        }
     }
 
     /// What nearly every frame is: traffic of the other end, not changed on the way. Its headers are then known but for

@@ -18,17 +18,14 @@ uint16_t septet_receive(uint16_t port, uint16_t queue, struct rte_mbuf **buffers
     return rte_eth_rx_burst(port, queue, buffers, count);
 }
 
-/* What is not as in a buffer that can go back to `pool` as it is: one reference, one segment, its own memory. Where it
- * is looked for in all of a burst, speed is in how few words it takes. */
+/* What is not as in a buffer that can go back to `pool` as it is: one reference, one segment, its own memory. It is
+ * looked for in every buffer, so in as few words as it takes. */
 static inline uint64_t oddities(const struct rte_mbuf *buffer, const struct rte_mempool *pool) {
-    struct {
-        uint16_t references;
-        uint16_t segments;
-    } plain = { 1, 1 };
+    const uint16_t plain[] = { 1, 1 };
     uint32_t found, wanted;
     _Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2, "side by side");
     memcpy(&found, &buffer->refcnt, sizeof found);
-    memcpy(&wanted, &plain, sizeof wanted);
+    memcpy(&wanted, plain, sizeof wanted);
     return ((uintptr_t)buffer->pool ^ (uintptr_t)pool) | (found ^ wanted)
         | (buffer->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
 }

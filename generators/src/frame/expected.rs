@@ -29,8 +29,9 @@ impl Expected {
         (different == 0).then(|| port(last).wrapping_sub(port(expected_last)))
     }
 
-    #[inline]
-    fn words(headers: &[u8]) -> [u64; UDP_CHECKSUM_AT / 8] {
+    /// The words of headers.
+    #[inline(always)]
+    pub(super) fn words(headers: &[u8]) -> [u64; UDP_CHECKSUM_AT / 8] {
         let mut words = [0; UDP_CHECKSUM_AT / 8];
         for (word, bytes) in words.iter_mut().zip(headers.as_chunks().0) {
             *word = u64::from_le_bytes(*bytes);

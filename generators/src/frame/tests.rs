@@ -75,7 +75,7 @@ proptest! {
         }).collect();
         let frames = || frames.iter().map(Vec::as_slice);
         let mut series = Vec::new();
-        receives.clone().counting().read_all(frames(), &mut series);
+        Layout { counts: true, ..receives.clone() }.read_all(frames(), &mut series);
         // What is not as it was sent may be ours still (nothing covers the source address), and is told of whole.
         let numbers = |arrival: &Arrival| match *arrival {
             Arrival::Series { first, count } => (first..first + count).map(Ok).collect(),

@@ -85,8 +85,7 @@ impl Intake {
         Self { arrivals, now_ns: run.clock.now(), unread: 0, idle_from_ns: None }
     }
 
-    /// Polls. The time until the first poll that finds nothing counts as busy: it was,
-    /// but for that poll.
+    /// Polls. The time until the first poll that finds nothing counts as busy: it was, but for that poll.
     #[inline]
     pub(super) fn poll<P: Port>(&mut self, run: &mut Run<P>) -> Result<Found, Failure> {
         let found = run.take(&mut self.arrivals)?;
