@@ -10,7 +10,8 @@ measure="busybox-static lxc"
 # DPDK, to build our generator against and to run (dpdk-dev: testpmd; dpdk-doc: source of the skeleton sample), and
 # its switch.
 measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc openvswitch-switch-dpdk"
-test="python3-venv iproute2 iperf3 tshark latexmk texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin"
+# lmodern: scalable fonts; Debian only recommends them, and font expansion stops at the bitmap fonts that it falls back to.
+test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin"
 
 wanted=""
 for set in "$@"; do
