@@ -3,7 +3,8 @@
 //!
 //! Burst `k` is due `k * burst / rate` seconds after the epoch, rounded down to a nanosecond: no error adds
 //! up, and an overslept deadline moves no later one. The schedule holds the whole bursts that are due before
-//! the traffic's end, so that every burst has the size that was asked for.
+//! the traffic's end, so that every burst has the size that was asked for; after the last one it waits for that end,
+//! however far that is.
 
 /// How late a burst may be sent at least. After a stall the schedule catches up on this much, back to back;
 /// what is older is missed, by number, and never sent. Shorter stalls (an interrupt, a timer tick, another
@@ -17,7 +18,7 @@ pub const CATCH_UP_NS: u64 = 1_000_000;
 pub enum Step {
     /// Nothing before `due_ns`.
     Wait {
-        /// When the next burst is due.
+        /// When the next burst is due, or after the last one the end.
         due_ns: u64,
     },
     /// Send this burst; the schedule has moved on.
@@ -32,7 +33,7 @@ pub enum Step {
         /// How many.
         bursts: u64,
     },
-    /// The schedule has no more bursts.
+    /// The schedule's time is over.
     End,
 }
 
@@ -46,6 +47,7 @@ pub struct Pacer {
     step_ns: u64,
     step_rest: u64,
     catch_up_ns: u64,
+    end_ns: u64,
     bursts: u64,
     next: u64,
     due_ns: u64,
@@ -54,7 +56,7 @@ pub struct Pacer {
 
 impl Pacer {
     /// Bursts of `burst` packets at `rate_pps` packets per second, for `traffic_ns` from `epoch_ns` on.
-    /// A rate of 0 makes an empty schedule.
+    /// A rate of 0 makes a schedule without bursts.
     pub fn new(epoch_ns: u64, traffic_ns: u64, rate_pps: u64, burst: u16) -> Self {
         let bursts = wire::bursts_intended(traffic_ns, rate_pps, burst);
         let rate_pps = rate_pps.max(1);
@@ -67,6 +69,7 @@ impl Pacer {
             step_ns,
             step_rest: burst_ns % rate_pps,
             catch_up_ns: CATCH_UP_NS.max(step_ns),
+            end_ns: epoch_ns.saturating_add(traffic_ns),
             bursts,
             next: 0,
             due_ns: epoch_ns,
@@ -78,7 +81,7 @@ impl Pacer {
     #[inline]
     pub fn step(&mut self, now_ns: u64) -> Step {
         if self.next == self.bursts {
-            return Step::End;
+            return if now_ns < self.end_ns { Step::Wait { due_ns: self.end_ns } } else { Step::End };
         }
         if now_ns < self.due_ns {
             return Step::Wait { due_ns: self.due_ns };

@@ -53,6 +53,8 @@ pub struct Run<'a, P> {
     pub beat_ns: u64,
     /// When the next announcement is.
     pub announcement_ns: u64,
+    /// How late a beat was at most, the start counted as one.
+    pub stalled_ns_max: u64,
 }
 
 impl<P: Port> Run<'_, P> {
@@ -122,6 +124,8 @@ impl<P: Port> Run<'_, P> {
     /// whether the caller wants to stop.
     #[cold]
     pub fn beat(&mut self, now_ns: u64) -> Result<bool, Failure> {
+        let due_ns = self.beat_ns.max(self.epoch_ns);
+        self.stalled_ns_max = self.stalled_ns_max.max(now_ns.saturating_sub(due_ns));
         self.beat_ns = now_ns + BEAT_NS;
         self.ledger.commit();
         if now_ns >= self.announcement_ns && !self.traffic.originates() {

@@ -14,8 +14,9 @@ use crate::run::{ANNOUNCEMENT_NS, Run, announce};
 use crate::sys::process::{Usage, usage};
 use crate::traffic::Traffic;
 
-/// A start may lie so far in the future, and so far in the past, in nanoseconds.
-const START_NS: (u64, u64) = (60_000_000_000, 1_000_000_000);
+/// A start may lie so far in the future, and so far in the past, in nanoseconds: whoever says it, or hears it, may have
+/// been stopped for a while in between, and then has missed what was due.
+const START_NS: (u64, u64) = (60_000_000_000, 600_000_000_000);
 
 /// Measures what `traffic` says over `port`, and tells the caller.
 ///
@@ -46,6 +47,7 @@ pub fn run<P: Port>(mut port: P, traffic: &Traffic, caller: &mut Caller, clock: 
             words,
             beat_ns: 0,
             announcement_ns: epoch_ns + ANNOUNCEMENT_NS,
+            stalled_ns_max: 0,
         };
         let promised = match (traffic.role, &mut round_trips) {
             (Role::Send, _) => role::send::run(&mut run)?,
@@ -55,6 +57,7 @@ pub fn run<P: Port>(mut port: P, traffic: &Traffic, caller: &mut Caller, clock: 
             (Role::Client, None) => return Err(Failure::new("keep round trips: none were prepared")),
         };
         totals = finish(run.ledger.close(promised), &run.port, before)?;
+        totals.stalled_ns_max = run.stalled_ns_max;
         words = run.words;
     }
     totals.words = words;

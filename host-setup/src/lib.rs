@@ -9,6 +9,7 @@ pub mod cores;
 pub mod disturbance;
 pub mod eal;
 pub mod facts;
+pub mod inherited;
 pub mod lease;
 pub mod program;
 pub mod protocol;

@@ -17,8 +17,14 @@ use host_setup::protocol::{
 };
 use host_setup::stack::Stack;
 
-/// Silence after which an agent counts as gone.
-const SILENCE_MAX: Duration = Duration::from_millis(10 * HEARTBEAT_MS);
+/// Silence after which an agent counts as gone. One that has died is noticed at once, by the end of its output; this
+/// is for one that hangs, and must outlast one that somebody stops for a while.
+const SILENCE_MAX: Duration = Duration::from_millis(60 * HEARTBEAT_MS);
+/// How long an agent that is not needed any more may take to give the host back.
+const END_MAX: Duration = Duration::from_millis(10 * HEARTBEAT_MS);
+/// How often whoever waits is asked whether to go on. Time is counted in such steps, so that a program that was
+/// stopped meanwhile takes nobody's silence for longer than it has listened.
+const LOOK: Duration = Duration::from_millis(50);
 /// Longest bulk that is taken, bytes.
 const BULK_BYTES_MAX: u64 = 1 << 32;
 /// Longest line that is taken, bytes.
@@ -114,7 +120,10 @@ pub struct Agent {
     events: VecDeque<AppEvent>,
     bulks: Vec<(Bulk, Vec<u8>)>,
     next_id: u64,
-    last_heard: Instant,
+    /// Whether a request has not been answered: one that was given up while it waited.
+    unanswered: bool,
+    /// How long it was listened to in vain.
+    silent: Duration,
 }
 
 impl std::fmt::Debug for Heard {
@@ -174,7 +183,8 @@ impl Agent {
             events: VecDeque::new(),
             bulks: Vec::new(),
             next_id: 1,
-            last_heard: Instant::now(),
+            unanswered: false,
+            silent: Duration::ZERO,
         };
         match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, stacks })? {
             Answer::Hello { protocol: PROTOCOL, .. } => Ok(agent),
@@ -261,18 +271,16 @@ impl Agent {
         }
     }
 
-    /// The next event of an application, or none when the time is over.
+    /// The next event of an application, or none when the time is over and nothing more has been said.
     pub fn event(&mut self, until: Instant) -> Result<Option<AppEvent>, AgentError> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
-            if Instant::now() >= until {
-                return Ok(None);
-            }
-            let limit = until.min(self.last_heard + SILENCE_MAX);
-            if let Some(message) = self.hear(limit)? {
-                self.take(message, &mut |_| true)?;
+            match self.hear(until)? {
+                Some(message) => drop(self.take(message, &mut |_| true)?),
+                None if Instant::now() >= until => return Ok(None),
+                None => {}
             }
         }
     }
@@ -284,8 +292,12 @@ impl Agent {
         Ok(())
     }
 
-    /// The clean end: the host is given back, the agent says so and exits.
+    /// The clean end: the host is given back, the agent says so and exits. One that still owes an answer, to a
+    /// request that was given up, would take that first, a lease too: its input ends instead, and so it ends.
     pub fn bye(mut self) -> Result<(), AgentError> {
+        if self.unanswered {
+            return Ok(());
+        }
         self.done("end the agent", Op::Bye)?;
         drop(self.input.take());
         let status = self.child.wait().map_err(|error| AgentError::Nonsense(error.to_string()))?;
@@ -317,11 +329,17 @@ impl Agent {
         if let Err(error) = sent {
             return Err(self.gone(format!("it takes no more requests ({error})")));
         }
-        self.last_heard = Instant::now();
+        self.unanswered = true;
+        self.silent = Duration::ZERO;
         loop {
-            let limit = self.last_heard + SILENCE_MAX;
-            let Some(message) = self.hear(limit)? else { continue };
+            let Some(message) = self.hear(Instant::now() + LOOK)? else {
+                if !waiting("") {
+                    return Err(AgentError::Interrupted);
+                }
+                continue;
+            };
             if let Some((reply_id, outcome)) = self.take(message, waiting)? {
+                self.unanswered = false;
                 match outcome {
                     _ if reply_id != id => {
                         return Err(AgentError::Nonsense(format!("an answer to request {reply_id} instead of {id}")));
@@ -367,18 +385,21 @@ impl Agent {
         Ok(None)
     }
 
-    /// The next thing heard; none at the time limit. An agent that is silent for too long is gone.
+    /// The next thing heard; none after one look, or at the time limit. An agent that is silent for too long is gone.
     fn hear(&mut self, until: Instant) -> Result<Option<Heard>, AgentError> {
-        let now = Instant::now();
-        match self.heard.recv_timeout(until.saturating_duration_since(now)) {
+        let look = until.saturating_duration_since(Instant::now()).min(LOOK);
+        match self.heard.recv_timeout(look) {
             Ok(heard) => {
-                self.last_heard = Instant::now();
+                self.silent = Duration::ZERO;
                 Ok(Some(heard))
             }
-            Err(RecvTimeoutError::Timeout) if self.last_heard.elapsed() >= SILENCE_MAX => {
-                Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs())))
+            Err(RecvTimeoutError::Timeout) => {
+                self.silent += look;
+                match self.silent >= SILENCE_MAX {
+                    true => Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs()))),
+                    false => Ok(None),
+                }
             }
-            Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(self.gone("it ended".to_string())),
         }
     }
@@ -398,7 +419,7 @@ impl Drop for Agent {
     /// End of input is the agent's sign to give the host back; it is given time to.
     fn drop(&mut self) {
         drop(self.input.take());
-        let limit = Instant::now() + SILENCE_MAX;
+        let limit = Instant::now() + END_MAX;
         while Instant::now() < limit {
             match self.child.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(2)),

@@ -11,14 +11,41 @@ use crate::workspace::WorkspaceError;
 pub enum Exit {
     /// All is well.
     Well = 0,
-    /// Some tests failed; under `--strict-claims`, a claim is refuted; for `compare`, a test is slower; for `status -q`, something is stale; for `store verify`, something is damaged.
+    /// Some tests failed.
     TestsFailed = 1,
     /// The user's input is wrong.
     BadInput = 2,
     /// The host, or the store, cannot be used or prepared.
     Host = 3,
+    /// What the command was asked to tell by its exit code is so.
+    Answer = 4,
     /// Interrupted.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// Every code, in order.
+    pub const ALL: [Exit; 6] =
+        [Exit::Well, Exit::TestsFailed, Exit::BadInput, Exit::Host, Exit::Answer, Exit::Interrupted];
+
+    /// What it means, for a manual page.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Exit::Well => "All is well.",
+            Exit::TestsFailed => "Some tests failed.",
+            Exit::BadInput => "Your input is wrong: the command line, an experiment, a site file, an archive.",
+            Exit::Host => {
+                "The host or the store cannot be used, or, where you asked for it, the host is not good enough for \
+                 paper-grade results."
+            }
+            Exit::Answer => {
+                "What you asked to be told by exit code is so: something is stale (status -q), slower (compare \
+                 --fail-if-slower), refuted (--strict-claims) or damaged (store verify, pull and push; archive verify \
+                 and import)."
+            }
+            Exit::Interrupted => "Interrupted; what was finished is kept.",
+        }
+    }
 }
 
 /// An error on its way to the user.

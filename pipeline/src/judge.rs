@@ -8,7 +8,7 @@ use host_setup::protocol::{Achieved, Mapped};
 use host_setup::settings::planned;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{DatasetError, RawStream, write_parquet};
-use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX};
+use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STALLED_NS_MAX};
 use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 
@@ -152,6 +152,9 @@ fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
             }
             _ => flags.push(Flag::SampleShortfall),
         }
+    }
+    if evidence.parties.values().any(|party| party.totals.stalled_ns_max > STALLED_NS_MAX) {
+        flags.push(Flag::Stalled);
     }
     flags
 }

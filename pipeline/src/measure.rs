@@ -17,8 +17,9 @@ use crate::traffic::{self, Party};
 
 /// Longest time until a generator is ready.
 const READY_MAX: Duration = Duration::from_secs(30);
-/// Longest time beyond the schedule until a sender has reported.
-const REPORT_MAX: Duration = Duration::from_secs(10);
+/// Longest time beyond the schedule until a generator has reported. One that has died is noticed at once; this must
+/// outlast one that somebody stops for a while, which then says so itself.
+const REPORT_MAX: Duration = Duration::from_secs(60);
 /// From the last request to the common start, ns: time for every generator to read its line.
 const LEAD_NS: u64 = 10_000_000;
 /// The same, for each generator more, ns.
@@ -169,7 +170,7 @@ impl Session<'_> {
         self.among_applications("join the containers to the switch", Op::Join)?;
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         let mut evidence = Evidence::default();
-        self.wait_for(&all, parties, Instant::now() + READY_MAX, "become ready", &mut evidence, |event| {
+        self.wait_for(&all, parties, READY_MAX, "become ready", &mut evidence, |event| {
             matches!(event, Event::Ready { .. })
         })?;
         self.cost.ready_ms = ms(began.elapsed());
@@ -189,8 +190,14 @@ impl Session<'_> {
         let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
             parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();
-        let until = began + traffic + REPORT_MAX;
-        self.wait_for(&initiators, parties, until, "report after the schedule's end", &mut evidence, is_done)?;
+        self.wait_for(
+            &initiators,
+            parties,
+            traffic + REPORT_MAX,
+            "report after the schedule's end",
+            &mut evidence,
+            is_done,
+        )?;
         evidence.watched = Some(self.agent.watched()?);
         // Again for those that still run: what was loaded since counts as well.
         evidence.mapped.extend(self.agent.mapped()?.0);
@@ -200,14 +207,7 @@ impl Session<'_> {
         for container in &responders {
             self.tell(container, &Command::Stop)?;
         }
-        self.wait_for(
-            &responders,
-            parties,
-            Instant::now() + REPORT_MAX,
-            "report after the drain",
-            &mut evidence,
-            is_done,
-        )?;
+        self.wait_for(&responders, parties, REPORT_MAX, "report after the drain", &mut evidence, is_done)?;
         self.cost.traffic_ms = ms(began.elapsed());
         // Nothing is under way any more, and over DPDK no generator has closed its port yet, of which some switches
         // would forget the counts then.
@@ -264,27 +264,32 @@ impl Session<'_> {
         Ok(None)
     }
 
-    /// Waits until each of `whom` has said something that is `wanted`. Every other event of a generator than
-    /// those of the conversation is a failure.
+    /// Waits until each of `whom` has said something that is `wanted`, for `patience` at most: time is counted in
+    /// looks, so that if this program was stopped meanwhile nobody is late for it. Every other event of a generator
+    /// than those of the conversation is a failure.
     fn wait_for(
         &mut self,
         whom: &BTreeSet<&str>,
         parties: &[Party],
-        until: Instant,
+        patience: Duration,
         what: &str,
         evidence: &mut Evidence,
         wanted: impl Fn(&Event) -> bool,
     ) -> Result<(), Stop> {
         let mut missing = whom.clone();
+        let mut waited = Duration::ZERO;
         while !missing.is_empty() {
             if (self.interrupted)() {
                 return Err(Stop::Interrupted);
             }
-            if Instant::now() >= until {
+            if waited >= patience {
                 let names = missing.iter().copied().collect::<Vec<_>>().join(", ");
                 return Err(failed(format!("hear in time from {names}, which did not {what}")));
             }
-            let Some(event) = self.agent.event(until.min(Instant::now() + LOOK))? else { continue };
+            let Some(event) = self.agent.event(Instant::now() + LOOK)? else {
+                waited += LOOK;
+                continue;
+            };
             match event {
                 AppEvent::Line { container, line } => {
                     self.note(&format!("{container} → {line}"));

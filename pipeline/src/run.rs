@@ -103,6 +103,9 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, RunError> {
     let interrupted = request.interrupted;
+    if interrupted() {
+        return Ok(Finished { interrupted: true, ..Finished::default() });
+    }
     let asked = workspace.tests().iter().filter(|test| (request.only)(test));
     let setup = preparation::setup(facts, asked.chain(request.twins.iter().map(|twin| &twin.test)));
     let leased = agent.lease(request.wait, setup, &mut |holder| {

@@ -13,6 +13,8 @@ pub enum Flag {
     EndMarkerLost,
     /// A record covers less than the window.
     SampleShortfall,
+    /// A generator did nothing for more than [`STALLED_NS_MAX`] when it should have: it was stopped.
+    Stalled,
     /// A setting or a component differs after the test from what it was before.
     Drift,
     /// The offered rate was not reached, and rejected packets and missed deadlines do not explain it.
@@ -51,6 +53,9 @@ pub enum Flag {
     Pressure,
 }
 
+/// A generator that was not heard of for longer was stopped, or had no core, nanoseconds: it looks after itself every
+/// 10 ms, and turns on a shared core take less than a tenth of this.
+pub const STALLED_NS_MAX: u64 = 1_000_000_000;
 /// Steal time above this part of the window is flagged.
 pub const STEAL_RATIO_MAX: f64 = 0.01;
 /// Involuntary context switches of a generator above this rate are flagged, per second.
@@ -81,10 +86,11 @@ pub const BURST_FACTOR: f64 = 10.0;
 
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 20] = [
+    pub const ALL: [Flag; 21] = [
         Flag::AccountingMismatch,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
+        Flag::Stalled,
         Flag::Drift,
         Flag::RateUnexplained,
         Flag::Oversubscribed,
@@ -111,6 +117,7 @@ impl Flag {
             Flag::AccountingMismatch
                 | Flag::EndMarkerLost
                 | Flag::SampleShortfall
+                | Flag::Stalled
                 | Flag::Drift
                 | Flag::RateUnexplained
         )
@@ -136,6 +143,7 @@ impl Flag {
             Flag::AccountingMismatch => "accounting-mismatch",
             Flag::EndMarkerLost => "end-marker-lost",
             Flag::SampleShortfall => "sample-shortfall",
+            Flag::Stalled => "stalled",
             Flag::Drift => "drift",
             Flag::RateUnexplained => "rate-unexplained",
             Flag::Oversubscribed => "oversubscribed",
@@ -162,6 +170,7 @@ impl Flag {
             Flag::AccountingMismatch => "The sender's count and the receiver's own count of packets do not agree.",
             Flag::EndMarkerLost => "No end marker arrived, so packets lost at the very end are not known.",
             Flag::SampleShortfall => "The record covers less than the declared window.",
+            Flag::Stalled => "A generator stood still for more than a second.",
             Flag::Drift => "A setting or a component changed while the test ran.",
             Flag::RateUnexplained => {
                 "The offered rate was not reached, and rejected packets and missed deadlines do not explain it."
@@ -190,6 +199,7 @@ impl Flag {
             Flag::AccountingMismatch => "Look at the test's log; a link that other programs use is the usual cause.",
             Flag::EndMarkerLost => "Lower the rate, or look for a receiver that stopped early in the log.",
             Flag::SampleShortfall => "Run the test again; if it stays, look at the generators' log.",
+            Flag::Stalled => "Look for what stops programs or takes all of a core; the next run measures it again.",
             Flag::Drift => "Find what changes settings on this host and stop it while measuring.",
             Flag::RateUnexplained => "Look at the sender's log.",
             Flag::Oversubscribed => "Use a host with more cores, fewer pairs, or read it as an indication only.",

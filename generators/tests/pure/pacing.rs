@@ -12,15 +12,19 @@ fn drive(
     pacer: &mut Pacer,
     rate_pps: u64,
     burst: u16,
-    epoch_ns: u64,
+    (epoch_ns, end_ns): (u64, u64),
     mut clock: impl FnMut(Step) -> u64,
 ) -> (u64, u64) {
+    let intended = wire::bursts_intended(end_ns - epoch_ns, rate_pps, burst);
     let bound_ns = CATCH_UP_NS.max(due_ns(1, rate_pps, burst));
     let (mut sent, mut missed) = (0, 0);
     let mut now_ns = clock(Step::Wait { due_ns: epoch_ns });
     loop {
         let step = pacer.step(now_ns);
-        let next_due_ns = epoch_ns + due_ns(sent + missed, rate_pps, burst);
+        let next_due_ns = match sent + missed == intended {
+            true => end_ns,
+            false => epoch_ns + due_ns(sent + missed, rate_pps, burst),
+        };
         match step {
             Step::Wait { due_ns } => {
                 assert_eq!(due_ns, next_due_ns);
@@ -39,7 +43,10 @@ fn drive(
                 missed += bursts;
                 continue;
             }
-            Step::End => return (sent, missed),
+            Step::End => {
+                assert!(now_ns >= end_ns, "it ended with its last burst, before its time");
+                return (sent, missed);
+            }
         }
         now_ns = clock(step);
     }
@@ -52,13 +59,14 @@ proptest! {
         burst in 1u16..=256,
         bursts in 1u64..300,
         epoch_ns in 0u64..1 << 40,
+        rest in 0f64..1.0,
         stalls in prop::collection::vec(prop_oneof![Just(0u64), 0u64..50_000, 500_000u64..5_000_000], 1..600),
     ) {
-        let traffic_ns = due_ns(bursts, rate_pps, burst);
+        let traffic_ns = due_ns(bursts, rate_pps, burst) + (rest * due_ns(1, rate_pps, burst) as f64) as u64;
         let mut pacer = Pacer::new(epoch_ns, traffic_ns, rate_pps, burst);
         let mut now_ns = epoch_ns;
         let mut stalls = stalls.iter().cycle();
-        let (sent, missed) = drive(&mut pacer, rate_pps, burst, epoch_ns, |step| {
+        let (sent, missed) = drive(&mut pacer, rate_pps, burst, (epoch_ns, epoch_ns + traffic_ns), |step| {
             let idle_until = if let Step::Wait { due_ns } = step { due_ns } else { 0 };
             now_ns = now_ns.max(idle_until) + stalls.next().copied().unwrap_or(0);
             now_ns
@@ -96,6 +104,20 @@ fn an_overslept_schedule_is_missed_to_its_end() {
     assert_eq!(pacer.step(999), Step::Wait { due_ns: 1_000 });
     assert_eq!(pacer.step(u64::MAX), Step::Missed { bursts: 100 });
     assert_eq!(pacer.step(u64::MAX), Step::End);
+}
+
+#[test]
+fn a_schedule_lasts_as_long_as_its_time_however_early_its_last_burst_is() {
+    // 128 packets at 1,000 pps: every 128 ms, the last one 96 ms before the end.
+    let mut pacer = Pacer::new(0, 1_120_000_000, 1_000, 128);
+    for burst in 0..9 {
+        assert_eq!(pacer.step(burst * 128_000_000), Step::Send { burst, late_ns: 0 });
+    }
+    assert_eq!(pacer.step(1_024_000_001), Step::Wait { due_ns: 1_120_000_000 });
+    assert_eq!(pacer.step(1_119_999_999), Step::Wait { due_ns: 1_120_000_000 });
+    assert_eq!(pacer.step(1_120_000_000), Step::End);
+    // Nothing to send is waited for as well.
+    assert_eq!(Pacer::new(5, 10, 0, 1).step(14), Step::Wait { due_ns: 15 });
 }
 
 #[test]

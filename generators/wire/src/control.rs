@@ -106,6 +106,10 @@ pub struct Totals {
     pub involuntary_switches: u64,
     /// Voluntary context switches during the run (`ru_nvcsw`).
     pub voluntary_switches: u64,
+    /// The longest time in which the process did nothing that it should have done, in nanoseconds: it was stopped,
+    /// or others had its core. Generators of before it said nothing of it.
+    #[serde(default)]
+    pub stalled_ns_max: u64,
 }
 
 impl Totals {

@@ -27,6 +27,7 @@ pub use self::request::parse_request;
 use self::waiting::Waiting;
 use crate::affinity::{own_cpus, pin};
 use crate::failure::During;
+use crate::inherited;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
 use crate::protocol::{
@@ -41,7 +42,10 @@ use crate::switch::Stacks;
 /// it. A failure here is one to leave the host in order.
 pub(crate) fn serve() -> Result<(), Failure> {
     let mut signals = SigSet::empty();
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // A blocked signal comes although it is ignored, and who started this with one ignored means it.
+    let minded = |signal: &Signal| !inherited::ignores(&status, *signal as i32);
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().filter(minded).for_each(|signal| signals.add(signal));
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals), None).host(|| "block signals".into())?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .host(|| "wait for signals".into())?;
@@ -127,7 +131,9 @@ impl Supervisor {
                     Read::Some | Read::Later => {}
                 }
             }
-            self.try_lease()?;
+            if !ended {
+                self.try_lease()?;
+            }
             while self.waiting.is_none()
                 && self.pending.is_none()
                 && let Some(line) = self.input.next()

@@ -17,7 +17,7 @@ impl From<ArchiveError> for Trouble {
             ArchiveError::Workspace(error) => error.into(),
             ArchiveError::Report(error) => (*error).into(),
             ArchiveError::Io { .. } => Trouble::host(error.to_string()),
-            ArchiveError::Differs { .. } => Trouble { exit: Exit::TestsFailed, text: error.to_string(), placed: false },
+            ArchiveError::Differs { .. } => Trouble { exit: Exit::Answer, text: error.to_string(), placed: false },
             ArchiveError::Refused { .. } | ArchiveError::Unfit { .. } => Trouble::input(error.to_string()),
         }
     }
@@ -124,7 +124,7 @@ impl From<&Compared> for LevelJson {
 fn verify(path: &Path, limits: Limits, depth: Depth, json: bool) -> Result<Exit, Trouble> {
     let opened = archive::open(path, limits, depth)?;
     let verified = archive::verify(&opened)?;
-    let exit = if verified.differs() { Exit::TestsFailed } else { Exit::Well };
+    let exit = if verified.differs() { Exit::Answer } else { Exit::Well };
     if json {
         say_json(&VerifiedJson {
             level: verified.level(),

@@ -31,7 +31,7 @@ pub(super) struct CompareArgs {
     /// Compare by this metric (rx_mpps, rtt_us_p99, ...) [default: received rate, mean round trip].
     #[arg(long)]
     metric: Option<String>,
-    /// Exit with 1 if a test is surely slower, by at least this part: `5%`.
+    /// Exit with 4 if a test is surely slower, by at least this part: `5%`.
     #[arg(long, value_name = "PART", value_parser = part)]
     fail_if_slower: Option<f64>,
     /// Write the plot into this file, as SVG.
@@ -86,7 +86,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Trouble> {
     let slower = args.fail_if_slower.map_or(0, |part| comparison.slower(part).count());
     if slower > 0 {
         remark(&format!("septet: {} slower than allowed", plural(slower, "test")));
-        return Ok(Exit::TestsFailed);
+        return Ok(Exit::Answer);
     }
     Ok(Exit::Well)
 }

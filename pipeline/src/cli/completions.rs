@@ -34,8 +34,15 @@ pub(super) fn man(folder: &Path) -> Result<Exit, Trouble> {
         // The date and the name that it would find out by itself are of the day and of the way it was called.
         let man = clap_mangen::Man::new(command).title(name.to_uppercase()).section("1").date("");
         man.render(&mut page).map_err(failed)?;
+        page.extend(exit_status().into_bytes());
         fs::write(folder.join(format!("{name}.1")), page).map_err(failed)?;
         pages += 1;
     }
     say(&format!("wrote {} into {}", plural(pages, "page"), folder.display()))
+}
+
+/// What every page ends with.
+fn exit_status() -> String {
+    let codes = Exit::ALL.map(|exit| format!(".TP\n{}\n{}\n", exit as i32, exit.meaning().replace('-', "\\-")));
+    format!(".SH \"EXIT STATUS\"\n{}", codes.concat())
 }

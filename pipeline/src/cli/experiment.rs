@@ -72,7 +72,7 @@ struct StatusJson {
     stale: bool,
 }
 
-/// `septet status`: the numbers, and exit 1 under `-q` if something is to be measured.
+/// `septet status`: the numbers, and exit 4 under `-q` if something is to be measured.
 pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let facts = stacks::facts(&workspace, false, &[])?;
@@ -80,7 +80,7 @@ pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, T
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
     if quiet {
-        return Ok(if stale { Exit::TestsFailed } else { Exit::Well });
+        return Ok(if stale { Exit::Answer } else { Exit::Well });
     }
     let mut names = workspace.store.generation_names(workspace.experiment.name.as_str())?;
     let generations = names.len();

@@ -58,7 +58,7 @@ enum Command {
     Status {
         #[command(flatten)]
         target: Target,
-        /// Print nothing; exit 1 if something is stale.
+        /// Print nothing; exit 4 if something is stale.
         #[arg(short, long)]
         quiet: bool,
         /// Machine-readable.
@@ -178,7 +178,7 @@ struct OutputArgs {
     /// Compile report.tex by latexmk as well.
     #[arg(long)]
     pdf: bool,
-    /// Exit with 1 if a claim is refuted.
+    /// Exit with 4 if a claim is refuted.
     #[arg(long)]
     strict_claims: bool,
 }

@@ -121,7 +121,7 @@ fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str) -> Result<Exit
     strict_claims(&workspace, &generation, &output)
 }
 
-/// Under `--strict-claims`, names the claims that are refuted: exit 1 if there is one.
+/// Under `--strict-claims`, names the claims that are refuted: exit 4 if there is one.
 pub(super) fn strict_claims(
     workspace: &Workspace,
     generation: &Generation,
@@ -131,7 +131,7 @@ pub(super) fn strict_claims(
     for claim in &refuted {
         remark(&format!("septet: the claim '{claim}' is refuted"));
     }
-    Ok(if refuted.is_empty() { Exit::Well } else { Exit::TestsFailed })
+    Ok(if refuted.is_empty() { Exit::Well } else { Exit::Answer })
 }
 
 /// The generation that `asked` names, as `compare` takes names.

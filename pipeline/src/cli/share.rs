@@ -86,7 +86,7 @@ struct SharedJson<'a> {
 }
 
 fn told(verb: &str, url: &str, shared: &Shared, json: bool) -> Result<Exit, Trouble> {
-    let exit = if shared.refused.is_empty() { Exit::Well } else { Exit::TestsFailed };
+    let exit = if shared.refused.is_empty() { Exit::Well } else { Exit::Answer };
     if json {
         let Shared { copied, there, refused } = shared;
         say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused })?;

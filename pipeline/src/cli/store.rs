@@ -40,7 +40,7 @@ struct VerifyJson {
 fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, Trouble> {
     let verification = store.verify()?;
     let sound = verification.findings.is_empty() && verification.statements.is_empty();
-    let exit = if sound && verification.strangers.is_empty() { Exit::Well } else { Exit::TestsFailed };
+    let exit = if sound && verification.strangers.is_empty() { Exit::Well } else { Exit::Answer };
     let put_aside = !dry_run && !sound;
     if put_aside {
         store.quarantine(&verification)?;

@@ -18,6 +18,7 @@ mod processes;
 mod room;
 mod search;
 mod stacks;
+mod stops;
 mod strangers;
 mod switches;
 mod trouble;

@@ -92,7 +92,7 @@ fn a_changed_generator_makes_every_test_dirty_and_the_plan_says_why() {
         let why = test["why"][0].as_str().expect("it says why");
         assert!(why.starts_with("generator septet-gen "), "{why}");
     }
-    bench.septet(&["status", "small.toml", "-q"]).code(1);
+    bench.septet(&["status", "small.toml", "-q"]).code(4);
     let explained = bench.septet(&["explain", "small.toml", "D=latency"]).code(0);
     assert!(
         explained.stdout.contains("changed since it was last measured\n  generator septet-gen"),

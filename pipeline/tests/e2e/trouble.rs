@@ -92,13 +92,13 @@ fn damage_is_found_and_named() {
     let mut flipped = sound.clone();
     flipped[sound.len() / 2] ^= 1;
     fs::write(&path, flipped).expect("it is ours");
-    let told = bench.septet(&["store", "verify", "-n"]).code(1);
+    let told = bench.septet(&["store", "verify", "-n"]).code(4);
     assert!(told.stderr.contains("samples.parquet") && told.stderr.contains("--only"), "{}", told.stderr);
 
     fs::write(&path, &sound[..sound.len() / 2]).expect("it is ours");
-    bench.septet(&["store", "verify", "-n"]).code(1);
+    bench.septet(&["store", "verify", "-n"]).code(4);
     fs::remove_file(&path).expect("it is ours");
-    bench.septet(&["store", "verify", "-n"]).code(1);
+    bench.septet(&["store", "verify", "-n"]).code(4);
     fs::write(&path, sound).expect("it is ours");
     bench.septet(&["store", "verify"]).code(0);
 }

@@ -81,7 +81,7 @@ fn what_is_not_what_it_says_is_not_taken() {
     flip(&nth("samples.parquet", 0));
     flip(&nth("record.json", 1));
     fs::remove_file(nth("log.zst", 2)).expect("it is there");
-    let pulled = bench.septet(&["store", "pull", &url, "--store", "other", "--json"]).code(1).json();
+    let pulled = bench.septet(&["store", "pull", &url, "--store", "other", "--json"]).code(4).json();
     assert_eq!(pulled["copied"], 3, "{pulled}");
     let refused = pulled["refused"].to_string();
     for reason in [
