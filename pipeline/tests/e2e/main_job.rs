@@ -171,3 +171,16 @@ fn the_starter_runs_as_it_is() {
     let dry = bench.septet(&["run", "-n", "fresh/experiment.toml"]).code(0);
     assert!(dry.stdout.contains("to measure"), "{}", dry.stdout);
 }
+
+#[test]
+fn manual_pages_say_what_each_exit_code_means() {
+    let bench = Bench::new();
+    bench.septet(&["man", "pages"]).code(0);
+    for page in ["septet.1", "septet-status.1"] {
+        let page = fs::read_to_string(bench.path("pages").join(page)).expect("it was written");
+        let codes = page.split(".SH \"EXIT STATUS\"").nth(1).unwrap_or_else(|| panic!("none in {page}"));
+        for code in [0, 1, 2, 3, 4, 130] {
+            assert!(codes.contains(&format!(".TP\n{code}\n")), "{code}: {codes}");
+        }
+    }
+}
