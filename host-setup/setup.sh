@@ -11,7 +11,8 @@ measure="busybox-static lxc"
 # its switch.
 measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc openvswitch-switch-dpdk"
 # lmodern: scalable fonts; Debian only recommends them, and font expansion stops at the bitmap fonts that it falls back to.
-test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin"
+# sudo: what an ordinary user may do through it is tried with the real one.
+test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin sudo"
 
 wanted=""
 for set in "$@"; do

@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use crate::commander::{Commander, commander};
 use crate::component::{Linker, plugins};
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
-use crate::site::{self, Commander};
+use crate::site;
 
 /// An application that this agent can put into a container.
 pub(crate) struct Application {
@@ -43,7 +44,7 @@ pub(crate) fn file_of(name: &str) -> Result<PathBuf, Failure> {
 /// A program of that name: the one that lies beside the agent's own; for a user who commands an agent of
 /// root's, the one that root has named.
 pub(crate) fn beside(name: &str) -> Result<PathBuf, Failure> {
-    if let Commander::User(_) = site::commander() {
+    if let Commander::Other = commander() {
         let named = site::programs()?.remove(name);
         let message = format!("find {name}: {} does not name it", site::SITE_FILE);
         return named.ok_or_else(|| Failure::new(FailureKind::Host, message));
@@ -69,9 +70,9 @@ pub(crate) fn files_of(application: &Application) -> Result<Vec<PathBuf>, Failur
 
 /// A BusyBox for the containers, if there is a static one: the host's, or one that lies beside the agent.
 pub(crate) fn busybox() -> Option<PathBuf> {
-    let beside = match site::commander() {
-        Commander::Root => own_folder().ok().map(|folder| folder.join("busybox")),
-        Commander::User(_) => site::programs().ok().and_then(|mut programs| programs.remove("busybox")),
+    let beside = match commander() {
+        Commander::Own => own_folder().ok().map(|folder| folder.join("busybox")),
+        Commander::Other => site::programs().ok().and_then(|mut programs| programs.remove("busybox")),
     };
     BUSYBOX.iter().map(PathBuf::from).chain(beside).find(|path| crate::component::elf::is_static(path))
 }

@@ -5,12 +5,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::cpulist;
 use crate::protocol::{Disturbance, Peak, SettingChange, Snapshot, ThreadCounters, Watched};
 
 /// Changes of settings that are kept: somebody who changes one all the time is known by then.
 const CHANGES_MAX: usize = 16;
 /// A frequency that is what it should be, in the unit of [`Disturbance::FrequencyLow`].
 const PAR_PPM: u64 = 1_000_000;
+
+/// The setting that says which CPUs the kernel grants, among [`Snapshot::settings`].
+pub const CPUS: &str = "cpus";
 
 /// Where a disturbance was, and how much of it, in the unit of the disturbance.
 type Found = (Disturbance, String, u64);
@@ -42,6 +46,23 @@ pub fn changed<'a>(
         .filter(|(_, (was, became))| was != became)
         .map(|(name, (was, became))| (name, was, became))
         .collect()
+}
+
+/// CPUs of a plan that the kernel did not grant when a snapshot was taken; none if it does not say.
+pub fn not_granted(plan: &[u32], snapshot: &Snapshot) -> Vec<u32> {
+    let granted = snapshot.settings.iter().find(|(name, _)| name == CPUS).map(|(_, list)| cpulist::parse(list));
+    let is_missing = |cpu: &&u32| granted.as_ref().is_some_and(|granted| !granted.contains(cpu));
+    plan.iter().filter(is_missing).copied().collect()
+}
+
+/// Threads that may run on other CPUs than before, as `(name, was, became)`. One that began or ended in between is none.
+pub fn moved<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<(&'a str, &'a str, &'a str)> {
+    let moved = |after: &'a ThreadCounters| {
+        let before = before.threads.iter().find(|before| before.thread == after.thread)?;
+        let (was, became) = (before.cpus.as_deref()?, after.cpus.as_deref()?);
+        (was != became).then_some((&*after.name, was, became))
+    };
+    after.threads.iter().filter_map(moved).collect()
 }
 
 /// Looks at a window, reduced as they come.

@@ -1,5 +1,61 @@
-//! What a program has inherited from whoever started it, read from the kernel's own words. Pure: it must not read the
-//! file itself.
+//! What a process gets from whoever starts it, made what an agent needs before it does anything else: descriptors,
+//! folder, mask of new files, signals, limits, environment. It must not know who that was.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Uid, chdir};
+
+use crate::failure::During;
+use crate::protocol::Failure;
+use crate::sys;
+
+/// Files that an agent must be able to have open, if the system lets it.
+const FILES_MIN: u64 = 1024;
+/// What would end it, or what it starts, in the middle of something.
+const UNLIMITED: [Resource; 4] =
+    [Resource::RLIMIT_AS, Resource::RLIMIT_CPU, Resource::RLIMIT_DATA, Resource::RLIMIT_FSIZE];
+
+/// Puts it in order, and returns the signals that end an agent. SIGHUP and SIGINT that whoever starts it has set aside
+/// (nohup, a background job) are none of them: such an agent ends with its client.
+pub(crate) fn put_in_order() -> Result<Vec<Signal>, Failure> {
+    let doing = || "put in order what was inherited".to_string();
+    sys::close_all_but(&[]).host(doing)?;
+    // Relative names mean nothing here, and a folder that is removed, or is another user's, is in nobody's way.
+    chdir("/").host(doing)?;
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let (set_aside, ends): (Vec<Signal>, Vec<Signal>) =
+        [Signal::SIGHUP, Signal::SIGINT].into_iter().partition(|signal| ignores(&status, *signal as i32));
+    sys::reset_signals(&set_aside).host(doing)?;
+    limits();
+    Ok([&[Signal::SIGTERM], &*ends].concat())
+}
+
+/// Also where the system refuses: then the limits are an administrator's.
+fn limits() {
+    let is_root = Uid::effective().is_root();
+    for resource in UNLIMITED {
+        if let Ok((_, hard)) = getrlimit(resource) {
+            let lifted = is_root && setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY).is_ok();
+            if !lifted {
+                let _ = setrlimit(resource, hard, hard);
+            }
+        }
+    }
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < FILES_MIN
+    {
+        let lifted = is_root && setrlimit(Resource::RLIMIT_NOFILE, FILES_MIN, hard.max(FILES_MIN)).is_ok();
+        if !lifted {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(FILES_MIN), hard);
+        }
+    }
+    // A core of root's memory is nobody's to read, and would be written in the middle of a measurement.
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
+}
 
 /// Whether `status`, the text of `/proc/self/status`, says that a signal is ignored. What was ignored when the program
 /// started (SIGHUP by nohup, SIGINT by a shell for its background jobs) is to stay so.

@@ -4,6 +4,7 @@
 //! through as opaque JSON.
 
 pub mod check;
+pub mod commander;
 pub mod containers;
 pub mod cores;
 pub mod disturbance;
@@ -26,7 +27,9 @@ mod cpulist;
 mod failure;
 mod lines;
 mod netlink;
+mod patience;
 mod privilege;
+mod root;
 mod site;
 mod snapshot;
 mod supervisor;

@@ -1,6 +1,8 @@
 //! What the agent may do here, found out by trying it in a child process that ends at once. It must not know
 //! what the rights are wanted for.
 
+use std::path::Path;
+
 use nix::mount::{MsFlags, mount};
 use nix::sched::CloneFlags;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -8,6 +10,7 @@ use nix::unistd::{Uid, getegid, geteuid};
 
 use crate::facts::Privilege;
 use crate::netlink::Netlink;
+use crate::root::change_root;
 use crate::sys;
 
 /// Namespaces of a worker, a user namespace apart.
@@ -27,7 +30,9 @@ pub(crate) struct Rights {
     pub bridges: bool,
 }
 
-/// Bits of the exit status of a process that tries.
+/// Where memory is mounted for a try.
+const MOUNTED: &str = "/tmp";
+/// Bits of the exit status of a process that tries: whether mounts, of a root too, can be made, and bridges.
 const MOUNTS: i32 = 1;
 const BRIDGES: i32 = 2;
 
@@ -51,7 +56,9 @@ fn attempt() -> i32 {
     if !mount_something() {
         return 0;
     }
-    if make_bridge() { MOUNTS | BRIDGES } else { MOUNTS }
+    let bridges = if make_bridge() { BRIDGES } else { 0 };
+    // Last, since there is nothing in it.
+    if change_root(Path::new(MOUNTED)).is_ok() { MOUNTS | bridges } else { 0 }
 }
 
 /// Makes a user root of the user namespace that this process is the first of.
@@ -63,7 +70,7 @@ pub(crate) fn become_root(user: u32, group: u32) -> std::io::Result<()> {
 
 fn mount_something() -> bool {
     let private = mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>);
-    private.is_ok() && mount(Some("septet"), "/tmp", Some("tmpfs"), MsFlags::empty(), None::<&str>).is_ok()
+    private.is_ok() && mount(Some("septet"), MOUNTED, Some("tmpfs"), MsFlags::empty(), None::<&str>).is_ok()
 }
 
 fn make_bridge() -> bool {

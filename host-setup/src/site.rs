@@ -1,5 +1,5 @@
-//! Who commands this agent, and what names mean when that is somebody else: root-owned `/etc/septet/host.toml`.
-//! It must not know containers, requests or settings.
+//! What whoever commands an agent may do, and what names mean when that is another than root: root-owned
+//! `/etc/septet/host.toml`. It must not know containers, requests or settings, nor how it is found out who commands.
 //!
 //! Root who starts an agent commands it: the programs that lie beside it are root's choice. But an agent that
 //! an ordinary user has started as root (by `sudo -n septet-host agent`) stands at a boundary of privilege: it
@@ -11,83 +11,39 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, getppid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
+use crate::commander::{AS_ROOT, Commander, Who, commander};
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
 use crate::stack::Stack;
 
 /// What names mean to an agent that somebody else commands.
 pub(crate) const SITE_FILE: &str = "/etc/septet/host.toml";
-/// Programs that hand a user's command to root.
-const HANDERS: [&str; 3] = ["sudo", "doas", "pkexec"];
-
-/// Who commands an agent that is root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Commander {
-    /// Root.
-    Root,
-    /// A user, with the user's numbers if they are known.
-    User(Option<(u32, u32)>),
-}
-
-/// What is known of how this process was started.
-struct Start {
-    /// `(SUDO_UID, SUDO_GID)`, or those of pkexec.
-    handed: Option<(u32, u32)>,
-    parent: u32,
-    parent_uid: Option<u32>,
-    parent_name: String,
-}
-
-/// Who commands this process, if it is root; root for one that is not, which has nothing to lose.
-pub(crate) fn commander() -> Commander {
-    if !Uid::effective().is_root() {
-        return Commander::Root;
-    }
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
-    let sudo = number("SUDO_UID").map(|user| (user, number("SUDO_GID").unwrap_or(user)));
-    let handed = sudo.or_else(|| number("PKEXEC_UID").map(|user| (user, user)));
-    let parent = getppid().as_raw().unsigned_abs();
-    let folder = format!("/proc/{parent}");
-    let parent_uid = fs::metadata(&folder).ok().map(|meta| meta.uid());
-    let parent_name = fs::read_to_string(format!("{folder}/comm")).unwrap_or_default().trim().to_owned();
-    judge(&Start { handed, parent, parent_uid, parent_name })
-}
-
-/// A root shell under sudo is root's: there the parent is a program of root's that is no hander. Where the
-/// parent has gone, what sudo says is all that is known.
-fn judge(start: &Start) -> Commander {
-    let user = start.handed.filter(|(user, _)| *user != 0);
-    let by_hander = HANDERS.contains(&start.parent_name.as_str());
-    match start.parent_uid {
-        Some(0) if by_hander => match start.handed {
-            Some((0, _)) => Commander::Root,
-            _ => Commander::User(user),
-        },
-        Some(0) if start.parent > 1 || user.is_none() => Commander::Root,
-        Some(0) | None => user.map_or(Commander::Root, |user| Commander::User(Some(user))),
-        Some(_) => Commander::User(user),
-    }
-}
-
-/// Makes sure that nobody commands more than is theirs: an agent of root's that a user commands keeps its
-/// rights only if it is root's own program and [`SITE_FILE`] says what names mean; else it becomes that user.
-pub(crate) fn settle() -> Result<(), Failure> {
-    let Commander::User(user) = commander() else { return Ok(()) };
+/// Makes sure that nobody commands more than is theirs: an agent of root's that another commands keeps its
+/// rights only if it is root's own program and [`SITE_FILE`] says what names mean; else it becomes that user. Returns
+/// what is so from then on.
+pub(crate) fn settle(who: Who) -> Result<Commander, Failure> {
+    let Who::Other(user) = who else { return Ok(Commander::Own) };
     let problem = match std::env::current_exe() {
         Ok(program) => untrusted(&program).or_else(|| untrusted(Path::new(SITE_FILE))),
         Err(error) => Some(format!("its own program cannot be found: {error}")),
     };
-    let Some(problem) = problem else { return Ok(()) };
+    let Some(problem) = problem else {
+        // Nothing in it is root's choice, and nothing that root's agent does depends on it.
+        crate::sys::clear_environment();
+        return Ok(Commander::Other);
+    };
     let message = format!("serve a user as root: {problem}");
     let advice = "install septet-host where only root writes, and let root write /etc/septet/host.toml (make site)";
     let Some((user, group)) = user else {
+        let advice = format!("{advice}; if you are root yourself, say so: septet-host agent {AS_ROOT}");
         return Err(Failure::new(FailureKind::Host, message).advise(advice));
     };
     become_user(user, group).host(|| message.clone())?;
     crate::failure::warn(&format!("{problem}: it works as user {user}, without root's rights; {advice}"));
-    Ok(())
+    // All the rights that it has left are the user's own.
+    Ok(Commander::Own)
 }
 
 fn become_user(user: u32, group: u32) -> nix::Result<()> {
@@ -139,11 +95,11 @@ pub(crate) fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
 /// When the site file cannot be believed, or is not understood.
 pub(crate) fn stacks(of_client: &BTreeMap<String, Option<Stack>>) -> Result<BTreeMap<String, Stack>, Failure> {
     match commander() {
-        Commander::Root => {
+        Commander::Own => {
             Ok(of_client.iter().filter_map(|(name, stack)| Some((name.clone(), stack.clone()?))).collect())
         }
-        Commander::User(_) if of_client.is_empty() => Ok(BTreeMap::new()),
-        Commander::User(_) => {
+        Commander::Other if of_client.is_empty() => Ok(BTreeMap::new()),
+        Commander::Other => {
             let known = read()?.stacks;
             Ok(known.into_iter().filter(|(name, _)| of_client.contains_key(name)).collect())
         }
@@ -200,27 +156,6 @@ fn parse(text: &str) -> Result<SiteFile, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_commands_through_sudo_and_root_commands_in_a_root_shell() {
-        let user = Some((1000, 1000));
-        let judged = |handed, parent, parent_uid, name: &str| {
-            judge(&Start { handed, parent, parent_uid, parent_name: name.into() })
-        };
-        // sudo stays, or becomes the agent; its parent may have died.
-        assert_eq!(judged(user, 50, Some(0), "sudo"), Commander::User(user));
-        assert_eq!(judged(user, 50, Some(1000), "septet"), Commander::User(user));
-        assert_eq!(judged(user, 1, Some(0), "init"), Commander::User(user));
-        assert_eq!(judged(user, 50, None, ""), Commander::User(user));
-        // Without sudo's word it is a user's all the same.
-        assert_eq!(judged(None, 50, Some(1000), "septet"), Commander::User(None));
-        assert_eq!(judged(None, 50, Some(0), "doas"), Commander::User(None));
-        // Root at home, over ssh, in a shell that sudo made, or sudo for nothing.
-        assert_eq!(judged(None, 50, Some(0), "septet"), Commander::Root);
-        assert_eq!(judged(None, 1, Some(0), "init"), Commander::Root);
-        assert_eq!(judged(user, 50, Some(0), "septet"), Commander::Root);
-        assert_eq!(judged(Some((0, 0)), 50, Some(0), "sudo"), Commander::Root);
-    }
 
     #[test]
     fn files_that_others_can_change_are_not_believed() {

@@ -12,7 +12,7 @@ pub(crate) use self::watch::Watch;
 use crate::failure::During;
 use crate::lease::tree::HostTree;
 use crate::protocol::{Failure, PortCounters, Snapshot};
-use crate::settings;
+use crate::{affinity, settings};
 
 /// The unit of `/proc/stat` towards programs, whatever the kernel's own tick is.
 const NS_PER_TICK: u64 = 10_000_000;
@@ -23,11 +23,13 @@ pub(crate) fn take(ports: Vec<PortCounters>, cpus: &[u32]) -> Result<Snapshot, F
     let stat = std::fs::read_to_string("/proc/stat").host(|| "read /proc/stat".into())?;
     let counted = parse(&stat);
     let online: Vec<u32> = counted.busy_ns.iter().map(|(cpu, _)| *cpu).collect();
+    let mut settings = settings::state(&HostTree::at(root), cpus);
+    settings.extend(affinity::state());
     let disturbed = disturbances::read(root, if cpus.is_empty() { &online } else { cpus });
     Ok(Snapshot {
         mono_ns: mono_ns()?,
         ports,
-        settings: settings::state(&HostTree::at(root), cpus),
+        settings,
         steal_ns: counted.steal_ns,
         busy_ns: counted.busy_ns,
         context_switches: counted.context_switches,

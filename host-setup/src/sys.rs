@@ -44,7 +44,8 @@ pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) -> nix::Result<()> {
 }
 
 fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
-    // SAFETY: called only in a child that never returns to code that owns the closed descriptors.
+    // SAFETY: called only in a child that never returns to code that owns the closed descriptors, or at the start of
+    // a program that has opened none.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     Errno::result(result).map(drop)
 }
@@ -64,6 +65,29 @@ pub(crate) fn default_signals() -> nix::Result<()> {
         unsafe { signal(ignored, SigHandler::SigDfl)? };
     }
     Ok(())
+}
+
+/// Gives every signal its default action, and blocks none. Those that are `set_aside` do nothing, and neither does
+/// SIGPIPE: a write says what it would.
+pub(crate) fn reset_signals(set_aside: &[Signal]) -> nix::Result<()> {
+    // What a fault does is for the run-time of this program to say.
+    let kept = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGSEGV, Signal::SIGBUS];
+    for of in Signal::iterator().filter(|signal| !kept.contains(signal)) {
+        let action = match of {
+            Signal::SIGPIPE => SigHandler::SigIgn,
+            _ if set_aside.contains(&of) => SigHandler::SigIgn,
+            _ => SigHandler::SigDfl,
+        };
+        // SAFETY: neither action is a handler, so nothing of this program runs in it.
+        unsafe { signal(of, action)? };
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Forgets every variable of the environment.
+pub(crate) fn clear_environment() {
+    // SAFETY: this process has one thread, which holds no reference into the environment.
+    unsafe { libc::clearenv() };
 }
 
 /// What the processor calls its hypervisor; absent on bare metal, and where there is no such instruction.

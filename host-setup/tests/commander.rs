@@ -12,12 +12,13 @@ use std::path::Path;
 use std::process::Command;
 
 use harness::{Agent, Programs, User, request, scene};
+use host_setup::commander::AS_ROOT;
 use host_setup::facts::{Facts, Privilege};
 use host_setup::protocol::{Answer, Op, PROTOCOL, Setup};
 use host_setup::scene::Runtime;
 use host_setup::stack::Stack;
 
-/// `sudo`, as far as an agent sees of it: a parent of root's with that name, and the user in the environment.
+/// `sudo`, as far as an agent sees of it: a parent of root's, and the user in the environment.
 fn through_sudo(programs: &Programs) -> Command {
     let sudo = programs.host().with_file_name("sudo");
     let copied = Command::new("cp").arg("/bin/sh").arg(&sudo).status();
@@ -56,14 +57,14 @@ fn a_program_that_anybody_can_change_serves_no_user_as_root() {
 }
 
 #[test]
-fn root_in_a_shell_that_sudo_made_stays_root() {
+fn root_in_a_shell_that_sudo_made_says_so_and_stays_root() {
     if !nix::unistd::geteuid().is_root() {
         println!("skipped: this test run is not root's");
         return;
     }
     let programs = Programs::install();
     let mut command = Command::new(programs.host());
-    command.env("SUDO_UID", "1000").env("SUDO_GID", "1000");
+    command.args(["agent", AS_ROOT]).env("SUDO_UID", "1000").env("SUDO_GID", "1000");
     let mut agent = Agent::start_by(command);
     agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };

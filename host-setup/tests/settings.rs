@@ -142,6 +142,27 @@ fn bounds_of_the_frequency_never_pass_each_other() {
 }
 
 #[test]
+fn hugepages_leave_memory_for_everything_else() {
+    // 10 GiB that nobody uses: 4 GiB free, 6 GiB of files.
+    let machine = || {
+        let mut machine = Machine::epyc();
+        let info = "Node 1 MemTotal: 33554432 kB\nNode 1 MemFree: 4194304 kB\nNode 1 Active(file): 2097152 kB\n\
+                    Node 1 Inactive(file): 4194304 kB\n";
+        machine.file(format!("{NODES}/node1/meminfo"), info);
+        machine
+    };
+    let want = |pages| Setup { hugepages_2m: vec![(1, pages)], ..Setup::default() };
+    holds(machine(), &want(3840), |_, achieved| assert_eq!(achieved.hugepages_2m, [(1, 3840)]));
+    fails(machine(), &want(3841), &["7682 MiB", "10240 MiB", "ask for fewer"]);
+    fails(machine(), &want(u64::MAX >> 12), &["nobody uses"]);
+    // Pages that are there already take nothing.
+    let folder = format!("{NODES}/node1/hugepages/hugepages-2048kB");
+    let mut reserved = machine();
+    reserved.file(format!("{folder}/nr_hugepages"), 9000).file(format!("{folder}/free_hugepages"), 9000);
+    holds(reserved, &want(9000), |_, achieved| assert_eq!(achieved.hugepages_2m, [(1, 9000)]));
+}
+
+#[test]
 fn hugepages_are_compacted_for_and_told_when_too_few() {
     let want = |pages| Setup { hugepages_2m: vec![(1, pages)], ..Setup::default() };
     holds(Machine::epyc(), &want(5000), |machine, achieved| {

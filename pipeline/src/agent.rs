@@ -162,8 +162,13 @@ impl Agent {
         if !program.is_file() {
             return Err(AgentError::NotFound(program.to_path_buf()));
         }
-        let mut child = Command::new(program)
-            .arg("agent")
+        let mut command = Command::new(program);
+        command.arg("agent");
+        // Root here is root there, also in a shell that sudo made.
+        if nix::unistd::geteuid().is_root() {
+            command.arg(host_setup::commander::AS_ROOT);
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

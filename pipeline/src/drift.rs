@@ -3,7 +3,7 @@
 //! are read or reduced; the thresholds and what they mean are with the flags.
 
 use host_setup::cores::CorePlan;
-use host_setup::disturbance::{changed, worst};
+use host_setup::disturbance::{changed, moved, not_granted, worst};
 use host_setup::protocol::{Achieved, Disturbance, Peak};
 use results::flags::{
     BURST_FACTOR, FREQUENCY_RATIO_MAX, Flag, INTERRUPTS_PER_S_MAX, MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX,
@@ -25,6 +25,7 @@ pub fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<S
     };
     compare(&achieved.settings, &before.settings, "between preparation and the test");
     compare(&before.settings, &after.settings, "from before the window to after it");
+    seen.extend(lost(evidence, cores));
     let raised = |peak: &Peak, factor: f64| {
         // Where roles share cores somebody always waits, and the plan is flagged for it already.
         flag(peak, factor).filter(|flag| !(*flag == Flag::Pressure && cores.oversubscribed))
@@ -41,6 +42,19 @@ pub fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<S
         seen.extend(raised(peak, BURST_FACTOR).map(|flag| Seen { flag, words: words() }));
     }
     seen
+}
+
+/// CPUs of the plan that went offline or out of the cpuset: what ran there was moved by the kernel.
+fn lost(evidence: &Evidence, cores: &CorePlan) -> Vec<Seen> {
+    let Evidence { before, after, .. } = evidence;
+    let mut cpus = [before, after].map(|snapshot| not_granted(&measuring(cores), snapshot)).concat();
+    cpus.sort_unstable();
+    cpus.dedup();
+    let cpus = cpus.into_iter().map(|cpu| format!("CPU {cpu} of the core plan went offline, or out of the cpuset"));
+    let moved = moved(before, after).into_iter().map(|(name, was, became)| {
+        format!("a thread of {name} was kept to CPU {was}, and to CPU {became} after the window")
+    });
+    cpus.chain(moved).map(|words| Seen { flag: Flag::Drift, words }).collect()
 }
 
 fn at(since_begin_ns: u64) -> String {
@@ -142,6 +156,32 @@ mod tests {
         raises(|after| after.threads[0].minor_faults = 101, &[Flag::PageFaults]);
         raises(|after| after.threads[0].major_faults = 1, &[Flag::PageFaults]);
         raises(|after| after.pressure_us[0].1 = 60_000, &[Flag::Pressure]);
+    }
+
+    #[test]
+    fn cpus_that_go_and_threads_that_are_moved_are_drift() {
+        let granted = |list: &str, cpus: &str| {
+            let mut snapshot = quiet(1);
+            snapshot.settings.push(("cpus".into(), list.into()));
+            snapshot.threads[0].cpus = Some(cpus.into());
+            snapshot
+        };
+        let words = |before: Snapshot, after: Snapshot| -> Vec<String> {
+            let seen = seen(&Achieved::default(), &evidence(before, after), &plan());
+            assert!(seen.iter().all(|seen| seen.flag == Flag::Drift), "{seen:?}");
+            seen.into_iter().map(|seen| seen.words).collect()
+        };
+        assert_eq!(words(granted("0-3", "3"), granted("0-3", "3")), Vec::<String>::new());
+        let changed = "cpus was 0-3 and became 0-2, from before the window to after it";
+        let gone = "CPU 3 of the core plan went offline, or out of the cpuset";
+        let moved = "a thread of septet-gen was kept to CPU 3, and to CPU 0-2 after the window";
+        assert_eq!(words(granted("0-3", "3"), granted("0-2", "0-2")), [changed, gone, moved]);
+        // Gone before it was started.
+        assert_eq!(words(granted("0-2", "0-2"), granted("0-2", "0-2")), [gone]);
+        // A pin that was lost though its CPU came back.
+        assert_eq!(words(granted("0-3", "3"), granted("0-3", "0-3")).len(), 1);
+        // The housekeeping CPU measures nothing, but whoever changes CPUs disturbs.
+        assert_eq!(words(granted("0-3", "3"), granted("1-3", "3")).len(), 1);
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub enum Flag {
     SampleShortfall,
     /// A generator did nothing for more than [`STALLED_NS_MAX`] when it should have: it was stopped.
     Stalled,
-    /// A setting or a component differs after the test from what it was before.
+    /// A setting or a component differs after the test from what it was before; or a CPU of the core plan went offline
+    /// or out of the cpuset, and the kernel moved what ran there.
     Drift,
     /// The offered rate was not reached, and rejected packets and missed deadlines do not explain it.
     RateUnexplained,

@@ -9,6 +9,7 @@ const STEP_NS: u64 = 250_000_000;
 /// Looks at a quiet host, a step apart, the first when the window begins at 1 s.
 fn quiet(count: u64) -> Vec<Snapshot> {
     let thread = |thread| ThreadCounters {
+        cpus: None,
         thread,
         name: format!("gen-{thread}"),
         migrations: Some(1),

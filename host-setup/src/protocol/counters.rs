@@ -53,6 +53,10 @@ pub struct ThreadCounters {
     /// How often it was moved to another CPU; absent where the kernel does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<u64>,
+    /// CPUs that it may run on, as the kernel lists them: those that it was given, until one of them goes offline or
+    /// out of the cpuset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<String>,
     /// Page faults that needed no disk.
     pub minor_faults: u64,
     /// Page faults that did.

@@ -1,10 +1,15 @@
 //! Hugepages of a node and size: so many that those asked for are free, compacting memory if the kernel finds
-//! too little in one piece. It must not know what they are for.
+//! too little in one piece, and never so many that little is left for everything else. It must not know what they
+//! are for.
 
 use super::{Change, refused};
 use crate::failure::During;
-use crate::lease::tree::number;
+use crate::lease::tree::{Tree, number};
 use crate::protocol::Failure;
+
+/// Of the memory of a node that nobody uses, what pages may be made of. The kernel would take the last of it, and the
+/// host with it.
+const PARTS_MAX: (u64, u64) = (3, 4);
 
 /// Sizes that measurements use.
 #[derive(Clone, Copy)]
@@ -18,6 +23,13 @@ impl Size {
         match self {
             Size::Mib2 => "hugepages-2048kB",
             Size::Gib1 => "hugepages-1048576kB",
+        }
+    }
+
+    fn kib(self) -> u64 {
+        match self {
+            Size::Mib2 => 2 << 10,
+            Size::Gib1 => 1 << 20,
         }
     }
 
@@ -53,6 +65,20 @@ fn reserve(change: &mut Change<'_>, size: Size, node: u32, pages: u64) -> Result
     if total >= needed {
         return Ok(total);
     }
+    let wanted_kib = (needed - total).saturating_mul(size.kib());
+    if let Some(unused_kib) = unused_kib(change.tree, node)
+        && wanted_kib > unused_kib / PARTS_MAX.1 * PARTS_MAX.0
+    {
+        let message = format!(
+            "{}: {} MiB more are more than {} of {} parts of the {} MiB that nobody uses there",
+            doing(),
+            wanted_kib >> 10,
+            PARTS_MAX.0,
+            PARTS_MAX.1,
+            unused_kib >> 10
+        );
+        return Err(refused(message, "ask for fewer, free memory on that node, or reserve them at boot"));
+    }
     let path = format!("{folder}/nr_hugepages");
     let became = |value: String| value.parse::<u64>().host(doing);
     let mut now = became(change.to(&path, &needed.to_string()).host(doing)?)?;
@@ -68,4 +94,17 @@ fn reserve(change: &mut Change<'_>, size: Size, node: u32, pages: u64) -> Result
     }
     change.says(format!("{} {} hugepages were added on node {node}", now - total, size.name()));
     Ok(now)
+}
+
+/// Memory of a node that is free or that the kernel gives up for the asking; absent where it does not say.
+fn unused_kib(tree: &dyn Tree, node: u32) -> Option<u64> {
+    let info = tree.read(&format!("sys/devices/system/node/node{node}/meminfo")).ok()?;
+    // Node 0 MemFree:   123 kB
+    let value = |name: &str| {
+        let line = info.lines().find_map(|line| line.split_once(name)?.1.strip_prefix(':'))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    };
+    let free = value("MemFree")?;
+    let given_up = ["Active(file)", "Inactive(file)", "SReclaimable"].into_iter().filter_map(value);
+    Some(given_up.fold(free, u64::saturating_add))
 }

@@ -92,7 +92,8 @@ fn threads(root: &Path) -> Vec<ThreadCounters> {
             // One that has ended meanwhile has no counts.
             if let Some((name, minor_faults, major_faults)) = faults(&text("stat")) {
                 let migrations = migrations(&text("sched"));
-                threads.push(ThreadCounters { thread, name, migrations, minor_faults, major_faults });
+                let cpus = allowed(&text("status"));
+                threads.push(ThreadCounters { thread, name, migrations, cpus, minor_faults, major_faults });
             }
         }
     }
@@ -112,6 +113,12 @@ fn faults(stat: &str) -> Option<(String, u64, u64)> {
 fn migrations(sched: &str) -> Option<u64> {
     let line = sched.lines().find(|line| line.starts_with("se.nr_migrations"))?;
     line.rsplit_once(':')?.1.trim().parse().ok()
+}
+
+/// `Cpus_allowed_list:\t0-3`.
+fn allowed(status: &str) -> Option<String> {
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(list.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -135,6 +142,8 @@ mod tests {
         assert_eq!(faults("12 (x) R 1"), None);
         assert_eq!(migrations("gen (12, #threads: 1)\n-----\nse.nr_migrations       :      9\n"), Some(9));
         assert_eq!(migrations(""), None);
+        assert_eq!(allowed("Cpus_allowed:\tf\nCpus_allowed_list:\t0-3\n"), Some("0-3".into()));
+        assert_eq!(allowed(""), None);
     }
 
     #[test]

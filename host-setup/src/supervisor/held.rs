@@ -19,7 +19,7 @@ use crate::lease::JournalFile;
 use crate::lease::tree::HostTree;
 use crate::protocol::{Achieved, Failure, FailureKind, Setup};
 use crate::switch::Stacks;
-use crate::{privilege, settings, sys, worker};
+use crate::{affinity, privilege, settings, sys, worker};
 
 /// The host as held by this agent.
 pub(super) struct Held {
@@ -98,7 +98,9 @@ fn prepared(
 ) -> Result<(Achieved, Option<File>), Failure> {
     let mut tree = HostTree::of_host();
     if *setup == Setup::default() {
-        return Ok((Achieved { settings: settings::state(&tree, &[]), ..Achieved::default() }, None));
+        let mut settings = settings::state(&tree, &[]);
+        settings.extend(affinity::state());
+        return Ok((Achieved { settings, ..Achieved::default() }, None));
     }
     if privilege != Privilege::Root {
         let message = "prepare the host: settings were asked for, and only root can change them";
@@ -106,6 +108,7 @@ fn prepared(
     }
     let latency = setup.idle_latency_us.map(|us| settings::hold_idle_latency(Path::new("/"), us)).transpose()?;
     let mut achieved = settings::apply(&mut tree, journal, setup, &mut settings::set_vf)?;
+    achieved.settings.extend(affinity::state());
     if let Some(us) = setup.idle_latency_us {
         achieved.changed.push(format!("idle CPUs wake up within {us} us"));
     }

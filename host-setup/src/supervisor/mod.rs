@@ -25,9 +25,8 @@ use self::output::Output;
 use self::request::Refused;
 pub use self::request::parse_request;
 use self::waiting::Waiting;
-use crate::affinity::{own_cpus, pin};
+use crate::affinity::{granted, pin, unpin};
 use crate::failure::During;
-use crate::inherited;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
 use crate::protocol::{
@@ -38,21 +37,17 @@ use crate::snapshot;
 use crate::stack::Stack;
 use crate::switch::Stacks;
 
-/// Speaks the protocol on standard input and output until the client says bye or is gone, or a signal ends
-/// it. A failure here is one to leave the host in order.
-pub(crate) fn serve() -> Result<(), Failure> {
-    let mut signals = SigSet::empty();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    // A blocked signal comes although it is ignored, and who started this with one ignored means it.
-    let minded = |signal: &Signal| !inherited::ignores(&status, *signal as i32);
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().filter(minded).for_each(|signal| signals.add(signal));
+/// Speaks the protocol on standard input and output until the client says bye or is gone, or one of the signals
+/// `ends` it. A failure here is one to leave the host in order.
+pub(crate) fn serve(ends: &[Signal]) -> Result<(), Failure> {
+    let signals: SigSet = ends.iter().copied().collect();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals), None).host(|| "block signals".into())?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .host(|| "wait for signals".into())?;
     recover_if_free()?;
+    unpin().host(|| "run on the CPUs that may be used".into())?;
     let mut supervisor = Supervisor {
         signals,
-        cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
         input: Lines::new(REQUEST_BYTES_MAX),
         output: Output::new(),
         spoke: Instant::now(),
@@ -82,8 +77,6 @@ pub(crate) fn recover_if_free() -> Result<(), Failure> {
 
 struct Supervisor {
     signals: SignalFd,
-    /// All that it may use; while a scene stands it keeps to the housekeeping CPU.
-    cpus: Vec<u32>,
     input: Lines,
     output: Output,
     spoke: Instant,
@@ -205,7 +198,8 @@ impl Supervisor {
         let result = match request.op {
             Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
             Op::Facts { refresh } => {
-                Ok(Answer::Facts(Box::new(crate::survey::read(&self.cpus, &self.stacks, refresh))))
+                let cpus = granted().host(|| "ask for the CPUs that may be used".into());
+                cpus.map(|cpus| Answer::Facts(Box::new(crate::survey::read(&cpus, &self.stacks, refresh))))
             }
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
             Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new(), &[]).map(Answer::Snapshot),
@@ -226,7 +220,7 @@ impl Supervisor {
             }
             Op::Build { scene } => {
                 // The worker says if there is no such CPU.
-                let _ = pin(scene.housekeeping.as_ref().map_or(&self.cpus, std::slice::from_ref));
+                let _ = scene.housekeeping.map_or_else(unpin, |cpu| pin(&[cpu]));
                 return self.pass_on(id, line);
             }
             Op::Start { .. }
@@ -348,8 +342,8 @@ impl Supervisor {
     fn let_go(&mut self) -> Result<(), Failure> {
         self.pending = None;
         self.waiting = None;
-        // CPUs may have gone offline since; then the kernel has given this process others.
-        let _ = pin(&self.cpus);
+        // Wherever it runs, it can let go.
+        let _ = unpin();
         self.held.take().map_or(Ok(()), Held::let_go)
     }
 

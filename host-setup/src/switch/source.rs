@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::site::{self, Commander};
+use crate::commander::{Commander, commander};
+use crate::site;
 use crate::stack::{COMPONENTS, SYSTEM, Stack};
 
 /// What the worker has of its own: nothing that lies there can be seen by what it runs.
@@ -138,9 +139,9 @@ impl Stacks {
 
 /// Why files must not be run by an agent of root's that a user commands; in words.
 pub(super) fn untrusted<'f>(files: impl Iterator<Item = &'f Path>) -> Option<String> {
-    match site::commander() {
-        Commander::Root => None,
-        Commander::User(_) => files.into_iter().find_map(site::untrusted),
+    match commander() {
+        Commander::Own => None,
+        Commander::Other => files.into_iter().find_map(site::untrusted),
     }
 }
 

@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,6 +23,7 @@ use crate::affinity::pin;
 use crate::containers::{CAPABILITIES, ENVIRONMENT};
 use crate::failure::During;
 use crate::netlink::Netlink;
+use crate::patience::Patience;
 use crate::protocol::{Failure, FailureKind};
 use crate::scene::Runtime;
 use crate::scene::checked::{CheckedContainer, CheckedLink};
@@ -152,15 +153,14 @@ impl Container {
     /// exec closes. If it was closed by a death instead, the exit event tells.
     fn answer(&self, step: &str, may_execute: bool) -> Result<(), Failure> {
         let doing = || format!("{step} container {}", self.checked.name);
-        let deadline = Instant::now() + STEP;
+        let mut patience = Patience::of(STEP);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let message = format!("{}: no answer within {} s", doing(), STEP.as_secs());
-                return Err(Failure::new(FailureKind::Scene, message));
-            }
             let mut fds = [PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            match poll(&mut fds, PollTimeout::try_from(patience.step()).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) | Err(Errno::EINTR) if patience.is_over() => {
+                    let message = format!("{}: no answer within {} s", doing(), STEP.as_secs());
+                    return Err(Failure::new(FailureKind::Scene, message));
+                }
                 Ok(0) | Err(Errno::EINTR) => continue,
                 other => other.scene(doing)?,
             };

@@ -12,7 +12,7 @@ mod stage;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,10 +26,11 @@ pub(crate) use self::lxc::programs as lxc_programs;
 use self::rootfs::Rootfs;
 pub(crate) use self::rootfs::Sources;
 use self::stage::{Ended, Stage};
-use crate::affinity::{own_cpus, pin};
+use crate::affinity::unpin;
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lines::{Lines, Read, send_all, to_line};
+use crate::patience::Patience;
 use crate::privilege::become_root;
 use crate::protocol::{
     Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request,
@@ -84,7 +85,6 @@ struct Worker<'a> {
     stacks: Rc<Stacks>,
     privilege: Privilege,
     stage: Option<Stage>,
-    cpus: Vec<u32>,
     /// Of files that processes had mapped.
     digests: mapped::Digests,
     /// The window that is looked at, or why it no longer can be.
@@ -129,7 +129,6 @@ impl<'a> Worker<'a> {
             stacks,
             privilege,
             stage: None,
-            cpus: own_cpus().host(|| "read the CPUs of the agent".into())?,
             digests: mapped::Digests::default(),
             watch: Ok(None),
         })
@@ -261,7 +260,7 @@ impl<'a> Worker<'a> {
                 if let Some(stage) = self.stage.take() {
                     stage.take_down(&self.rootfs)?;
                 }
-                pin(&self.cpus).scene(|| "give the agent its CPUs back".into())?;
+                unpin().scene(|| "give the agent its CPUs back".into())?;
             }
             Op::Hello { .. } | Op::Facts { .. } | Op::Lease { .. } | Op::Clock | Op::Release | Op::Bye => {
                 return Err(Failure::new(FailureKind::Request, "answer in the worker what is the supervisor's"));
@@ -272,11 +271,11 @@ impl<'a> Worker<'a> {
 
     /// Waits for the socket that a container's application will connect to, if another container makes it.
     fn await_socket(&mut self, name: &str) -> Result<(), Failure> {
-        let deadline = Instant::now() + JOIN;
+        let mut patience = Patience::of(JOIN);
         while let Some(stage) = &self.stage
             && let Some(missing) = stage.missing_socket(name)
         {
-            if Instant::now() >= deadline {
+            if patience.is_over() {
                 let message = format!("start container {name}: {missing} made no socket within {} s", JOIN.as_secs());
                 return Err(Failure::new(FailureKind::Scene, message));
             }
@@ -301,7 +300,7 @@ impl<'a> Worker<'a> {
 
     /// Waits until every port of the switch forwards to its application.
     fn join(&mut self) -> Result<(), Failure> {
-        let deadline = Instant::now() + JOIN;
+        let mut patience = Patience::of(JOIN);
         loop {
             let Some(stage) = &mut self.stage else {
                 return Err(Failure::new(FailureKind::Request, "join ports: no scene stands"));
@@ -309,7 +308,7 @@ impl<'a> Worker<'a> {
             if stage.join()? {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if patience.is_over() {
                 let message = format!("join every port within {} s", JOIN.as_secs());
                 let containers = stage.containers.iter();
                 let last_lines = containers.flat_map(|container| container.streams.last_lines()).collect();

@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, pivot_root};
+use nix::unistd::chdir;
 
 use crate::applications::{APPLICATIONS, Application, beside, busybox, file_of, files_of};
 use crate::component::Linker;
 use crate::containers::{DEVICES, FOLDERS, KERNEL_FOLDERS, PORT_FOLDERS};
 use crate::failure::During;
 use crate::protocol::Failure;
+use crate::root::change_root;
 use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER};
 use crate::switch::BASICFWD;
 
@@ -216,11 +217,7 @@ impl Rootfs {
         }
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
         mount(NOTHING, &root, NOTHING, read_only, NOTHING).scene(|| "make the root read-only".into())?;
-        chdir(&root).scene(|| "enter the root".into())?;
-        // The old root is put over the new one and taken away from there: no folder is needed for it.
-        pivot_root(".", ".").scene(|| "change the root".into())?;
-        umount2(".", MntFlags::MNT_DETACH).scene(|| "leave the old root".into())?;
-        chdir("/").scene(|| "enter the new root".into())
+        change_root(&root).scene(|| "change the root".into())
     }
 }
 
