@@ -1,6 +1,7 @@
 //! Exit codes: stable, documented, and the only place that has them.
 
 use crate::agent::AgentError;
+use crate::beneath;
 use crate::run::RunError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -80,6 +81,12 @@ impl From<WorkspaceError> for Trouble {
             WorkspaceError::File(error) => Trouble::input(error.to_string()),
             WorkspaceError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<beneath::Error> for Trouble {
+    fn from(error: beneath::Error) -> Trouble {
+        Trouble::host(error.to_string())
     }
 }
 

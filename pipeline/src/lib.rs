@@ -5,6 +5,7 @@
 pub mod acceptance;
 pub mod agent;
 pub mod archive;
+pub mod beneath;
 pub mod cli;
 pub mod clock;
 pub mod compare;

@@ -4,14 +4,22 @@
 //! job of a shell.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use host_setup::inherited;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::Exit;
+
+/// The signals that were taken, for whoever waits deep inside.
+static TAKEN: OnceLock<Signals> = OnceLock::new();
+
+/// Whether the user wants to stop, and signals were taken: otherwise a signal ends the program by itself.
+pub fn asked() -> bool {
+    TAKEN.get().is_some_and(Signals::asked)
+}
 
 /// Whether a signal has come.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +28,9 @@ pub struct Signals(Arc<AtomicBool>);
 impl Signals {
     /// Takes the signals from now on.
     pub fn take() -> io::Result<Signals> {
+        if let Some(taken) = TAKEN.get() {
+            return Ok(taken.clone());
+        }
         let signals = Signals::default();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !inherited::ignores(&status, *signal)) {
@@ -29,7 +40,7 @@ impl Signals {
             }
             flag::register(signal, signals.0.clone())?;
         }
-        Ok(signals)
+        Ok(TAKEN.get_or_init(|| signals.clone()).clone())
     }
 
     /// Whether the user wants to stop.

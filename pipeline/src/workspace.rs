@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::beneath::{self, Below, Folder};
 use crate::experiment::{self, Experiment, LoadError, Test};
 use crate::store::{Store, StoreError};
 
@@ -39,6 +40,15 @@ impl Workspace {
         Ok(Workspace { file: file.to_path_buf(), experiment, store })
     }
 
+    /// The experiment in a file beneath an open folder, with a store that lies there.
+    pub fn beneath(folder: &Folder, file: &Below, store: Store) -> Result<Workspace, WorkspaceError> {
+        let path = folder.path_of(file);
+        let unread = |error: beneath::Error| LoadError::Read { path: path.clone(), source: error.source };
+        let bytes = folder.read(file, experiment::FILE_BYTES_MAX).map_err(unread)?;
+        let experiment = experiment::parse_bytes(&bytes, &path.display().to_string()).map_err(LoadError::from)?;
+        Ok(Workspace { file: path, experiment, store })
+    }
+
     /// Its tests, each once, in order of declaration.
     pub fn tests(&self) -> &[Test] {
         &self.experiment.matrix.tests
@@ -64,8 +74,15 @@ impl Workspace {
         hasher.finalize()
     }
 
-    /// Where its report goes if nothing else is said: `out/NAME` in the current folder.
-    pub fn report_folder(&self) -> PathBuf {
-        Path::new("out").join(self.experiment.name.as_str())
+    /// Where its report goes if nothing else is said: `out/NAME` in the current folder, made. Neither part may be a
+    /// link: where the experiment is somebody else's, so is what lies beside it.
+    pub fn report_folder(&self) -> Result<Folder, beneath::Error> {
+        usual_output(self.experiment.name.as_str())
     }
+}
+
+/// A folder in `out`, in the current folder, made.
+pub fn usual_output(name: &str) -> Result<Folder, beneath::Error> {
+    let here = Folder::open(Path::new(""))?;
+    here.make_folder(&here.name(["out", name])?)
 }

@@ -87,9 +87,61 @@ fn unsafe_code_is_where_system_calls_are_made() {
     only("unsafe ", &["host-setup/src/sys.rs", "generators/src/sys/", "generators/src/port/", "generators/dpdk/src/"]);
 }
 
+/// Words by which something is written, renamed, removed, locked or made.
+const CHANGES: [&str; 27] = [
+    "fs::write",
+    "fs::rename",
+    "fs::copy",
+    "fs::remove_",
+    "fs::hard_link",
+    "fs::set_permissions",
+    "fs::create_dir",
+    "DirBuilder",
+    "symlink(",
+    "symlinkat",
+    "File::create",
+    "File::options",
+    "OpenOptions",
+    ".set_len(",
+    ".set_permissions(",
+    "tempfile",
+    "mkdirat",
+    "mkdir(",
+    "mkfifo",
+    "unlink",
+    "renameat",
+    "openat",
+    "linkat",
+    "Flock",
+    "flock",
+    "fchmod",
+    "O_CREAT",
+];
+
+/// What lies in a store, a report or an archive may be somebody else's: names are resolved and files changed in one
+/// place, which follows no link.
+#[test]
+fn pipeline_changes_files_in_one_place() {
+    const PLACE: &str = "pipeline/src/beneath/";
+    for word in CHANGES {
+        let others = users(word, &[PLACE, "pipeline/remote/"]);
+        let found: Vec<String> = others.into_iter().filter(|path| path.starts_with("pipeline/src/")).collect();
+        assert_eq!(found, Vec::<String>::new(), "only {PLACE} may use {word:?}");
+    }
+    // Where everything may be somebody else's, nothing is even read by its path.
+    for folder in ["pipeline/src/store/", "pipeline/src/report/", "pipeline/src/remote/"] {
+        for word in ["std::fs", "fs::read", "File::open", ".exists()", ".is_file()", ".is_dir()", "read_dir"] {
+            // That the program which copies lies beside this one is no matter of a store.
+            let others = users(word, &["pipeline/src/remote/mod.rs"]);
+            let found: Vec<String> = others.into_iter().filter(|path| path.starts_with(folder)).collect();
+            assert_eq!(found, Vec::<String>::new(), "{folder} must not know {word:?}");
+        }
+    }
+}
+
 #[test]
 fn processes_are_started_in_few_places() {
-    only("Command::new", &["pipeline/src/agent.rs", "pipeline/src/cli/results.rs", "pipeline/src/remote/mod.rs"]);
+    only("Command::new", &["pipeline/src/agent.rs", "pipeline/src/cli/pdf.rs", "pipeline/src/remote/mod.rs"]);
 }
 
 #[test]

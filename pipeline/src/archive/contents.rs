@@ -13,6 +13,7 @@ use super::citation::{self, License};
 use super::description::Description;
 use super::metadata::{self, About, METADATA};
 use super::{ArchiveError, programs, write};
+use crate::beneath::Stage;
 use crate::key::{Key, ResultId};
 use crate::report;
 use crate::store::{Generation, Record, StoreError};
@@ -43,6 +44,8 @@ pub struct Archived {
     pub tests: usize,
     /// Measured programs that were asked for and are not on this machine any more.
     pub missing: Vec<String>,
+    /// Why the store could not note that the generation was archived, where it could not.
+    pub unnoted: Option<String>,
 }
 
 /// Writes the archive of a generation.
@@ -64,11 +67,11 @@ pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -
         pieces.extend(found.pieces);
         missing = found.missing;
     }
-    let rendered = tempfile::tempdir().map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
-    let folder = rendered.path().join("report");
+    let rendered = Stage::make_temporary()?;
+    let folder = rendered.folder().make_folder(&rendered.folder().name(["report"])?)?;
     report::write_apart(workspace, &generation, &folder)?;
-    for name in files_below(&folder)? {
-        pieces.push(Piece::copy(format!("report/{name}"), folder.join(&name)));
+    for name in files_below(folder.shown())? {
+        pieces.push(Piece::copy(format!("report/{name}"), folder.shown().join(&name)));
     }
     let tests = records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<_>>().len();
     pieces.extend(front_matter(workspace, &generation, wanted.license, (records.len(), tests), &pieces)?);
@@ -82,8 +85,10 @@ pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -
     let tags = bag::tags(&pieces, &digests, &info);
     let bytes = write::write(wanted.out, workspace.experiment.name.as_str(), &tags, &pieces)?;
     let archive = wanted.out.file_name().unwrap_or_default().to_string_lossy();
-    workspace.store.note_archive(&generation.experiment, &stored, &archive)?;
-    Ok(Archived { bytes, results: records.len(), tests, missing })
+    // A note, without which the archive is whole.
+    let noted = workspace.store.note_archive(&generation.experiment, &stored, &archive);
+    let unnoted = noted.err().map(|error| error.to_string());
+    Ok(Archived { unnoted, bytes, results: records.len(), tests, missing })
 }
 
 /// The generation without tests that the experiment has no more: reports do not see them.

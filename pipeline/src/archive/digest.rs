@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 use super::ArchiveError;
+use crate::beneath::Spot;
 
 /// Files up to this length are digested by whichever thread is free; longer ones piece by piece as they come.
 const PIECE_BYTES: usize = 4 << 20;
@@ -53,7 +54,7 @@ pub type Found = BTreeMap<String, Digested>;
 /// A file that came whole.
 struct Whole {
     name: String,
-    path: Option<PathBuf>,
+    spot: Option<Spot>,
     bytes: Vec<u8>,
 }
 
@@ -91,10 +92,10 @@ pub fn take_in<T>(
 fn work(queue: &Mutex<Receiver<Whole>>, reader: Reader, done: &Mutex<Result<Found, ArchiveError>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Whole { name, path, bytes }) = job else { return };
-        let written = path.map_or(Ok(()), |path| {
-            let written = File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
-            written.map_err(ArchiveError::io("unpack", &path))
+        let Ok(Whole { name, spot, bytes }) = job else { return };
+        let written = spot.map_or(Ok(()), |spot| {
+            let mut file = spot.create()?;
+            file.write_all(&bytes).map_err(ArchiveError::io("unpack", &spot.path()))
         });
         reader(&name, &bytes);
         note(done, name, written.map(|()| Digested::of(&bytes)));
@@ -112,22 +113,22 @@ fn note(done: &Mutex<Result<Found, ArchiveError>>, name: String, digested: Resul
 }
 
 impl Intake<'_> {
-    /// Takes a file of `len` bytes, and writes it to `path` if it is to be read later. False if it is shorter.
+    /// Takes a file of `len` bytes, and writes it to `spot` if it is to be read later. False if it is shorter.
     ///
     /// # Errors
     /// What reading it says. A file that cannot be written is told by [`take_in`].
-    pub fn take(&self, name: &str, path: Option<PathBuf>, len: u64, content: &mut impl Read) -> io::Result<bool> {
+    pub fn take(&self, name: &str, spot: Option<Spot>, len: u64, content: &mut impl Read) -> io::Result<bool> {
         if len <= PIECE_BYTES as u64 {
             let mut bytes = Vec::with_capacity(len as usize);
             content.take(len).read_to_end(&mut bytes)?;
             let whole = bytes.len() as u64 == len;
             // The threads end after this, so there is always one that hears.
-            let sent = self.jobs.send(Whole { name: name.to_string(), path, bytes });
+            let sent = self.jobs.send(Whole { name: name.to_string(), spot, bytes });
             return sent.map(|()| whole).map_err(|_| io::Error::other("nobody digests it"));
         }
         let mut hashing = Hashing::default();
         let mut piece = vec![0; PIECE_BYTES];
-        let mut file = path.as_ref().map(File::create_new).transpose();
+        let mut file = spot.as_ref().map(Spot::create).transpose().map_err(ArchiveError::from);
         let mut left = len;
         while left > 0 {
             let wanted = left.min(PIECE_BYTES as u64) as usize;
@@ -140,11 +141,11 @@ impl Intake<'_> {
             if let Ok(Some(open)) = &mut file
                 && let Err(error) = open.write_all(&piece[..count])
             {
-                file = Err(error);
+                let path = spot.as_ref().map(Spot::path).unwrap_or_default();
+                file = Err(ArchiveError::io("unpack", &path)(error));
             }
         }
-        let path = path.unwrap_or_default();
-        note(self.done, name.to_string(), file.map(|_| hashing.finish()).map_err(ArchiveError::io("unpack", &path)));
+        note(self.done, name.to_string(), file.map(|_| hashing.finish()));
         Ok(true)
     }
 }

@@ -1,7 +1,6 @@
 //! Brings an archive's results into a store, under the name of their origin, by one rename. Only what verifies
 //! comes in. It must not mix anything with one's own results.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use reports::spec::Id;
@@ -10,7 +9,8 @@ use super::ArchiveError;
 use super::contents::files_below;
 use super::origin::{ORIGIN_FILE, Origin};
 use super::verify::{Compared, Opened, digests, summaries};
-use crate::store::{STORE_FOLDER, Store, sync_folder, write_synced};
+use crate::beneath;
+use crate::store::{STORE_FOLDER, Store};
 
 /// Version of `origin.json`.
 const ORIGIN_VERSION: u32 = 1;
@@ -26,11 +26,9 @@ pub struct Imported {
 
 /// Imports an opened archive under a name.
 pub fn import(opened: &Opened, store: &Store, name: &Id) -> Result<Imported, ArchiveError> {
-    let folder = Origin::folder(store, name);
-    let file = folder.join(&opened.description.file);
     if let Some(known) = Origin::read(store, name)? {
         return match known.archive == opened.digest {
-            true => Ok(Imported { file, results: 0 }),
+            true => Ok(Imported { file: known.file(store, name)?, results: 0 }),
             false => Err(ArchiveError::unfit(
                 format!("under the origin '{name}'"),
                 "another archive has that name already; give this one another by --as",
@@ -42,17 +40,19 @@ pub fn import(opened: &Opened, store: &Store, name: &Id) -> Result<Imported, Arc
         return Err(ArchiveError::unfit(&opened.description.file, "an experiment cannot have that name"));
     }
     let stage = store.stage()?;
-    let staged = stage.path().join("origin");
-    let copy = |from: &Path, to: &Path| -> Result<(), ArchiveError> {
-        let above = to.parent().unwrap_or(to);
-        fs::create_dir_all(above).map_err(ArchiveError::io("make the folder", above))?;
-        let bytes = fs::read(from).map_err(ArchiveError::io("read", from))?;
-        Ok(write_synced(to, &bytes)?)
+    let name_staged = stage.folder().name(["origin"])?;
+    let staged = stage.folder().make_folder(&name_staged)?;
+    let copy = |from: &Path, to: &str| -> Result<(), ArchiveError> {
+        let to = staged.name([to])?;
+        if let Some(above) = to.parent() {
+            staged.make_folder(&above)?;
+        }
+        Ok(staged.write_new(&to, &beneath::plain_file(from, u64::MAX)?)?)
     };
-    copy(&opened.workspace.file, &staged.join(&opened.description.file))?;
+    copy(&opened.workspace.file, &opened.description.file)?;
     let theirs = opened.workspace.store.root();
     for name in files_below(theirs)? {
-        copy(&theirs.join(&name), &staged.join(STORE_FOLDER).join(&name))?;
+        copy(&theirs.join(&name), &format!("{STORE_FOLDER}/{name}"))?;
     }
     let origin = Origin {
         format: ORIGIN_VERSION,
@@ -61,13 +61,11 @@ pub fn import(opened: &Opened, store: &Store, name: &Id) -> Result<Imported, Arc
         file: opened.description.file.clone(),
     };
     let json = serde_json::to_vec_pretty(&origin).map_err(|error| ArchiveError::unfit(name, error))?;
-    write_synced(&staged.join(ORIGIN_FILE), &json)?;
-    Store::open(&staged.join(STORE_FOLDER))?.rebuild_index()?;
-    let above = folder.parent().unwrap_or(&folder);
-    fs::create_dir_all(above).map_err(ArchiveError::io("make the folder", above))?;
-    fs::rename(&staged, &folder).map_err(ArchiveError::io("rename to", &folder))?;
-    sync_folder(above)?;
-    Ok(Imported { file, results: opened.records.len() })
+    staged.write_new(&staged.name([ORIGIN_FILE])?, &json)?;
+    Store::beneath(&staged, &staged.name([STORE_FOLDER])?)?.rebuild_index()?;
+    staged.sync()?;
+    store.take_in(stage.folder(), &name_staged, &Origin::folder(store, name)?)?;
+    Ok(Imported { file: origin.file(store, name)?, results: opened.records.len() })
 }
 
 fn refuse_what_differs(opened: &Opened) -> Result<(), ArchiveError> {

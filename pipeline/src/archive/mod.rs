@@ -96,6 +96,13 @@ pub enum ArchiveError {
     Report(Box<ReportError>),
 }
 
+impl From<crate::beneath::Error> for ArchiveError {
+    fn from(error: crate::beneath::Error) -> ArchiveError {
+        let crate::beneath::Error { doing, path, source } = error;
+        ArchiveError::Io { doing, path, source }
+    }
+}
+
 impl From<ReportError> for ArchiveError {
     fn from(error: ReportError) -> ArchiveError {
         ArchiveError::Report(Box::new(error))

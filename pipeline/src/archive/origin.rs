@@ -8,19 +8,20 @@
 //!   .septet/          its results
 //! ```
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::ArchiveError;
+use crate::beneath::Below;
 use crate::store::{STORE_FOLDER, Store, StoreError};
 use crate::workspace::Workspace;
 use reports::spec::Id;
 
 /// Name of the file that says where an origin came from.
 pub(super) const ORIGIN_FILE: &str = "origin.json";
+/// Most bytes of it.
+const BYTES_MAX: u64 = 1 << 16;
 
 /// Where imported results came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,27 +47,32 @@ impl Origin {
         })
     }
 
-    /// Folder of an origin.
-    pub(super) fn folder(store: &Store, name: &Id) -> PathBuf {
-        store.root().join("origins").join(name.as_str())
+    /// Folder of an origin, in the store.
+    pub(super) fn folder(store: &Store, name: &Id) -> Result<Below, StoreError> {
+        store.name(["origins", name.as_str()])
+    }
+
+    /// Where the experiment of an origin is, by its path.
+    pub(super) fn file(&self, store: &Store, name: &Id) -> Result<PathBuf, StoreError> {
+        let folder = Origin::folder(store, name)?;
+        Ok(store.path_of(&store.name([folder.as_str(), &self.file])?))
     }
 
     /// What is known of an origin; absent if there is none of that name.
     pub fn read(store: &Store, name: &Id) -> Result<Option<Origin>, ArchiveError> {
-        let path = Origin::folder(store, name).join(ORIGIN_FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ArchiveError::io("read", &path)(error)),
-        };
-        let origin = serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
+        let file = store.name([Origin::folder(store, name)?.as_str(), ORIGIN_FILE])?;
+        let Some(bytes) = store.read(&file, BYTES_MAX)? else { return Ok(None) };
+        let origin =
+            serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&store.path_of(&file), error))?;
         Ok(Some(origin))
     }
 
     /// The experiment and the store of an origin.
     pub fn workspace(store: &Store, name: &Id) -> Result<Option<Workspace>, ArchiveError> {
         let Some(origin) = Origin::read(store, name)? else { return Ok(None) };
-        let folder = Origin::folder(store, name);
-        Ok(Some(Workspace::load(&folder.join(&origin.file), Some(&folder.join(STORE_FOLDER)))?))
+        let folder = store.folder()?.map(|root| root.folder(&Origin::folder(store, name)?).map_err(StoreError::from));
+        let Some(folder) = folder.transpose()? else { return Ok(None) };
+        let theirs = Store::beneath(&folder, &folder.name([STORE_FOLDER])?)?;
+        Ok(Some(Workspace::beneath(&folder, &folder.name([&origin.file])?, theirs)?))
     }
 }

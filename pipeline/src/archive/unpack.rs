@@ -3,13 +3,14 @@
 //! know what the files mean.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::ArchiveError;
 use super::bag::{PAYLOAD, TAGS};
 use super::digest::{Found, Intake, Reader, take_in};
+use crate::beneath::{Folder, Spot};
 use crate::experiment::diagnostic::is_hidden;
 
 /// An honest archive is mostly of what is compressed already.
@@ -46,7 +47,7 @@ pub struct Unpacked {
 /// `is_kept`.
 pub fn unpack(
     archive: &Path,
-    folder: &Path,
+    folder: &Folder,
     limits: Limits,
     is_kept: &dyn Fn(&str) -> bool,
     reader: Reader,
@@ -58,7 +59,7 @@ pub fn unpack(
 /// Hands the files on, one after the other; the name of the bag's folder.
 fn feed(
     archive: &Path,
-    folder: &Path,
+    folder: &Folder,
     limits: Limits,
     is_kept: &dyn Fn(&str) -> bool,
     intake: &Intake,
@@ -107,7 +108,7 @@ pub(super) fn refused(archive: &Path, reason: impl ToString) -> ArchiveError {
 
 struct Taker<'a> {
     archive: &'a Path,
-    folder: &'a Path,
+    folder: &'a Folder,
     is_kept: &'a dyn Fn(&str) -> bool,
     intake: &'a Intake<'a>,
     left: u64,
@@ -170,15 +171,15 @@ impl Taker<'_> {
 
     /// Every part of the name is known to be plain, and every folder above the file was made here.
     fn hand_on(&mut self, name: &str, below: &str, len: u64, content: &mut impl Read) -> Result<(), ArchiveError> {
-        let path = (self.is_kept)(below).then(|| self.folder.join(name));
-        if path.is_some()
+        let spot = (self.is_kept)(below).then(|| self.folder.name([name])).transpose()?;
+        if spot.is_some()
             && let Some(folder) = above(name).next().filter(|folder| !self.made.contains(*folder))
         {
-            let made = self.folder.join(folder);
-            fs::create_dir_all(&made).map_err(ArchiveError::io("make the folder", &made))?;
+            self.folder.make_folder(&self.folder.name([folder])?)?;
             self.made.insert(folder.to_string());
         }
-        match self.intake.take(below, path, len, content) {
+        let spot = spot.map(|name| Spot::new(self.folder, name));
+        match self.intake.take(below, spot, len, content) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.refused(format!("it ends in the middle of '{name}'"))),
             Err(error) => Err(self.refused(format!("'{name}' cannot be read from it: {error}"))),

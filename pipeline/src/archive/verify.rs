@@ -17,6 +17,7 @@ use super::description::{ARCHIVE_FORMAT, Description, Renderer};
 use super::digest::Found;
 use super::unpack::{Limits, Unpacked, refused, unpack};
 use super::{ArchiveError, proof};
+use crate::beneath::Stage;
 use crate::key::ResultId;
 use crate::report;
 use crate::store::{Generation, Record};
@@ -41,7 +42,7 @@ pub struct Opened {
     files: Found,
     depth: Depth,
     differences: Vec<String>,
-    _folder: tempfile::TempDir,
+    _stage: Stage,
 }
 
 impl Opened {
@@ -142,8 +143,7 @@ impl Depth {
 /// # Errors
 /// One that is hostile, of a newer format, or so damaged that nothing can be compared.
 pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, ArchiveError> {
-    let folder = tempfile::Builder::new().prefix("septet-archive.").tempdir();
-    let folder = folder.map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
+    let stage = Stage::make_temporary()?;
     let read: Mutex<proof::Read> = Mutex::default();
     let reader = |name: &str, bytes: &[u8]| {
         if let Some(id) = result_of(name) {
@@ -152,9 +152,9 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         }
     };
     let is_kept = |name: &str| depth.keeps(name);
-    let Unpacked { bag: name, files } = unpack(archive, folder.path(), limits, &is_kept, &reader)?;
+    let Unpacked { bag: name, files } = unpack(archive, stage.folder(), limits, &is_kept, &reader)?;
     let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let bag = folder.path().join(&name);
+    let bag = stage.path().join(&name);
     let manifest = bag.join(bag::MANIFEST);
     let listed = fs::read(&manifest).map_err(|_| refused(archive, format!("it has no {}", bag::MANIFEST)))?;
     let digest = blake3::hash(&listed).to_hex()[..16].to_string();
@@ -191,7 +191,7 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         files,
         depth,
         differences,
-        _folder: folder,
+        _stage: stage,
     })
 }
 
@@ -269,11 +269,12 @@ fn pages(opened: &Opened, payload: &Path) -> Result<Compared, ArchiveError> {
     if opened.description.reduction_version != REDUCTION_VERSION {
         return Ok(Compared::Unknown("reduction differs, so that pages do".to_string()));
     }
-    let rendered = tempfile::tempdir().map_err(ArchiveError::io("make a folder in", &std::env::temp_dir()))?;
-    let folder = rendered.path().join("report");
+    let rendered = Stage::make_temporary()?;
+    let folder = rendered.folder().make_folder(&rendered.folder().name(["report"])?)?;
     report::write_apart(&opened.workspace, &opened.generation, &folder)?;
+    let folder = folder.shown();
     let kept = payload.join("report");
-    let (now, then) = (files_below(&folder)?, files_below(&kept)?);
+    let (now, then) = (files_below(folder)?, files_below(&kept)?);
     let all: BTreeSet<&String> = now.iter().chain(&then).collect();
     let count = all.len();
     let mut differences = Vec::new();
@@ -283,7 +284,7 @@ fn pages(opened: &Opened, payload: &Path) -> Result<Compared, ArchiveError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ArchiveError::io("read", &folder.join(name))(error)),
         };
-        match (of(&kept)?, of(&folder)?) {
+        match (of(&kept)?, of(folder)?) {
             (Some(then), Some(now)) if then == now => {}
             (Some(then), Some(now)) => differences.push(format!("report/{name} differs {}", place(&then, &now))),
             (Some(_), None) => differences.push(format!("report/{name} is not made of these results")),

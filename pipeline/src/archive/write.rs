@@ -1,29 +1,22 @@
 //! Writes the one file: tar of plain files in a given order, in zstd. Nothing of this machine gets into it: no
 //! time, owner, mode or order of its folders. It must not know what the files are.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::ArchiveError;
 use super::bag::{self, Content, Piece};
+use crate::beneath;
 
 /// Most of an archive is compressed already; more effort finds nothing.
 const LEVEL: i32 = 3;
 
 /// Writes an archive, whole or not at all; the number of its bytes.
 pub fn write(out: &Path, name: &str, tags: &[(&'static str, Vec<u8>)], pieces: &[Piece]) -> Result<u64, ArchiveError> {
-    let parent = match out.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let staged = tempfile::Builder::new()
-        .prefix(".septet-archive.")
-        .tempfile_in(parent)
-        .map_err(ArchiveError::io("write an archive into", parent))?;
+    let staged = beneath::replacing_output(out)?;
     let writing = || ArchiveError::io("write", out);
-    let encoder = zstd::stream::write::Encoder::new(BufWriter::with_capacity(1 << 20, staged.as_file()), LEVEL);
+    let encoder = zstd::stream::write::Encoder::new(BufWriter::with_capacity(1 << 20, staged.file()), LEVEL);
     let mut encoder = encoder.map_err(writing())?;
     encoder.include_checksum(true).map_err(writing())?;
     let mut tar = tar::Builder::new(encoder);
@@ -42,12 +35,12 @@ pub fn write(out: &Path, name: &str, tags: &[(&'static str, Vec<u8>)], pieces: &
         }
     }
     let mut buffered = tar.into_inner().and_then(|encoder| encoder.finish()).map_err(writing())?;
-    buffered.flush().and_then(|()| staged.as_file().sync_all()).map_err(writing())?;
+    buffered.flush().map_err(writing())?;
     drop(buffered);
-    let len = staged.as_file().metadata().map_err(writing())?.len();
-    // Temporary files are their owner's alone; an archive is made to be given away.
-    staged.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(writing())?;
-    staged.persist(out).map_err(|error| writing()(error.error))?;
+    let len = staged.file().metadata().map_err(writing())?.len();
+    // An archive is made to be given away.
+    staged.publish()?;
+    staged.finish_synced()?;
     Ok(len)
 }
 

@@ -67,6 +67,9 @@ fn create(
     let out = output.map_or_else(|| PathBuf::from(format!("{}.tar.zst", workspace.experiment.name)), Path::to_path_buf);
     let wanted = Wanted { out: &out, license: &license, with_components };
     let archived = archive::create(&workspace, &generation, &wanted)?;
+    if let Some(why) = &archived.unnoted {
+        remark(&format!("septet: {why}; `store gc` does not know that this generation was archived"));
+    }
     if json {
         return say_json(&CreatedJson {
             archive: out.display().to_string(),

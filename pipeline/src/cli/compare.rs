@@ -13,6 +13,7 @@ use results::summary::{Estimate, Grade};
 use serde::Serialize;
 
 use super::{Target, remark, say, say_json};
+use crate::beneath;
 use crate::compare::{Comparison, Row, SideError, compare, resolve};
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
@@ -76,8 +77,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Trouble> {
         let title = format!("{}: {} against {}", workspace.experiment.name, comparison.after, comparison.before);
         let svg = comparison::svg(&title, &rows)
             .map_err(|error| Trouble::host(format!("failed to draw the comparison: {error}")))?;
-        std::fs::write(path, svg)
-            .map_err(|error| Trouble::input(format!("failed to write {}: {error}", path.display())))?;
+        beneath::write_output(path, svg.as_ref()).map_err(|error| Trouble::input(error.to_string()))?;
     }
     match args.json {
         true => say_json(&json(workspace.experiment.name.as_str(), &comparison))?,

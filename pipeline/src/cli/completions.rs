@@ -1,11 +1,11 @@
 //! What shells and `man` know of the command line, made of its definition.
 
-use std::fs;
 use std::path::Path;
 
 use clap::CommandFactory;
 
 use super::{Cli, say};
+use crate::beneath::{self, Folder};
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
 
@@ -21,7 +21,8 @@ pub(super) fn man(folder: &Path) -> Result<Exit, Trouble> {
     let failed = |error: std::io::Error| {
         Trouble::host(format!("failed to write manual pages into {}: {error}", folder.display()))
     };
-    fs::create_dir_all(folder).map_err(failed)?;
+    let refused = |error: beneath::Error| Trouble::host(error.to_string());
+    let folder = Folder::make(folder).map_err(refused)?;
     let mut command = Cli::command();
     command.build();
     let mut pages = 0;
@@ -35,10 +36,11 @@ pub(super) fn man(folder: &Path) -> Result<Exit, Trouble> {
         let man = clap_mangen::Man::new(command).title(name.to_uppercase()).section("1").date("");
         man.render(&mut page).map_err(failed)?;
         page.extend(exit_status().into_bytes());
-        fs::write(folder.join(format!("{name}.1")), page).map_err(failed)?;
+        let file = folder.name([&format!("{name}.1")]).map_err(refused)?;
+        folder.replace_if_different(&file, &page).map_err(refused)?;
         pages += 1;
     }
-    say(&format!("wrote {} into {}", plural(pages, "page"), folder.display()))
+    say(&format!("wrote {} into {}", plural(pages, "page"), folder.shown().display()))
 }
 
 /// What every page ends with.

@@ -1,11 +1,11 @@
 //! Commands about an experiment that measure nothing: init, check, plan, status, explain.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::{PlanArgs, Target, remark, say, say_json, share, stacks};
+use crate::beneath;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{STARTER, Test, select};
 use crate::manifest::{Change, Listing};
@@ -19,14 +19,12 @@ const STARTER_FILE: &str = "experiment.toml";
 /// `septet init`.
 pub(super) fn init(folder: &Path) -> Result<Exit, Trouble> {
     let path = folder.join(STARTER_FILE);
-    fs::create_dir_all(folder)
-        .map_err(|error| Trouble::input(format!("failed to make the folder {}: {error}", folder.display())))?;
-    match fs::File::create_new(&path).and_then(|mut file| std::io::Write::write_all(&mut file, STARTER.as_bytes())) {
+    match beneath::create_beside(folder, STARTER_FILE, STARTER.as_bytes()) {
         Ok(()) => say(&format!("wrote {0}\nnext: septet run {0}", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(Trouble::input(format!("{} is there already; it is left as it is", path.display())))
         }
-        Err(error) => Err(Trouble::input(format!("failed to write {}: {error}", path.display()))),
+        Err(error) => Err(Trouble::input(error.to_string())),
     }
 }
 

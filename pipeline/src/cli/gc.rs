@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{GcArgs, GcScope, place, say, say_json};
+use crate::beneath;
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{self, LoadError};
@@ -113,6 +114,12 @@ fn text(condemned: &Condemned, by_scope: &BTreeMap<Scope, usize>, deleted: bool)
     out
 }
 
+/// Whether a file is meant to be an experiment.
+fn reads_as_experiment(path: &Path) -> bool {
+    let bytes = beneath::plain_file(path, experiment::FILE_BYTES_MAX).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).contains("[experiment]")
+}
+
 /// The tests of the experiments that were named and that lie beside the store.
 fn roots(store: &Store, named: &[PathBuf]) -> Result<HashSet<TestId>, Trouble> {
     let absolute = std::path::absolute(store.root()).unwrap_or_else(|_| store.root().to_path_buf());
@@ -122,7 +129,7 @@ fn roots(store: &Store, named: &[PathBuf]) -> Result<HashSet<TestId>, Trouble> {
         let path = entry.path();
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
         // What is meant to be an experiment and is none, for an error in it, must not cost its results.
-        if is_toml && fs::read_to_string(&path).is_ok_and(|text| text.contains("[experiment]")) {
+        if is_toml && reads_as_experiment(&path) {
             files.push(path);
         }
     }

@@ -122,7 +122,7 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
             interrupted: finished.interrupted,
             out_of_time: finished.out_of_time,
             generation: name,
-            report: written.as_ref().map(|written| written.folder.display().to_string()),
+            report: written.as_ref().map(|written| written.folder.shown().display().to_string()),
             report_files_written: written.as_ref().map_or(0, |written| written.files),
         })?;
     } else if !args.quiet {

@@ -9,6 +9,7 @@ mod experiment;
 mod gc;
 mod host;
 mod measure;
+mod pdf;
 mod place;
 mod results;
 mod schema;

@@ -1,13 +1,13 @@
 //! Commands about what is stored: show, report.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use results::reduce::TrialCount;
 
-use super::{OutputArgs, StoreArgs, Target, remark, say, say_json, share};
+use super::{OutputArgs, StoreArgs, Target, pdf, remark, say, say_json, share};
 use crate::archive;
+use crate::beneath::{self, Folder, Odd};
 use crate::clock;
 use crate::compare;
 use crate::exit::{Exit, Trouble};
@@ -15,17 +15,17 @@ use crate::key::ResultId;
 use crate::planned::plural;
 use crate::report::{self, ReportError};
 use crate::store::{Generation, Record, Status, Store};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, usual_output};
 
 /// What a report became.
 pub(super) struct Written {
-    pub(super) folder: PathBuf,
+    pub(super) folder: Folder,
     pub(super) files: usize,
 }
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let index = self.folder.join("index.html");
+        let index = self.folder.shown().join("index.html");
         match self.files {
             0 => write!(f, "the report is up to date: {}", index.display()),
             count => write!(f, "report: {} ({} written)", index.display(), plural(count, "file")),
@@ -46,13 +46,34 @@ impl From<ReportError> for Trouble {
 
 /// Writes the report of a generation, and its PDF if that was asked for.
 pub(super) fn write(workspace: &Workspace, generation: &Generation, output: &OutputArgs) -> Result<Written, Trouble> {
-    let folder = output.output.clone().unwrap_or_else(|| workspace.report_folder());
+    let folder = match &output.output {
+        Some(named) => Folder::make(named),
+        None => workspace.report_folder(),
+    };
+    write_into(workspace, generation, output, folder.map_err(not_a_folder)?)
+}
+
+/// An error of the report's folder, with what to do about it.
+fn not_a_folder(error: beneath::Error) -> Trouble {
+    let hint = if Odd::in_error(&error.source).is_some() { "; name another folder by -o" } else { "" };
+    Trouble::host(format!("{error}{hint}"))
+}
+
+fn write_into(
+    workspace: &Workspace,
+    generation: &Generation,
+    output: &OutputArgs,
+    folder: Folder,
+) -> Result<Written, Trouble> {
     let written = report::write(workspace, generation, &folder)?;
     tell_templates(&written.templates);
-    if output.pdf {
-        compile(&folder)?;
+    if let Some(why) = written.forgotten {
+        remark(&format!("septet: {why}; the report is whole, and will be rendered again next time"));
     }
-    Ok(Written { folder: written.folder, files: written.files })
+    if output.pdf {
+        pdf::compile(&folder)?;
+    }
+    Ok(Written { folder, files: written.files })
 }
 
 /// Says that a report is not made by Septet's own templates alone.
@@ -60,27 +81,6 @@ fn tell_templates(replaced: &[String]) {
     if !replaced.is_empty() {
         remark(&format!("septet: templates beside the experiment are used: {}", replaced.join(", ")));
     }
-}
-
-/// Compiles report.tex. The program's name is ours; nothing of the experiment reaches its command line, and
-/// TeX may neither run programs nor read outside of the report and its own installation.
-fn compile(folder: &std::path::Path) -> Result<(), Trouble> {
-    let output = Command::new("latexmk")
-        .args(["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "report.tex"])
-        .current_dir(folder)
-        .env("openin_any", "p")
-        .env("openout_any", "p")
-        .output()
-        .map_err(|error| {
-            Trouble::host(format!("failed to start latexmk: {error}; install latexmk and texlive-latex-extra"))
-        })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<&str> = text.lines().collect();
-    let last = lines[lines.len().saturating_sub(15)..].join("\n  | ");
-    Err(Trouble::host(format!("failed to compile {}:\n  | {last}", folder.join("report.tex").display())))
 }
 
 /// `septet report`.
@@ -115,10 +115,12 @@ fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str) -> Result<Exit
     let own = workspace.store.latest_generation(&name)?.map(|(_, generation)| generation);
     let origin = archive::Origin::name(origin)?;
     let (workspace, generation) = archive::mix(workspace, own.as_ref(), &origin)?;
-    let folder = output.output.clone().unwrap_or_else(|| PathBuf::from("out").join(format!("{name}+{origin}")));
-    let output = OutputArgs { output: Some(folder), ..output.clone() };
-    say(&write(&workspace, &generation, &output)?.to_string())?;
-    strict_claims(&workspace, &generation, &output)
+    let folder = match &output.output {
+        Some(named) => Folder::make(named),
+        None => usual_output(&format!("{name}+{origin}")),
+    };
+    say(&write_into(&workspace, &generation, output, folder.map_err(not_a_folder)?)?.to_string())?;
+    strict_claims(&workspace, &generation, output)
 }
 
 /// Under `--strict-claims`, names the claims that are refuted: exit 4 if there is one.

@@ -199,7 +199,7 @@ fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, 
     let own = store.latest_generation(name)?.map(|(_, generation)| generation);
     let remote = if target.no_remote { None } else { site_of(&beside(&workspace.file))?.remote };
     let Some(url) = remote else { return Ok(own) };
-    let is_here = |id: &ResultId| store.result_folder(id).is_dir();
+    let is_here = |id: &ResultId| store.has_result(id);
     let whole = |own: &Generation| own.tests.iter().flat_map(|test| &test.repetitions).all(is_here);
     if own.as_ref().is_some_and(whole) {
         return Ok(own);

@@ -3,12 +3,10 @@
 //!
 //! `generations/EXPERIMENT/latest` holds the name of the latest, since not every store can be listed.
 
-use std::fs;
-use std::path::Path;
-
 use super::{Op, Outcome, Remote, RemoteError, told};
+use crate::beneath::Folder;
 use crate::key::ResultId;
-use crate::store::{Generation, Store, StoreError};
+use crate::store::{Generation, Store};
 
 /// Most bytes of a generation's file.
 const BYTES_MAX: u64 = 1 << 29;
@@ -28,7 +26,7 @@ fn object(experiment: &str, name: &str) -> String {
 pub fn push(
     store: &Store,
     remote: &mut Remote,
-    folder: &Path,
+    folder: &Folder,
     is_there: &dyn Fn(&ResultId) -> bool,
 ) -> Result<(), RemoteError> {
     for experiment in store.experiments()? {
@@ -41,38 +39,39 @@ pub fn push(
         }
         let (_, bytes) = generation.file()?;
         for (object, bytes) in [(object(&experiment, &name), bytes), (pointer(&experiment), name.into_bytes())] {
-            let file = folder.join("generation-here");
-            fs::write(&file, bytes).map_err(StoreError::io("write", &file))?;
-            remote.copy(vec![Op::Put { name: object, from: told(&file) }])?;
+            let file = folder.name(["generation-here"])?;
+            folder.replace_if_different(&file, &bytes)?;
+            remote.copy(vec![Op::Put { name: object, from: told(&folder.path_of(&file)) }])?;
         }
     }
     Ok(())
 }
 
 /// The latest generation of an experiment, if anybody pushed one. Its results are not looked at.
-pub fn latest(remote: &mut Remote, folder: &Path, experiment: &str) -> Result<Option<Generation>, RemoteError> {
+pub fn latest(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<Option<Generation>, RemoteError> {
     let Some(name) = latest_name(remote, folder, experiment)? else { return Ok(None) };
-    let file = folder.join("generation-there");
-    let get = Op::Get { name: object(experiment, &name), to: told(&file), bytes_max: BYTES_MAX };
+    let file = folder.name(["generation-there"])?;
+    let to = told(&folder.path_of(&file));
+    let get = Op::Get { name: object(experiment, &name), to, bytes_max: BYTES_MAX };
     let is_there = remote.copy(vec![get])?[0] != Outcome::Absent;
     let refused = |reason: &str| remote.refused(format!("use its generation {name} of {experiment}: {reason}"));
     if !is_there {
         return Err(refused("it is not there"));
     }
-    let generation = Generation::read(&file).map_err(|error| refused(&error.to_string()))?;
+    let generation = Generation::read(folder, &file).map_err(|error| refused(&error.to_string()))?;
     match generation.experiment == experiment && generation.name() == name {
         true => Ok(Some(generation)),
         false => Err(refused("its content is not what its name says")),
     }
 }
 
-fn latest_name(remote: &mut Remote, folder: &Path, experiment: &str) -> Result<Option<String>, RemoteError> {
-    let file = folder.join(format!("latest-{experiment}"));
-    let get = Op::Get { name: pointer(experiment), to: told(&file), bytes_max: NAME_BYTES_MAX };
+fn latest_name(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<Option<String>, RemoteError> {
+    let file = folder.name([&format!("latest-{experiment}")])?;
+    let get = Op::Get { name: pointer(experiment), to: told(&folder.path_of(&file)), bytes_max: NAME_BYTES_MAX };
     if remote.copy(vec![get])?[0] == Outcome::Absent {
         return Ok(None);
     }
-    let name = fs::read_to_string(&file).map_err(StoreError::io("read", &file))?;
+    let name = String::from_utf8_lossy(&folder.read(&file, NAME_BYTES_MAX)?).into_owned();
     match name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         true => Ok(Some(name)),
         false => Err(remote.refused(format!("use its generations of {experiment}: the latest has no plain name"))),

@@ -60,6 +60,12 @@ pub enum RemoteError {
     Store(#[from] crate::store::StoreError),
 }
 
+impl From<crate::beneath::Error> for RemoteError {
+    fn from(error: crate::beneath::Error) -> RemoteError {
+        RemoteError::Store(error.into())
+    }
+}
+
 /// A path as requests carry it.
 fn told(path: &Path) -> String {
     path.display().to_string()

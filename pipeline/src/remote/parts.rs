@@ -6,11 +6,9 @@
 //! `index/checkpoint` is a copy of it all for whoever cannot list (plain HTTP). The last who pushes writes it, so
 //! that of two at the same time one may be missing in it until the next push.
 
-use std::fs;
-use std::path::Path;
-
 use super::{Op, Outcome, Remote, RemoteError, told};
-use crate::store::{Entry, Index, STORE_FORMAT, StoreError, index_bytes, index_entries};
+use crate::beneath::{Below, Folder};
+use crate::store::{Entry, Index, STORE_FORMAT, index_bytes, index_entries};
 
 /// Parts beyond which a push makes one of them all.
 const PARTS_MAX: usize = 16;
@@ -29,15 +27,15 @@ pub struct SharedIndex {
 }
 
 /// Reads the index of a shared store. `folder` is for files that are made on the way.
-pub fn read(remote: &mut Remote, folder: &Path) -> Result<SharedIndex, RemoteError> {
+pub fn read(remote: &mut Remote, folder: &Folder) -> Result<SharedIndex, RemoteError> {
     #[derive(serde::Deserialize)]
     struct Format {
         format: u32,
     }
-    let (format, checkpoint) = (folder.join("format"), folder.join("checkpoint"));
-    let first = remote.copy(vec![get("format", &format), get(CHECKPOINT, &checkpoint)])?;
+    let (format, checkpoint) = (folder.name(["format"])?, folder.name(["checkpoint"])?);
+    let first = remote.copy(vec![get("format", folder, &format), get(CHECKPOINT, folder, &checkpoint)])?;
     if first[0] != Outcome::Absent {
-        let found = serde_json::from_slice::<Format>(&content(remote, &format)?).map(|format| format.format);
+        let found = serde_json::from_slice::<Format>(&content(folder, &format)?).map(|format| format.format);
         let found = found.map_err(|error| remote.refused(format!("read its format: {error}")))?;
         if found > STORE_FORMAT {
             return Err(RemoteError::Newer { url: remote.url().to_string(), found });
@@ -45,7 +43,7 @@ pub fn read(remote: &mut Remote, folder: &Path) -> Result<SharedIndex, RemoteErr
     }
     let mut entries = Vec::new();
     if first[1] != Outcome::Absent {
-        entries.extend(index_entries(&content(remote, &checkpoint)?));
+        entries.extend(index_entries(&content(folder, &checkpoint)?));
     }
     // A plain web server cannot be listed; its checkpoint names everything that was pushed before it was copied.
     let parts = match remote.url().starts_with("http") {
@@ -56,13 +54,15 @@ pub fn read(remote: &mut Remote, folder: &Path) -> Result<SharedIndex, RemoteErr
 }
 
 /// Reads all parts as they are at one time; their names.
-fn read_parts(remote: &mut Remote, folder: &Path, entries: &mut Vec<Entry>) -> Result<Vec<String>, RemoteError> {
+fn read_parts(remote: &mut Remote, folder: &Folder, entries: &mut Vec<Entry>) -> Result<Vec<String>, RemoteError> {
     for round in 0..ROUNDS_MAX {
         let names: Vec<String> = remote.list("index")?.into_iter().filter(|name| name.ends_with(".log")).collect();
-        let places: Vec<_> = (0..names.len()).map(|number| folder.join(format!("part-{round}-{number}"))).collect();
-        let read = remote.copy(names.iter().zip(&places).map(|(name, place)| get(name, place)).collect())?;
+        let places: Result<Vec<Below>, _> =
+            (0..names.len()).map(|number| folder.name([&format!("part-{round}-{number}")])).collect();
+        let places = places?;
+        let read = remote.copy(names.iter().zip(&places).map(|(name, place)| get(name, folder, place)).collect())?;
         for (place, _) in places.iter().zip(&read).filter(|(_, outcome)| **outcome != Outcome::Absent) {
-            entries.extend(index_entries(&content(remote, place)?));
+            entries.extend(index_entries(&content(folder, place)?));
         }
         // One that is gone by now is in another one, which may not have been there when they were listed.
         if !read.contains(&Outcome::Absent) {
@@ -73,24 +73,24 @@ fn read_parts(remote: &mut Remote, folder: &Path, entries: &mut Vec<Entry>) -> R
 }
 
 /// Adds entries to the index of a shared store, whose results are there.
-pub fn add(remote: &mut Remote, folder: &Path, known: &SharedIndex, new: Vec<Entry>) -> Result<(), RemoteError> {
+pub fn add(remote: &mut Remote, folder: &Folder, known: &SharedIndex, new: Vec<Entry>) -> Result<(), RemoteError> {
     let all = || known.index.entries().iter().chain(&new).copied().collect();
-    let (checkpoint, file) = (folder.join("all"), folder.join("new"));
-    fs::write(&checkpoint, index_bytes(all())).map_err(StoreError::io("write", &checkpoint))?;
+    let (checkpoint, file) = (folder.name(["all"])?, folder.name(["new"])?);
+    folder.write_new(&checkpoint, &index_bytes(all()))?;
     let change = Change::new(&known.parts, known.index.entries(), &new, PARTS_MAX);
-    fs::write(&file, &change.bytes).map_err(StoreError::io("write", &file))?;
-    remote.copy(vec![Op::Put { name: change.put, from: told(&file) }])?;
+    folder.write_new(&file, &change.bytes)?;
+    remote.copy(vec![Op::Put { name: change.put, from: told(&folder.path_of(&file)) }])?;
     remote.copy(change.delete.into_iter().map(|name| Op::Delete { name }).collect())?;
-    remote.copy(vec![Op::Put { name: CHECKPOINT.to_string(), from: told(&checkpoint) }])?;
+    remote.copy(vec![Op::Put { name: CHECKPOINT.to_string(), from: told(&folder.path_of(&checkpoint)) }])?;
     Ok(())
 }
 
-fn get(name: &str, to: &Path) -> Op {
-    Op::Get { name: name.to_string(), to: told(to), bytes_max: BYTES_MAX }
+fn get(name: &str, folder: &Folder, to: &Below) -> Op {
+    Op::Get { name: name.to_string(), to: told(&folder.path_of(to)), bytes_max: BYTES_MAX }
 }
 
-fn content(remote: &Remote, path: &Path) -> Result<Vec<u8>, RemoteError> {
-    fs::read(path).map_err(|source| RemoteError::Io { url: remote.url().to_string(), source })
+fn content(folder: &Folder, name: &Below) -> Result<Vec<u8>, RemoteError> {
+    Ok(folder.read(name, BYTES_MAX)?)
 }
 
 /// What a push does to the parts: puts one, then deletes what is in it.

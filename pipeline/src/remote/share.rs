@@ -5,11 +5,10 @@
 //! A shared store is laid out like one's own, but for its index (`parts`). `record.json` is copied last, so that
 //! a result is there when its record is, and named by the index after that.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs;
-use std::path::Path;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Op, Outcome, Remote, RemoteError, generations, parts, told};
+use crate::beneath::{Folder, Stage};
 use crate::key::{Key, ResultId};
 use crate::store::{Adopted, Arrival, Entry, Generation, Store, StoreError, Writer, format_bytes};
 
@@ -43,21 +42,22 @@ fn manifest_name(key: &Key) -> String {
 
 /// Copies to a shared store every result that it does not have.
 pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
-    let stage = store.stage()?;
-    let theirs = parts::read(remote, stage.path())?;
+    // Not in the store, which may be somebody else's: to push from it needs no right to write.
+    let stage = Stage::make_temporary()?;
+    let theirs = parts::read(remote, stage.folder())?;
     let mut known: HashSet<ResultId> = theirs.index.entries().iter().map(|entry| entry.id).collect();
     let ours = store.index()?;
     let fresh: Vec<&Entry> = ours.entries().iter().filter(|entry| !known.contains(&entry.id)).collect();
     // The index is written last; what a cut push has copied is found by its records.
     let missing = absent(remote, &fresh, |entry| result_name(&entry.id, "record.json"))?;
     let mut shared = Shared { there: ours.entries().len() - missing.len(), ..Shared::default() };
-    let bad = push_all(store, remote, stage.path(), &missing, &mut shared)?;
+    let bad = push_all(store, remote, stage.folder(), &missing, &mut shared)?;
     let new: Vec<Entry> = fresh.into_iter().filter(|entry| !bad.contains(&entry.id)).copied().collect();
     known.extend(new.iter().map(|entry| entry.id));
     if !new.is_empty() {
-        parts::add(remote, stage.path(), &theirs, new)?;
+        parts::add(remote, stage.folder(), &theirs, new)?;
     }
-    generations::push(store, remote, stage.path(), &|id| known.contains(id))?;
+    generations::push(store, remote, stage.folder(), &|id| known.contains(id))?;
     Ok(shared)
 }
 
@@ -71,16 +71,16 @@ fn absent<T: Copy>(remote: &mut Remote, all: &[T], name: impl Fn(T) -> String) -
 fn push_all(
     store: &Store,
     remote: &mut Remote,
-    folder: &Path,
+    folder: &Folder,
     missing: &[&Entry],
     shared: &mut Shared,
 ) -> Result<HashSet<ResultId>, RemoteError> {
     if missing.is_empty() {
         return Ok(HashSet::new());
     }
-    let format = folder.join("format-here");
-    fs::write(&format, format_bytes()).map_err(StoreError::io("write", &format))?;
-    remote.copy(vec![Op::Put { name: "format".to_string(), from: told(&format) }])?;
+    let format = folder.name(["format-here"])?;
+    folder.write_new(&format, &format_bytes())?;
+    remote.copy(vec![Op::Put { name: "format".to_string(), from: told(&folder.path_of(&format)) }])?;
     let keys: BTreeSet<Key> = missing.iter().map(|entry| entry.key).collect();
     let mut keys: HashSet<Key> =
         absent(remote, &keys.into_iter().collect::<Vec<_>>(), |key| manifest_name(&key))?.into_iter().collect();
@@ -123,18 +123,17 @@ fn sound(store: &Store, entry: &Entry) -> Result<(), StoreError> {
 
 /// What a shared store says that it has, of what is wanted. Nothing is copied, so nothing of it is proven.
 pub fn look(remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Vec<Entry>, RemoteError> {
-    let temporary = std::env::temp_dir();
-    let folder = tempfile::tempdir().map_err(StoreError::io("make a folder in", &temporary))?;
-    let theirs = parts::read(remote, folder.path())?;
+    let stage = Stage::make_temporary()?;
+    let theirs = parts::read(remote, stage.folder())?;
     Ok(theirs.index.entries().iter().filter(|entry| wanted(entry)).copied().collect())
 }
 
 /// Copies from a shared store the results that are wanted and that one's own does not have.
 pub fn pull(store: &Store, remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Shared, RemoteError> {
-    let stage = store.stage()?;
-    let theirs = parts::read(remote, stage.path())?;
+    let stage = store.stage_for_results()?;
+    let theirs = parts::read(remote, stage.folder())?;
     let all = theirs.index.entries().iter().filter(|entry| wanted(entry));
-    fetch(store, remote, stage.path(), &all.map(|entry| (entry.id, entry.key)).collect::<Vec<_>>())
+    fetch(store, remote, stage.folder(), &all.map(|entry| (entry.id, entry.key)).collect::<Vec<_>>())
 }
 
 /// The latest generation that a shared store has of an experiment, with its results, which are copied; if there
@@ -144,9 +143,9 @@ pub fn pull_generation(
     remote: &mut Remote,
     experiment: &str,
 ) -> Result<Option<(Generation, Shared)>, RemoteError> {
-    let stage = store.stage()?;
-    let Some(generation) = generations::latest(remote, stage.path(), experiment)? else { return Ok(None) };
-    let shared = fetch(store, remote, stage.path(), &results_of(&generation))?;
+    let stage = store.stage_for_results()?;
+    let Some(generation) = generations::latest(remote, stage.folder(), experiment)? else { return Ok(None) };
+    let shared = fetch(store, remote, stage.folder(), &results_of(&generation))?;
     if shared.refused.is_empty() {
         store.keep_generation(&generation)?;
     }
@@ -160,8 +159,8 @@ pub fn complete(store: &Store, remote: &mut Remote, generation: &Generation) -> 
         let named: HashSet<ResultId> = generation.tests.iter().flat_map(|test| test.repetitions.clone()).collect();
         return pull(store, remote, &|entry| named.contains(&entry.id));
     }
-    let stage = store.stage()?;
-    fetch(store, remote, stage.path(), &results_of(generation))
+    let stage = store.stage_for_results()?;
+    fetch(store, remote, stage.folder(), &results_of(generation))
 }
 
 fn results_of(generation: &Generation) -> Vec<(ResultId, Key)> {
@@ -173,9 +172,9 @@ fn results_of(generation: &Generation) -> Vec<(ResultId, Key)> {
 }
 
 /// Copies results that are not there yet, each with its key; `stage` lies on the store's file system.
-fn fetch(store: &Store, remote: &mut Remote, stage: &Path, all: &[(ResultId, Key)]) -> Result<Shared, RemoteError> {
+fn fetch(store: &Store, remote: &mut Remote, stage: &Folder, all: &[(ResultId, Key)]) -> Result<Shared, RemoteError> {
     let mut seen = HashSet::new();
-    let is_missing = |(id, _): &&(ResultId, Key)| seen.insert(*id) && !store.result_folder(id).is_dir();
+    let is_missing = |(id, _): &&(ResultId, Key)| seen.insert(*id) && !store.has_result(id);
     let missing: Vec<&(ResultId, Key)> = all.iter().filter(is_missing).collect();
     let mut shared = Shared { there: all.len() - missing.len(), ..Shared::default() };
     if missing.is_empty() {
@@ -193,32 +192,31 @@ fn fetch_batch(
     store: &Store,
     remote: &mut Remote,
     writer: &mut Writer,
-    stage: &Path,
+    stage: &Folder,
     batch: &[&(ResultId, Key)],
     shared: &mut Shared,
 ) -> Result<(), RemoteError> {
     let mut ops = Vec::new();
     let keys: BTreeSet<Key> = batch.iter().map(|(_, key)| *key).collect();
-    let mut manifests = HashMap::new();
     for key in keys {
-        let own = store.manifest_path(&key);
-        let path = if own.exists() { own } else { stage.join(format!("{key}.json")) };
-        if !path.exists() {
-            ops.push(Op::Get { name: manifest_name(&key), to: told(&path), bytes_max: MANIFEST_BYTES_MAX });
+        let place = stage.name([&Arrival::manifest(&key)])?;
+        if !store.has_manifest(&key) && !stage.has(&place) {
+            let to = told(&stage.path_of(&place));
+            ops.push(Op::Get { name: manifest_name(&key), to, bytes_max: MANIFEST_BYTES_MAX });
         }
-        manifests.insert(key, path);
     }
     let mut arrivals = Vec::new();
     for (id, key) in batch {
-        let folder = stage.join(id.to_string());
-        fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        let arrival = Arrival { id: *id, key: *key };
+        let folder = stage.new_folder(&stage.name([&arrival.folder()])?, 0o777)?;
         for (file, bytes_max) in BYTES_MAX {
-            ops.push(Op::Get { name: result_name(id, file), to: told(&folder.join(file)), bytes_max });
+            let to = told(&folder.path_of(&folder.name([file])?));
+            ops.push(Op::Get { name: result_name(id, file), to, bytes_max });
         }
-        arrivals.push(Arrival { id: *id, folder, manifest: manifests[key].clone() });
+        arrivals.push(arrival);
     }
     remote.copy(ops)?;
-    for (arrival, adopted) in arrivals.iter().zip(writer.adopt(&arrivals)?) {
+    for (arrival, adopted) in arrivals.iter().zip(writer.adopt(stage, &arrivals)?) {
         match adopted {
             Adopted::Kept => shared.copied += 1,
             Adopted::Refused(reason) => shared.refused.push(format!("result {}: {reason}", arrival.id.short())),

@@ -12,9 +12,8 @@ mod views;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Debug;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use reports::figure::{Figure, build_figure};
@@ -27,7 +26,8 @@ use reports::table::{Table, build_table};
 use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
-use crate::store::{Generation, StoreError, UNFINISHED, replace_if_different};
+use crate::beneath::{self, Folder, Kind, UNFINISHED};
+use crate::store::{Generation, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
 pub use since::write_since;
@@ -76,6 +76,13 @@ pub enum ReportError {
     },
 }
 
+impl From<beneath::Error> for ReportError {
+    fn from(error: beneath::Error) -> ReportError {
+        let beneath::Error { doing, path, source } = error;
+        ReportError::Io { doing, path, source }
+    }
+}
+
 /// What was written.
 #[derive(Debug)]
 pub struct Written {
@@ -85,32 +92,40 @@ pub struct Written {
     pub files: usize,
     /// Names of the templates beside the experiment that took the place of built-in ones.
     pub templates: Vec<String>,
+    /// Why what was rendered from what could not be read or kept, where it could not: the next report is rendered
+    /// again.
+    pub forgotten: Option<String>,
 }
 
 /// Writes the report of a generation into a folder, by the templates beside the experiment where there are any.
-pub fn write(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
-    let stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str());
+pub fn write(workspace: &Workspace, generation: &Generation, folder: &Folder) -> Result<Written, ReportError> {
+    let stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str())?;
     write_with(workspace, generation, folder, &overrides::of(&workspace.file)?, stamps)
 }
 
 /// The same into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
 /// templates only: what an archive's report says must not depend on files that are not in it.
-pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Path) -> Result<Written, ReportError> {
+pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Folder) -> Result<Written, ReportError> {
     write_with(workspace, generation, folder, Templates::built_in()?, Stamps::none(folder))
 }
 
 fn write_with(
     workspace: &Workspace,
     generation: &Generation,
-    folder: &Path,
+    folder: &Folder,
     templates: &Templates,
     mut stamps: Stamps,
 ) -> Result<Written, ReportError> {
     refuse_foreign(folder)?;
     let inputs = inputs_of_all(workspace, generation, templates);
-    let written = |files| Written { folder: folder.to_path_buf(), files, templates: templates.replaced().to_vec() };
+    let written = |files, forgotten| Written {
+        folder: folder.shown().to_path_buf(),
+        files,
+        templates: templates.replaced().to_vec(),
+        forgotten,
+    };
     if stamps.all_fresh(inputs) {
-        return Ok(written(0));
+        return Ok(written(0, None));
     }
     stamps.load();
     let measured = views::read(workspace, generation)?;
@@ -122,8 +137,8 @@ fn write_with(
     drawables(&Drawn::new(workspace, &measured)?, &meta, &measured, &mut output)?;
     test_pages(workspace, &meta, &measured, &mut output)?;
     let files = output.files;
-    let removed = stamps.finish(folder, inputs)?;
-    Ok(written(files + removed))
+    let finished = stamps.finish(inputs)?;
+    Ok(written(files + finished.removed, finished.forgotten))
 }
 
 /// Everything that the report as a whole is made of.
@@ -218,7 +233,7 @@ fn test_pages(workspace: &Workspace, meta: &Meta, measured: &Measured, output: &
         .filter_map(|(place, view)| {
             let path = format!("tests/{}.html", view.key.as_ref()?);
             let inputs = header.with(&(view, measured.ids(place)));
-            (!output.stamps.keep_if_fresh(output.folder, &path, inputs)).then_some((place, inputs, path))
+            (!output.stamps.keep_if_fresh(&path, inputs)).then_some((place, inputs, path))
         })
         .collect();
     for batch in stale.chunks(BATCH) {
@@ -275,7 +290,7 @@ impl<'a> ByGroup<'a> {
 
 /// The folder being written.
 struct Output<'a> {
-    folder: &'a Path,
+    folder: &'a Folder,
     stamps: &'a mut Stamps,
     templates: &'a Templates,
     files: usize,
@@ -284,9 +299,9 @@ struct Output<'a> {
 impl Output<'_> {
     /// Writes a file unless it has these bytes already.
     fn put(&mut self, file: OutputFile, inputs: Option<Inputs>) -> Result<(), ReportError> {
-        let target = self.folder.join(&file.path);
-        self.files += usize::from(replace_if_different(&target, &file.bytes)?);
-        self.stamps.keep(self.folder, &file.path, inputs.unwrap_or_else(|| Inputs::of_bytes(&file.bytes)));
+        let target = self.folder.name([&file.path])?;
+        self.files += usize::from(self.folder.replace_if_different(&target, &file.bytes)?);
+        self.stamps.keep(&target, inputs.unwrap_or_else(|| Inputs::of_bytes(&file.bytes)));
         Ok(())
     }
 
@@ -298,7 +313,7 @@ impl Output<'_> {
         render: impl Fn() -> Result<Vec<OutputFile>, RenderError>,
     ) -> Result<(), ReportError> {
         let inputs = Inputs::of_debug(self.templates, &(RENDERER_VERSION, drawable));
-        if self.stamps.keep_drawable_if_fresh(self.folder, id.as_str(), inputs) {
+        if self.stamps.keep_drawable_if_fresh(id.as_str(), inputs) {
             return Ok(());
         }
         let files = render().map_err(|source| ReportError::Render { what: id.to_string(), source })?;
@@ -310,16 +325,14 @@ impl Output<'_> {
 }
 
 /// A folder that has files but no report in it is left alone. A first file that was never finished is nobody's.
-fn refuse_foreign(folder: &Path) -> Result<(), ReportError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(ReportError::Io { doing: "list", path: folder.display().to_string(), source }),
-    };
-    let is_unfinished = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with(UNFINISHED);
-    let has_files = entries.filter_map(Result::ok).any(|entry| !is_unfinished(&entry));
-    match has_files && !folder.join("septet.css").is_file() {
-        true => Err(ReportError::Foreign(folder.to_path_buf())),
-        false => Ok(()),
+fn refuse_foreign(folder: &Folder) -> Result<(), ReportError> {
+    let style = folder.name(["septet.css"])?;
+    if folder.look(&style)?.is_some_and(|look| look.kind == Kind::File) {
+        return Ok(());
+    }
+    let is_unfinished = |name: &std::ffi::OsString| name.to_string_lossy().ends_with(UNFINISHED);
+    match folder.list()?.iter().all(|entry| is_unfinished(&entry.name)) {
+        true => Ok(()),
+        false => Err(ReportError::Foreign(folder.shown().to_path_buf())),
     }
 }

@@ -2,13 +2,12 @@
 //! Reads regular files there and nothing else. It must not know what templates say.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use reports::templates::Templates;
 
 use super::ReportError;
+use crate::beneath::{Folder, Kind};
 
 /// Largest template, bytes.
 const BYTES_MAX: u64 = 1 << 20;
@@ -20,23 +19,22 @@ const FOLDER: &str = "templates";
 /// The templates of the experiment in `file`. A link is not followed: what a folder from somebody else
 /// points to does not come into a report.
 pub(super) fn of(file: &Path) -> Result<Templates, ReportError> {
-    let folder = file.parent().unwrap_or(Path::new("")).join(FOLDER);
-    let failed = |doing: &'static str, path: &Path| {
-        let path = path.display().to_string();
-        move |source: io::Error| ReportError::Io { doing, path, source }
-    };
     let mut own = BTreeMap::new();
-    if fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir()) {
-        for entry in fs::read_dir(&folder).map_err(failed("list", &folder))?.take(FILES_MAX) {
-            let entry = entry.map_err(failed("list", &folder))?;
-            let path = entry.path();
-            let is_file = entry.file_type().map_err(failed("look at", &path))?.is_file();
-            let Some(name) = entry.file_name().to_str().map(String::from).filter(|_| is_file) else { continue };
-            let mut text = String::new();
-            fs::File::open(&path)
-                .and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text))
-                .map_err(failed("read the template", &path))?;
-            own.insert(name, text);
+    if let Some(beside) = Folder::open_if_there(file.parent().unwrap_or(Path::new("")))? {
+        let name = beside.name([FOLDER])?;
+        // A link is none of ours, as is a file of that name.
+        if beside.look(&name)?.is_some_and(|look| look.kind == Kind::Folder) {
+            let folder = beside.folder(&name)?;
+            for entry in folder.list()?.into_iter().filter(|entry| entry.kind == Kind::File).take(FILES_MAX) {
+                let Some(name) = entry.below() else { continue };
+                let bytes = folder.read(&name, BYTES_MAX)?;
+                let text = String::from_utf8(bytes).map_err(|_| ReportError::Io {
+                    doing: "read the template",
+                    path: folder.path_of(&name).display().to_string(),
+                    source: std::io::Error::other("it is not UTF-8"),
+                })?;
+                own.insert(name.to_string(), text);
+            }
         }
     }
     Ok(Templates::new(&own)?)

@@ -2,7 +2,6 @@
 //! the report. Its bytes depend on both generations alone. It must not touch the report itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use reports::model::TestView;
 use reports::render;
@@ -10,11 +9,12 @@ use reports::since::{InputChange, changes};
 
 use super::views;
 use super::{Drawn, ReportError, Written, overrides};
+use crate::beneath::Folder;
 use crate::conditions::test_section;
 use crate::difference::{Manifests, Tally};
 use crate::key::Key;
 use crate::manifest::{Manifest, Sealed};
-use crate::store::{Generation, StoreError, replace_if_different};
+use crate::store::{Generation, StoreError};
 use crate::workspace::Workspace;
 
 /// Writes `since-BASE.html` into the folder of the report of `generation`.
@@ -22,7 +22,7 @@ pub fn write_since(
     workspace: &Workspace,
     generation: &Generation,
     base: &Generation,
-    folder: &Path,
+    folder: &Folder,
 ) -> Result<Written, ReportError> {
     let templates = overrides::of(&workspace.file)?;
     let (before, after) = (views::read(workspace, base)?, views::read(workspace, generation)?);
@@ -38,9 +38,10 @@ pub fn write_since(
     );
     let page = render::render_since(&templates, &meta_after, &found)
         .map_err(|source| ReportError::Render { what: "since.html".to_string(), source })?;
-    let target = folder.join(&page.path);
-    let files = usize::from(replace_if_different(&target, &page.bytes)?);
-    Ok(Written { folder: target, files, templates: templates.replaced().to_vec() })
+    let target = folder.name([&page.path])?;
+    let files = usize::from(folder.replace_if_different(&target, &page.bytes)?);
+    let folder = folder.path_of(&target);
+    Ok(Written { folder, files, templates: templates.replaced().to_vec(), forgotten: None })
 }
 
 /// Why keys differ: every input that is not what it was, with the number of tests that it concerns.

@@ -1,18 +1,23 @@
 //! What was rendered from what: for each file of a report, the digest of its inputs, and its size and time
 //! as they were when it was written. A cache: without it everything is rendered again, to the same bytes.
-//! It must not know what inputs are.
+//! What it says may be somebody else's word: it names files of the report's folder, and only those that are as it
+//! says are ever removed. It must not know what inputs are.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
 use reports::templates::Templates;
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use crate::store::{Store, replace_if_different};
+use crate::beneath::{Below, Folder, Kind, Nearby};
+use crate::store::{Store, StoreError};
+
+/// Most bytes of a file of stamps: those of 100,000 pages have 20 million.
+const BYTES_MAX: u64 = 1 << 28;
+/// Folders of a report, and the ends of the names of its files.
+const FOLDERS: [&str; 3] = ["figures", "tables", "tests"];
+const EXTENSIONS: [&str; 8] = ["html", "css", "js", "svg", "csv", "tex", "sty", "json"];
 
 /// Digest of what a file is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,57 +71,112 @@ struct Head {
     tests_mtime_ns: Option<i128>,
 }
 
+/// Where the stamps of a report are kept.
+#[derive(Clone, Debug)]
+struct Cache {
+    store: Store,
+    name: Below,
+}
+
+impl Cache {
+    fn file(&self, name: &str) -> Result<Below, StoreError> {
+        self.store.name([self.name.as_str(), name])
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let bytes = self.store.read(&self.file(name)?, BYTES_MAX)?;
+        // What cannot be understood is nothing.
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.put_again(&self.file(name)?, bytes)
+    }
+}
+
 /// What was rendered from what, for one report folder.
 #[derive(Debug)]
 pub(super) struct Stamps {
-    /// Where the stamps are kept; absent for a report that is written once.
-    cache: Option<PathBuf>,
-    folder: PathBuf,
+    /// Absent for a report that is written once.
+    cache: Option<Cache>,
+    folder: Nearby,
+    root: Folder,
     before: BTreeMap<String, Stamp>,
     now: BTreeMap<String, Stamp>,
+    forgotten: Option<String>,
 }
 
-fn size_and_time(path: &Path) -> Option<(u64, i128)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())))
+/// What became of the files that the report no longer has, and of the stamps.
+pub(super) struct Finished {
+    pub(super) removed: usize,
+    pub(super) forgotten: Option<String>,
 }
 
 impl Stamps {
     /// The stamps of a report folder; nothing is read yet.
-    pub(super) fn open(store: &Store, folder: &Path, experiment: &str) -> Stamps {
-        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    pub(super) fn open(store: &Store, folder: &Folder, experiment: &str) -> Result<Stamps, StoreError> {
+        let shown = folder.shown();
+        let absolute = std::path::absolute(shown).unwrap_or_else(|_| shown.to_path_buf());
         let place = blake3::hash(absolute.as_os_str().as_encoded_bytes()).to_hex();
-        let cache = store.reports().join(format!("{experiment}-{}", &place[..16]));
-        Stamps { cache: Some(cache), folder: folder.to_path_buf(), before: BTreeMap::new(), now: BTreeMap::new() }
+        let name = store.name(["reports", &format!("{experiment}-{}", &place[..16])])?;
+        Ok(Stamps { cache: Some(Cache { store: store.clone(), name }), ..Stamps::none(folder) })
     }
 
     /// No stamps: everything is rendered, and nothing is kept of it beside the folder.
-    pub(super) fn none(folder: &Path) -> Stamps {
-        Stamps { cache: None, folder: folder.to_path_buf(), before: BTreeMap::new(), now: BTreeMap::new() }
+    pub(super) fn none(folder: &Folder) -> Stamps {
+        Stamps {
+            cache: None,
+            folder: Nearby::new(folder),
+            root: folder.clone(),
+            before: BTreeMap::new(),
+            now: BTreeMap::new(),
+            forgotten: None,
+        }
+    }
+
+    /// A part of the cache; one that cannot be read is an empty one.
+    fn recall<T: for<'de> Deserialize<'de>>(&mut self, name: &str) -> Option<T> {
+        match self.cache.as_ref()?.read(name) {
+            Ok(found) => found,
+            Err(error) => {
+                self.forgotten.get_or_insert(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Size and time of a file of the report, or of a folder of it.
+    fn size_and_time(&mut self, path: &str, kind: Kind) -> Option<(u64, i128)> {
+        let look = self.folder.look(&path.parse().ok()?)?;
+        (look.kind == kind).then_some((look.len, look.mtime_ns))
+    }
+
+    fn tests_mtime_ns(&mut self) -> Option<i128> {
+        self.size_and_time("tests", Kind::Folder).map(|(_, time)| time)
     }
 
     /// Whether the report as a whole is made of these inputs and stands as it was written.
-    pub(super) fn all_fresh(&self, inputs: Inputs) -> bool {
-        let Some(head) = self.cache.as_ref().and_then(|cache| fs::read(cache.join("head.json")).ok()) else {
-            return false;
-        };
-        let Ok(head) = serde_json::from_slice::<Head>(&head) else { return false };
+    pub(super) fn all_fresh(&mut self, inputs: Inputs) -> bool {
+        let Some(head) = self.recall::<Head>("head.json") else { return false };
         head.inputs == inputs
-            && head.tests_mtime_ns == size_and_time(&self.folder.join("tests")).map(|(_, time)| time)
-            && head.front.iter().all(|(path, stamp)| size_and_time(&self.folder.join(path)) == Some(*stamp))
+            && head.tests_mtime_ns == self.tests_mtime_ns()
+            && head.front.iter().all(|(path, stamp)| self.size_and_time(path, Kind::File) == Some(*stamp))
     }
 
     /// Reads what was rendered from what.
     pub(super) fn load(&mut self) {
-        let bytes = self.cache.as_ref().and_then(|cache| fs::read(cache.join("files.json")).ok()).unwrap_or_default();
-        // A cache that cannot be read is an empty one.
-        self.before = serde_json::from_slice(&bytes).unwrap_or_default();
+        self.before = self.recall("files.json").unwrap_or_default();
+    }
+
+    /// Whether a file stands as a stamp says.
+    fn stands(&mut self, path: &str, stamp: Stamp) -> bool {
+        self.size_and_time(path, Kind::File) == Some((stamp.len, stamp.mtime_ns))
     }
 
     /// Whether a file is there as it was written, from these inputs; if so its stamp is kept.
-    pub(super) fn keep_if_fresh(&mut self, folder: &Path, path: &str, inputs: Inputs) -> bool {
+    pub(super) fn keep_if_fresh(&mut self, path: &str, inputs: Inputs) -> bool {
         let Some(stamp) = self.before.get(path).copied() else { return false };
-        let fresh = stamp.inputs == inputs && size_and_time(&folder.join(path)) == Some((stamp.len, stamp.mtime_ns));
+        let fresh = stamp.inputs == inputs && self.stands(path, stamp);
         if fresh {
             self.now.insert(path.to_string(), stamp);
         }
@@ -124,7 +184,7 @@ impl Stamps {
     }
 
     /// The same for all files of a figure or table.
-    pub(super) fn keep_drawable_if_fresh(&mut self, folder: &Path, id: &str, inputs: Inputs) -> bool {
+    pub(super) fn keep_drawable_if_fresh(&mut self, id: &str, inputs: Inputs) -> bool {
         let mut paths = Vec::new();
         for (kind, extensions) in [("figures", &["svg", "tex", "csv"][..]), ("tables", &["tex", "csv"])] {
             let of_kind: Vec<String> = extensions.iter().map(|extension| format!("{kind}/{id}.{extension}")).collect();
@@ -132,40 +192,78 @@ impl Stamps {
                 paths = of_kind;
             }
         }
-        !paths.is_empty() && paths.iter().all(|path| self.keep_if_fresh(folder, path, inputs))
+        !paths.is_empty() && paths.iter().all(|path| self.keep_if_fresh(path, inputs))
     }
 
     /// Stamps a file that has just been written, or found to have the right bytes.
-    pub(super) fn keep(&mut self, folder: &Path, path: &str, inputs: Inputs) {
-        if let Some((len, mtime_ns)) = size_and_time(&folder.join(path)) {
-            self.now.insert(path.to_string(), Stamp { inputs, len, mtime_ns });
+    pub(super) fn keep(&mut self, path: &Below, inputs: Inputs) {
+        // The folder may have been made since it was looked at.
+        if let Ok(Some(look)) = self.root.look(path) {
+            self.now.insert(path.to_string(), Stamp { inputs, len: look.len, mtime_ns: look.mtime_ns });
         }
     }
 
-    /// Removes files that the report no longer has, and keeps the stamps. Returns how many were removed.
-    pub(super) fn finish(self, folder: &Path, inputs: Inputs) -> Result<usize, ReportError> {
+    /// Removes files that the report no longer has, and keeps the stamps. One that cannot be removed keeps its stamp,
+    /// and is tried again; one that is not as its stamp says is somebody's own.
+    pub(super) fn finish(mut self, inputs: Inputs) -> Result<Finished, ReportError> {
+        self.folder = Nearby::new(&self.root);
         let mut removed = 0;
-        for path in self.before.keys().filter(|path| !self.now.contains_key(*path)) {
-            removed += usize::from(fs::remove_file(folder.join(path)).is_ok());
+        for (path, stamp) in std::mem::take(&mut self.before) {
+            let Some(name) = page(&path) else { continue };
+            if self.now.contains_key(&path) || !self.stands(&path, stamp) {
+                continue;
+            }
+            match self.root.remove_file(&name) {
+                Ok(was_there) => removed += usize::from(was_there),
+                Err(_) => drop(self.now.insert(path, stamp)),
+            }
         }
-        let front = self
-            .now
-            .iter()
-            .filter(|(path, _)| !path.starts_with("tests/"))
-            .map(|(path, stamp)| (path.clone(), (stamp.len, stamp.mtime_ns)));
-        let tests_mtime_ns = size_and_time(&folder.join("tests")).map(|(_, time)| time);
-        let head = Head { inputs, front: front.collect(), tests_mtime_ns };
+        let is_front = |path: &str| !path.starts_with("tests/");
+        let front = self.now.iter().filter(|(path, _)| is_front(path));
+        let front = front.map(|(path, stamp)| (path.clone(), (stamp.len, stamp.mtime_ns))).collect();
+        let head = Head { inputs, front, tests_mtime_ns: self.tests_mtime_ns() };
         let encoding = |error: serde_json::Error| ReportError::Io {
             doing: "encode the stamps of",
-            path: folder.display().to_string(),
+            path: self.root.shown().display().to_string(),
             source: error.into(),
         };
         let files = serde_json::to_vec(&self.now).map_err(encoding)?;
         let head = serde_json::to_vec(&head).map_err(encoding)?;
-        if let Some(cache) = &self.cache {
-            replace_if_different(&cache.join("files.json"), &files)?;
-            replace_if_different(&cache.join("head.json"), &head)?;
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.write("files.json", &files).and_then(|()| cache.write("head.json", &head))
+        {
+            self.forgotten.get_or_insert(error.to_string());
         }
-        Ok(removed)
+        Ok(Finished { removed, forgotten: self.forgotten })
+    }
+}
+
+/// The name of a file of a report, if it has the form of one.
+fn page(path: &str) -> Option<Below> {
+    let name: Below = path.parse().ok()?;
+    let (_, extension) = name.last().rsplit_once('.')?;
+    let parts: Vec<&str> = name.parts().collect();
+    let placed = match parts[..] {
+        [_] => true,
+        [folder, _] => FOLDERS.contains(&folder),
+        _ => false,
+    };
+    (placed && !name.last().starts_with('.') && EXTENSIONS.contains(&extension)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_the_form_of_a_page_is_ever_removed() {
+        for name in ["index.html", "septet.css", "figures/a.b.svg", "tables/2.tex", "tests/0a.html", "summary.json"] {
+            assert!(page(name).is_some(), "{name}");
+        }
+        let others =
+            ["/etc/a.html", "../a.html", "tests/../../a.html", "notes.txt", "raw/a.csv", "a/b/c.html", ".a.html"];
+        for name in others {
+            assert!(page(name).is_none(), "{name}");
+        }
     }
 }

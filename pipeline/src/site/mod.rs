@@ -6,13 +6,12 @@ mod schema;
 mod trust;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use host_setup::stack::{SYSTEM, Stack, StackError};
 use toml::de::DeTable;
 
+use crate::beneath;
 use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::experiment::document::{self, Findings, Section};
 
@@ -92,11 +91,10 @@ pub fn find(beside: &Path) -> Result<Found, SiteError> {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, SiteError> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)) {
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SiteError::Read { path: path.display().to_string(), source }),
+    match beneath::plain_file(path, FILE_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(beneath::Error { path, source, .. }) => Err(SiteError::Read { path, source }),
     }
 }
 

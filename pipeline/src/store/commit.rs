@@ -2,16 +2,14 @@
 //! It must not know how it was measured.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use results::axes::Dimension;
 use results::metric::Quantity;
 
-use super::atomic::{Stage, clear_abandoned, sync_folder, unique_name, write_synced};
 use super::guard::Guard;
 use super::index::Segment;
-use super::{Entry, FileDigest, Record, Store, StoreError, TestId, write_atomically};
+use super::{Entry, FileDigest, RESULTS, Record, Store, StoreError, TestId};
+use crate::beneath::{Below, Folder, Stage, unique_name};
 use crate::key::ResultId;
 use crate::manifest::Listing;
 
@@ -43,39 +41,43 @@ impl<'a> Writer<'a> {
     pub fn open(store: &'a Store) -> Result<Writer<'a>, StoreError> {
         store.prepare()?;
         let adding = store.adding()?;
-        clear_abandoned(&store.tmp())?;
-        Ok(Writer { store, segment: None, stage: Stage::make(&store.tmp())?, _adding: adding })
+        Ok(Writer { store, segment: None, stage: store.stage_for_results()?, _adding: adding })
     }
 
     /// Stores a repetition under its content's digest. A result with the same bytes is there already only
     /// if it is the same result.
     pub fn commit(&mut self, mut repetition: Repetition, manifest: &Listing) -> Result<Entry, StoreError> {
         self.keep_manifest(manifest)?;
-        let folder = self.stage.path().join(unique_name());
-        fs::create_dir(&folder).map_err(StoreError::io("make the folder", &folder))?;
-        let log_path = folder.join("log.zst");
+        let staged = self.stage.folder().name([&unique_name()])?;
+        let folder = self.stage.folder().new_folder(&staged, 0o777)?;
+        let log_name = folder.name(["log.zst"])?;
         let log = zstd::bulk::compress(repetition.log.as_bytes(), LOG_LEVEL)
-            .map_err(StoreError::io("compress", &log_path))?;
-        for (name, bytes) in [("samples.parquet", &repetition.samples), ("log.zst", &log)] {
-            write_synced(&folder.join(name), bytes)?;
+            .map_err(StoreError::io("compress", &folder.path_of(&log_name)))?;
+        for (name, bytes) in [(folder.name(["samples.parquet"])?, &repetition.samples), (log_name, &log)] {
+            folder.write_new(&name, bytes)?;
             let digest = FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
             repetition.record.files.insert(name.to_string(), digest);
         }
-        let record_path = folder.join("record.json");
+        let record_name = folder.name(["record.json"])?;
         let mut json = serde_json::to_vec_pretty(&repetition.record)
-            .map_err(|error| StoreError::io("encode", &record_path)(error.into()))?;
+            .map_err(|error| StoreError::io("encode", &folder.path_of(&record_name))(error.into()))?;
         json.push(b'\n');
-        write_synced(&record_path, &json)?;
-        sync_folder(&folder)?;
+        folder.write_new(&record_name, &json)?;
+        folder.sync()?;
 
         let id = ResultId(*blake3::hash(&json).as_bytes());
         let entry = repetition.record.entry(id);
-        self.place(&[(&folder, entry)])?;
+        let stage = self.stage.folder().clone();
+        self.place(&stage, &[(staged, entry)])?;
         Ok(entry)
     }
 
-    /// Makes synced folders results: first their entries, then one rename each.
-    pub(super) fn place(&mut self, folders: &[(&Path, Entry)]) -> Result<(), StoreError> {
+    pub(super) fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// Makes synced folders in a stage results: first their entries, then one rename each.
+    pub(super) fn place(&mut self, stage: &Folder, folders: &[(Below, Entry)]) -> Result<(), StoreError> {
         if folders.is_empty() {
             return Ok(());
         }
@@ -84,29 +86,33 @@ impl<'a> Writer<'a> {
             None => self.segment.insert(Segment::create(self.store)?),
         };
         segment.append(folders.iter().map(|(_, entry)| entry))?;
+        let root = self.store.made()?;
+        let results = root.make_folder(&root.name([RESULTS])?)?;
         let mut shelves = BTreeSet::new();
-        for (folder, entry) in folders {
-            let target = self.store.result_folder(&entry.id);
-            let shelf = self.store.results().join(&entry.id.to_string()[..2]);
-            fs::create_dir_all(&shelf).map_err(StoreError::io("make the folder", &shelf))?;
-            if !target.exists() {
-                fs::rename(folder, &target).map_err(StoreError::io("rename to", &target))?;
+        for (staged, entry) in folders {
+            let id = entry.id.to_string();
+            let shelf = results.make_folder(&results.name([&id[..2]])?)?;
+            let target = shelf.name([&id])?;
+            if !shelf.has(&target) {
+                stage.move_to(staged, &shelf, &target)?;
             }
-            shelves.insert(shelf);
+            shelves.insert(id[..2].to_string());
         }
-        shelves.iter().try_for_each(|shelf| sync_folder(shelf))?;
-        sync_folder(&self.store.results())
+        for shelf in shelves {
+            results.folder(&results.name([&shelf])?)?.sync()?;
+        }
+        Ok(results.sync()?)
     }
 
     pub(super) fn keep_manifest(&self, manifest: &Listing) -> Result<(), StoreError> {
-        let path = self.store.manifest_path(&manifest.key());
-        if path.exists() {
+        let name = self.store.manifest_name(&manifest.key())?;
+        if self.store.has(&name) {
             return Ok(());
         }
-        let mut json =
-            serde_json::to_vec_pretty(manifest).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
+        let encoding = |error: serde_json::Error| StoreError::io("encode", &self.store.path_of(&name))(error.into());
+        let mut json = serde_json::to_vec_pretty(manifest).map_err(encoding)?;
         json.push(b'\n');
-        write_atomically(&self.store.tmp(), &path, &json)
+        self.store.put(&name, &json)
     }
 
     /// Ends the writer: folds segments of the index and clears the stage.

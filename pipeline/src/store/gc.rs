@@ -3,10 +3,9 @@
 //! their tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
 
-use super::atomic::Stage;
 use super::{Entry, Standing, Store, StoreError, TestId};
+use crate::beneath::Below;
 use crate::key::{Key, ResultId};
 
 /// A kind of results that may be deleted.
@@ -82,11 +81,7 @@ fn condemned(entry: &Entry, kept: &HashSet<ResultId>, newest: &HashMap<TestId, K
 impl Store {
     /// Names of the experiments that have generations.
     pub fn experiments(&self) -> Result<Vec<String>, StoreError> {
-        let folders = super::subfolders(&self.root().join("generations"))?;
-        let mut names: Vec<String> =
-            folders.iter().filter_map(|folder| Some(folder.file_name()?.to_str()?.to_string())).collect();
-        names.sort();
-        Ok(names)
+        self.subfolders(&self.name(["generations"])?)
     }
 
     /// What a wish would delete. Deletes nothing.
@@ -125,29 +120,40 @@ impl Store {
         let from = names.len().saturating_sub(newest.max(1));
         let mut roots: BTreeSet<String> = names[from..].iter().cloned().collect();
         roots.extend(self.latest_generation(experiment)?.map(|(name, _)| name));
-        roots.extend(names.into_iter().filter(|name| self.archived_path(experiment, name).exists()));
+        for name in names {
+            if self.has(&self.archived_name(experiment, &name)?) {
+                roots.insert(name);
+            }
+        }
         Ok(roots)
     }
 
     /// Where it is noted that a generation was archived.
-    fn archived_path(&self, experiment: &str, generation: &str) -> std::path::PathBuf {
-        self.root().join("archives").join(experiment).join(format!("{generation}.json"))
+    fn archived_name(&self, experiment: &str, generation: &str) -> Result<Below, StoreError> {
+        self.name(["archives", experiment, &format!("{generation}.json")])
     }
 
     /// Notes that a generation was archived, so that it stays.
     pub fn note_archive(&self, experiment: &str, generation: &str, archive: &str) -> Result<(), StoreError> {
-        let path = self.archived_path(experiment, generation);
+        const NOTE_BYTES_MAX: u64 = 1 << 16;
+        let name = self.archived_name(experiment, generation)?;
         let note = serde_json::json!({"format": 1, "archive": archive});
         let bytes = format!("{note}\n");
-        match fs::read(&path).is_ok_and(|known| known == bytes.as_bytes()) {
+        match self.read(&name, NOTE_BYTES_MAX)?.is_some_and(|known| known == bytes.as_bytes()) {
             true => Ok(()),
-            false => super::write_atomically(&self.tmp(), &path, bytes.as_bytes()),
+            false => self.put(&name, bytes.as_bytes()),
         }
     }
 
     fn result_bytes(&self, id: &ResultId) -> u64 {
-        let files = fs::read_dir(self.result_folder(id)).into_iter().flatten().flatten();
-        files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+        let of_files = || {
+            let folder = self.folder()?.map(|root| root.folder(&self.result_name(id)?).map_err(StoreError::from));
+            let Some(folder) = folder.transpose()? else { return Ok(0) };
+            let names = folder.list()?.into_iter().filter_map(|file| file.below());
+            let looks = names.filter_map(|name| folder.look(&name).ok().flatten());
+            Ok::<u64, StoreError>(looks.map(|look| look.len).sum())
+        };
+        of_files().unwrap_or(0)
     }
 
     /// Deletes what a wish condemns, if it is what was seen before: `seen` is the digest of that list.
@@ -166,17 +172,18 @@ impl Store {
             self.remove_generation(experiment, name)?;
         }
         let keys = self.take_off_index(&gone)?;
-        let stage = Stage::make(&self.tmp())?;
+        let stage = self.stage_for_results()?;
+        let root = self.made()?;
         for id in &gone {
-            let folder = self.result_folder(id);
-            let name = stage.path().join(id.to_string());
-            fs::rename(&folder, &name).map_err(StoreError::io("take away", &folder))?;
+            let (folder, name) = (self.result_name(id)?, stage.folder().name([&id.to_string()])?);
+            if !root.rename(&folder, stage.folder(), &name)? {
+                // A folder of a lower layer of a file system cannot be renamed. What has no record is no result.
+                root.remove_file(&self.name([folder.as_str(), "record.json"])?)?;
+                root.remove_tree(&folder)?;
+            }
         }
         for key in keys {
-            let path = self.manifest_path(&key);
-            if path.exists() {
-                fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            }
+            self.remove(&self.manifest_name(&key)?)?;
         }
         Ok(condemned)
     }

@@ -2,15 +2,14 @@
 //! one. It must not know how a run came to it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic::clear_abandoned;
-use super::{Store, StoreError, write_atomically};
+use super::{Store, StoreError};
 use crate::acceptance::Lean;
+use crate::beneath::{Below, Folder};
 use crate::key::{Key, ResultId, StatementId};
 
 /// Version of the format.
@@ -18,6 +17,9 @@ const GENERATION_VERSION: u32 = 2;
 /// Version of a generation that leans on no accepted change: older programs read it.
 const VERSION_WITHOUT_LEANS: u32 = 1;
 const LEVEL: i32 = 3;
+/// Folder of the generations, one below it an experiment, and the end of the name of each file.
+const FOLDER: &str = "generations";
+const EXTENSION: &str = ".json.zst";
 /// Most bytes of a generation: 100,000 tests have 30 million. One that came from elsewhere may claim to have more.
 const BYTES_MAX: u64 = 1 << 29;
 
@@ -117,8 +119,8 @@ impl Generation {
     }
 
     /// A generation from its file, which may be of a stranger.
-    pub fn read(path: &Path) -> Result<Generation, StoreError> {
-        let file = fs::File::open(path).map_err(StoreError::io("open", path))?;
+    pub(crate) fn read(folder: &Folder, name: &Below) -> Result<Generation, StoreError> {
+        let (path, file) = (&folder.path_of(name), folder.file(name)?);
         let decoder = zstd::stream::read::Decoder::new(file).map_err(StoreError::io("read", path))?;
         let generation: Generation = serde_json::from_reader(io::BufReader::new(decoder.take(BYTES_MAX)))
             .map_err(|error| StoreError::damaged(path, error))?;
@@ -142,28 +144,24 @@ impl Generation {
 }
 
 impl Store {
-    fn generations(&self, experiment: &str) -> PathBuf {
-        self.root().join("generations").join(experiment)
+    fn generation_file(&self, experiment: &str, name: &str) -> Result<Below, StoreError> {
+        self.name([FOLDER, experiment, &format!("{name}{EXTENSION}")])
     }
 
     /// Names of an experiment's generations, oldest first: `TIME-DIGEST`.
     pub fn generation_names(&self, experiment: &str) -> Result<Vec<String>, StoreError> {
-        let folder = self.generations(experiment);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StoreError::io("list", &folder)(error)),
-        };
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".json.zst").map(String::from))
-            .collect();
-        names.sort();
-        Ok(names)
+        let listed = self.list(&self.name([FOLDER, experiment])?)?;
+        let names = listed.iter().filter_map(|entry| entry.text()?.strip_suffix(EXTENSION));
+        Ok(names.map(String::from).collect())
     }
 
     /// A generation by its name.
     pub fn generation(&self, experiment: &str, name: &str) -> Result<Generation, StoreError> {
-        Generation::read(&self.generations(experiment).join(format!("{name}.json.zst")))
+        let file = self.generation_file(experiment, name)?;
+        match self.folder()? {
+            Some(root) => Generation::read(&root, &file),
+            None => Err(StoreError::io("open", &self.path_of(&file))(io::ErrorKind::NotFound.into())),
+        }
     }
 
     /// The latest complete generation, or the latest at all; its name and itself.
@@ -181,15 +179,14 @@ impl Store {
 
     /// Removes a generation; its results stay.
     pub(super) fn remove_generation(&self, experiment: &str, name: &str) -> Result<(), StoreError> {
-        let path = self.generations(experiment).join(format!("{name}.json.zst"));
-        fs::remove_file(&path).map_err(StoreError::io("remove", &path))
+        self.remove(&self.generation_file(experiment, name)?).map(drop)
     }
 
     /// Keeps a generation, unless the latest one stands on the same; its name. The last thing that a run does
     /// to the store, so what killed runs have left unfinished is cleared here too: this one may have measured
     /// nothing.
     pub fn keep_generation(&self, generation: &Generation) -> Result<String, StoreError> {
-        clear_abandoned(&self.tmp())?;
+        self.clear_unfinished()?;
         let digest = generation.digest();
         if let Some(last) = self.generation_names(&generation.experiment)?.pop()
             && last.ends_with(&format!("-{digest}"))
@@ -197,9 +194,8 @@ impl Store {
             return Ok(last);
         }
         let (name, bytes) = generation.file()?;
-        let path = self.generations(&generation.experiment).join(format!("{name}.json.zst"));
         self.prepare()?;
-        write_atomically(&self.tmp(), &path, &bytes)?;
+        self.put(&self.generation_file(&generation.experiment, &name)?, &bytes)?;
         Ok(name)
     }
 }

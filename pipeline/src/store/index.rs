@@ -4,19 +4,19 @@
 //! result is there. It must not know what is in a result.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use nix::fcntl::{Flock, FlockArg};
-
-use super::{Status, Store, StoreError, atomic, write_atomically};
+use super::{INDEX, Status, Store, StoreError};
+use crate::beneath::{Below, Held, Kind, Lock, Nearby, unique_name};
 use crate::key::{Key, ResultId};
 
 /// Bytes of an encoded entry.
 const ENTRY_BYTES: usize = 112;
 const CHECKPOINT_MAGIC: &[u8; 16] = b"septet index 01\n";
+/// Most bytes of a checkpoint or a segment: 30 million results.
+const BYTES_MAX: u64 = 4 << 30;
 /// Entries in segments beyond which a writer folds them into the checkpoint.
 const FOLD_ENTRIES: usize = 4096;
 
@@ -205,61 +205,48 @@ impl Store {
         Ok(ids.par_iter().filter_map(|id| self.record(id).ok().map(|record| record.entry(*id))).collect())
     }
 
-    fn checkpoint_path(&self) -> PathBuf {
-        self.index_folder().join("checkpoint")
+    fn checkpoint_name(&self) -> Result<Below, StoreError> {
+        self.name([INDEX, "checkpoint"])
     }
 
     /// `None` where there is no checkpoint that can be believed.
     fn read_checkpoint(&self) -> Result<Option<Vec<Entry>>, StoreError> {
-        let path = self.checkpoint_path();
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
-        };
-        Ok(decode_checkpoint(&bytes))
+        let bytes = self.read(&self.checkpoint_name()?, BYTES_MAX)?;
+        Ok(bytes.and_then(|bytes| decode_checkpoint(&bytes)))
     }
 
-    fn segments(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let folder = self.index_folder();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StoreError::io("list", &folder)(error)),
-        };
-        let mut paths: Vec<PathBuf> = entries
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-            .collect();
-        paths.sort();
-        Ok(paths)
+    fn segments(&self) -> Result<Vec<Below>, StoreError> {
+        let listed = self.list(&self.name([INDEX])?)?;
+        let names = listed.iter().filter_map(|entry| entry.text()).filter(|name| name.ends_with(".log"));
+        names.map(|name| self.name([INDEX, name])).collect()
     }
 
     /// The sound entries of a segment whose results are there. A torn last entry is left out.
-    fn read_segment(&self, path: &Path) -> Result<Vec<Entry>, StoreError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            // Folded into the checkpoint by another process since the folder was listed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StoreError::io("read", path)(error)),
+    fn read_segment(&self, name: &Below) -> Result<Vec<Entry>, StoreError> {
+        let Some(root) = self.folder()? else { return Ok(Vec::new()) };
+        // One that is not there was folded into the checkpoint by another process since the folder was listed.
+        let bytes = root.read_if_there(name, BYTES_MAX)?.unwrap_or_default();
+        let mut nearby = Nearby::new(&root);
+        let mut is_there = |entry: &Entry| {
+            let name = self.result_name(&entry.id).ok();
+            name.and_then(|name| nearby.look(&name)).is_some_and(|look| look.kind == Kind::Folder)
         };
         Ok(bytes
             .chunks_exact(ENTRY_BYTES)
             .filter_map(|bytes| Entry::decode(bytes, true))
-            .filter(|entry| self.result_folder(&entry.id).is_dir())
+            .filter(|entry| is_there(entry))
             .collect())
     }
 
     /// Folds segments of writers that are gone into the checkpoint, if there is much in them or no
     /// checkpoint yet. One process at a time; another one's fold is simply not repeated.
     pub(super) fn fold_index(&self) -> Result<(), StoreError> {
-        let lock_path = self.index_folder().join("fold.lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(StoreError::io("open", &lock_path))?;
-        let Ok(_lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else { return Ok(()) };
+        let root = self.made()?;
+        let Some(_lock) = root.lock_if_free(&self.name([INDEX, "fold.lock"])?, Lock::Alone)? else { return Ok(()) };
         let checkpoint = self.read_checkpoint()?;
         let segments = self.segments()?;
-        let bytes: u64 = segments.iter().filter_map(|path| fs::metadata(path).ok()).map(|meta| meta.len()).sum();
+        let looks = segments.iter().filter_map(|name| root.look(name).ok().flatten());
+        let bytes: u64 = looks.map(|look| look.len).sum();
         if checkpoint.is_some() && bytes < (FOLD_ENTRIES * ENTRY_BYTES) as u64 {
             return Ok(());
         }
@@ -270,15 +257,15 @@ impl Store {
         let mut folded = Vec::new();
         for segment in segments {
             // A segment is locked by its writer as long as it lives.
-            let Ok(file) = File::open(&segment) else { continue };
-            if let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            let Ok(held) = root.lock_existing(&segment, Lock::Alone) else { continue };
+            if let Some(held) = held {
                 entries.extend(self.read_segment(&segment)?);
                 folded.push((segment, held));
             }
         }
         self.write_checkpoint(entries)?;
         for (segment, _held) in folded {
-            fs::remove_file(&segment).map_err(StoreError::io("remove", &segment))?;
+            self.remove(&segment)?;
         }
         Ok(())
     }
@@ -295,7 +282,7 @@ impl Store {
         let segments = self.segments()?;
         self.write_checkpoint(entries)?;
         for segment in segments {
-            fs::remove_file(&segment).map_err(StoreError::io("remove", &segment))?;
+            self.remove(&segment)?;
         }
         Ok(())
     }
@@ -303,7 +290,7 @@ impl Store {
     /// Writes a checkpoint of exactly these entries.
     fn write_checkpoint(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         let bytes = index_bytes(entries);
-        write_atomically(&self.tmp(), &self.checkpoint_path(), &bytes)
+        self.put(&self.checkpoint_name()?, &bytes)
     }
 }
 
@@ -336,26 +323,23 @@ pub(crate) fn index_entries(bytes: &[u8]) -> Vec<Entry> {
 /// One writer's segment, locked while it lives.
 #[derive(Debug)]
 pub(super) struct Segment {
-    file: Flock<File>,
+    held: Held,
     path: PathBuf,
 }
 
 impl Segment {
     /// A new segment of this process.
     pub(super) fn create(store: &Store) -> Result<Segment, StoreError> {
-        let path = store.index_folder().join(format!("{}.log", atomic::unique_name()));
-        let file = OpenOptions::new().create_new(true).append(true).open(&path);
-        let file = file.map_err(StoreError::io("create", &path))?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, error)| StoreError::io("lock", &path)(error.into()))?;
-        Ok(Segment { file, path })
+        let name = store.name([INDEX, &format!("{}.log", unique_name())])?;
+        let held = store.made()?.create_locked(&name)?;
+        Ok(Segment { held, path: store.path_of(&name) })
     }
 
     /// Appends entries and syncs them.
     pub(super) fn append<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), StoreError> {
         let bytes: Vec<u8> = entries.flat_map(Entry::encode).collect();
-        self.file.write_all(&bytes).map_err(StoreError::io("write", &self.path))?;
-        self.file.sync_data().map_err(StoreError::io("sync", &self.path))
+        self.held.file().write_all(&bytes).map_err(StoreError::io("write", &self.path))?;
+        self.held.file().sync_data().map_err(StoreError::io("sync", &self.path))
     }
 }
 

@@ -20,8 +20,8 @@
 
 mod acceptances;
 mod adopt;
-mod atomic;
 mod commit;
+mod files;
 mod gc;
 mod generation;
 mod guard;
@@ -30,15 +30,13 @@ mod pending;
 mod record;
 mod verify;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use adopt::{Adopted, Arrival};
-pub(crate) use atomic::{Stage, sync_folder, write_synced};
-pub use atomic::{UNFINISHED, replace_if_different, write_atomically};
 pub use commit::{Repetition, Writer, judged_by};
 pub use gc::{Condemned, Scope, Wish};
 pub use generation::{Generation, GenerationTest};
@@ -48,8 +46,10 @@ pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
 pub use verify::{Finding, Kind, Verification};
 
+use crate::beneath::{self, Below, Kind as FileKind, Odd};
 use crate::key::{Key, ResultId};
 use crate::manifest::Listing;
+use files::{Place, Root};
 
 /// Version of the store's layout and of everything in it.
 pub const STORE_FORMAT: u32 = 1;
@@ -57,12 +57,27 @@ pub const STORE_FORMAT: u32 = 1;
 /// Name of the store's folder beside an experiment.
 pub const STORE_FOLDER: &str = ".septet";
 
+/// Folders of a store.
+const RESULTS: &str = "results";
+const MANIFESTS: &str = "manifests";
+const INDEX: &str = "index";
+const FORMAT: &str = "format";
+
+/// Most bytes of a record, a manifest, a statement; of samples and logs; of the file that names the format.
+const RECORD_BYTES_MAX: u64 = 64 << 20;
+const MANIFEST_BYTES_MAX: u64 = 16 << 20;
+const STATEMENT_BYTES_MAX: u64 = 1 << 20;
+const SAMPLES_BYTES_MAX: u64 = 4 << 30;
+const FORMAT_BYTES_MAX: u64 = 4096;
+
 /// A store that is there, or that will be made by the first write.
 #[derive(Clone, Debug)]
 pub struct Store {
+    place: Place,
     root: PathBuf,
+    open: Root,
     /// Another store whose results can be read here too.
-    also: Option<PathBuf>,
+    also: Option<Arc<Store>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +97,15 @@ pub enum StoreError {
         path: String,
         /// The system's reason.
         source: io::Error,
+    },
+    /// It is a link, in its usual place.
+    #[error(
+        "failed to open the store {path}: it is a symbolic link, which is not followed beside an experiment, since that may \
+         be somebody else's; name the store by --store or in $SEPTET_STORE"
+    )]
+    Linked {
+        /// The link.
+        path: String,
     },
     /// Written by a newer Septet.
     #[error(
@@ -121,8 +145,21 @@ impl StoreError {
         move |source| StoreError::Io { doing, path, source }
     }
 
+    /// Whether a store cannot be written to by this user, or by anybody.
+    pub fn is_refusal(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(self, StoreError::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem))
+    }
+
     pub(crate) fn damaged(path: &Path, reason: impl ToString) -> StoreError {
         StoreError::Damaged { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}
+
+impl From<beneath::Error> for StoreError {
+    fn from(error: beneath::Error) -> StoreError {
+        let beneath::Error { doing, path, source } = error;
+        StoreError::Io { doing, path, source }
     }
 }
 
@@ -131,39 +168,41 @@ impl Store {
     /// It need not exist yet.
     pub fn meant(asked: Option<&Path>, beside: &Path) -> Result<Store, StoreError> {
         let elsewhere = || std::env::var_os("SEPTET_STORE").filter(|root| !root.is_empty()).map(PathBuf::from);
-        let root = asked.map(Path::to_path_buf).or_else(elsewhere).unwrap_or_else(|| beside.join(STORE_FOLDER));
-        Store::open(&root)
+        match asked.map(Path::to_path_buf).or_else(elsewhere) {
+            Some(root) => Store::at(Place::Named(root)),
+            None => Store::at(Place::Beside(beside.to_path_buf())),
+        }
     }
 
     /// The store at `root`, which need not exist yet. Nothing is written.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
-        let path = root.join("format");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let format: FormatFile =
-                    serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
-                if format.format > STORE_FORMAT {
-                    return Err(StoreError::Newer { path: root.display().to_string(), found: format.format });
-                }
+        Store::at(Place::Named(root.to_path_buf()))
+    }
+
+    fn at(place: Place) -> Result<Store, StoreError> {
+        let store = Store { root: place.shown(), place, open: Root::default(), also: None };
+        let name = store.name([FORMAT])?;
+        if let Some(bytes) = store.read(&name, FORMAT_BYTES_MAX)? {
+            let format: FormatFile =
+                serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&store.path_of(&name), error))?;
+            if format.format > STORE_FORMAT {
+                return Err(StoreError::Newer { path: store.root.display().to_string(), found: format.format });
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
         }
-        Ok(Store { root: root.to_path_buf(), also: None })
+        Ok(store)
     }
 
     /// The same, where results of another store can be read too, by their ids; its index, generations and
     /// everything that is written stay those of this one.
     pub(crate) fn reading_also(self, other: &Store) -> Store {
-        Store { also: Some(other.root.clone()), ..self }
+        Store { also: Some(Arc::new(other.clone())), ..self }
     }
 
-    /// Where something lies: here, or if it is not here, in the other store.
-    fn own_or_also(&self, below: &Path) -> PathBuf {
-        let own = self.root.join(below);
+    /// The store that has something: this one, or if it is not here, the other one.
+    fn having(&self, name: &Below) -> &Store {
         match &self.also {
-            Some(also) if !own.exists() => Some(also.join(below)).filter(|theirs| theirs.exists()).unwrap_or(own),
-            _ => own,
+            Some(also) if !self.has(name) && also.has(name) => also,
+            _ => self,
         }
     }
 
@@ -174,83 +213,96 @@ impl Store {
 
     /// Whether anything was ever written to it.
     pub fn exists(&self) -> bool {
-        self.root.join("format").exists()
+        self.name([FORMAT]).is_ok_and(|name| self.has(&name))
     }
 
-    fn results(&self) -> PathBuf {
-        self.root.join("results")
+    fn result_name(&self, id: &ResultId) -> Result<Below, StoreError> {
+        let name = id.to_string();
+        self.name([RESULTS, &name[..2], &name])
     }
 
-    fn index_folder(&self) -> PathBuf {
-        self.root.join("index")
+    fn manifest_name(&self, key: &Key) -> Result<Below, StoreError> {
+        let name = key.to_string();
+        self.name([MANIFESTS, &name[..2], &format!("{name}.json")])
     }
 
-    fn tmp(&self) -> PathBuf {
-        self.root.join("tmp")
+    /// Whether a repetition is there.
+    pub fn has_result(&self, id: &ResultId) -> bool {
+        let look = |store: &Store| {
+            let name = store.result_name(id).ok()?;
+            store.folder().ok()??.look(&name).ok()?
+        };
+        let is_folder = |store: &Store| look(store).is_some_and(|look| look.kind == FileKind::Folder);
+        is_folder(self) || self.also.as_deref().is_some_and(is_folder)
     }
 
-    /// Folder of what was rendered from what.
-    pub fn reports(&self) -> PathBuf {
-        self.root.join("reports")
+    /// Whether the manifest of a key is there.
+    pub fn has_manifest(&self, key: &Key) -> bool {
+        self.manifest_name(key).is_ok_and(|name| self.having(&name).has(&name))
     }
 
-    /// Folder of a repetition.
+    /// Folder of a repetition, by its path.
     pub fn result_folder(&self, id: &ResultId) -> PathBuf {
         let name = id.to_string();
-        self.own_or_also(&Path::new("results").join(&name[..2]).join(name))
+        let own = self.root.join(RESULTS).join(&name[..2]).join(name);
+        self.result_name(id).map_or(own, |name| self.having(&name).path_of(&name))
     }
 
-    /// File of a manifest.
+    /// File of a manifest, by its path.
     pub fn manifest_path(&self, key: &Key) -> PathBuf {
         let name = key.to_string();
-        self.own_or_also(&Path::new("manifests").join(&name[..2]).join(format!("{name}.json")))
+        let own = self.root.join(MANIFESTS).join(&name[..2]).join(format!("{name}.json"));
+        self.manifest_name(key).map_or(own, |name| self.having(&name).path_of(&name))
     }
 
     /// Makes the folders, once, before the first write.
     fn prepare(&self) -> Result<(), StoreError> {
-        for folder in [self.results(), self.root.join("manifests"), self.index_folder(), self.tmp()] {
-            fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        let root = self.made()?;
+        for folder in [RESULTS, MANIFESTS, INDEX] {
+            root.make_folder(&root.name([folder])?)?;
         }
-        let path = self.root.join("format");
-        if !path.exists() {
-            write_atomically(&self.tmp(), &path, &format_bytes())?;
+        let format = self.name([FORMAT])?;
+        match self.has(&format) {
+            true => Ok(()),
+            false => self.put(&format, &format_bytes()),
         }
-        Ok(())
-    }
-
-    /// A folder for unfinished work, on the same file system; makes the store if it is not there.
-    pub(crate) fn stage(&self) -> Result<Stage, StoreError> {
-        self.prepare()?;
-        atomic::clear_abandoned(&self.tmp())?;
-        Stage::make(&self.tmp())
     }
 
     /// The record of a repetition, checked against the name of its folder.
     pub fn record(&self, id: &ResultId) -> Result<Record, StoreError> {
-        let path = self.result_folder(id).join("record.json");
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        Record::of(id, &bytes).map_err(|reason| StoreError::damaged(&path, reason))
+        let folder = self.result_name(id)?;
+        let store = self.having(&folder);
+        let name = store.name([folder.as_str(), "record.json"])?;
+        let bytes = store.read_there(&name, RECORD_BYTES_MAX)?;
+        Record::of(id, &bytes).map_err(|reason| StoreError::damaged(&store.path_of(&name), reason))
     }
 
     /// A file of a repetition, checked against the digest in its record.
     pub fn file(&self, id: &ResultId, record: &Record, name: &str) -> Result<Vec<u8>, StoreError> {
-        let path = self.result_folder(id).join(name);
+        let folder = self.result_name(id)?;
+        let store = self.having(&folder);
+        let below = store.name([folder.as_str(), name])?;
+        let path = store.path_of(&below);
         let digest = record.files.get(name).ok_or_else(|| StoreError::damaged(&path, "its record does not name it"))?;
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let differs = || StoreError::damaged(&path, "its content is not what its record says");
+        let bytes = match store.read_there(&below, digest.len.min(SAMPLES_BYTES_MAX)) {
+            Err(StoreError::Io { source, .. }) if Odd::in_error(&source).is_some_and(Odd::is_large) => {
+                return Err(differs());
+            }
+            other => other?,
+        };
         if bytes.len() as u64 != digest.len || blake3::hash(&bytes).to_hex().as_str() != digest.blake3 {
-            return Err(StoreError::damaged(&path, "its content is not what its record says"));
+            return Err(differs());
         }
         Ok(bytes)
     }
 
     /// The manifest of a key, checked; absent if the store has none.
     pub fn manifest(&self, key: &Key) -> Result<Option<Listing>, StoreError> {
-        let path = self.manifest_path(key);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
-        };
+        let name = self.manifest_name(key)?;
+        let store = self.having(&name);
+        let Some(bytes) = store.read(&name, MANIFEST_BYTES_MAX)? else { return Ok(None) };
+        let path = store.path_of(&name);
         let listing: Listing = serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
         if listing.key() != *key {
             return Err(StoreError::damaged(&path, "its content does not have the key that its name says"));
@@ -258,16 +310,19 @@ impl Store {
         Ok(Some(listing))
     }
 
+    /// Names of the folders that results lie in, by the first digits of their ids.
+    fn shelves(&self) -> Result<Vec<Below>, StoreError> {
+        let results = self.name([RESULTS])?;
+        let is_shelf = |name: &String| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let shelves = self.subfolders(&results)?.into_iter().filter(is_shelf);
+        shelves.map(|shelf| self.name([RESULTS, &shelf])).collect()
+    }
+
     /// Every repetition's folder, in order of name.
     pub fn result_ids(&self) -> Result<Vec<ResultId>, StoreError> {
         let mut ids = Vec::new();
-        for shelf in subfolders(&self.results())? {
-            for folder in subfolders(&shelf)? {
-                let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                if let Ok(id) = name.parse() {
-                    ids.push(id);
-                }
-            }
+        for shelf in self.shelves()? {
+            ids.extend(self.subfolders(&shelf)?.into_iter().filter_map(|name| name.parse::<ResultId>().ok()));
         }
         ids.sort();
         Ok(ids)
@@ -277,21 +332,4 @@ impl Store {
 /// Content of the file `format`.
 pub(crate) fn format_bytes() -> Vec<u8> {
     format!("{{\"format\": {STORE_FORMAT}}}\n").into_bytes()
-}
-
-/// Folders in a folder; none if it is not there.
-fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(StoreError::io("list", folder)(error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io("list", folder))?;
-        if entry.file_type().map_err(StoreError::io("look at", &entry.path()))?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
 }

@@ -2,13 +2,12 @@
 //! within the same boot, the same generation and the same day, since trials of other conditions must not feed
 //! a bracket. It must not know how rates are chosen.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Store, StoreError, write_atomically};
+use super::{RECORD_BYTES_MAX, Record, SAMPLES_BYTES_MAX, Store, StoreError};
+use crate::beneath::Below;
 use crate::clock;
 use crate::key::Key;
 use crate::search::trials::Trial;
@@ -41,7 +40,7 @@ pub struct PendingTrial {
 #[derive(Debug)]
 pub struct Pending<'a> {
     store: &'a Store,
-    folder: PathBuf,
+    folder: Below,
     /// In the order in which they were made.
     pub trials: Vec<PendingTrial>,
 }
@@ -50,7 +49,7 @@ impl<'a> Pending<'a> {
     /// The trials that a search of `key` may go on from; those of another occasion are thrown away.
     pub fn open(store: &'a Store, key: &Key, occasion: &Occasion) -> Result<Pending<'a>, StoreError> {
         let boot: String = occasion.boot_id.chars().filter(char::is_ascii_hexdigit).take(8).collect();
-        let folder = store.root().join("searches").join(format!("{key}-{boot}"));
+        let folder = store.name(["searches", &format!("{key}-{boot}")])?;
         let mut pending = Pending { store, folder, trials: Vec::new() };
         let head: Option<Occasion> = pending.read(HEAD)?;
         if head.as_ref() == Some(occasion) {
@@ -62,47 +61,51 @@ impl<'a> Pending<'a> {
             }
         }
         pending.discard()?;
-        let json =
-            serde_json::to_vec(occasion).map_err(|error| StoreError::io("encode", &pending.folder)(error.into()))?;
-        write_atomically(&store.tmp(), &pending.folder.join(HEAD), &json)?;
+        pending.write(HEAD, &pending.encoded(occasion)?)?;
         Ok(pending)
     }
 
     /// Keeps one more trial. Its samples are there before it is.
     pub fn add(&mut self, trial: PendingTrial, samples: &[u8]) -> Result<(), StoreError> {
         let place = self.trials.len();
-        write_atomically(&self.store.tmp(), &self.folder.join(name(place, "parquet")), samples)?;
-        let path = self.folder.join(name(place, "json"));
-        let json = serde_json::to_vec(&trial).map_err(|error| StoreError::io("encode", &path)(error.into()))?;
-        write_atomically(&self.store.tmp(), &path, &json)?;
+        self.write(&name(place, "parquet"), samples)?;
+        self.write(&name(place, "json"), &self.encoded(&trial)?)?;
         self.trials.push(trial);
         Ok(())
     }
 
     /// The samples of the trial in that place, as Parquet.
     pub fn samples(&self, place: usize) -> Result<(PathBuf, Vec<u8>), StoreError> {
-        let path = self.folder.join(name(place, "parquet"));
-        let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        Ok((path, bytes))
+        let name = self.file(&name(place, "parquet"))?;
+        Ok((self.store.path_of(&name), self.store.read_there(&name, SAMPLES_BYTES_MAX)?))
     }
 
     /// Throws all trials away: the search is finished, or they belong to another occasion.
     pub fn discard(&mut self) -> Result<(), StoreError> {
         self.trials.clear();
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &self.folder)(error)),
-            _ => Ok(()),
+        if let Some(root) = self.store.folder()? {
+            root.remove_tree(&self.folder)?;
         }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> Result<Below, StoreError> {
+        self.store.name([self.folder.as_str(), name])
+    }
+
+    fn encoded(&self, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+        let path = self.store.path_of(&self.folder);
+        serde_json::to_vec(value).map_err(|error| StoreError::io("encode", &path)(error.into()))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.put(&self.file(name)?, bytes)
     }
 
     /// A file of the folder; none where it is not there or cannot be understood: such a search begins anew.
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let path: &Path = &self.folder.join(name);
-        match fs::read(path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::io("read", path)(error)),
-        }
+        let bytes = self.store.read(&self.file(name)?, RECORD_BYTES_MAX)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
 
@@ -120,6 +123,8 @@ fn is_of_today(pending: &PendingTrial) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -133,7 +138,8 @@ mod tests {
         };
         let opened = |occasion: &Occasion| {
             let pending = Pending::open(&store, &key, occasion).expect("it can be opened");
-            (pending.folder.clone(), pending.folder.join("mark").exists())
+            let folder = store.path_of(&pending.folder);
+            (folder.clone(), folder.join("mark").exists())
         };
         let first = occasion("0a1b2c3d-4444", Some("one"));
         let (place, _) = opened(&first);

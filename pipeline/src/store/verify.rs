@@ -2,12 +2,11 @@
 //! that its tests are measured again. It must not know why something is damaged.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{Record, Store, StoreError};
+use super::{Record, Store, StoreError, acceptances};
+use crate::beneath::{Below, Kind as FileKind};
 use crate::key::{Key, ResultId};
 
 /// What was found.
@@ -19,8 +18,8 @@ pub struct Verification {
     pub bytes: u64,
     /// What is wrong, in order of id.
     pub findings: Vec<Finding>,
-    /// Statements about changes that are not what their names say, each with why.
-    pub statements: Vec<(PathBuf, String)>,
+    /// Files of statements about changes that are not what their names say, each with why.
+    pub statements: Vec<(String, String)>,
     /// Files and folders in the store that belong to no result.
     pub strangers: Vec<String>,
 }
@@ -128,7 +127,8 @@ impl Store {
             }
         }
         let there: HashSet<&ResultId> = ids.iter().collect();
-        let missing = named.into_iter().filter(|id| !there.contains(id) && !self.quarantined_path(id).exists());
+        let is_aside = |id: &ResultId| self.quarantined(&id.to_string()).is_ok_and(|name| self.has(&name));
+        let missing = named.into_iter().filter(|id| !there.contains(id) && !is_aside(id));
         let finding = |id: ResultId| Finding {
             id,
             test: names.get(&id).cloned(),
@@ -138,8 +138,9 @@ impl Store {
         Ok(missing.map(finding).collect())
     }
 
-    fn quarantined_path(&self, id: &ResultId) -> PathBuf {
-        self.root().join("quarantine").join(id.to_string())
+    /// Where something lies that was put aside.
+    fn quarantined(&self, name: &str) -> Result<Below, StoreError> {
+        self.name(["quarantine", name])
     }
 
     /// Puts aside what was found, so that its tests count as not measured. Nothing is deleted.
@@ -148,29 +149,26 @@ impl Store {
     /// [`StoreError::Busy`] while somebody adds results.
     pub fn quarantine(&self, Verification { findings, statements, .. }: &Verification) -> Result<(), StoreError> {
         let _alone = self.taking_away()?;
-        let folder = self.root().join("quarantine");
-        fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+        let root = self.made()?;
         let bad =
             findings.iter().filter(|finding| !matches!(finding.kind, Kind::Manifest(_))).map(|finding| finding.id);
         self.take_off_index(&bad.collect())?;
         for finding in findings {
             let (from, to) = match finding.kind {
-                Kind::Result => (self.result_folder(&finding.id), self.quarantined_path(&finding.id)),
-                Kind::Manifest(key) => (self.manifest_path(&key), folder.join(format!("{key}.json"))),
+                Kind::Result => (self.result_name(&finding.id)?, self.quarantined(&finding.id.to_string())?),
+                Kind::Manifest(key) => (self.manifest_name(&key)?, self.quarantined(&format!("{key}.json"))?),
                 // An empty folder: it was told, and is not told again.
                 Kind::Gone => {
-                    let folder = self.quarantined_path(&finding.id);
-                    fs::create_dir_all(&folder).map_err(StoreError::io("make the folder", &folder))?;
+                    root.make_folder(&self.quarantined(&finding.id.to_string())?)?;
                     continue;
                 }
             };
-            if from.exists() && !to.exists() {
-                fs::rename(&from, &to).map_err(StoreError::io("put aside", &from))?;
+            if self.has(&from) && !self.has(&to) {
+                self.put_elsewhere(&from, &to)?;
             }
         }
-        for (from, _) in statements {
-            let to = folder.join(from.file_name().unwrap_or_default());
-            fs::rename(from, &to).map_err(StoreError::io("put aside", from))?;
+        for (file, _) in statements {
+            self.put_elsewhere(&self.name([acceptances::FOLDER, file])?, &self.quarantined(file)?)?;
         }
         Ok(())
     }
@@ -178,12 +176,11 @@ impl Store {
     /// What lies in `results/` and is no result.
     fn strangers(&self) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
-        for shelf in super::subfolders(&self.results())? {
-            for entry in fs::read_dir(&shelf).map_err(StoreError::io("list", &shelf))? {
-                let entry = entry.map_err(StoreError::io("list", &shelf))?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.parse::<ResultId>().is_err() || !entry.path().is_dir() {
-                    found.push(entry.path().display().to_string());
+        for shelf in self.shelves()? {
+            for entry in self.list(&shelf)? {
+                let is_result = entry.text().is_some_and(|name| name.parse::<ResultId>().is_ok());
+                if !is_result || entry.kind != FileKind::Folder {
+                    found.push(self.path_of(&shelf).join(&entry.name).display().to_string());
                 }
             }
         }

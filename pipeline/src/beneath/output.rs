@@ -1,0 +1,70 @@
+//! Files that the user named on the command line, and files beside an experiment: written where they were named,
+//! links included; read only where they are plain files. It must not know what is in them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::folder::{plain, read_all};
+use super::{Error, Folder, Kind, NameError, Odd, Replacement};
+
+/// The content of a plain file by its path, which may have so many bytes; links on the way are followed.
+pub fn plain_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    // Asked first, since to open a device may do something.
+    let found = std::fs::metadata(path).map_err(Error::new("open", path))?.file_type();
+    if !found.is_file() {
+        let found = kind_of(found);
+        return Err(Error::new("open", path)(Odd::Itself { found, wanted: Kind::File }.into()));
+    }
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    opened
+        .and_then(plain)
+        .map_err(Error::new("open", path))
+        .and_then(|file| read_all(file, bytes_max).map_err(Error::new("read", path)))
+}
+
+fn kind_of(kind: std::fs::FileType) -> Kind {
+    match kind {
+        _ if kind.is_dir() => Kind::Folder,
+        _ if kind.is_fifo() => Kind::Fifo,
+        _ if kind.is_socket() => Kind::Socket,
+        _ => Kind::Device,
+    }
+}
+
+/// Writes the file that the user named, as a shell's `>` would.
+pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    File::create(path).and_then(|mut file| file.write_all(bytes)).map_err(Error::new("write", path))
+}
+
+/// Begins to replace the file that the user named, or to make it: it, or what it is a link to.
+pub fn replacing_output(path: &Path) -> Result<Replacement, Error> {
+    let followed = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = followed.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Error::new("write", path)(Odd::Name(NameError::Empty).into()))?;
+    let folder = Folder::open(followed.parent().unwrap_or(Path::new("")))?;
+    folder.replacing(&folder.name([name])?)
+}
+
+/// Writes a file into a folder that the user named, unless one is there. The folder is made.
+///
+/// # Errors
+/// Of the kind [`io::ErrorKind::AlreadyExists`] where one is there.
+pub fn create_beside(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let folder = Folder::make(folder)?;
+    let name = folder.name([name])?;
+    let mut file = folder.create(&name)?;
+    file.write_all(bytes).map_err(Error::new("write", &folder.path_of(&name)))
+}
+
+/// Adds a line to one of the user's own settings, which is made if it is missing.
+pub fn append_line(path: &Path, line: &str) -> Result<(), Error> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(Error::new("make the folder", parent))?;
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let file = OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).and_then(plain);
+    let added: io::Result<()> = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    added.map_err(Error::new("write", path))
+}
