@@ -333,6 +333,6 @@ fn pressure(facts: &Facts) -> Option<Finding> {
     if facts.knobs.pressure {
         return None;
     }
-    let does = "whether anything had to wait for processor, memory or disk cannot be told";
+    let does = "waiting for processor, memory or disk is not counted";
     found("pressure", Harm::Note, "the kernel does not count pressure (PSI)", does, boot("psi=1"))
 }

@@ -40,7 +40,7 @@ pub struct Request<'a> {
     pub twins: &'a [Twin],
     /// Start nothing that would end later than this from now.
     pub time_limit: Option<Duration>,
-    /// How long to wait for another run that holds the host.
+    /// How long to wait for another run that is using the host.
     pub wait: Duration,
     /// Whether the user wants to stop.
     pub interrupted: &'a dyn Fn() -> bool,

@@ -81,7 +81,7 @@ pub(super) fn bind(change: &mut Change<'_>, address: &str, driver: &str) -> Resu
         has_iommu(change.tree, address, &device, &doing)?;
     }
     if change.tree.read(&format!("{device}/driver_override")).is_err() {
-        return Err(refused(format!("{}: this kernel cannot be told", doing()), "use Linux 3.16 or later"));
+        return Err(refused(format!("{}: this kernel lacks driver_override", doing()), "use Linux 3.16 or later"));
     }
     let bound = change.tree.target(&format!("{device}/driver"));
     if bound.as_deref() == Some(driver) {

@@ -204,7 +204,7 @@ fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError>
     fs::File::open(path)
         .and_then(|file| file.take(DESCRIPTION_BYTES_MAX).read_to_end(&mut bytes))
         .map_err(|error| refused(archive, format!("its septet.json cannot be read: {error}")))?;
-    let wrong = |error: serde_json::Error| refused(archive, format!("its septet.json is none: {error}"));
+    let wrong = |error: serde_json::Error| refused(archive, format!("invalid septet.json: {error}"));
     let versioned: Versioned = serde_json::from_slice(&bytes).map_err(wrong)?;
     if versioned.format > ARCHIVE_FORMAT {
         let reason =

@@ -51,7 +51,7 @@ fn part(text: &str) -> Result<f64, String> {
     let (digits, scale) = text.strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
     match digits.trim().parse::<f64>() {
         Ok(part) if (0.0..=1.0).contains(&(part / scale)) => Ok(part / scale),
-        _ => Err(format!("'{text}' is no part: write 5% or 0.05")),
+        _ => Err(format!("'{text}' is not a fraction: write 5% or 0.05")),
     }
 }
 
@@ -111,7 +111,7 @@ struct CompareJson<'a> {
     compared: usize,
     moved: usize,
     same: usize,
-    /// Median over tests of the least change that would be called real every other time.
+    /// Median over tests of the least change that is detected with 50 % power.
     detectable: Option<f64>,
     /// What the two sides were measured under and that is not the same.
     inputs: Vec<InputJson<'a>>,
@@ -195,8 +195,7 @@ fn json<'a>(experiment: &'a str, comparison: &'a Comparison) -> CompareJson<'a> 
 fn text(experiment: &str, comparison: &Comparison) -> String {
     let moved = comparison.rows.iter().filter(|row| row.moved()).count();
     let mut out = format!(
-        "{experiment}: {} against {}\n{} compared, {moved} moved (of comparisons of equals, at most {:.0} in 100 \
-         would name any)",
+        "{experiment}: {} against {}\n{} compared, {moved} moved (family-wise error rate at most {:.0} %)",
         comparison.after,
         comparison.before,
         plural(comparison.rows.len(), "test"),
@@ -208,12 +207,12 @@ fn text(experiment: &str, comparison: &Comparison) -> String {
     if let Some(part) = comparison.detectable() {
         let _ = write!(
             out,
-            "\nwith these repetitions a change of {:.1} % would be called real every other time (median over tests)",
+            "\nwith these repetitions a change of {:.1} % is detected with 50 % power (median over tests)",
             part * 100.0
         );
     }
     if comparison.rows.iter().any(|row| row.grade == Grade::Indicative) {
-        out.push_str("\nindicative results: the host could not be made what a paper asks for");
+        out.push_str("\nindicative: this host does not meet the paper-grade requirements");
     }
     out.push_str(&differing(comparison));
     if !comparison.rows.is_empty() {

@@ -48,7 +48,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         if let Some(text) = text
             && !workspace.tests().iter().any(takes)
         {
-            return Err(Trouble::input(format!("{name} '{text}' takes no test of {}", workspace.file.display())));
+            return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
     let mut agent = stacks::agent(&workspace, args.pair.as_deref().into_iter())?;
@@ -144,10 +144,10 @@ fn summary(finished: &Finished, written: Option<&results::Written>) -> String {
         out.push_str(&format!(", {} failed", plural(finished.failed.len(), "test")));
     }
     if finished.interrupted {
-        out.push_str("; interrupted: what was finished is kept, the next run goes on from here");
+        out.push_str("; interrupted; what was finished is kept, run again to continue");
     }
     if finished.out_of_time {
-        out.push_str("; the time is over: the next run goes on from here");
+        out.push_str("; time limit reached; run again to continue");
     }
     if let Some(written) = written {
         out.push_str(&format!("\n{written}"));

@@ -89,8 +89,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say that a change is harmless, so that results of before it stay in use; without --trigger, list what is
-    /// accepted and what could be. It is recorded, and every report that leans on it says so.
+    /// Declare a change harmless, so that earlier results stay valid; without --trigger, list what is accepted
+    /// and what could be. The acceptance is recorded, and every report that relies on it says so.
     Accept(accept::AcceptArgs),
     /// Write the report from what is stored, measuring nothing.
     Report {
@@ -156,7 +156,7 @@ struct PlanArgs {
     /// Machine-readable.
     #[arg(long)]
     json: bool,
-    /// Read components again instead of trusting what is remembered of files that look the same.
+    /// Recompute fingerprints; ignore the cache.
     #[arg(long)]
     refresh: bool,
     /// Say what an upgrade would touch before it is made: as if this component came from that stack.
@@ -193,7 +193,7 @@ struct RunArgs {
     /// Only say what would be measured (as `plan`).
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Read components again instead of trusting what is remembered of files that look the same.
+    /// Recompute fingerprints; ignore the cache.
     #[arg(long)]
     refresh: bool,
     /// Go on after a failed test.
@@ -211,14 +211,14 @@ struct RunArgs {
     /// Measure these tests again, whatever is stored; the new repetitions join the old ones.
     #[arg(long, value_name = "EXPR")]
     force: Option<String>,
-    /// Measure afresh with this stack, too, what is to be measured and runs through something of it, in the same
-    /// blocks; `compare FILE stack:STACK stack:system` then says what moved.
+    /// Also re-measure the affected tests with STACK, interleaved; `compare FILE stack:STACK stack:system` then says
+    /// what moved.
     #[arg(long, value_name = "STACK", conflicts_with = "dry_run")]
     pair: Option<String>,
     /// Start nothing that would end later than this: `2h`, `30min`.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     time_limit: Option<Duration>,
-    /// How long to wait for another run that holds the host.
+    /// How long to wait for another run that is using the host.
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
     wait: Duration,
     /// Measure without writing a report.

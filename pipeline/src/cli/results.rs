@@ -97,7 +97,7 @@ pub(super) fn report(
     let generation = share::generation(target, &workspace)?;
     let held = workspace.store.acceptances(workspace.experiment.name.as_str())?;
     if generation.statements().iter().any(|id| held.get(id).is_none()) {
-        remark("septet: what is reported leans on a change whose acceptance was taken back since; a run measures anew");
+        remark("septet: this report relies on a withdrawn acceptance; run again to re-measure");
     }
     let base = since.map(|text| generation_called(&workspace, text)).transpose()?;
     let written = write(&workspace, &generation, output)?;

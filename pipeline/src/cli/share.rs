@@ -169,7 +169,7 @@ pub(super) fn planned<'a>(
     match found {
         Ok(entries) => Ok(planned.counting_on(&url, entries, forced)),
         Err(error) => {
-            remark(&format!("septet: {error}; without it"));
+            remark(&format!("septet: {error}; continuing without the shared store"));
             Ok(planned)
         }
     }
@@ -218,7 +218,7 @@ fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, 
         }
         Ok(None) => Ok(None),
         Err(error) => {
-            remark(&format!("septet: {error}; without it"));
+            remark(&format!("septet: {error}; continuing without the shared store"));
             Ok(own)
         }
     }

@@ -215,7 +215,7 @@ fn published_of_tests(drawable: &Drawable, tests: &[&Tuple], findings: &mut Find
     for (axes, span) in &declared.places {
         let there = tests.iter().any(|tuple| takes(&drawable.selection, tuple) && takes(axes, tuple));
         if values_exist(axes, tests, findings) && !there {
-            findings.error(span.clone(), "no test that is shown here is what this published number is of", None);
+            findings.error(span.clone(), "no test shown here matches this published number", None);
         }
     }
 }

@@ -154,7 +154,7 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
     }
     if min < max && ci_node.is_none() {
         let help = Some("add ci = 0.02: more are made until the interval is within 2 % of the mean".into());
-        findings.missing(node.span(), "repetitions has no ci, so that nothing tells when min is not enough", help);
+        findings.missing(node.span(), "min < max needs ci", help);
         return None;
     }
     Some(Repetitions { min, max, ci })

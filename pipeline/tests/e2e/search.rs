@@ -64,7 +64,7 @@ fn a_search_is_one_test_whose_record_holds_its_trials_and_goes_on_where_it_was_c
     assert!(!kept(&bench).is_empty());
     let before = kept(&bench);
     let cut = bench.septet(&["run", "search.toml", "--for", "250ms"]).code(0);
-    assert!(cut.stdout.contains("the time is over"), "{}", cut.stdout);
+    assert!(cut.stdout.contains("time limit reached"), "{}", cut.stdout);
     let after = kept(&bench);
     assert!(after.starts_with(&before), "{before:?} {after:?}");
     bench.septet(&["run", "search.toml"]).code(0);

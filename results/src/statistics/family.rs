@@ -41,7 +41,7 @@ pub struct Judged {
     pub p: f64,
     /// The same for all tests together.
     pub p_adjusted: f64,
-    /// Least change, as a part of the earlier mean, that would be called real every other time; absent where the
+    /// Least change, as a part of the earlier mean, that is detected with 50 % power; absent where the
     /// earlier mean is 0.
     pub detectable: Option<f64>,
 }
