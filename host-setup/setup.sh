@@ -10,9 +10,11 @@ measure="busybox-static lxc"
 # DPDK, to build our generator against and to run (dpdk-dev: testpmd; dpdk-doc: source of the skeleton sample), and
 # its switch.
 measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc openvswitch-switch-dpdk"
-# lmodern: scalable fonts; Debian only recommends them, and font expansion stops at the bitmap fonts that it falls back to.
+# lmodern: fonts that scale, which Debian only recommends; a report does without, but looks better with them.
+# texlive-publishers, texlive-fonts-recommended: other people's papers, which our figures have to fit into, and their fonts.
 # sudo: what an ordinary user may do through it is tried with the real one.
-test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures nix-bin sudo"
+test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures"
+test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc sudo"
 
 wanted=""
 for set in "$@"; do

@@ -141,7 +141,8 @@ fn references(spec: &FigureSpec, series: &[&Vec<&TestView>], ruler: &Ruler) -> V
                 taken.map(|test| Coordinate::of(&test.tuple, spec.x)).collect();
             for x in at.iter().filter_map(|coordinate| ruler.places.get(coordinate)) {
                 let offset = match ruler.form {
-                    Form::Bars => plot::bar_offset(place, series.len()),
+                    // On the left of the bar: its interval is in the middle.
+                    Form::Bars => plot::bar_offset(place, series.len()) - 0.28 * plot::bar_width(series.len()),
                     Form::Lines => 0.0,
                 };
                 let tip = format!("published: {}\n{source}", number::machine(y));

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::figure::Figure;
 use crate::number::{self, machine};
-use crate::plot::{self, Form, Plot, PlotAxis, Point, Series};
+use crate::plot::{self, Form, Plot, PlotAxis, Point, Series, Whisker};
 use crate::spec::Scale;
 use crate::style::{Look, PALETTE};
 use crate::table::{Table, TableCell};
@@ -36,8 +36,12 @@ struct FigureData {
 #[derive(Serialize)]
 struct SeriesData {
     look: String,
-    intervals: bool,
+    /// Options of intervals that are drawn with the points.
+    intervals: String,
     coordinates: Vec<String>,
+    /// Options of intervals that are drawn beside the points.
+    whisker_look: String,
+    whiskers: Vec<String>,
     label: String,
 }
 
@@ -63,7 +67,11 @@ pub fn figure(templates: &Templates, figure: &Figure) -> Result<String, RenderEr
         y_label: plot.y.label.clone(),
         x_ticks: plot.x.ticks.iter().map(|tick| tick.label.clone()).collect(),
         legend_columns: (40 / (longest + 5)).clamp(1, 6),
-        series: named.iter().map(|series| series_data(plot, series)).collect(),
+        series: named
+            .iter()
+            .enumerate()
+            .map(|(place, series)| series_data(plot, (place, named.len()), series))
+            .collect(),
         references: plot
             .references
             .iter()
@@ -109,27 +117,60 @@ fn look_options(look: &Look) -> String {
     format!("{}, {}, {}", look.ink.tex(), look.dash.tex(), look.marker.tex())
 }
 
-fn series_data(plot: &Plot, series: &Series) -> SeriesData {
+fn bar_options(look: &Look) -> String {
+    let ink = look.ink.tex();
+    match look.marker.hatch().tex() {
+        None => format!("fill={ink}, draw={ink}"),
+        Some(pattern) => {
+            format!("fill={ink}!20, draw={ink}, postaction={{pattern={pattern}, pattern color={ink}}}")
+        }
+    }
+}
+
+/// The series at `place` of so many.
+fn series_data(plot: &Plot, (place, count): (usize, usize), series: &Series) -> SeriesData {
     let marked = series.is_marked();
     let look = match (plot.form, marked) {
-        (Form::Bars, _) => format!("fill={0}, draw={0}", series.look.ink.tex()),
+        (Form::Bars, _) => bar_options(&series.look),
         (Form::Lines, true) => look_options(&series.look),
         (Form::Lines, false) => format!("{}, {}, mark=none", series.look.ink.tex(), series.look.dash.tex()),
     };
     let drawn = series.drawn();
-    let intervals = marked && drawn.iter().any(|point| point.interval.is_some());
-    let mut coordinates: Vec<String> = drawn.iter().map(|point| coordinate(plot, point, intervals)).collect();
+    let has_intervals = marked && drawn.iter().any(|point| point.interval.is_some());
+    let (bars, lines) = (has_intervals && plot.form == Form::Bars, has_intervals && plot.form == Form::Lines);
+    let mut coordinates: Vec<String> =
+        drawn.iter().map(|point| if bars { with_interval(plot, point) } else { coordinate(point) }).collect();
     if coordinates.is_empty() {
         // pgfplots gives the label of a plot without coordinates to the next one; this one has no height.
         coordinates.push(format!("({},{})", machine(plot.x.min + 0.5), machine(plot.y.min)));
     }
-    SeriesData { look, intervals, coordinates, label: series.label.clone() }
+    let whisker = Whisker::of(plot.form, place, count, plot.x.ticks.len());
+    let caps = format!("error bars/error mark options/.append={{, mark size={}\\linewidth}}", machine(whisker.cap));
+    let aside = format!("{}, xshift={}\\linewidth, {caps}", series.look.ink.tex(), machine(whisker.aside));
+    SeriesData {
+        look,
+        intervals: if bars { format!("septet intervals, {caps}") } else { String::new() },
+        coordinates,
+        whisker_look: if lines { aside } else { String::new() },
+        whiskers: match lines {
+            true => {
+                let held = drawn.iter().filter(|point| point.interval.is_some());
+                held.map(|point| with_interval(plot, point)).collect()
+            }
+            false => Vec::new(),
+        },
+        label: series.label.clone(),
+    }
+}
+
+fn coordinate(point: &Point) -> String {
+    format!("({},{})", machine(point.x), machine(point.y))
 }
 
 /// `(x, y) += (0, up) -= (0, down)`; ends are kept within the plot's neighbourhood, where TeX can count.
-fn coordinate(plot: &Plot, point: &Point, intervals: bool) -> String {
-    let place = format!("({},{})", machine(point.x), machine(point.y));
-    let Some((low, high)) = point.interval.filter(|_| intervals) else { return place };
+fn with_interval(plot: &Plot, point: &Point) -> String {
+    let place = coordinate(point);
+    let Some((low, high)) = point.interval else { return place };
     let reach = plot.y.max - plot.y.min;
     let high = high.min(plot.y.max + reach);
     let low = match plot.y.scale {

@@ -121,15 +121,43 @@ pub fn bar_width(series: usize) -> f64 {
     (0.8 / series.max(1) as f64).min(0.5)
 }
 
-/// How far right of its mark the whisker of the series in `place` of `count` is drawn, pixels: several series have
-/// values at the same place, and whiskers on top of each other cannot be told apart.
-pub fn whisker_offset_px(place: usize, count: usize) -> f64 {
-    /// Between two neighbours, at most.
-    const STEP_PX: f64 = 4.0;
-    /// Between the first and the last, at most.
-    const SPAN_PX: f64 = 16.0;
-    let steps = count.saturating_sub(1) as f64;
-    (place as f64 - steps / 2.0) * STEP_PX.min(SPAN_PX / steps.max(1.0))
+/// Where the interval of a point is drawn. All lengths are parts of the drawing's width, so that drawings of any
+/// size agree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Whisker {
+    /// How far right of its mark.
+    pub aside: f64,
+    /// Half the width of its caps.
+    pub cap: f64,
+}
+
+impl Whisker {
+    /// That of the series in `place` of `count`, over an axis of `groups` names where there are bars. Several
+    /// series have values at the same place, and whiskers on top of each other cannot be told apart: neighbours
+    /// keep a distance, and caps stay within half of it.
+    pub fn of(form: Form, place: usize, count: usize, groups: usize) -> Whisker {
+        /// Between two neighbours on a line, at most.
+        const STEP: f64 = 0.009;
+        /// Between the first and the last of a line, at most.
+        const SPAN: f64 = 0.036;
+        const CAP_MAX: f64 = 0.005;
+        /// Of the distance between neighbours.
+        const CAP_PART: f64 = 0.36;
+        /// What a drawing's box has of its width, at least.
+        const BOX: f64 = 0.75;
+        match form {
+            Form::Lines => {
+                let steps = count.saturating_sub(1) as f64;
+                let step = STEP.min(SPAN / steps.max(1.0));
+                let cap = if count > 1 { CAP_MAX.min(CAP_PART * step) } else { CAP_MAX };
+                Whisker { aside: (place as f64 - steps / 2.0) * step, cap }
+            }
+            Form::Bars => {
+                let bar = BOX * bar_width(count) / groups.max(1) as f64;
+                Whisker { aside: 0.0, cap: CAP_MAX.min(CAP_PART * bar) }
+            }
+        }
+    }
 }
 
 /// How far the middle of the `place`th of `series` bars lies from the middle of its group.
@@ -333,6 +361,22 @@ mod tests {
 
     fn labels(axis: &PlotAxis) -> Vec<&str> {
         axis.ticks.iter().map(|tick| tick.label.as_str()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whiskers_of_neighbours_do_not_touch(count in 2usize..33, groups in 1usize..40, bars: bool) {
+            let form = if bars { Form::Bars } else { Form::Lines };
+            let at = |place| {
+                let whisker = Whisker::of(form, place, count, groups);
+                let bar = if bars { 0.75 * bar_offset(place, count) / groups as f64 } else { 0.0 };
+                (whisker.aside + bar, whisker.cap)
+            };
+            for place in 1..count {
+                let ((left, left_cap), (right, right_cap)) = (at(place - 1), at(place));
+                prop_assert!(left + left_cap < right - right_cap, "{place} of {count}");
+            }
+        }
     }
 
     #[test]

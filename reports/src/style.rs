@@ -85,6 +85,20 @@ impl Marker {
         }
     }
 
+    /// The filling of a bar of the same series: what tells markers apart tells bars apart.
+    pub fn hatch(self) -> Hatch {
+        match self {
+            Marker::Circle => Hatch::Solid,
+            Marker::Square => Hatch::Rising,
+            Marker::Triangle => Hatch::Dots,
+            Marker::Diamond => Hatch::Falling,
+            Marker::TriangleDown => Hatch::Level,
+            Marker::Pentagon => Hatch::Crossed,
+            Marker::Cross => Hatch::Upright,
+            Marker::Ring => Hatch::Grid,
+        }
+    }
+
     /// Whether it is drawn as strokes, not filled.
     pub fn open(self) -> bool {
         matches!(self, Marker::Cross | Marker::Ring)
@@ -101,6 +115,60 @@ impl Marker {
             Marker::Pentagon => "mark=pentagon*",
             Marker::Cross => "mark=x",
             Marker::Ring => "mark=o",
+        }
+    }
+}
+
+/// How a bar is filled, so that bars can be told apart without colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hatch {
+    /// With its colour alone.
+    Solid,
+    /// Strokes that rise.
+    Rising,
+    /// Strokes that fall.
+    Falling,
+    /// Both.
+    Crossed,
+    /// Points.
+    Dots,
+    /// Level strokes.
+    Level,
+    /// Upright strokes.
+    Upright,
+    /// Level and upright strokes.
+    Grid,
+}
+
+impl Hatch {
+    /// The strokes on a tile of [`Hatch::TILE_PX`], as SVG path data; empty for none.
+    pub fn path(self) -> &'static str {
+        match self {
+            Hatch::Solid => "",
+            Hatch::Rising => "M-1 1L1-1M-1 7L7-1M5 7L7 5",
+            Hatch::Falling => "M-1 5L1 7M-1-1L7 7M5-1L7 1",
+            Hatch::Crossed => "M-1 1L1-1M-1 7L7-1M5 7L7 5M-1 5L1 7M-1-1L7 7M5-1L7 1",
+            Hatch::Dots => "M1.5 1.5h.6M4.5 4.5h.6",
+            Hatch::Level => "M0 3H6",
+            Hatch::Upright => "M3 0V6",
+            Hatch::Grid => "M0 3H6M3 0V6",
+        }
+    }
+
+    /// Width and height of a tile, pixels.
+    pub const TILE_PX: u32 = 6;
+
+    /// TikZ's name of it; none for no pattern.
+    pub fn tex(self) -> Option<&'static str> {
+        match self {
+            Hatch::Solid => None,
+            Hatch::Rising => Some("north east lines"),
+            Hatch::Falling => Some("north west lines"),
+            Hatch::Crossed => Some("crosshatch"),
+            Hatch::Dots => Some("crosshatch dots"),
+            Hatch::Level => Some("horizontal lines"),
+            Hatch::Upright => Some("vertical lines"),
+            Hatch::Grid => Some("grid"),
         }
     }
 }
@@ -191,6 +259,15 @@ impl Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bars_differ_without_colour() {
+        let hatches: Vec<Hatch> = MARKERS.into_iter().map(Marker::hatch).collect();
+        for (place, hatch) in hatches.iter().enumerate() {
+            assert!(!hatches[..place].contains(hatch));
+            assert!(hatches[..place].iter().all(|other| (other.path(), other.tex()) != (hatch.path(), hatch.tex())));
+        }
+    }
 
     #[test]
     fn no_two_switches_and_no_two_of_thirty_two_series_look_alike() {

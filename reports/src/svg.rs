@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::figure::Figure;
 use crate::number::{self, pixel};
-use crate::plot::{self, Form, Plot, PlotAxis, Point, Series};
-use crate::style::{Marker, PALETTE};
+use crate::plot::{self, Form, Plot, PlotAxis, Point, Series, Whisker};
+use crate::style::{Look, Marker, PALETTE};
 use crate::templates::{RenderError, Templates};
 use crate::text;
 
@@ -96,15 +96,34 @@ struct LegendItem {
     shape: &'static str,
     open: bool,
     bar: bool,
+    hatch: Hatching,
     reference: bool,
     marked: bool,
     label: String,
+}
+
+/// How bars are filled: a pattern that is defined beside them, and the paint that uses it.
+#[derive(Clone, Default, Serialize)]
+struct Hatching {
+    id: String,
+    path: &'static str,
+    paint: String,
+}
+
+impl Hatching {
+    fn of(look: &Look, id: String) -> Hatching {
+        match look.marker.hatch().path() {
+            "" => Hatching { paint: "currentColor".to_string(), ..Hatching::default() },
+            path => Hatching { paint: format!("url(#{id})"), id, path },
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Line {
     label: String,
     class: String,
+    hatch: Hatching,
     dash: &'static str,
     path: String,
     whiskers: String,
@@ -195,11 +214,12 @@ fn description(figure: &Figure) -> String {
 /// The legend that panels share, as a drawing of its own. Absent when no series has a name.
 pub(crate) fn shared_legend(
     templates: &Templates,
+    id: &str,
     series: &[&Series],
     bars: bool,
     referenced: bool,
 ) -> Result<Option<String>, RenderError> {
-    let (items, rows) = legend(series, bars, referenced, 4.0, 4.0, 2.0 * WIDTH);
+    let (items, rows) = legend(series, id, (bars, referenced), (4.0, 4.0), 2.0 * WIDTH);
     if items.is_empty() {
         return Ok(None);
     }
@@ -224,10 +244,9 @@ const REFERENCE: &str = "published";
 
 fn legend(
     series: &[&Series],
-    bars: bool,
-    referenced: bool,
-    left: f64,
-    top: f64,
+    id: &str,
+    (bars, referenced): (bool, bool),
+    (left, top): (f64, f64),
     right: f64,
 ) -> (Vec<LegendItem>, usize) {
     let (mut x, mut row) = (left, 0);
@@ -246,6 +265,7 @@ fn legend(
             shape: series.look.marker.path(),
             open: series.look.marker.open(),
             bar: bars,
+            hatch: Hatching::of(&series.look, format!("{id}-key{}", items.len())),
             reference: false,
             marked: series.is_marked(),
             label: series.label.clone(),
@@ -264,6 +284,7 @@ fn legend(
             shape: Marker::Diamond.path(),
             open: false,
             bar: false,
+            hatch: Hatching::default(),
             reference: true,
             marked: true,
             label: REFERENCE.to_string(),
@@ -299,7 +320,7 @@ pub fn drawing(templates: &Templates, plot: &Plot, setting: &Setting) -> Result<
     let series: Vec<&Series> = plot.series.iter().collect();
     let bars = plot.form == Form::Bars;
     let (items, rows) = match setting.legend {
-        true => legend(&series, bars, !plot.references.is_empty(), left, heading, WIDTH - RIGHT),
+        true => legend(&series, setting.id, (bars, !plot.references.is_empty()), (left, heading), WIDTH - RIGHT),
         false => (Vec::new(), 0),
     };
     let top = heading + rows as f64 * LEGEND_ROW + 6.0;
@@ -375,6 +396,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
     let base = frame.y(&plot.y, plot.y.min.max(if plot.y.min < 0.0 { 0.0 } else { plot.y.min }));
     let decimals = number::decimals_for(plot.y.max.abs().max(plot.y.min.abs()));
 
+    let limits = Whisker::of(plot.form, place, plot.series.len(), plot.x.ticks.len());
     let (mut path, mut whiskers, mut marks) = (String::new(), String::new(), Vec::new());
     for (at, point) in drawn.iter().enumerate() {
         let x = frame.x(&plot.x, point.x) + if bars { offset } else { 0.0 };
@@ -385,8 +407,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
         if !series.is_marked() {
             continue;
         }
-        let aside = if bars { 0.0 } else { plot::whisker_offset_px(place, plot.series.len()) };
-        whisker(point, plot, frame, x + aside, &mut whiskers);
+        whisker(point, plot, frame, (x + WIDTH * limits.aside, WIDTH * limits.cap), &mut whiskers);
         let (top, height) = if y <= base { (y, base - y) } else { (base, y - base) };
         let link = match (setting.alone, &point.source) {
             (false, Some(source)) => test_page(source.key.as_deref()).map(|page| format!("{}{page}", setting.base)),
@@ -404,6 +425,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
     Line {
         label: series.label.clone(),
         class: series.look.ink.class(),
+        hatch: Hatching::of(&series.look, format!("{}-bars{place}", setting.id)),
         dash: series.look.dash.svg(),
         path,
         whiskers,
@@ -415,23 +437,19 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
 }
 
 /// A whisker with caps; an end outside of the box becomes an arrow on its edge.
-fn whisker(point: &Point, plot: &Plot, frame: &Frame, x: f64, path: &mut String) {
+fn whisker(point: &Point, plot: &Plot, frame: &Frame, (x, cap): (f64, f64), path: &mut String) {
     let Some((low, high)) = point.interval else { return };
     let (top, bottom) = (frame.top, frame.top + frame.height);
     let (from, to) = (frame.y(&plot.y, low), frame.y(&plot.y, high));
     let inside = |y: f64| y.clamp(top, bottom);
     path.push_str(&format!("M{0} {1}V{2}", pixel(x), pixel(inside(from)), pixel(inside(to))));
     for (end, edge, inward) in [(from, bottom, -4.0), (to, top, 4.0)] {
+        let left = pixel(x - cap);
         if (top - 0.01..=bottom + 0.01).contains(&end) {
-            path.push_str(&format!("M{} {}h6", pixel(x - 3.0), pixel(end)));
+            path.push_str(&format!("M{left} {}h{}", pixel(end), pixel(2.0 * cap)));
         } else {
-            path.push_str(&format!(
-                "M{} {}l3 {}l3 {}",
-                pixel(x - 3.0),
-                pixel(edge + inward),
-                pixel(-inward),
-                pixel(inward)
-            ));
+            let (cap, start) = (pixel(cap), pixel(edge + inward));
+            path.push_str(&format!("M{left} {start}l{cap} {}l{cap} {}", pixel(-inward), pixel(inward)));
         }
     }
 }

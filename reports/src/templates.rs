@@ -11,15 +11,16 @@ use crate::text;
 
 /// Version of everything between a figure and its bytes that is not a template: raise it when code changes
 /// what is written, so that stored reports are written again.
-pub const RENDERER_VERSION: u32 = 3;
+pub const RENDERER_VERSION: u32 = 4;
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
 }
 
 /// Templates of pages and drawings.
-const MARKUP: [(&str, &str); 16] = embedded![
+const MARKUP: [(&str, &str); 17] = embedded![
     "plot.svg",
+    "hatch.svg",
     "figure.svg",
     "legend-item.svg",
     "legend.svg",
@@ -37,7 +38,7 @@ const MARKUP: [(&str, &str); 16] = embedded![
     "table.html",
 ];
 /// Templates of LaTeX.
-const LATEX: [(&str, &str); 4] = embedded!["figure.tex", "table.tex", "comparison.tex", "report.tex"];
+const LATEX: [(&str, &str); 5] = embedded!["figure.tex", "table.tex", "comparison.tex", "layout.tex", "report.tex"];
 /// Files that are used as they are.
 const STATIC: [(&str, &str); 4] = embedded!["plot.css", "page.css", "septet.js", "septet-report.sty"];
 

@@ -60,8 +60,9 @@ const UNBROKEN_MAX: usize = 24;
 /// Distance of breaks in words that are too long.
 const BREAK_EVERY: usize = 6;
 
-/// Text for TeX: prints as it reads, executes nothing. Expects [`cleaned`] text; what Computer Modern in T1
-/// encoding lacks is written as its code point, such as `[U+4F60]`.
+/// Text for TeX: prints as it reads, executes nothing, in any paper beside `septet-report.sty`. Expects [`cleaned`]
+/// text; what Computer Modern in T1 encoding lacks is written as its code point, such as `[U+4F60]`. Symbols are
+/// those of mathematics where text has them only in fonts that few have in a form that scales.
 pub fn tex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     let mut unbroken = 0;
@@ -80,6 +81,12 @@ pub fn tex(text: &str) -> String {
     escaped
 }
 
+/// A string of a PDF's own description: big-endian UTF-16 as hexadecimal digits, with its mark before it, in angles.
+pub fn pdf(text: &str) -> String {
+    let units: String = text.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
+    format!("<FEFF{units}>")
+}
+
 fn tex_character(character: char, escaped: &mut String) {
     let command = match character {
         '\\' => "textbackslash",
@@ -88,18 +95,11 @@ fn tex_character(character: char, escaped: &mut String) {
         '<' => "textless",
         '>' => "textgreater",
         '|' => "textbar",
-        '"' | '“' | '”' | '„' => "textquotedbl",
-        '`' => "textasciigrave",
-        'µ' | 'μ' => "textmu",
-        '°' => "textdegree",
-        '×' => "texttimes",
-        '±' => "textpm",
+        '"' | '“' | '”' | '„' => "textquotedblright",
         '€' => "texteuro",
-        '§' => "textsection",
         '©' => "textcopyright",
         '®' => "textregistered",
         '…' => "textellipsis",
-        '•' => "textbullet",
         '–' => "textendash",
         '—' => "textemdash",
         _ => "",
@@ -119,10 +119,21 @@ fn tex_character(character: char, escaped: &mut String) {
         }
         '\n' => escaped.push(' '),
         '‘' | '’' => escaped.push_str("'{}"),
+        'µ' | 'μ' => escaped.push_str("\\septetletter{\\textmu}{\\ensuremath{\\mu}}"),
+        '`' => escaped.push_str("\\`{}"),
+        '§' => escaped.push_str("\\ensuremath{\\mathsection}"),
+        '•' => escaped.push_str("\\ensuremath{\\bullet}"),
+        '°' => escaped.push_str("\\septetletter{\\textdegree}{\\ensuremath{\\circ}}"),
+        '×' => escaped.push_str("\\ensuremath{\\times}"),
+        '±' => escaped.push_str("\\ensuremath{\\pm}"),
         '≤' => escaped.push_str("\\ensuremath{\\leq}"),
         '≥' => escaped.push_str("\\ensuremath{\\geq}"),
         '≈' => escaped.push_str("\\ensuremath{\\approx}"),
         '→' => escaped.push_str("\\ensuremath{\\rightarrow}"),
+        // Not in Knuth's fonts, which a paper may be set in.
+        'Ð' | 'ð' | 'Þ' | 'þ' | '\u{104}' | '\u{105}' | '\u{110}' | '\u{111}' | '\u{118}' | '\u{119}' => {
+            let _ = write!(escaped, "\\septetletter{{{character}}}{{[U+{:04X}]}}", u32::from(character));
+        }
         '\u{C0}'..='\u{FF}'
         | '\u{100}'..='\u{107}'
         | '\u{10C}'..='\u{111}'
@@ -161,7 +172,7 @@ mod tests {
             tex("50% of a_b #1 ^^41 ~"),
             "50\\% of a\\_b \\#1 \\textasciicircum{}\\textasciicircum{}41 \\textasciitilde{}"
         );
-        assert_eq!(tex("5 µs 你 é"), "5 \\textmu{}s [U+4F60] é");
+        assert_eq!(tex("5 µs 你 é"), "5 \\septetletter{\\textmu}{\\ensuremath{\\mu}}s [U+4F60] é");
         assert_eq!(cleaned("a\u{202E}b\u{200B}c\u{0}\td \n e", 99), "abc d e");
         assert_eq!(cleaned("abcdef", 3), "abc [cut]");
     }

@@ -157,7 +157,7 @@ fn plate_legend(templates: &Templates, plate: &Plate, figures: &[Figure]) -> Res
     }
     let bars = members().all(|figure| figure.plot.form == Form::Bars);
     let referenced = members().any(|figure| !figure.plot.references.is_empty());
-    svg::shared_legend(templates, &series, bars, referenced)
+    svg::shared_legend(templates, &format!("plate-{}-legend", plate.number), &series, bars, referenced)
 }
 
 fn table_views(report: &Report) -> Vec<TableView> {

@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
-use super::look_options;
 use super::scenarios::{self, ScenarioData};
+use super::{bar_options, look_options};
 use crate::figure::Figure;
 use crate::html;
 use crate::model::{ComponentRow, Fact, State, accepted_changes};
 use crate::numbering::{self, Plate};
+use crate::plot::Form;
 use crate::published::Comparison;
 use crate::report::Report;
 use crate::table::Table;
@@ -22,6 +23,8 @@ const PANELS_IN_PAIRS_MAX: usize = 8;
 struct Document {
     title: String,
     authors: String,
+    pdf_title: String,
+    pdf_authors: String,
     summary: Vec<String>,
     notes: Vec<String>,
     accepted: Vec<AcceptedData>,
@@ -51,6 +54,8 @@ struct PlateData {
     width: &'static str,
     caption: String,
     legend: Vec<KeyData>,
+    /// Whether a panel has others' numbers.
+    published: bool,
     panels: Vec<FloatData>,
     notes: Vec<String>,
 }
@@ -58,6 +63,7 @@ struct PlateData {
 #[derive(Serialize)]
 struct KeyData {
     look: String,
+    bar: bool,
     label: String,
 }
 
@@ -141,9 +147,13 @@ pub fn document(templates: &Templates, report: &Report) -> Result<String, Render
         report.tests.iter().filter_map(|test| test.measured()).flat_map(|summary| &summary.flags).collect();
     flags.sort();
     flags.dedup_by_key(|(flag, _)| *flag);
+    let title = short(meta.title.as_deref().unwrap_or(meta.name.as_str()));
+    let authors = text::cleaned(&meta.authors.join(", "), PROSE_MAX);
     let data = Document {
-        title: short(meta.title.as_deref().unwrap_or(meta.name.as_str())),
-        authors: text::cleaned(&meta.authors.join(", "), PROSE_MAX),
+        pdf_title: text::pdf(&title),
+        pdf_authors: text::pdf(&authors),
+        title,
+        authors,
         summary: html::abstract_of(report),
         notes: meta.notes.iter().map(|note| text::cleaned(note, PROSE_MAX)).collect(),
         accepted: accepted_changes(report.tests)
@@ -219,7 +229,9 @@ fn plate_data(plate: &Plate, figures: &[Figure]) -> PlateData {
         let figure = &figures[*place];
         for series in figure.plot.series.iter().filter(|series| !series.points.is_empty()) {
             if !series.label.is_empty() && !legend.iter().any(|key| key.label == series.label) {
-                legend.push(KeyData { look: look_options(&series.look), label: series.label.clone() });
+                let bar = figure.plot.form == Form::Bars;
+                let look = if bar { bar_options(&series.look) } else { look_options(&series.look) };
+                legend.push(KeyData { look, bar, label: series.label.clone() });
             }
         }
         let said = [figure.title.clone().map(|title| format!("{title}.")), figure.caption.clone()];
@@ -246,7 +258,8 @@ fn plate_data(plate: &Plate, figures: &[Figure]) -> PlateData {
         _ => String::new(),
     };
     let width = if columns == 3 { "0.325" } else { "0.485" };
-    PlateData { number: plate.number.clone(), wide, width, caption, legend, panels, notes }
+    let published = plate.panels.iter().any(|(place, _)| !figures[*place].plot.references.is_empty());
+    PlateData { number: plate.number.clone(), wide, width, caption, legend, published, panels, notes }
 }
 
 fn tables(tables: &[Table]) -> Vec<FloatData> {
