@@ -2,12 +2,15 @@
 //! them.
 
 mod stacks;
+mod uses;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::stacks::StackFacts;
+pub use self::uses::{Part, Through};
+use crate::switch::{self, Descriptor};
 
 /// Everything known of a host without changing it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub struct Facts {
     pub runtimes: Vec<Offer>,
     /// Which switches can be run here.
     pub switches: Vec<Offer>,
+    /// What those are and can do. Absent from facts of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub descriptors: Vec<Descriptor>,
     /// Which applications can be run here.
     pub applications: Vec<Offer>,
     /// Software that measurements run through, by name.
@@ -50,25 +56,19 @@ pub struct Facts {
 
 impl Facts {
     /// The facts as they are kept with every repetition: without the list of interrupts, which is long and says
-    /// little later.
+    /// little later, and without switches that every version knows.
     #[must_use]
     pub fn for_record(&self) -> Facts {
         let mut facts = self.clone();
         facts.knobs.interrupts.irqs.clear();
         facts.stacks.clear();
+        facts.descriptors.retain(|descriptor| switch::descriptor(&descriptor.name).is_none());
         facts
     }
 
-    /// What a measurement over `switch` with `application` runs through: all components but those of other switches
-    /// and applications.
-    pub fn components_of<'f>(&'f self, switch: &str, application: &str) -> impl Iterator<Item = &'f Component> {
-        let offers = || self.switches.iter().chain(&self.applications);
-        let names = |offer: &Offer, component: &Component| offer.components.contains(&component.name);
-        let used = move |offer: &Offer| offer.name == switch || offer.name == application;
-        self.components.iter().filter(move |component| {
-            let mut naming = offers().filter(|offer| names(offer, component)).peekable();
-            naming.peek().is_none() || naming.any(used)
-        })
+    /// What a switch is, as the agent says, or as this version knows it.
+    pub fn descriptor(&self, name: &str) -> Option<&Descriptor> {
+        self.descriptors.iter().find(|descriptor| descriptor.name == name).or_else(|| switch::descriptor(name))
     }
 }
 

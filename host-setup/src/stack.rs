@@ -2,15 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+use crate::switch;
 
 /// The stack that nobody defines, and the place that it is: what the host's own packages install.
 pub const SYSTEM: &str = "system";
 /// Key of the place for all that a stack does not name.
 pub const FROM: &str = "from";
-/// What can come from elsewhere: switches with programs of their own.
-pub const COMPONENTS: [&str; 3] = ["basicfwd", "ovs", "testpmd"];
+
+/// What can come from elsewhere, in order of name: switches with programs of their own.
+pub fn components() -> &'static [&'static str] {
+    static COMPONENTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let mut names: Vec<&'static str> = switch::with_programs().collect();
+        names.sort_unstable();
+        names
+    });
+    &COMPONENTS
+}
 
 /// Where components come from: the system, or a place that lies over it. A place is a folder with `bin`, `sbin`
 /// and `lib` in it, a Nix profile or store path, or a manifest of such paths as the flake makes it; what it does
@@ -23,7 +34,7 @@ pub struct Stack(BTreeMap<String, String>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StackError {
     /// Nothing is called so.
-    #[error("a stack has no {key:?}; it has {FROM}, for all of them, or {}", COMPONENTS.join(", "))]
+    #[error("a stack has no {key:?}; it has {FROM}, for all of them, or {}", components().join(", "))]
     Key {
         /// What was written.
         key: String,
@@ -42,7 +53,7 @@ impl Stack {
     /// # Errors
     /// When there is no such component, or that is no place.
     pub fn set(&mut self, key: &str, place: &str) -> Result<(), StackError> {
-        if key != FROM && !COMPONENTS.contains(&key) {
+        if key != FROM && !components().contains(&key) {
             return Err(StackError::Key { key: key.chars().take(64).collect() });
         }
         let path = Path::new(place);

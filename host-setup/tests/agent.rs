@@ -66,7 +66,9 @@ fn tells_facts_as_any_user() {
         assert!(!facts.topology.is_empty() && facts.memory.total_bytes > 0 && !facts.kernel.release.is_empty());
         assert_eq!(facts.privilege == Privilege::Root, user == User::Own && nix::unistd::geteuid().is_root());
         let names: Vec<&str> = facts.switches.iter().map(|offer| offer.name.as_str()).collect();
-        assert_eq!(names, host_setup::switch::KNOWN);
+        let known: Vec<&str> = host_setup::switch::descriptors().iter().map(|known| known.name.as_str()).collect();
+        assert_eq!(names, known);
+        assert_eq!(facts.descriptors, host_setup::switch::descriptors());
         let vpp = facts.switches.iter().find(|offer| offer.name == "vpp").and_then(|offer| offer.missing.clone());
         assert_eq!(vpp.as_deref(), Some("this version of septet-host does not drive vpp yet"));
         let generator = &facts.applications[0];

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
 use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
-use host_setup::facts::{Component, Facts, Offer, Privilege};
+use host_setup::facts::{Component, Facts, Offer, Part, Privilege};
 use host_setup::scene::Runtime;
 use host_setup::settings::planned;
-use host_setup::switch::{self, Shape};
+use host_setup::switch::{Descriptor, Shape};
 use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Tuple;
 use wire::{Port, Wait};
 
 use crate::eal;
-use crate::experiment::{Test, Times};
+use crate::experiment::{Fault, Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
-use crate::ready::Ready;
+use crate::ready::{Ready, SwitchPlan};
 use crate::search::Goal;
 use crate::traffic;
 
@@ -99,6 +99,7 @@ struct Surroundings {
     runtime: Runtime,
     configuration: Arc<str>,
     memory: Option<Memory>,
+    switch: SwitchPlan,
 }
 
 impl<'a> Conditions<'a> {
@@ -135,9 +136,9 @@ impl<'a> Conditions<'a> {
             shared.last = Some((kind, made.clone()));
         }
         let Some((_, surroundings)) = &shared.last else { return Err("nothing is known of it".to_string()) };
-        let Surroundings { common, cores, runtime, configuration, memory } = surroundings.clone()?;
+        let Surroundings { common, cores, runtime, configuration, memory, switch } = surroundings.clone()?;
         let manifest = Manifest::new(common, Sealed::new(test_section(&test.tuple)));
-        Ok(Ready { manifest, cores, runtime, configuration, memory })
+        Ok(Ready { manifest, cores, runtime, configuration, memory, switch })
     }
 
     /// What a test of this kind runs through here, or why it cannot.
@@ -145,26 +146,33 @@ impl<'a> Conditions<'a> {
         let tuple = &test.tuple;
         supported(tuple)?;
         let facts = self.facts_of(tuple)?;
-        offered(&facts.switches, tuple.vswitch.name())?;
-        takes_io(facts, tuple)?;
+        let descriptor = descriptor(facts, tuple)?;
         let runtime = runtime(facts, tuple.variant.runtime)?;
-        offered(&facts.applications, traffic::generator(tuple.variant.io))?;
+        takes_io(offered(facts, Part::Application(traffic::generator(tuple.variant.io)))?, tuple.variant.io)?;
 
-        let cores = cores::plan(&self.facts.topology, &needs(tuple));
+        let cores = cores::plan(&self.facts.topology, &needs(tuple, descriptor));
         let memory = traffic::memory(tuple, self.memory());
-        let (configuration, switch) = switch(facts, tuple, &cores, memory)?;
+        let switch = switch_plan(tuple, descriptor, &cores, memory);
+        let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
         let mut sections = self.host.clone();
-        sections.push(("memory", Sealed::new(memory_section(tuple, memory))));
-        sections.push(("switch", switch));
+        sections.push(("memory", Sealed::new(memory_section(memory, switch.memory_mib))));
+        sections.push(("switch", Sealed::new(switch_section(facts, tuple, &configuration)?)));
         sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
         sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
-        sections.extend(software(facts, runtime, tuple.variant.io));
-        sections.push(("traffic", Sealed::new(traffic_section(test, &cores, memory))));
+        sections.extend(software(facts, runtime, tuple.variant.io)?);
+        sections.push(("traffic", Sealed::new(traffic_section(test, &switch, &cores, memory))));
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
             sections.push(("search", Sealed::new(goal.section())));
         }
         let common = Arc::new(Common::new(OWN_SECTION, sections));
-        Ok(Surroundings { common, cores: Arc::new(cores), runtime, configuration: configuration.into(), memory })
+        Ok(Surroundings {
+            common,
+            cores: Arc::new(cores),
+            runtime,
+            configuration: configuration.into(),
+            memory,
+            switch,
+        })
     }
 
     /// What the memory of DPDK programs can be made of here: only root can reserve hugepages.
@@ -180,28 +188,36 @@ impl<'a> Conditions<'a> {
         }
         let node = ready.cores.node.unwrap_or(0);
         let generators = 2 * u32::from(tuple.pairs.get());
-        let switch_mib = switch::memory_mib(tuple.vswitch.name(), generators);
+        let switch_mib = ready.switch.memory_mib;
         let programs = generators + u32::from(switch_mib > 0);
         let mib = generators * GENERATOR_MIB + switch_mib + programs * SPARE_MIB;
         Some((node, u64::from(mib.div_ceil(HUGEPAGE_MIB))))
     }
 }
 
-fn takes_io(facts: &Facts, tuple: &Tuple) -> Result<(), String> {
-    let name = io_name(tuple.variant.io);
-    for offers in [&facts.switches, &facts.applications] {
-        let generator = traffic::generator(tuple.variant.io);
-        for offer in offers.iter().filter(|offer| [tuple.vswitch.name(), generator].contains(&&*offer.name)) {
-            if !offer.io.is_empty() && !offer.io.iter().any(|io| io == name) {
-                return Err(format!("{} does not take io={name}", offer.name));
-            }
-        }
+/// The switch of a test, if it can be had here and takes what the test asks of it.
+fn descriptor<'f>(facts: &'f Facts, tuple: &Tuple) -> Result<&'f Descriptor, String> {
+    let name = tuple.vswitch.name();
+    let undefined = || format!("no switch called {name} is defined on this host");
+    if facts.offer(Part::Switch(name)).is_none() {
+        return Err(undefined());
     }
-    Ok(())
+    offered(facts, Part::Switch(name))?;
+    let descriptor = facts.descriptor(name).ok_or_else(undefined)?;
+    // What this version knows was checked before; a host may know more switches, and others of the same name.
+    Fault::of_switch(tuple, descriptor).map_or(Ok(descriptor), |fault| Err(fault.to_string()))
+}
+
+fn takes_io(offer: &Offer, io: Io) -> Result<(), String> {
+    let name = io_name(io);
+    match offer.io.is_empty() || offer.io.iter().any(|io| io == name) {
+        true => Ok(()),
+        false => Err(format!("{} does not take io={name}", offer.name)),
+    }
 }
 
 fn runtime(facts: &Facts, choice: RuntimeChoice) -> Result<Runtime, String> {
-    let named = |runtime: Runtime| offered(&facts.runtimes, runtime.name()).map(|()| runtime);
+    let named = |runtime: Runtime| offered(facts, Part::Runtime(runtime.name())).map(|_| runtime);
     match choice {
         RuntimeChoice::Lxc => named(Runtime::Lxc),
         RuntimeChoice::Netns => named(Runtime::Netns),
@@ -209,35 +225,27 @@ fn runtime(facts: &Facts, choice: RuntimeChoice) -> Result<Runtime, String> {
     }
 }
 
-fn component<'f>(facts: &'f Facts, name: &str) -> Option<&'f Component> {
-    facts.components.iter().find(|component| component.name == name)
+/// The section with a digest for each component that a part of the test runs through.
+fn with_components(facts: &Facts, section: Section, part: Part) -> Result<Section, String> {
+    let with = |section: Section, Component { name, digest, .. }: &Component| section.with(name, digest.clone());
+    Ok(facts.components_of(part)?.into_iter().fold(section, with))
 }
 
-/// The section with a digest for each component that an offer names.
-fn with_components(facts: &Facts, mut section: Section, offers: &[Offer], name: &str) -> Section {
-    let components = offers.iter().find(|offer| offer.name == name).map(|offer| &offer.components[..]);
-    for name in components.unwrap_or_default() {
-        if let Some(component) = component(facts, name) {
-            section = section.with(name, component.digest.clone());
-        }
-    }
-    section
+/// What of its switch a test gets here.
+fn switch_plan(tuple: &Tuple, descriptor: &Descriptor, cores: &CorePlan, memory: Option<Memory>) -> SwitchPlan {
+    let ports = 2 * u32::from(tuple.pairs.get());
+    let cores = u32::try_from(cores.switch.len()).unwrap_or(u32::MAX);
+    let shape = descriptor.shape(&Shape { ports, cores, queues: tuple.variant.queues, memory });
+    SwitchPlan { ends: descriptor.ends, shape, memory_mib: descriptor.memory_mib(ports) }
 }
 
-fn switch(facts: &Facts, tuple: &Tuple, cores: &CorePlan, memory: Option<Memory>) -> Result<(String, Sealed), String> {
+fn switch_section(facts: &Facts, tuple: &Tuple, configuration: &str) -> Result<Section, String> {
     let name = tuple.vswitch.name();
-    let shape = Shape {
-        ports: 2 * u32::from(tuple.pairs.get()),
-        cores: u32::try_from(cores.switch.len()).unwrap_or(u32::MAX),
-        queues: tuple.variant.queues,
-        memory: memory.filter(|_| tuple.vswitch != VSwitch::Direct),
-    };
-    let configuration = switch::render(name, &shape).map_err(|error| error.to_string())?;
-    let section = Section::new().with("kind", name).with("configuration", configuration.clone());
-    Ok((configuration, Sealed::new(with_components(facts, section, &facts.switches, name))))
+    let section = Section::new().with("kind", name).with("configuration", configuration);
+    with_components(facts, section, Part::Switch(name))
 }
 
-fn software(facts: &Facts, runtime: Runtime, io: Io) -> Vec<(&'static str, Sealed)> {
+fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(&'static str, Sealed)>, String> {
     let containers = match io {
         Io::Dpdk => containers::render_vhost_user(runtime),
         _ => containers::render(runtime),
@@ -245,12 +253,12 @@ fn software(facts: &Facts, runtime: Runtime, io: Io) -> Vec<(&'static str, Seale
     let made = Section::new().with("name", runtime.name()).with("containers", containers);
     let application = traffic::generator(io);
     let generator = Section::new().with("name", application);
-    let busybox = component(facts, "busybox").map(|component| component.digest.clone());
-    vec![
-        ("runtime", Sealed::new(with_components(facts, made, &facts.runtimes, runtime.name()))),
-        ("generator", Sealed::new(with_components(facts, generator, &facts.applications, application))),
+    let busybox = facts.component("busybox").map(|component| component.digest.clone());
+    Ok(vec![
+        ("runtime", Sealed::new(with_components(facts, made, Part::Runtime(runtime.name()))?)),
+        ("generator", Sealed::new(with_components(facts, generator, Part::Application(application))?)),
         ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
-    ]
+    ])
 }
 
 /// What this version can measure at all, whatever the host.
@@ -258,27 +266,23 @@ fn supported(tuple: &Tuple) -> Result<(), String> {
     if tuple.locality == Locality::Remote {
         return Err("L=remote needs two hosts; this version measures on one".to_string());
     }
-    if tuple.variant.io != Io::Dpdk && tuple.variant.queues != 1 {
-        return Err("queues other than 1 need io=dpdk".to_string());
-    }
     Ok(())
 }
 
-fn offered(offers: &[Offer], name: &str) -> Result<(), String> {
-    match offers.iter().find(|offer| offer.name == name) {
+/// What this host offers of a part, or why it cannot be had.
+fn offered<'f>(facts: &'f Facts, part: Part) -> Result<&'f Offer, String> {
+    let (Part::Switch(name) | Part::Application(name) | Part::Runtime(name)) = part;
+    match facts.offer(part) {
         None => Err(format!("{name} is not known on this host")),
         Some(Offer { missing: Some(reason), .. }) if reason.starts_with(name) => Err(reason.clone()),
         Some(Offer { missing: Some(reason), .. }) => Err(format!("{name}: {reason}")),
-        Some(_) => Ok(()),
+        Some(offer) => Ok(offer),
     }
 }
 
-/// Cores that a test asks for: a kernel switch runs on its callers' cores.
-pub fn needs(tuple: &Tuple) -> Needs {
-    let switch_cores = match tuple.vswitch {
-        VSwitch::LinuxBridge | VSwitch::Direct | VSwitch::Sriov => 0,
-        _ => u32::from(tuple.variant.switch_cores),
-    };
+/// Cores that a test asks for: some switches run on their callers' cores.
+fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
+    let switch_cores = descriptor.cores.given(tuple.variant.switch_cores.into());
     Needs { switch_cores, generators: 2 * u32::from(tuple.pairs.get()) }
 }
 
@@ -305,9 +309,8 @@ pub(crate) fn test_section(tuple: &Tuple) -> Section {
 }
 
 /// What DPDK's memory is made of, and how much of it each program has.
-fn memory_section(tuple: &Tuple, memory: Option<Memory>) -> Section {
+fn memory_section(memory: Option<Memory>, switch_mib: u32) -> Section {
     let Some(memory) = memory else { return Section::new().with("mode", "none") };
-    let switch_mib = switch::memory_mib(tuple.vswitch.name(), 2 * u32::from(tuple.pairs.get()));
     Section::new()
         .with("mode", memory.name())
         .with("generator_mib", u64::from(GENERATOR_MIB))
@@ -340,9 +343,9 @@ fn cores_section(cores: &CorePlan, facts: &Facts) -> Section {
 }
 
 /// The command lines: the request of each role, with what the tuple says already left out.
-fn traffic_section(test: &Test, cores: &CorePlan, memory: Option<Memory>) -> Section {
+fn traffic_section(test: &Test, switch: &SwitchPlan, cores: &CorePlan, memory: Option<Memory>) -> Section {
     let mut section = Section::new();
-    for party in traffic::parties(&test.tuple, &test.times, cores, memory).into_iter().take(2) {
+    for party in traffic::parties(&test.tuple, &test.times, switch.ends, cores, memory).into_iter().take(2) {
         let mut request = party.request;
         let role = party.container.trim_end_matches("-0").to_string();
         request.frame_bytes = 0;

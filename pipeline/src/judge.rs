@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use host_setup::facts::Facts;
+use host_setup::facts::{Facts, Through};
 use host_setup::protocol::{Achieved, Mapped};
 use host_setup::settings::planned;
 use results::accounting::{check_offer, check_totals};
@@ -86,19 +86,15 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
 /// What ran and is in no fingerprint that the key was made of (promise 9), in words that follow "failed to ":
 /// the key would say that something else was measured.
 pub fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
-    let Facts { switches, applications, runtimes, components, .. } = about.facts;
-    let variant = &about.test.tuple.variant;
-    let names = [about.test.tuple.vswitch.name(), traffic::generator(variant.io), about.ready.runtime.name()];
-    let offers = [switches, applications, runtimes].into_iter().zip(names);
-    let used: Vec<&String> = offers
-        .flat_map(|(offers, name)| offers.iter().filter(move |offer| offer.name == name))
-        .flat_map(|offer| &offer.components)
-        .collect();
-    let known: BTreeSet<&str> = components
-        .iter()
-        .filter(|component| used.contains(&&component.name))
-        .flat_map(|component| component.files.iter().map(|(_, digest)| digest.as_str()))
-        .collect();
+    let tuple = &about.test.tuple;
+    let through = Through {
+        switch: tuple.vswitch.name(),
+        application: traffic::generator(tuple.variant.io),
+        runtime: Some(about.ready.runtime.name()),
+    };
+    let components = about.facts.components_on(&through);
+    let known: BTreeSet<&str> =
+        components.iter().flat_map(|component| component.files.iter().map(|(_, digest)| digest.as_str())).collect();
     let is_known = |file: &&Mapped| file.blake3.as_deref().is_some_and(|digest| known.contains(digest));
     let stranger = evidence.mapped.iter().find(|file| !is_known(file))?;
     let Mapped { process, path, blake3 } = stranger;
@@ -140,7 +136,8 @@ fn record(
 /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
 fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
     let test = about.test;
-    let parties = traffic::parties(&test.tuple, &test.times, &about.ready.cores, about.ready.memory);
+    let parties =
+        traffic::parties(&test.tuple, &test.times, about.ready.switch.ends, &about.ready.cores, about.ready.memory);
     let mut flags = Vec::new();
     for pair in parties.chunks(2) {
         let [responder, initiator] = pair else { continue };

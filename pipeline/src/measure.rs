@@ -74,7 +74,7 @@ pub fn measure(
     interrupted: &dyn Fn() -> bool,
     log: &mut String,
 ) -> Result<Outcome, AgentError> {
-    let parties = traffic::parties(&test.tuple, &test.times, &ready.cores, ready.memory);
+    let parties = traffic::parties(&test.tuple, &test.times, ready.switch.ends, &ready.cores, ready.memory);
     let scene = traffic::scene(&test.tuple, ready, &parties);
     let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
     let window = Window { schedule: traffic::schedule(&test.times), cpus: drift::measuring(&ready.cores) };

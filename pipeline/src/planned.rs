@@ -119,10 +119,8 @@ impl<'a> Planned<'a> {
         let mut versions = BTreeMap::new();
         if let Some(entry) = self.index.of_key(before).first() {
             let record = self.workspace.store.record(&entry.id)?;
-            let switch = record.tuple.vswitch.name();
-            for Component { name, digest, version, .. } in record.host.components {
-                let reported = || record.evidence.reported.clone().filter(|_| name == switch);
-                versions.extend(version.or_else(reported).map(|version| (digest, version)));
+            for component in &record.host.components {
+                versions.extend(record.version_of(component).map(|version| (component.digest.clone(), version)));
             }
         }
         for component in self.components() {

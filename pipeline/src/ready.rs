@@ -5,6 +5,7 @@ use std::sync::Arc;
 use host_setup::cores::CorePlan;
 use host_setup::eal::Memory;
 use host_setup::scene::Runtime;
+use host_setup::switch::{Ends, Shape};
 
 use crate::manifest::Manifest;
 
@@ -21,4 +22,17 @@ pub struct Ready {
     pub configuration: Arc<str>,
     /// What the memory of its DPDK programs is made of; absent for one that has none.
     pub memory: Option<Memory>,
+    /// Its switch.
+    pub switch: SwitchPlan,
+}
+
+/// What of its switch was chosen for a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchPlan {
+    /// What containers find at their ends of its links.
+    pub ends: Ends,
+    /// Its ports, cores, queues and memory.
+    pub shape: Shape,
+    /// How much memory it has, MiB.
+    pub memory_mib: u32,
 }

@@ -4,8 +4,8 @@
 use host_setup::cores::{Assignment, CorePlan};
 use host_setup::eal::Memory;
 use host_setup::scene::{Container, Interface, Link, Scene, Switch, VhostUser};
-use host_setup::switch::{self, End};
-use results::axes::{Dimension, Io, VSwitch};
+use host_setup::switch::{End, Ends};
+use results::axes::{Dimension, Io};
 use results::tuple::Tuple;
 use wire::{Endpoint, Port, Request, Role, Schedule, Wait};
 
@@ -76,13 +76,13 @@ pub fn memory(tuple: &Tuple, memory: Memory) -> Option<Memory> {
 }
 
 /// The generators of a test, pair by pair, the responder (receiver or server) of each pair first, so that
-/// whoever starts them in order has every receiver up before the first packet.
-pub fn parties(tuple: &Tuple, times: &Times, cores: &CorePlan, memory: Option<Memory>) -> Vec<Party> {
+/// whoever starts them in order has every receiver up before the first packet. `ends` are those of its switch.
+pub fn parties(tuple: &Tuple, times: &Times, ends: Ends, cores: &CorePlan, memory: Option<Memory>) -> Vec<Party> {
     (0..tuple.pairs.get())
         .flat_map(|pair| {
             [(0, Side::Responder), (1, Side::Initiator)].map(|(of_pair, side)| {
                 let place = 2 * usize::from(pair) + of_pair;
-                let seat = Seat { place, assignment: cores.generators.get(place), memory };
+                let seat = Seat { end: ends.of(place), assignment: cores.generators.get(place), memory };
                 party(tuple, times, pair, side, &seat)
             })
         })
@@ -91,8 +91,8 @@ pub fn parties(tuple: &Tuple, times: &Times, cores: &CorePlan, memory: Option<Me
 
 /// Where a generator runs.
 struct Seat<'a> {
-    /// Its number in the scene.
-    place: usize,
+    /// What it finds at its end of the link.
+    end: End,
     assignment: Option<&'a Assignment>,
     memory: Option<Memory>,
 }
@@ -136,7 +136,7 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         Side::Responder => (endpoint(pair, Side::Responder), endpoint(pair, Side::Initiator)),
     };
     let wait = if seat.assignment.is_some_and(|assignment| assignment.dedicated) { Wait::Spin } else { Wait::Yield };
-    let end = switch::end(tuple.vswitch.name(), seat.place);
+    let end = seat.end;
     let port = match seat.memory {
         None => Port::Interface { name: INTERFACE.to_string() },
         Some(memory) => {
@@ -169,16 +169,16 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
 /// The scene of a test.
 pub fn scene(tuple: &Tuple, ready: &Ready, parties: &[Party]) -> Scene {
     let cores = &ready.cores;
-    let kind = tuple.vswitch.name();
-    let containers = parties.iter().zip(0..).map(|(party, place)| container(party, kind, cores, place)).collect();
+    let ends = ready.switch.ends;
+    let containers = parties.iter().zip(0..).map(|(party, place)| container(party, ends, cores, place)).collect();
     Scene {
         runtime: ready.runtime,
         switch: Switch {
-            kind: kind.to_string(),
+            kind: tuple.vswitch.name().to_string(),
             stack: tuple.variant.stack.to_string(),
             cpus: cores.switch.clone(),
             queues: tuple.variant.queues,
-            memory: ready.memory.filter(|_| tuple.vswitch != VSwitch::Direct),
+            memory: ready.switch.shape.memory,
             configuration: ready.configuration.to_string(),
         },
         containers,
@@ -186,7 +186,7 @@ pub fn scene(tuple: &Tuple, ready: &Ready, parties: &[Party]) -> Scene {
     }
 }
 
-fn container(party: &Party, kind: &str, cores: &CorePlan, place: usize) -> Container {
+fn container(party: &Party, ends: Ends, cores: &CorePlan, place: usize) -> Container {
     let Request { local, remote, schedule, io, .. } = &party.request;
     let uses_ip = matches!(io, Io::Udp | Io::UdpMmsg);
     let intervals = schedule.intervals() * wire::INTERVAL_BYTES as u64;
@@ -198,8 +198,8 @@ fn container(party: &Party, kind: &str, cores: &CorePlan, place: usize) -> Conta
             neighbours: if uses_ip { vec![(remote.ipv4.clone(), remote.mac.clone())] } else { Vec::new() },
         }),
         End::Driver | End::ListeningDriver | End::Device => {
-            let number = if kind == switch::DIRECT { place / 2 } else { place };
-            Link::VhostUser(VhostUser { folder: format!("port-{number}"), mac: local.mac.clone() })
+            let folder = format!("port-{}", ends.folder(place));
+            Link::VhostUser(VhostUser { folder, mac: local.mac.clone() })
         }
     };
     let round_trips = match party.request.role {

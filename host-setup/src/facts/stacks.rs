@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{Component, Facts, Offer};
-use crate::stack::{COMPONENTS, SYSTEM};
+use crate::stack::{SYSTEM, components};
 
 /// What a stack has in place of the system's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Facts {
             return Ok(Cow::Borrowed(self));
         }
         let stack = self.stack(name)?;
-        let all = COMPONENTS.iter().fold(self.clone(), |facts, component| facts.replaced(component, stack));
+        let all = components().iter().fold(self.clone(), |facts, component| facts.replaced(component, stack));
         Ok(Cow::Owned(all))
     }
 
@@ -42,8 +42,8 @@ impl Facts {
     /// # Errors
     /// When there is no such component or stack, or it cannot be had from there, in words.
     pub fn if_from(&self, component: &str, name: &str) -> Result<Facts, String> {
-        if !COMPONENTS.contains(&component) {
-            return Err(format!("no component '{component}' can come from a stack; {} can", COMPONENTS.join(", ")));
+        if !components().contains(&component) {
+            return Err(format!("no component '{component}' can come from a stack; {} can", components().join(", ")));
         }
         if name == SYSTEM {
             return Ok(self.clone());
@@ -78,7 +78,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Privilege;
+    use super::super::{Part, Privilege, Through};
     use super::*;
     use crate::survey::{Around, of_tree};
 
@@ -135,10 +135,28 @@ mod tests {
     }
 
     #[test]
-    fn what_only_other_switches_run_through_is_not_of_a_measurement() {
-        let facts = facts();
-        let names = |switch: &str| facts.components_of(switch, "septet-gen").map(|it| &it.name[..]).collect::<Vec<_>>();
+    fn what_only_other_parts_run_through_is_not_of_a_measurement() {
+        let mut facts = facts();
+        facts.runtimes = vec![Offer { components: vec!["busybox".into()], ..offer("netns", None) }];
+        let names = |switch| {
+            let through = Through { switch, application: "septet-gen", runtime: None };
+            facts.components_on(&through).into_iter().map(|component| &*component.name).collect::<Vec<_>>()
+        };
         assert_eq!(names("ovs"), ["ovs", "busybox"]);
         assert_eq!(names("linux-bridge"), ["busybox"]);
+    }
+
+    #[test]
+    fn a_component_of_which_nothing_is_known_is_an_error_and_not_a_gap() {
+        let mut facts = facts();
+        assert_eq!(facts.components_of(Part::Switch("ovs")).expect("it is known").len(), 1);
+        facts.components.retain(|component| component.name != "ovs");
+        let words = facts.components_of(Part::Switch("ovs")).expect_err("it is gone");
+        assert_eq!(words, "ovs runs through ovs, of which this host says nothing");
+        facts.switches.iter_mut().for_each(|offer| offer.components.clear());
+        let words = facts.components_of(Part::Switch("testpmd")).expect_err("it has programs");
+        assert_eq!(words, "testpmd is made of programs, and this host does not say which");
+        facts.switches.retain(|offer| offer.name != "testpmd");
+        assert!(facts.components_of(Part::Switch("testpmd")).is_err_and(|words| words.contains("is not known")));
     }
 }

@@ -17,7 +17,7 @@ use nix::unistd::geteuid;
 use self::tree::Tree;
 use crate::component::DigestCache;
 use crate::facts::{Facts, Privilege};
-use crate::switch::Stacks;
+use crate::switch::{self, Stacks};
 use crate::{privilege, sys};
 
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
@@ -36,6 +36,7 @@ pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
     Facts {
         runtimes: offers.runtimes,
         switches: offers.switches,
+        descriptors: switch::descriptors().to_vec(),
         applications: offers.applications,
         components: offers.components,
         stacks: offers.stacks,
@@ -68,6 +69,7 @@ pub fn of_tree(root: &Path, around: &Around) -> Facts {
         privilege: around.privilege,
         runtimes: Vec::new(),
         switches: Vec::new(),
+        descriptors: Vec::new(),
         applications: Vec::new(),
         components: Vec::new(),
         stacks: BTreeMap::new(),

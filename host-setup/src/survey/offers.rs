@@ -8,8 +8,8 @@ use crate::applications::{APPLICATIONS, busybox, files_of};
 use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
 use crate::facts::{Component, Offer, Privilege, StackFacts};
 use crate::privilege::Rights;
-use crate::stack::COMPONENTS;
-use crate::switch::{Source, Stacks};
+use crate::stack;
+use crate::switch::{Descriptor, Ends, Source, Stacks};
 use crate::{switch, worker};
 
 /// Offers, and the components that they name.
@@ -37,7 +37,7 @@ pub(super) fn read(rights: Rights, stacks: &Stacks, digests: &mut DigestCache) -
 /// What a stack has that the system has not, or has otherwise.
 fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, digests: &mut DigestCache) -> StackFacts {
     let mut facts = StackFacts::default();
-    for component in COMPONENTS {
+    for component in stack::components().iter().copied() {
         let source = match stacks.source(name, component) {
             Ok(source) => source,
             Err(reason) => {
@@ -52,7 +52,7 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
         match component_of_switch(component, privilege, &source, digests) {
             Ok(Some(found)) if !is_same(&found) => {
                 offer.components.push(component.into());
-                offer.io = switch::io(component).unwrap_or_default().iter().map(|io| (*io).into()).collect();
+                offer.io = switch::descriptor(component).map(|descriptor| descriptor.io.clone()).unwrap_or_default();
                 facts.components.push(Component { id: found.id.or_else(|| Some(place.clone())), ..found });
             }
             Ok(_) => continue,
@@ -100,34 +100,38 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
 }
 
 fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
-    let Rights { privilege, bridges } = rights;
-    let offer = |name: &&str| {
-        let mut offer = Offer { name: (*name).into(), missing: None, components: Vec::new(), io: Vec::new() };
-        match switch::io(name) {
-            None => offer.missing = Some(format!("this version of septet-host does not drive {name} yet")),
-            Some(_) if privilege == Privilege::None => {
-                offer.missing = Some("this user may not make network namespaces".into());
+    let mut offers = Vec::new();
+    for descriptor in switch::descriptors() {
+        let name = &descriptor.name;
+        let mut offer = Offer { name: name.clone(), missing: None, components: Vec::new(), io: Vec::new() };
+        let found = can_stand(descriptor, rights)
+            .and_then(|()| component_of_switch(name, rights.privilege, &Source::system(), digests));
+        match found {
+            Ok(component) => {
+                offer.io = descriptor.io.clone();
+                offer.components.extend(component.iter().map(|component| component.name.clone()));
+                components.extend(component);
             }
-            Some(io) => offer.io = io.iter().map(|name| (*name).into()).collect(),
+            Err(reason) => offer.missing = Some(reason),
         }
-        if offer.io.iter().any(|io| io == "dpdk") {
-            match component_of_switch(name, privilege, &Source::system(), digests) {
-                Ok(Some(component)) => {
-                    offer.components.push(component.name.clone());
-                    components.push(component);
-                }
-                Ok(None) => {}
-                Err(reason) => offer.missing = Some(reason),
-            }
-        } else if offer.missing.is_none() && !bridges {
-            offer.missing = Some("this kernel makes no bridges or no veth pairs".into());
-        }
-        if offer.missing.is_some() {
-            offer.io.clear();
-        }
-        offer
-    };
-    switch::KNOWN.iter().map(offer).collect()
+        offers.push(offer);
+    }
+    offers
+}
+
+/// Whether this agent can make such a switch at all, or why not.
+fn can_stand(descriptor: &Descriptor, rights: Rights) -> Result<(), String> {
+    let name = &descriptor.name;
+    if !switch::is_driven(name) {
+        return Err(format!("this version of septet-host does not drive {name} yet"));
+    }
+    if rights.privilege == Privilege::None {
+        return Err("this user may not make network namespaces".into());
+    }
+    if descriptor.ends == Ends::Interfaces && !rights.bridges {
+        return Err("this kernel makes no bridges or no veth pairs".into());
+    }
+    Ok(())
 }
 
 fn component_of_switch(

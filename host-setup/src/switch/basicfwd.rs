@@ -3,14 +3,21 @@
 
 use std::path::PathBuf;
 
-use super::forwarder::{Forwarder, Names, ports, text};
+use super::forwarder::{Forwarder, Names, pages, ports, text};
 use super::source::Source;
-use super::{RenderError, Shape, Site, Software, check_dpdk};
+use super::{
+    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
+};
+use crate::eal::Memory;
 use crate::failure::During;
 use crate::protocol::Failure;
 use crate::{applications, eal};
 
-pub(super) const KIND: &str = "basicfwd";
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+
+const NAME: &str = "basicfwd";
 /// Its name beside the agent.
 pub(crate) const PROGRAM: &str = "basicfwd";
 /// What the sample takes for itself, MiB.
@@ -18,25 +25,39 @@ const OWN_MIB: u32 = 64;
 /// What it takes for each port: 8191 packet buffers, MiB.
 const PORT_MIB: u32 = 20;
 
-pub(super) fn memory_mib(ports: u32) -> u32 {
-    OWN_MIB + ports * PORT_MIB
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: NAME.into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Listening,
+        forwards: Forwards::Pairs,
+        uplink: false,
+        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
+        cores: Cores::One { why: "it forwards on one core".into() },
+        queues: Queues::One { why: "it uses one".into() },
+        memory: MemoryUse::Pages {
+            modes: vec![Memory::Hugepages2m, Memory::NoHuge],
+            why: "it is a DPDK program".into(),
+            own_mib: OWN_MIB,
+            port_mib: PORT_MIB,
+        },
+        drawn: Drawn::Virtio,
+        programs: true,
+        packages: Vec::new(),
+        needs_root: None,
+        configuration: None,
+    }
 }
 
-fn arguments(shape: &Shape, names: &Names) -> Result<Vec<String>, RenderError> {
-    let memory = check_dpdk(KIND, shape)?;
-    if shape.cores != 1 {
-        return Err(RenderError::Cpus { kind: KIND, cpus: shape.cores, reason: "it forwards on one core" });
-    }
-    if shape.queues != 1 {
-        return Err(RenderError::Queues { kind: KIND, queues: shape.queues, reason: "it uses one" });
-    }
-    let mut arguments = eal::arguments(memory, memory_mib(shape.ports), &names.cores);
+fn arguments(shape: &Shape, names: &Names) -> Vec<String> {
+    let memory_mib = OWN_MIB + shape.ports * PORT_MIB;
+    let mut arguments = eal::arguments(pages(shape), memory_mib, &names.cores);
     arguments.extend(ports(&names.sockets, shape.queues));
-    Ok(arguments)
+    arguments
 }
 
-pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
-    Ok(text(PROGRAM, &arguments(shape, &Names::neutral(shape.cores, shape.ports))?))
+fn render(shape: &Shape) -> String {
+    text(PROGRAM, &arguments(shape, &Names::neutral(shape.cores, shape.ports)))
 }
 
 /// The program of a stack, or else the one that lies beside the agent, or a copy of it.
@@ -47,7 +68,7 @@ fn made_of(source: &Source, beside: impl FnOnce() -> Result<PathBuf, String>) ->
     Ok(Software { programs, packages: &[], drivers, libraries: source.libraries.clone() })
 }
 
-pub(super) fn software(source: &Source) -> Result<Software, String> {
+fn software(source: &Source) -> Result<Software, String> {
     made_of(source, || {
         applications::beside(PROGRAM).map_err(|_| {
             "basicfwd is not built: `make build` makes it where DPDK's development files and examples are installed \
@@ -57,10 +78,10 @@ pub(super) fn software(source: &Source) -> Result<Software, String> {
     })
 }
 
-pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
+fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let doing = || "start basicfwd".to_string();
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
-    let arguments = arguments(&shape, &Names::of(site.scene)?).request(doing)?;
+    let arguments = arguments(&shape, &Names::of(site.scene)?);
     let software = made_of(&site.source()?, || Ok(site.programs.join(PROGRAM))).host(doing)?;
-    Forwarder::new(site, KIND, software, arguments)
+    Ok(Box::new(Forwarder::new(site, NAME, software, arguments)?))
 }

@@ -5,27 +5,42 @@ use std::time::Instant;
 
 use nix::unistd::Pid;
 
-use super::{RenderError, Shape, Switch};
+use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
 use crate::protocol::{Failure, PortCounters};
 use crate::scene::checked::CheckedContainer;
 
-pub(super) const KIND: &str = "direct";
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: None, start, sysctls: &[] }) };
 
-pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
-    if shape.cores != 0 {
-        let reason = "there is no switch that could run on them";
-        return Err(RenderError::Cpus { kind: KIND, cpus: shape.cores, reason });
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "direct".into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Alternating,
+        forwards: Forwards::Pairs,
+        uplink: false,
+        ports: Ports { most: 64, even: true, why: "they are joined in pairs".into() },
+        cores: Cores::None { why: "there is no switch that could run on them".into() },
+        queues: Queues::Many,
+        memory: MemoryUse::None { why: "there is no switch that could use it".into() },
+        drawn: Drawn::Direct,
+        programs: false,
+        packages: Vec::new(),
+        needs_root: None,
+        configuration: None,
     }
-    if let memory @ Some(_) = shape.memory {
-        return Err(RenderError::Memory { kind: KIND, memory, reason: "there is no switch that could use it" });
-    }
-    if shape.ports == 0 || shape.ports > 64 || !shape.ports.is_multiple_of(2) {
-        return Err(RenderError::Ports { kind: KIND, ports: shape.ports, reason: "they are joined in pairs" });
-    }
-    Ok("pairs of virtio-user and vhost, without a switch\n".into())
 }
 
-pub(super) struct Direct;
+fn render(_shape: &Shape) -> String {
+    "pairs of virtio-user and vhost, without a switch\n".into()
+}
+
+fn start(_site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    Ok(Box::new(Direct))
+}
+
+struct Direct;
 
 impl Switch for Direct {
     fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {

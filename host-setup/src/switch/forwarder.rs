@@ -9,7 +9,8 @@ use nix::unistd::Pid;
 
 use super::plugins::Shown;
 use super::program::{Program, Start};
-use super::{Site, Software, Switch, telemetry, vhost};
+use super::{Shape, Site, Software, Switch, telemetry, vhost};
+use crate::eal::Memory;
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind, PortCounters};
 use crate::scene::checked::{CheckedContainer, CheckedScene};
@@ -46,6 +47,12 @@ impl Names {
             sockets: sockets.iter().map(|socket| socket.display().to_string()).collect(),
         })
     }
+}
+
+/// What the memory of a shape that fits a DPDK program is made of.
+pub(super) fn pages(shape: &Shape) -> Memory {
+    // One without was refused.
+    shape.memory.unwrap_or(Memory::NoHuge)
 }
 
 /// The ports, as arguments for the EAL.

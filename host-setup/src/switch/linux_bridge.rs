@@ -7,21 +7,24 @@ use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoBridgePort};
 use nix::poll::{PollTimeout, poll};
 use nix::unistd::Pid;
 
-use super::{RenderError, Shape, Switch};
+use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
 use crate::failure::During;
-use crate::netlink::{Ends, Netlink, PortState};
+use crate::netlink::{self, Netlink, PortState};
 use crate::protocol::{Failure, FailureKind, PortCounters};
 use crate::scene::checked::{CheckedContainer, CheckedLink, Mac};
 
-pub(super) const KIND: &str = "linux-bridge";
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: None, start, sysctls: &SYSCTLS }) };
+
 /// Whatever opens a network interface of the kernel.
-pub(super) const IO: [&str; 4] = ["udp", "udp-mmsg", "raw", "raw-mmsg"];
+const IO: [&str; 4] = ["udp", "udp-mmsg", "raw", "raw-mmsg"];
 
 const BRIDGE: &str = "br0";
 const BRIDGE_MAC: Mac = Mac([0x02, 0x73, 0x65, 0x70, 0xff, 0x00]);
 /// Links of the switch, to delete them together.
 const GROUP: u32 = 7;
-const ENDS: Ends = Ends { mtu_bytes: 1500, txqueuelen_packets: 1000, queues: 1 };
+const ENDS: netlink::Ends = netlink::Ends { mtu_bytes: 1500, txqueuelen_packets: 1000, queues: 1 };
 /// In the kernel's unit for bridges, hundredths of a second.
 const AGEING_CS: u32 = 30_000;
 const PRIORITY: u16 = 32_768;
@@ -30,7 +33,7 @@ const PRIORITY: u16 = 32_768;
 /// changed must not change a measurement, and nobody but applications sends: no router solicitations, and no
 /// "port unreachable" within the first quarter of an hour, in milliseconds. One that a kernel does not have is
 /// left out.
-pub(super) const SYSCTLS: [(&str, &str); 10] = [
+const SYSCTLS: [(&str, &str); 10] = [
     ("net/ipv6/conf/all/disable_ipv6", "1"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
@@ -51,25 +54,37 @@ fn port_mac(port: usize) -> Mac {
     Mac([0x02, 0x73, 0x65, 0x70, 0xfe, u8::try_from(port).unwrap_or(u8::MAX)])
 }
 
-pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
-    let Shape { ports, cores, memory, .. } = *shape;
-    if ports == 0 || ports > 64 {
-        return Err(RenderError::Ports { kind: KIND, ports, reason: "it is built with 1 to 64" });
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "linux-bridge".into(),
+        io: IO.map(str::to_owned).into(),
+        ends: Ends::Interfaces,
+        forwards: Forwards::Learning,
+        uplink: true,
+        ports: Ports { most: 64, even: false, why: "it is built with 1 to 64".into() },
+        cores: Cores::None { why: "it runs in the kernel, on the CPUs of those who send through it".into() },
+        queues: Queues::One { why: "a veth pair has one".into() },
+        memory: MemoryUse::None { why: "it runs in the kernel".into() },
+        drawn: Drawn::Kernel,
+        programs: false,
+        packages: Vec::new(),
+        needs_root: None,
+        configuration: None,
     }
-    if cores != 0 {
-        let reason = "it runs in the kernel, on the CPUs of those who send through it";
-        return Err(RenderError::Cpus { kind: KIND, cpus: cores, reason });
-    }
-    if memory.is_some() {
-        return Err(RenderError::Memory { kind: KIND, memory, reason: "it runs in the kernel" });
-    }
-    let Ends { mtu_bytes, txqueuelen_packets, queues } = ENDS;
+}
+
+fn start(_site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    Ok(Box::new(LinuxBridge::start()?))
+}
+
+fn render(shape: &Shape) -> String {
+    let netlink::Ends { mtu_bytes, txqueuelen_packets, queues } = ENDS;
     let mut text = format!(
         "bridge {BRIDGE} mac={BRIDGE_MAC} mtu={mtu_bytes} txqueuelen={txqueuelen_packets} stp=off \
          priority={PRIORITY} ageing={AGEING_CS}cs mcast-snooping=off mcast-querier=off \
          nf-call-iptables=off nf-call-ip6tables=off nf-call-arptables=off group-fwd-mask=0\n"
     );
-    for port in 0..ports as usize {
+    for port in 0..shape.ports as usize {
         text.push_str(&format!(
             "veth {} mac={} mtu={mtu_bytes} txqueuelen={txqueuelen_packets} queues={queues} learning=on \
              flood=on mcast-flood=on bcast-flood=on hairpin=off isolated=off guard=off neigh-suppress=off\n",
@@ -84,7 +99,7 @@ pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
     for (name, value) in SYSCTLS {
         text.push_str(&format!("sysctl {}={value}\n", name.replace('/', ".")));
     }
-    Ok(text)
+    text
 }
 
 fn bridge_settings() -> Vec<InfoBridge> {
@@ -115,14 +130,14 @@ fn port_settings() -> Vec<InfoBridgePort> {
 }
 
 /// A bridge that stands.
-pub(super) struct LinuxBridge {
+struct LinuxBridge {
     netlink: Netlink,
     index: u32,
     containers: Vec<String>,
 }
 
 impl LinuxBridge {
-    pub(super) fn start() -> Result<LinuxBridge, Failure> {
+    fn start() -> Result<LinuxBridge, Failure> {
         super::set_sysctls(&SYSCTLS)?;
         let mut netlink = Netlink::open().scene(|| "open a netlink socket".into())?;
         netlink
@@ -223,9 +238,10 @@ mod tests {
     #[test]
     fn configuration_is_pinned() {
         let shape = |ports, cores| Shape { ports, cores, queues: 1, memory: None };
-        let text = render(&shape(2, 0)).expect("two ports");
+        let text = render(&shape(2, 0));
         assert_eq!(blake3::hash(text.as_bytes()).to_hex().as_str(), PINNED, "{text}");
-        assert!([shape(0, 0), shape(65, 0), shape(2, 1)].iter().all(|shape| render(shape).is_err()));
+        let refused = |shape| descriptor().check(&shape).is_err();
+        assert!([shape(0, 0), shape(65, 0), shape(2, 1)].map(refused).iter().all(|refused| *refused));
     }
 
     /// Of two ports. If this must change, every measurement through a linux-bridge becomes dirty.

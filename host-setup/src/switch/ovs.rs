@@ -8,20 +8,27 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use super::forwarder::Names;
+use super::forwarder::{Names, pages};
 use super::plugins::Shown;
 use super::program::{Program, Start, pause};
+use super::software::made_of;
 use super::source::{Source, Wanted};
-use super::{RenderError, Shape, Site, Software, Switch, check_dpdk, made_of, unixctl, vhost};
+use super::{
+    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
+    unixctl, vhost,
+};
 use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, PortCounters};
 use crate::scene::checked::CheckedContainer;
 
-pub(super) const KIND: &str = "ovs";
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+
 /// What it wants for its shared pool of packet buffers (262,144 of them) and itself, MiB.
-pub(super) const MEMORY_MIB: u32 = 1024;
+const MEMORY_MIB: u32 = 1024;
 
 /// In the order of [`Parts`].
 const PARTS: [Wanted; 5] = [
@@ -35,6 +42,7 @@ const PARTS: [Wanted; 5] = [
     Wanted { system: "/usr/share/openvswitch/vswitch.ovsschema", inside: &["share/openvswitch/vswitch.ovsschema"] },
 ];
 const DRIVERS: [&str; 2] = ["bus_vdev", "mempool_ring"];
+const PACKAGES: [&str; 3] = ["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"];
 
 /// Below the worker's private /run.
 const FOLDER: &str = "/run/septet/ovs";
@@ -48,22 +56,38 @@ const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added inte
 /// bounds a host that hangs.
 const STEP: Duration = Duration::from_secs(60);
 
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "ovs".into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Listening,
+        forwards: Forwards::Learning,
+        uplink: true,
+        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
+        cores: Cores::Many,
+        queues: Queues::Many,
+        memory: MemoryUse::Pages {
+            modes: vec![Memory::Hugepages2m],
+            why: "it was never seen to pass packets so".into(),
+            own_mib: MEMORY_MIB,
+            port_mib: 0,
+        },
+        drawn: Drawn::Virtio,
+        programs: true,
+        packages: PACKAGES.map(str::to_owned).into(),
+        needs_root: Some("its datapath makes taps".into()),
+        configuration: None,
+    }
+}
+
 /// The daemon's settings.
-fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Result<Vec<String>, RenderError> {
-    let memory = check_dpdk(KIND, shape)?;
-    if memory == Memory::NoHuge {
-        let reason = "it was never seen to pass packets so";
-        return Err(RenderError::Memory { kind: KIND, memory: Some(memory), reason });
-    }
-    if shape.cores == 0 {
-        return Err(RenderError::Cpus { kind: KIND, cpus: 0, reason: "it polls on one at least" });
-    }
+fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Vec<String> {
     // Memory is taken as it is needed, and cores are said by masks.
-    let eal: Vec<String> = eal::arguments(memory, MEMORY_MIB, &[])
+    let eal: Vec<String> = eal::arguments(pages(shape), MEMORY_MIB, &[])
         .into_iter()
         .filter(|word| word != "-m" && *word != MEMORY_MIB.to_string())
         .collect();
-    Ok(vec![
+    vec![
         "other_config:dpdk-init=true".into(),
         format!("other_config:dpdk-extra=\"{} --no-telemetry\"", eal.join(" ")),
         format!("other_config:dpdk-lcore-mask={}", mask(std::slice::from_ref(&names.main))),
@@ -75,7 +99,7 @@ fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) ->
         "other_config:tx-flush-interval=0".into(),
         "other_config:userspace-tso-enable=false".into(),
         "other_config:pmd-auto-lb=false".into(),
-    ])
+    ]
 }
 
 fn bridge_settings() -> [String; 6] {
@@ -99,10 +123,10 @@ fn port(port: usize, socket: &str) -> Vec<String> {
     words
 }
 
-pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
+fn render(shape: &Shape) -> String {
     let names = Names::neutral(shape.cores, shape.ports);
     let mut text = String::from("ovsdb-server, ovs-vswitchd-dpdk; action NORMAL\n");
-    for setting in settings(shape, &names, |cpus| format!("mask({})", cpus.join(",")))? {
+    for setting in settings(shape, &names, |cpus| format!("mask({})", cpus.join(","))) {
         text.push_str(&format!("set Open_vSwitch . {setting}\n"));
     }
     for setting in bridge_settings() {
@@ -112,11 +136,15 @@ pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
         text.push_str(&format!("{}\n", port(place, socket).join(" ")));
     }
     text.push_str(&format!("queues {}, as each port's driver says\n", shape.queues));
-    Ok(text)
+    text
 }
 
-pub(super) fn software(source: &Source) -> Result<Software, String> {
-    made_of(source, &PARTS, &["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"], &DRIVERS)
+fn software(source: &Source) -> Result<Software, String> {
+    made_of(source, &PARTS, &PACKAGES, &DRIVERS)
+}
+
+fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    Ok(Box::new(Ovs::start(site)?))
 }
 
 /// Its programs and their environment.
@@ -165,7 +193,7 @@ fn mask(cpus: &[String]) -> String {
 }
 
 /// One that stands.
-pub(super) struct Ovs {
+struct Ovs {
     parts: Parts,
     database: Option<Program>,
     daemon: Option<Program>,
@@ -179,7 +207,7 @@ pub(super) struct Ovs {
 }
 
 impl Ovs {
-    pub(super) fn start(site: &Site) -> Result<Ovs, Failure> {
+    fn start(site: &Site) -> Result<Ovs, Failure> {
         let software = software(&site.source()?).host(|| "start ovs".into())?;
         let mut ovs = Ovs {
             parts: Parts::of(&software)?,
@@ -202,7 +230,7 @@ impl Ovs {
 
     fn raise(&mut self, site: &Site, software: &Software) -> Result<(), Failure> {
         let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
-        let settings = settings(&shape, &Names::of(site.scene)?, mask).request(|| "configure ovs".into())?;
+        let settings = settings(&shape, &Names::of(site.scene)?, mask);
         fs::create_dir_all(FOLDER).scene(|| "create a folder for ovs".into())?;
         let schema = self.parts.schema.display().to_string();
         self.run("ovsdb-tool", &self.parts.tool, &["create".into(), in_folder("conf.db"), schema])?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::commander::{Commander, commander};
 use crate::site;
-use crate::stack::{COMPONENTS, SYSTEM, Stack};
+use crate::stack::{SYSTEM, Stack, components};
 
 /// What the worker has of its own: nothing that lies there can be seen by what it runs.
 const HIDDEN: [&str; 3] = ["/tmp", "/run", "/dev/shm"];
@@ -118,7 +118,8 @@ pub(crate) struct Stacks(BTreeMap<String, BTreeMap<&'static str, Result<Source, 
 impl Stacks {
     /// Looks at the places of stacks, before the worker hides any.
     pub(crate) fn look(definitions: &BTreeMap<String, Stack>) -> Stacks {
-        let looked = |stack: &Stack| COMPONENTS.map(|component| (component, Source::at(stack.place(component)))).into();
+        let source = |stack: &Stack, component| (component, Source::at(stack.place(component)));
+        let looked = |stack: &Stack| components().iter().map(|component| source(stack, *component)).collect();
         Stacks(definitions.iter().map(|(name, stack)| (name.clone(), looked(stack))).collect())
     }
 
@@ -129,7 +130,7 @@ impl Stacks {
 
     /// Where a switch's programs are in a stack; the system's for a switch that has none.
     pub(crate) fn source(&self, stack: &str, kind: &str) -> Result<Source, String> {
-        if stack == SYSTEM || !COMPONENTS.contains(&kind) {
+        if stack == SYSTEM || !components().contains(&kind) {
             return Ok(Source::system());
         }
         let components = self.0.get(stack).ok_or_else(|| format!("no stack {stack:?} is defined"))?;

@@ -1,14 +1,22 @@
 //! DPDK's testpmd in io mode: port 0 to port 1 and back, 2 to 3 and back. It looks at no address. It must not
 //! know what is at the ends.
 
-use super::forwarder::{Forwarder, Names, ports, text};
+use super::forwarder::{Forwarder, Names, pages, ports, text};
+use super::software::made_of;
 use super::source::{Source, Wanted};
-use super::{RenderError, Shape, Site, Software, check_dpdk, made_of};
-use crate::eal;
+use super::{
+    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
+};
+use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::protocol::Failure;
 
-pub(super) const KIND: &str = "testpmd";
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+
+const NAME: &str = "testpmd";
+const PACKAGES: [&str; 2] = ["dpdk-dev", "dpdk"];
 const PROGRAMS: [Wanted; 1] = [Wanted { system: "/usr/bin/dpdk-testpmd", inside: &["bin/dpdk-testpmd"] }];
 /// Packet buffers for each port: rings on both sides full, and bursts under way.
 const BUFFERS_A_PORT: u32 = 8192;
@@ -16,22 +24,35 @@ const BUFFERS_A_PORT: u32 = 8192;
 const OWN_MIB: u32 = 64;
 /// Bytes of a packet buffer with its header and its share of the pool, rounded up.
 const BUFFER_BYTES: u32 = 2560;
+const PORT_MIB: u32 = (BUFFERS_A_PORT * BUFFER_BYTES) >> 20;
 
-pub(super) fn memory_mib(ports: u32) -> u32 {
-    OWN_MIB + (ports * BUFFERS_A_PORT * BUFFER_BYTES).div_ceil(1 << 20).next_multiple_of(2)
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: NAME.into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Listening,
+        forwards: Forwards::Pairs,
+        uplink: false,
+        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
+        cores: Cores::ManyQueues,
+        queues: Queues::Many,
+        memory: MemoryUse::Pages {
+            modes: vec![Memory::Hugepages2m, Memory::NoHuge],
+            why: "it is a DPDK program".into(),
+            own_mib: OWN_MIB,
+            port_mib: PORT_MIB,
+        },
+        drawn: Drawn::Virtio,
+        programs: true,
+        packages: PACKAGES.map(str::to_owned).into(),
+        needs_root: None,
+        configuration: None,
+    }
 }
 
-fn arguments(shape: &Shape, names: &Names) -> Result<Vec<String>, RenderError> {
-    let memory = check_dpdk(KIND, shape)?;
-    if shape.cores == 0 {
-        return Err(RenderError::Cpus { kind: KIND, cpus: 0, reason: "it polls on one at least" });
-    }
-    if shape.cores > shape.ports * u32::from(shape.queues) {
-        let reason = "it forwards a queue of a port on one core only, and there are fewer queues than cores";
-        return Err(RenderError::Cpus { kind: KIND, cpus: shape.cores, reason });
-    }
+fn arguments(shape: &Shape, names: &Names) -> Vec<String> {
     let cpus: Vec<String> = [names.main.clone()].into_iter().chain(names.cores.iter().cloned()).collect();
-    let mut arguments = eal::arguments(memory, memory_mib(shape.ports), &cpus);
+    let mut arguments = eal::arguments(pages(shape), OWN_MIB + shape.ports * PORT_MIB, &cpus);
     arguments.extend(ports(&names.sockets, shape.queues));
     let Shape { cores, queues, ports, .. } = shape;
     let own = [
@@ -46,21 +67,20 @@ fn arguments(shape: &Shape, names: &Names) -> Result<Vec<String>, RenderError> {
         "--disable-link-check".into(),
     ];
     arguments.extend(own);
-    Ok(arguments)
+    arguments
 }
 
-pub(super) fn render(shape: &Shape) -> Result<String, RenderError> {
-    Ok(text("dpdk-testpmd", &arguments(shape, &Names::neutral(shape.cores, shape.ports))?))
+fn render(shape: &Shape) -> String {
+    text("dpdk-testpmd", &arguments(shape, &Names::neutral(shape.cores, shape.ports)))
 }
 
-pub(super) fn software(source: &Source) -> Result<Software, String> {
-    made_of(source, &PROGRAMS, &["dpdk-dev", "dpdk"], &["bus_vdev", "mempool_ring", "net_vhost"])
+fn software(source: &Source) -> Result<Software, String> {
+    made_of(source, &PROGRAMS, &PACKAGES, &["bus_vdev", "mempool_ring", "net_vhost"])
 }
 
-pub(super) fn start(site: &Site) -> Result<Forwarder, Failure> {
-    let doing = || "start testpmd".to_string();
+fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
-    let arguments = arguments(&shape, &Names::of(site.scene)?).request(doing)?;
-    let software = software(&site.source()?).host(doing)?;
-    Forwarder::new(site, KIND, software, arguments)
+    let arguments = arguments(&shape, &Names::of(site.scene)?);
+    let software = software(&site.source()?).host(|| "start testpmd".into())?;
+    Ok(Box::new(Forwarder::new(site, NAME, software, arguments)?))
 }

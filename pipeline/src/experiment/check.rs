@@ -97,7 +97,7 @@ fn tell(error: &MatrixError, groups: &Groups, findings: &mut Findings<'_>) {
         MatrixError::Impossible { group, axis, value, fault } => {
             let spans = groups.places[*group].axes.iter().find(|(named, _)| named == axis);
             let span = spans.map_or_else(|| head(*group), |(_, spans)| spans.of(*value));
-            findings.error(span, fault.to_string(), Some(fault.help().into()));
+            findings.error(span, fault.to_string(), Some(fault.help()));
         }
         MatrixError::ExcludesNothing { group, exclusion } => {
             let span = groups.places[*group].exclusions[*exclusion].clone();

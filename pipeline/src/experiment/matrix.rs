@@ -165,7 +165,7 @@ fn walk(
         }
         if keep {
             kept = true;
-            if let Some(fault) = Fault::of(&tuple).filter(|fault| faults.insert(*fault)) {
+            if let Some(fault) = Fault::of(&tuple).filter(|fault| faults.insert(fault.clone())) {
                 let place = group.axes.iter().position(|axis| axis.axis == fault.axis());
                 let value = place.map_or(0, |place| digits[place]);
                 errors.push(MatrixError::Impossible { group: index, axis: fault.axis(), value, fault });

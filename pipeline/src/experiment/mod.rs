@@ -29,6 +29,7 @@ use toml::de::DeTable;
 pub use diagnostic::Diagnostics;
 pub use header::{Order, Protocol, Repetitions};
 pub use matrix::{Group, Matrix, Test, Times};
+pub use rules::Fault;
 
 use diagnostic::{Diagnostic, Lines};
 use document::{Findings, Section};

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use host_setup::facts::Through;
 use rayon::prelude::*;
 use reports::model::{Accepted, ComponentRow, Fact, FactList, Meta, State, TestView};
 use results::flags::Flag;
@@ -255,14 +256,11 @@ pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
 
 /// Components of a record.
 pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
-    // Where nobody else knows the version, the switch's program has said it.
-    let is_switch = |name: &str| name == record.tuple.vswitch.name();
-    let reported = |name: &str| record.evidence.reported.clone().filter(|_| is_switch(name));
-    let generator = traffic::generator(record.tuple.variant.io);
-    let used = record.host.components_of(record.tuple.vswitch.name(), generator);
-    let rows = used.map(|component| ComponentRow {
+    let (switch, application) = (record.tuple.vswitch.name(), traffic::generator(record.tuple.variant.io));
+    let used = record.host.components_on(&Through { switch, application, runtime: None });
+    let rows = used.into_iter().map(|component| ComponentRow {
         name: component.name.clone(),
-        version: component.version.clone().or_else(|| reported(&component.name)).unwrap_or_default(),
+        version: record.version_of(component).unwrap_or_default(),
         digest: component.digest.clone(),
     });
     let kernel = ComponentRow {

@@ -28,7 +28,7 @@ pub fn schema() -> Value {
 
 /// A stack of the site file.
 fn one_stack() -> Value {
-    let keys: Vec<&str> = [stack::FROM].into_iter().chain(stack::COMPONENTS).collect();
+    let keys: Vec<&str> = [stack::FROM].into_iter().chain(stack::components().iter().copied()).collect();
     table(&keys, &[], "Where components come from; what is not there comes from the system", |key| {
         let what = if key == stack::FROM { "all that are not named" } else { key };
         let place = format!("^({}|\\/[^:]*)$", stack::SYSTEM);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use host_setup::facts::Facts;
+use host_setup::facts::{Component, Facts, Part};
 use host_setup::protocol::{Achieved, Mapped, Snapshot, Watched};
 use results::flags::Flag;
 use results::summary::Reduction;
@@ -148,6 +148,14 @@ pub struct FileDigest {
 }
 
 impl Record {
+    /// The version of one of its components: as whoever installed it says, or else as the switch's program said while
+    /// it ran.
+    pub fn version_of(&self, component: &Component) -> Option<String> {
+        let offer = self.host.offer(Part::Switch(self.tuple.vswitch.name()));
+        let is_of_switch = offer.is_some_and(|offer| offer.components.contains(&component.name));
+        component.version.clone().or_else(|| self.evidence.reported.clone().filter(|_| is_of_switch))
+    }
+
     /// A record from its bytes.
     ///
     /// # Errors

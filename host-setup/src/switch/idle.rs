@@ -1,0 +1,66 @@
+//! A switch that does nothing but exist: what a new one must bring, and all of it. For tests.
+
+use std::time::Instant;
+
+use nix::unistd::Pid;
+
+use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
+use crate::eal::Memory;
+use crate::protocol::{Failure, PortCounters};
+use crate::scene::checked::CheckedContainer;
+
+/// The line in the table.
+pub(super) static ENTRY: Entry =
+    Entry { descriptor, driver: Some(Driver { render, programs: None, start, sysctls: &[] }) };
+
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "idle".into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Connecting,
+        forwards: Forwards::Learning,
+        uplink: true,
+        ports: Ports { most: 6, even: false, why: "it has six".into() },
+        cores: Cores::One { why: "it sleeps on one".into() },
+        queues: Queues::Many,
+        memory: MemoryUse::Pages {
+            modes: vec![Memory::NoHuge],
+            why: "it needs little".into(),
+            own_mib: 1,
+            port_mib: 2,
+        },
+        drawn: Drawn::Virtio,
+        programs: false,
+        packages: Vec::new(),
+        needs_root: None,
+        configuration: None,
+    }
+}
+
+fn render(shape: &Shape) -> String {
+    format!("idle with {} ports\n", shape.ports)
+}
+
+fn start(_site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    Ok(Box::new(Idle))
+}
+
+struct Idle;
+
+impl Switch for Idle {
+    fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn stop(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a switch cannot be what was asked, in words. It must not know any switch.
+
+use std::fmt;
+
+use crate::eal::Memory;
+
+/// What a switch was asked to be, and cannot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// The switch.
+    pub switch: String,
+    /// What it cannot have.
+    pub asked: Asked,
+    /// Why not, in words.
+    pub why: String,
+}
+
+/// A part of a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// So many ports.
+    Ports(u32),
+    /// So many cores to poll on.
+    Cores(u32),
+    /// So many queues a port.
+    Queues(u16),
+    /// Such memory.
+    Memory(Option<Memory>),
+}
+
+/// `basicfwd cannot use 2 switch cores: it forwards on one core`.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { switch, asked, why } = self;
+        match asked {
+            Asked::Ports(ports) => write!(f, "{switch} cannot have {ports} ports: {why}"),
+            Asked::Cores(cores) => write!(f, "{switch} cannot use {cores} switch cores: {why}"),
+            Asked::Queues(queues) => write!(f, "{switch} cannot have {queues} queues a port: {why}"),
+            Asked::Memory(memory) => {
+                let memory = match memory {
+                    Some(Memory::NoHuge) => "without hugepages",
+                    Some(Memory::Hugepages2m) => "with hugepages",
+                    None => "without memory",
+                };
+                write!(f, "{switch} cannot be run {memory}: {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

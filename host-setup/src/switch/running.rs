@@ -1,0 +1,60 @@
+//! A switch that runs: what it is given to start, and what is asked of it until it is stopped. It must not know which
+//! switch it is.
+
+use std::path::Path;
+use std::time::Instant;
+
+use nix::unistd::Pid;
+
+use super::source::{Source, Stacks};
+use crate::failure::During;
+use crate::protocol::{Failure, PortCounters};
+use crate::scene::checked::{CheckedContainer, CheckedScene};
+
+/// What a switch that is being started needs to know.
+pub(crate) struct Site<'a> {
+    /// The scene that it is part of.
+    pub scene: &'a CheckedScene,
+    /// Where the agent keeps copies of programs that lie beside it.
+    pub programs: &'a Path,
+    /// What names of stacks mean.
+    pub stacks: &'a Stacks,
+}
+
+impl Site<'_> {
+    /// Where the scene's switch comes from.
+    pub(super) fn source(&self) -> Result<Source, Failure> {
+        let crate::scene::Switch { kind, stack, .. } = &self.scene.switch;
+        self.stacks.source(stack, kind).request(|| format!("find {kind}"))
+    }
+}
+
+/// A switch that stands. Dropping it is not enough: [`Switch::stop`] takes it down.
+pub(crate) trait Switch {
+    /// One more port, for a container whose namespaces `process` holds. A link's end there is left down:
+    /// whoever is inside gives it its addresses.
+    fn attach(&mut self, container: &CheckedContainer, process: Pid) -> Result<(), Failure>;
+    /// Returns when every port forwards, or waits for nothing but an application to open its end.
+    fn ready(&mut self, deadline: Instant) -> Result<(), Failure>;
+    /// Goes on joining the ports to applications that run; whether every port forwards. It is asked again and
+    /// again until then, so it does not wait.
+    fn join(&mut self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+    /// What the ports counted, in order of attaching.
+    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure>;
+    /// What its program, which runs, says of its own version; none for one that is not asked.
+    fn reported(&mut self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+    /// Processes of the switch, with a name for people.
+    fn processes(&self) -> Vec<(String, Pid)> {
+        Vec::new()
+    }
+    /// Is told of a process that has ended; if it is one of its own, what the switch would say of that.
+    fn ended(&mut self, _process: Pid, _status: i32) -> Option<(String, Vec<String>)> {
+        None
+    }
+    /// Takes down everything that starting it and [`Switch::attach`] made.
+    fn stop(&mut self) -> Result<(), Failure>;
+}
