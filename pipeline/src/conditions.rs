@@ -241,8 +241,14 @@ fn switch_plan(tuple: &Tuple, descriptor: &Descriptor, cores: &CorePlan, memory:
 
 fn switch_section(facts: &Facts, tuple: &Tuple, configuration: &str) -> Result<Section, String> {
     let name = tuple.vswitch.name();
-    let section = Section::new().with("kind", name).with("configuration", configuration);
-    with_components(facts, section, Part::Switch(name))
+    let section = Section::new().with("configuration", configuration);
+    if !tuple.vswitch.is_custom() {
+        return with_components(facts, section.with("kind", name), Part::Switch(name));
+    }
+    // What a site calls it says nothing: it is what it is made of, and how it is configured.
+    let components = facts.components_of(Part::Switch(name))?;
+    let digests = components.iter().map(|component| component.digest.clone());
+    Ok(digests.zip(1..).fold(section, |section, (digest, number)| section.with(&format!("component-{number}"), digest)))
 }
 
 fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(&'static str, Sealed)>, String> {
@@ -286,8 +292,8 @@ fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
     Needs { switch_cores, generators: 2 * u32::from(tuple.pairs.get()) }
 }
 
-/// The tuple and the variants that are not the default. The stack's name is left out: what it stands for
-/// is in the components' digests.
+/// The tuple and the variants that are not the default. The names of a stack and of a switch of the site are left
+/// out: what they stand for is in the components' digests.
 pub(crate) fn test_section(tuple: &Tuple) -> Section {
     let default = results::tuple::Variant::default_for(tuple.vswitch);
     let variant = &tuple.variant;
@@ -296,7 +302,7 @@ pub(crate) fn test_section(tuple: &Tuple) -> Section {
         .with("D", tuple.dimension.name())
         .with("L", tuple.locality.name())
         .with("S", u64::from(tuple.pairs.get()))
-        .with("V", tuple.vswitch.name())
+        .with_some("V", (!tuple.vswitch.is_custom()).then(|| tuple.vswitch.name()))
         .with("P", u64::from(tuple.packet.get()))
         .with("R", tuple.rate.to_string())
         .with("B", u64::from(tuple.burst.get()))

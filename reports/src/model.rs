@@ -10,6 +10,7 @@ use results::summary::{Grade, Summary};
 use results::tuple::Tuple;
 
 use crate::spec::Id;
+use crate::topology::Route;
 
 /// One test as reports see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct TestView {
     pub name: String,
     /// Its key, lower-case hexadecimal; absent for a skipped test. Names the page `tests/KEY.html`.
     pub key: Option<String>,
+    /// How its packets get from one container to the other.
+    pub route: Route,
     /// The groups of the experiment that it is in.
     pub groups: Vec<Id>,
     /// Whether there is something to show.

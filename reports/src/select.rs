@@ -84,7 +84,7 @@ impl Coordinate {
             Value::Name(name) => {
                 let among = |all: &[&str]| all.iter().position(|&known| known == name).unwrap_or(all.len());
                 match axis {
-                    Axis::V => among(&VSwitch::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
+                    Axis::V => among(&VSwitch::WELL_KNOWN),
                     Axis::Io => among(&IO_ALL.map(io_name)),
                     Axis::D => among(&Dimension::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
                     Axis::Runtime => among(&RuntimeChoice::ALL.iter().map(|value| value.name()).collect::<Vec<_>>()),
@@ -271,6 +271,7 @@ mod tests {
     use results::tuple::Variant;
 
     use super::*;
+    use crate::topology::Route;
 
     const METRIC: Metric = Metric { quantity: Quantity::RxPps, unit: results::metric::Unit::Pps };
 
@@ -280,11 +281,11 @@ mod tests {
             dimension: Dimension::Throughput,
             locality: Locality::Local,
             pairs: Pairs::new(1).expect("possible"),
-            vswitch: VSwitch::Ovs,
+            vswitch: VSwitch::new("ovs").unwrap(),
             packet: PacketSize::new(64).expect("possible"),
             rate: Rate::Pps(rate_pps),
             burst: Burst::new(32).expect("possible"),
-            variant: Variant::default_for(VSwitch::Ovs),
+            variant: Variant::default_for(VSwitch::new("ovs").unwrap()),
         };
         let repetition = |value: &f64| Repetition {
             reduction: Reduction {
@@ -297,7 +298,16 @@ mod tests {
         let repetitions: Vec<Repetition> = values.iter().map(repetition).collect();
         let state = if values.is_empty() { State::NotMeasured } else { State::Measured };
         let summary = (!values.is_empty()).then(|| summarise(&repetitions));
-        TestView { name: tuple.to_string(), tuple, key: None, groups: Vec::new(), state, summary, accepted: Vec::new() }
+        TestView {
+            name: tuple.to_string(),
+            tuple,
+            key: None,
+            route: Route::Virtio,
+            groups: Vec::new(),
+            state,
+            summary,
+            accepted: Vec::new(),
+        }
     }
 
     fn folded(tests: &[TestView], fold: Option<Fold>) -> (f64, u32, Option<String>) {

@@ -224,32 +224,46 @@ pub struct Look {
 /// Colours of series that have none of their own, in order.
 const ORDER: [u8; 8] = [5, 6, 3, 1, 4, 2, 0, 7];
 
+/// Colours and markers of the well-known switches, in their order.
+const SWITCHES: [(u8, Marker); VSwitch::WELL_KNOWN.len()] = [
+    (0, Marker::Circle),
+    (7, Marker::Cross),
+    (1, Marker::Square),
+    (4, Marker::Ring),
+    (5, Marker::Triangle),
+    (2, Marker::Diamond),
+    (6, Marker::TriangleDown),
+    (3, Marker::Pentagon),
+];
+
+/// FNV-1a, 64 bits: the same for a name everywhere and for ever.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 impl Look {
     /// The look of the `place`th series: 32 of them differ.
     pub fn ordered(place: usize) -> Look {
         Look { ink: Ink(ORDER[place % 8]), marker: MARKERS[place % 8], dash: DASHES[place / 8 % 4] }
     }
 
-    /// A switch's look, the same in every figure.
+    /// A switch's look, the same in every figure: its own, if it is well known, and else one that its name alone
+    /// decides, and that no well-known switch has.
     pub fn of_switch(vswitch: VSwitch) -> Look {
-        let (ink, marker) = match vswitch {
-            VSwitch::LinuxBridge => (0, Marker::Circle),
-            VSwitch::Direct => (7, Marker::Cross),
-            VSwitch::Basicfwd => (1, Marker::Square),
-            VSwitch::Testpmd => (4, Marker::Ring),
-            VSwitch::Ovs => (5, Marker::Triangle),
-            VSwitch::Snabb => (2, Marker::Diamond),
-            VSwitch::Sriov => (6, Marker::TriangleDown),
-            VSwitch::Vpp => (3, Marker::Pentagon),
-        };
-        Look { ink: Ink(ink), marker, dash: Dash::Solid }
+        if let Some((ink, marker)) = vswitch.place().and_then(|place| SWITCHES.get(place)) {
+            return Look { ink: Ink(*ink), marker: *marker, dash: Dash::Solid };
+        }
+        let broken = &DASHES[1..];
+        let hash = hash(vswitch.name());
+        let place = |of: usize, size: usize| (hash >> of) as usize % size;
+        Look { ink: Ink(place(0, 8) as u8), marker: MARKERS[place(16, 8)], dash: broken[place(32, broken.len())] }
     }
 
     /// The look of a value on a series axis; `place` is its place among the figure's series.
     pub fn of(axis: Axis, value: &Value, place: usize) -> Look {
         let Value::Name(name) = value else { return Look::ordered(place) };
         match axis {
-            Axis::V => VSwitch::from_name(name).map_or_else(|| Look::ordered(place), Look::of_switch),
+            Axis::V => VSwitch::new(name).map_or_else(|| Look::ordered(place), Look::of_switch),
             Axis::Io => Look::ordered(IO_ALL.iter().position(|&io| io_name(io) == name).unwrap_or(place)),
             _ => Look::ordered(place),
         }
@@ -271,7 +285,8 @@ mod tests {
 
     #[test]
     fn no_two_switches_and_no_two_of_thirty_two_series_look_alike() {
-        let switches: Vec<Look> = VSwitch::ALL.iter().copied().map(Look::of_switch).collect();
+        let names = VSwitch::WELL_KNOWN.into_iter().chain(["custom:a"]);
+        let switches: Vec<Look> = names.map(|name| Look::of_switch(VSwitch::new(name).unwrap())).collect();
         let series: Vec<Look> = (0..32).map(Look::ordered).collect();
         for looks in [switches, series] {
             for (place, look) in looks.iter().enumerate() {
@@ -279,4 +294,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_switch_that_is_not_well_known_looks_the_same_wherever_it_stands() {
+        let look = |name: &str, place| Look::of(Axis::V, &Value::Name(name.into()), place);
+        assert_eq!(look("custom:mine", 0), look("custom:mine", 5));
+        let pinned = Look { ink: Ink(PINNED.0), marker: PINNED.1, dash: PINNED.2 };
+        assert_eq!(look("custom:mine", 1), pinned);
+        let looks: Vec<Look> = (0..40).map(|number| look(&format!("custom:{number}"), 0)).collect();
+        let differing = looks.iter().enumerate().filter(|(place, look)| !looks[..*place].contains(look)).count();
+        assert!(differing > 30, "{differing}");
+        assert!(looks.iter().all(|look| look.dash != Dash::Solid));
+    }
+
+    /// Of `custom:mine`. If this must change, figures of others change their colours.
+    const PINNED: (u8, Marker, Dash) = (0, Marker::Circle, Dash::Dashed);
 }

@@ -169,7 +169,7 @@ fn nonsense_is_told_with_its_place() {
     };
     assert_eq!(told("rx_mpp > 2Mpps"), ("rx_mpp".into(), "'rx_mpp' is no metric".into(), Some("rx_mpps".into())));
     assert_eq!(told("rx_mpps[W=1] > 2Mpps").0, "W");
-    assert_eq!(told("rx_mpps[V=osv] > 2Mpps").2.as_deref(), Some("ovs"));
+    assert_eq!(told("rx_mpps[io=udp-msg] > 2Mpps").2.as_deref(), Some("udp-mmsg"));
     assert_eq!(told("rx_mpps > 2").2.as_deref(), Some("2Mpps"));
     assert_eq!(told("rx_mpps > 2Mps").2.as_deref(), Some("Mpps"));
     assert_eq!(told("rx_mpps > rtt_us_mean").0, "rtt_us_mean");
@@ -191,6 +191,10 @@ fn claims_over_tests_that_do_not_exist_or_are_not_one_are_refused() {
     let told = |source: &str| claim::parse(source).unwrap().check(&tuples).unwrap_err().message;
     assert!(told("rx_mpps[V=ovs, P=64] > 1Mpps").contains("differ in R"));
     assert!(told("rx_mpps[V=linux-bridge] > 1Mpps").contains("no test of this claim has V=linux-bridge"));
+    let slip = claim::parse("rx_mpps[V=osv] > 1Mpps").unwrap().check(&tuples).unwrap_err();
+    assert_eq!(slip.suggestion.as_deref(), Some("ovs"));
+    let custom = "for V=custom:mine: max(rx_mpps, over R) > 1Mpps";
+    assert!(told(custom).contains("no test of this claim has V=custom:mine"));
     assert!(told("rtt_us_mean[V=ovs] < 1us").contains("no test of this claim is"));
     assert!(told("for V = ovs, P > 1500: max(rx_mpps, over R) > 1Mpps").contains("no test of this claim fits 'for'"));
     assert!(told("for V, P: flat(rx_mpps, over V, within 5%)").contains("differ in R"));

@@ -41,11 +41,11 @@ fn tuple() -> Tuple {
         dimension: Dimension::Latency,
         locality: Locality::Local,
         pairs: Pairs::new(1).expect("possible"),
-        vswitch: VSwitch::LinuxBridge,
+        vswitch: VSwitch::LINUX_BRIDGE,
         packet: PacketSize::new(64).expect("possible"),
         rate: Rate::Pps(RATE_PPS),
         burst: Burst::new(BURST).expect("possible"),
-        variant: Variant::default_for(VSwitch::LinuxBridge),
+        variant: Variant::default_for(VSwitch::LINUX_BRIDGE),
     }
 }
 

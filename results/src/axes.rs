@@ -1,10 +1,14 @@
 //! The names and values of axes: what a test's tuple (D, L, S, V, P, R, B) and its variant are made of.
 //! Invalid values cannot be written down. It must not know files, places in files, or what a value costs.
 
+mod vswitch;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 pub use wire::Io;
+
+pub use self::vswitch::VSwitch;
 
 /// An axis of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -166,27 +170,6 @@ named! {
         Local = "local",
         /// Two hosts, cabled directly.
         Remote = "remote",
-    }
-}
-named! {
-    /// V: what joins the containers. Reports give each the same colour and marker everywhere.
-    VSwitch {
-        /// The kernel's bridge over veth pairs.
-        LinuxBridge = "linux-bridge",
-        /// No switch: one port joined to the other.
-        Direct = "direct",
-        /// DPDK's skeleton sample.
-        Basicfwd = "basicfwd",
-        /// DPDK's testpmd in io mode.
-        Testpmd = "testpmd",
-        /// Open vSwitch with DPDK.
-        Ovs = "ovs",
-        /// Snabb's learning bridge.
-        Snabb = "snabb",
-        /// Virtual functions of an SR-IOV NIC.
-        Sriov = "sriov",
-        /// VPP.
-        Vpp = "vpp",
     }
 }
 named! {

@@ -71,7 +71,7 @@ impl Variant {
     /// What a test through `vswitch` is when nothing else is said.
     pub fn default_for(vswitch: VSwitch) -> Variant {
         Variant {
-            io: if vswitch == VSwitch::LinuxBridge { Io::Udp } else { Io::Dpdk },
+            io: vswitch.io_default(),
             touch: false,
             queues: 1,
             flows: 1,
@@ -203,11 +203,11 @@ mod tests {
             dimension: Dimension::Throughput,
             locality: Locality::Local,
             pairs: Pairs::new(1).unwrap(),
-            vswitch: VSwitch::LinuxBridge,
+            vswitch: VSwitch::LINUX_BRIDGE,
             packet: PacketSize::new(64).unwrap(),
             rate,
             burst: Burst::new(64).unwrap(),
-            variant: Variant::default_for(VSwitch::LinuxBridge),
+            variant: Variant::default_for(VSwitch::LINUX_BRIDGE),
         }
     }
 

@@ -17,11 +17,11 @@ fn tuple(dimension: Dimension, pairs: u16, rate_pps: u64, burst: u16) -> Tuple {
         dimension,
         locality: Locality::Local,
         pairs: Pairs::new(pairs).unwrap(),
-        vswitch: VSwitch::LinuxBridge,
+        vswitch: VSwitch::LINUX_BRIDGE,
         packet: PacketSize::new(64).unwrap(),
         rate: Rate::pps(rate_pps).unwrap(),
         burst: Burst::new(burst).unwrap(),
-        variant: Variant::default_for(VSwitch::LinuxBridge),
+        variant: Variant::default_for(VSwitch::LINUX_BRIDGE),
     }
 }
 

@@ -14,12 +14,14 @@ use crate::protocol::Failure;
 use crate::{applications, eal};
 
 /// The line in the table.
-pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+pub(super) static ENTRY: Entry = Entry {
+    descriptor,
+    driver: Some(Driver { render, programs: Some(software), beside: Some(PROGRAM), start, sysctls: &[] }),
+};
 
 const NAME: &str = "basicfwd";
 /// Its name beside the agent.
-pub(crate) const PROGRAM: &str = "basicfwd";
+const PROGRAM: &str = "basicfwd";
 /// What the sample takes for itself, MiB.
 const OWN_MIB: u32 = 64;
 /// What it takes for each port: 8191 packet buffers, MiB.

@@ -11,7 +11,7 @@ use crate::scene::checked::CheckedContainer;
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: None, start, sysctls: &[] }) };
+    Entry { descriptor, driver: Some(Driver { render, programs: None, beside: None, start, sysctls: &[] }) };
 
 fn descriptor() -> Descriptor {
     Descriptor {

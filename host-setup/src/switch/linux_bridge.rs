@@ -15,7 +15,7 @@ use crate::scene::checked::{CheckedContainer, CheckedLink, Mac};
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: None, start, sysctls: &SYSCTLS }) };
+    Entry { descriptor, driver: Some(Driver { render, programs: None, beside: None, start, sysctls: &SYSCTLS }) };
 
 /// Whatever opens a network interface of the kernel.
 const IO: [&str; 4] = ["udp", "udp-mmsg", "raw", "raw-mmsg"];

@@ -28,7 +28,6 @@ mod vpp;
 use std::path::Path;
 use std::sync::LazyLock;
 
-pub(crate) use self::basicfwd::PROGRAM as BASICFWD;
 pub use self::descriptor::{Cores, Descriptor, Drawn, Ends, Forwards, MemoryUse, Ports, Queues};
 pub use self::fitting::check;
 pub use self::refusal::{Asked, Refusal};
@@ -69,6 +68,8 @@ pub(crate) struct Driver {
     pub render: fn(&Shape) -> String,
     /// Where its programs are; absent for one that is not made of any.
     pub programs: Option<fn(&Source) -> Result<Software, String>>,
+    /// The program among them that is the project's own and lies beside the agent.
+    pub beside: Option<&'static str>,
     /// Starts that of a scene whose configuration is as rendered.
     pub start: fn(&Site) -> Result<Box<dyn Switch>, Failure>,
     /// What a container's namespace must have set before its link comes up, as `(path below /proc/sys, value)`.
@@ -142,6 +143,11 @@ pub(crate) fn with_programs() -> impl Iterator<Item = &'static str> {
     let of_programs =
         |(entry, _): &(&&Entry, &Descriptor)| entry.driver.as_ref().is_some_and(|driver| driver.programs.is_some());
     TABLE.iter().zip(descriptors()).filter(of_programs).map(|(_, descriptor)| &*descriptor.name)
+}
+
+/// Programs of switches that lie beside the agent.
+pub(crate) fn programs_beside() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().filter_map(|entry| entry.driver.as_ref()?.beside)
 }
 
 /// The whole configuration of a switch of this version; see [`Descriptor::render`].

@@ -25,7 +25,7 @@ use crate::scene::checked::CheckedContainer;
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
 
 /// What it wants for its shared pool of packet buffers (262,144 of them) and itself, MiB.
 const MEMORY_MIB: u32 = 1024;

@@ -13,7 +13,7 @@ use crate::protocol::Failure;
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), start, sysctls: &[] }) };
+    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
 
 const NAME: &str = "testpmd";
 const PACKAGES: [&str; 2] = ["dpdk-dev", "dpdk"];

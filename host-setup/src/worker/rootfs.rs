@@ -20,7 +20,7 @@ use crate::failure::During;
 use crate::protocol::Failure;
 use crate::root::change_root;
 use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER};
-use crate::switch::BASICFWD;
+use crate::switch;
 
 const NOTHING: Option<&str> = None;
 /// Below the worker's private /run.
@@ -59,10 +59,8 @@ impl Sources {
         let here = APPLICATIONS.iter().filter(|application| file_of(application.name).is_ok());
         let roots = here.map(RootSources::open).collect::<Result<Vec<_>, Failure>>()?;
         let busybox = busybox().map(|path| open(&path)).transpose()?;
-        let programs = match beside(BASICFWD) {
-            Ok(path) => vec![(BASICFWD, open(&path)?)],
-            Err(_) => Vec::new(),
-        };
+        let there = switch::programs_beside().filter_map(|name| Some((name, beside(name).ok()?)));
+        let programs = there.map(|(name, path)| Ok((name, open(&path)?))).collect::<Result<Vec<_>, Failure>>()?;
         Ok(Sources { roots, busybox, programs })
     }
 

@@ -15,11 +15,11 @@ fn tuple(dimension: Dimension) -> Tuple {
         dimension,
         locality: Locality::Local,
         pairs: Pairs::new(1).unwrap(),
-        vswitch: VSwitch::LinuxBridge,
+        vswitch: VSwitch::LINUX_BRIDGE,
         packet: PacketSize::new(64).unwrap(),
         rate: Rate::Pps(1_000_000),
         burst: Burst::new(64).unwrap(),
-        variant: Variant::default_for(VSwitch::LinuxBridge),
+        variant: Variant::default_for(VSwitch::LINUX_BRIDGE),
     }
 }
 

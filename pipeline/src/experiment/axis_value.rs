@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use host_setup::switch;
 use results::axes::{
     Axis, Burst, Dimension, FrameSize, IO_ALL, Io, Locality, PacketSize, Pairs, Rate, RuntimeChoice, VSwitch, io_name,
 };
@@ -76,7 +77,7 @@ impl AxisValue {
         match axis {
             Axis::D => named(axis, scalar, Dimension::ALL, Dimension::name).map(AxisValue::Dimension),
             Axis::L => named(axis, scalar, Locality::ALL, Locality::name).map(AxisValue::Locality),
-            Axis::V => named(axis, scalar, VSwitch::ALL, VSwitch::name).map(AxisValue::VSwitch),
+            Axis::V => vswitch(scalar).map(AxisValue::VSwitch),
             Axis::Io => named(axis, scalar, &IO_ALL, io_name).map(AxisValue::Io),
             Axis::Runtime => named(axis, scalar, RuntimeChoice::ALL, RuntimeChoice::name).map(AxisValue::Runtime),
             Axis::Frame => named(axis, scalar, FrameSize::ALL, FrameSize::name).map(AxisValue::Frame),
@@ -250,6 +251,25 @@ fn named<T: Copy>(
     all.iter().copied().find(|value| name(*value) == text).ok_or_else(|| ValueError {
         message: format!("{axis} cannot be {}", quoted(text)),
         help: suggest::help(text, names()),
+    })
+}
+
+/// A switch that this version knows, or one that sites define: what that is, only they know.
+fn vswitch(scalar: Scalar<'_>) -> Result<VSwitch, ValueError> {
+    let mut known: Vec<VSwitch> =
+        switch::descriptors().iter().filter_map(|descriptor| VSwitch::new(&descriptor.name)).collect();
+    known.sort();
+    let custom = match scalar {
+        Scalar::Text(text) if text.starts_with(VSwitch::CUSTOM) => text,
+        _ => return named(Axis::V, scalar, &known, VSwitch::name),
+    };
+    VSwitch::new(custom).ok_or_else(|| {
+        let help = format!(
+            "after '{}' stand letters, digits, '.', '_' and '-', {} characters in all",
+            VSwitch::CUSTOM,
+            VSwitch::LEN_MAX
+        );
+        ValueError::new(format!("V cannot be {}", quoted(custom)), help)
     })
 }
 

@@ -2,6 +2,7 @@
 //! the same tables of keys and names that the reader goes by, so that it never refuses what the reader takes;
 //! what the reader refuses beyond it needs the whole file. It must not read files.
 
+use host_setup::switch;
 use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use serde_json::{Map, Value, json};
@@ -158,7 +159,10 @@ fn value(axis: Axis) -> Value {
     match axis {
         Axis::D => names(Dimension::ALL.iter().map(|value| value.name())),
         Axis::L => names(Locality::ALL.iter().map(|value| value.name())),
-        Axis::V => names(VSwitch::ALL.iter().map(|value| value.name())),
+        Axis::V => json!({"anyOf": [
+            {"enum": switch::descriptors().iter().map(|descriptor| &descriptor.name).collect::<Vec<_>>()},
+            {"type": "string", "pattern": format!("^{}[A-Za-z0-9._-]+$", VSwitch::CUSTOM)},
+        ]}),
         Axis::Io => names(IO_ALL.iter().map(|value| io_name(*value))),
         Axis::Runtime => names(RuntimeChoice::ALL.iter().map(|value| value.name())),
         Axis::Frame => names(FrameSize::ALL.iter().map(|value| value.name())),

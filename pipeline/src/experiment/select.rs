@@ -1,8 +1,9 @@
 //! Selections of tests on the command line: `V=ovs,P=64|1500`, or a test's full name. It must not know
 //! files, stores, or which tests exist.
 
+use host_setup::switch;
 use reports::spec::Selection;
-use results::axes::{Axis, VSwitch};
+use results::axes::Axis;
 use results::tuple::{Tuple, Value, Variant};
 
 use super::axis_value::{AxisValue, Scalar};
@@ -99,8 +100,8 @@ pub fn name(text: &str) -> Result<Tuple, SelectError> {
 
 fn axis(name: &str) -> Result<Axis, SelectError> {
     Axis::from_name(name).ok_or_else(|| {
-        let help = match VSwitch::from_name(name) {
-            Some(vswitch) => Some(format!("write V={vswitch}")),
+        let help = match switch::descriptor(name) {
+            Some(descriptor) => Some(format!("write V={}", descriptor.name)),
             None => suggest::help(name, Axis::ALL.map(Axis::name)),
         };
         SelectError::new(format!("there is no axis {}", quoted(name)), help)
@@ -140,6 +141,7 @@ mod tests {
             "throughput/local/1vs1/linux-bridge/64B/1Mpps/b64",
             "throughput/local/1vs1/linux-bridge/64B/1.5Mpps/b64+io=raw-mmsg+touch=true",
             "throughput/local/4vs4/ovs/1500B/ndr/b32+queues=2+flows=4+stack=new-3.1+switch_cores=2",
+            "throughput/local/1vs1/custom:my.switch_2/64B/1Mpps/b64+switch_cores=2",
             "throughput/remote/1vs1/vpp/1518B/pdr5000ppm/b32+runtime=lxc+frame=with-fcs",
         ] {
             let tuple = name(text).unwrap();
@@ -158,6 +160,7 @@ mod tests {
         assert_eq!(told(""), "it is empty; write V=ovs,P=64 or a test's name");
         assert_eq!(told("ovs"), "'ovs' has no '='; write V=ovs,P=64 or a test's name");
         assert_eq!(told("V=osv"), "V cannot be 'osv'; did you mean 'ovs'?");
+        assert!(told("V=custom:").starts_with("V cannot be 'custom:'; after 'custom:' stand letters"));
         assert_eq!(told("p=64"), "there is no axis 'p'; did you mean 'P'?");
         assert_eq!(told("V=ovs,V=vpp"), "axis V is named twice; write V=ONE|OTHER for either");
         assert!(told("throughput/local").contains("a name is D/L/S/V/P/R/B"));

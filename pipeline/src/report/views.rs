@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use host_setup::facts::Through;
+use host_setup::switch::{self, Drawn};
 use rayon::prelude::*;
 use reports::model::{Accepted, ComponentRow, Fact, FactList, Meta, State, TestView};
+use reports::topology::Route;
+use results::axes::VSwitch;
 use results::flags::Flag;
 use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, Summary, summarise, summarise_adaptive};
 
@@ -64,6 +67,7 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
                 .map(|group| group.id.clone());
             let view = TestView {
                 tuple: test.tuple.clone(),
+                route: route(test.tuple.vswitch, &records),
                 name,
                 key: stands.and_then(|test| test.key).map(|key| key.to_string()),
                 groups: groups.collect(),
@@ -226,6 +230,19 @@ impl Measured {
             Fact::new("Repetitions", repetitions),
             Fact::new("Order", order),
         ]
+    }
+}
+
+/// How a switch is drawn: as whoever measured through it says, or as this version knows it. What only sites define has
+/// ports of user space.
+fn route(vswitch: VSwitch, records: &[(ResultId, Record)]) -> Route {
+    let of_record = |(_, record): &(ResultId, Record)| record.host.descriptor(vswitch.name()).map(|it| it.drawn);
+    let known = || switch::descriptor(vswitch.name()).map(|it| it.drawn);
+    match records.last().and_then(of_record).or_else(known) {
+        Some(Drawn::Kernel) => Route::Kernel,
+        Some(Drawn::Direct) => Route::Direct,
+        Some(Drawn::Card) => Route::Card,
+        Some(Drawn::Virtio) | None => Route::Virtio,
     }
 }
 

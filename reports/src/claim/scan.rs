@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use results::axes::VSwitch;
+
 use super::ClaimError;
 
 /// A position in an expression.
@@ -99,8 +101,9 @@ impl<'a> Scanner<'a> {
     /// A value of an axis as experiments write it.
     pub fn value(&mut self) -> Option<(&'a str, Range<usize>)> {
         let start = self.start();
-        let end =
-            self.while_matching(start, |character| character.is_ascii_alphanumeric() || "._-".contains(character));
+        // Elsewhere a colon ends what stands before it.
+        let from = if self.rest().starts_with(VSwitch::CUSTOM) { start + VSwitch::CUSTOM.len() } else { start };
+        let end = self.while_matching(from, |character| character.is_ascii_alphanumeric() || "._-".contains(character));
         self.position = end;
         (end > start).then(|| (&self.source[start..end], start..end))
     }

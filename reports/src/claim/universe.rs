@@ -7,8 +7,8 @@ use results::axes::Axis;
 use results::metric::Metric;
 use results::tuple::{Tuple, Value};
 
-use super::ClaimError;
 use super::condition::Condition;
+use super::{ClaimError, suggest};
 use crate::model::TestView;
 use crate::select::{self, Coordinate};
 
@@ -82,7 +82,8 @@ impl<'a> Universe<'a> {
                 };
                 let there = self.shown[slot(condition.axis)].iter().take(12).cloned().collect::<Vec<_>>().join(", ");
                 let message = format!("no test of this claim has {}={name}; there are {there}", condition.axis);
-                return Err(ClaimError::new(condition.at.clone(), message));
+                let near = suggest::nearest(&name, self.shown[slot(condition.axis)].iter().map(String::as_str));
+                return Err(ClaimError::new(condition.at.clone(), message).suggesting(near));
             }
         }
         Ok(values.iter().map(|value| condition.accepts.takes(value)).collect())

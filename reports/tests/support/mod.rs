@@ -13,6 +13,7 @@ use reports::model::{
 use reports::report::{ClaimView, Report};
 use reports::spec::{Bound, ClaimSpec, FigureSpec, Fold, Id, Published, PublishedValue, Scale, Selection, TableSpec};
 use reports::templates::Templates;
+use reports::topology::Route;
 use results::axes::{Axis, Burst, Dimension, Io, Locality, PacketSize, Pairs, Rate, VSwitch};
 use results::flags::Flag;
 use results::metric::Quantity;
@@ -55,6 +56,7 @@ pub fn test(group: &str, tuple: Tuple, summary: Option<Summary>) -> TestView {
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     TestView {
+        route: route(tuple.vswitch),
         tuple,
         name,
         key: Some(format!("{key:016x}{:016x}{key:016x}{:016x}", key.rotate_left(17), key.rotate_left(39))),
@@ -123,34 +125,47 @@ fn latency(mean_us: f64, flags: &[Flag]) -> Summary {
 pub const SIZES: [u16; 6] = [64, 128, 256, 512, 1024, 1500];
 const RATES: [u32; 9] =
     [1_000_000, 2_500_000, 5_000_000, 7_500_000, 10_000_000, 12_500_000, 15_000_000, 17_500_000, 20_000_000];
-const V5: [VSwitch; 5] = [VSwitch::Basicfwd, VSwitch::Ovs, VSwitch::Snabb, VSwitch::Sriov, VSwitch::Vpp];
-const V3: [VSwitch; 3] = [VSwitch::Ovs, VSwitch::Sriov, VSwitch::Vpp];
+const V5: [&str; 5] = ["basicfwd", "ovs", "snabb", "sriov", "vpp"];
+const V3: [&str; 3] = ["ovs", "sriov", "vpp"];
+
+/// The switch of that name.
+pub fn switch(name: &str) -> VSwitch {
+    VSwitch::new(name).expect("a name")
+}
+
+fn route(vswitch: VSwitch) -> Route {
+    match vswitch.name() {
+        "linux-bridge" => Route::Kernel,
+        "sriov" => Route::Card,
+        _ => Route::Virtio,
+    }
+}
 
 /// Saturation in Mpps, after what the paper says: the line remotely, copying locally.
 fn mpps_max(tuple: &Tuple) -> f64 {
     let packet = f64::from(tuple.packet.get());
-    let cpu = match tuple.vswitch {
-        VSwitch::Sriov => 14.0,
-        VSwitch::Basicfwd => 11.0,
-        VSwitch::Vpp => 10.4,
-        VSwitch::Ovs => 7.2,
-        VSwitch::Snabb => 4.8,
+    let cpu = match tuple.vswitch.name() {
+        "sriov" => 14.0,
+        "basicfwd" => 11.0,
+        "vpp" => 10.4,
+        "ovs" => 7.2,
+        "snabb" => 4.8,
         _ => 0.4,
     };
-    let copy = 1.0 / (1.0 / cpu + packet / 2_700.0 * if tuple.vswitch == VSwitch::Sriov { 0.55 } else { 1.0 });
+    let copy = 1.0 / (1.0 / cpu + packet / 2_700.0 * if tuple.vswitch == switch("sriov") { 0.55 } else { 1.0 });
     let line = 10e9 / ((packet + 24.0) * 8.0) / 1e6;
     if tuple.locality == Locality::Remote { copy.min(line) } else { copy }
 }
 
 fn rtt_us(tuple: &Tuple) -> f64 {
-    let (base, per_packet) = match tuple.vswitch {
-        VSwitch::Sriov => (18.0, 0.12),
-        VSwitch::Snabb => (66.0, 0.4),
-        VSwitch::Basicfwd => (5.5, 0.35),
-        VSwitch::Vpp => (6.5, 0.36),
+    let (base, per_packet) = match tuple.vswitch.name() {
+        "sriov" => (18.0, 0.12),
+        "snabb" => (66.0, 0.4),
+        "basicfwd" => (5.5, 0.35),
+        "vpp" => (6.5, 0.36),
         _ => (7.0, 0.42),
     };
-    let wire = if tuple.locality == Locality::Remote && tuple.vswitch != VSwitch::Sriov { 20.0 } else { 0.0 };
+    let wire = if tuple.locality == Locality::Remote && tuple.vswitch != switch("sriov") { 20.0 } else { 0.0 };
     base + wire + per_packet * f64::from(tuple.burst.get()) * (1.0 + f64::from(tuple.packet.get()) / 900.0)
 }
 
@@ -160,14 +175,14 @@ pub fn paper_tests() -> Vec<TestView> {
     use Locality::{Local, Remote};
     let mut tests = Vec::new();
     for (io, kpps) in [(Io::Udp, 338.0), (Io::UdpMmsg, 409.0), (Io::Raw, 360.0), (Io::RawMmsg, 440.0)] {
-        let mut tuple = tuple(Throughput, Local, 1, VSwitch::LinuxBridge, 64, 1_000_000, 64);
+        let mut tuple = tuple(Throughput, Local, 1, VSwitch::LINUX_BRIDGE, 64, 1_000_000, 64);
         tuple.variant.io = io;
         let summary = throughput(&tuple, kpps / 1e3, &[]);
         tests.push(test("sockets", tuple, Some(summary)));
     }
     let mut add =
-        |group: &str, locality, pairs: u16, switches: &[VSwitch], sizes: &[u16], rates: &[u32], bursts: &[u16]| {
-            for &vswitch in switches {
+        |group: &str, locality, pairs: u16, switches: &[&str], sizes: &[u16], rates: &[u32], bursts: &[u16]| {
+            for vswitch in switches.iter().copied().map(switch) {
                 for &packet in sizes {
                     for &rate in rates {
                         for &burst in bursts {
@@ -188,7 +203,7 @@ pub fn paper_tests() -> Vec<TestView> {
     }
     add("bursts", Local, 1, &V5, &[64, 1500], &[20_000_000], &[64, 128, 256]);
     for (group, locality, switches) in [("latency-local", Local, &V5[..]), ("latency-remote", Remote, &V3[..])] {
-        for &vswitch in switches {
+        for vswitch in switches.iter().copied().map(switch) {
             for packet in SIZES {
                 for burst in [4, 8, 16, 32, 64, 128] {
                     let tuple = tuple(Latency, locality, 1, vswitch, packet, 1000, burst);
@@ -292,13 +307,13 @@ pub fn quick_tests() -> Vec<TestView> {
     for (packet, factor) in [(64, 1.0), (1500, 0.83)] {
         for (io, kpps) in [(Io::Udp, 338.0), (Io::UdpMmsg, 409.0), (Io::Raw, 360.0), (Io::RawMmsg, 440.0)] {
             let mut tuple =
-                tuple(Dimension::Throughput, Locality::Local, 1, VSwitch::LinuxBridge, packet, 1_000_000, 64);
+                tuple(Dimension::Throughput, Locality::Local, 1, VSwitch::LINUX_BRIDGE, packet, 1_000_000, 64);
             tuple.variant.io = io;
             let summary = throughput(&tuple, kpps * factor / 1e3, &flags);
             tests.push(test("sockets", tuple, Some(summary)));
         }
     }
-    for vswitch in [VSwitch::LinuxBridge, VSwitch::Ovs] {
+    for vswitch in [VSwitch::LINUX_BRIDGE, switch("ovs")] {
         for burst in [4, 16, 32, 64, 128] {
             let tuple = tuple(Dimension::Latency, Locality::Local, 1, vswitch, 64, 1000, burst);
             let summary = latency(rtt_us(&tuple) + 40.0, &flags[..1]);
