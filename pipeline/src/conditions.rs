@@ -21,12 +21,13 @@ use crate::experiment::{Fault, Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
 use crate::ready::{Ready, SwitchPlan};
 use crate::search::Goal;
+use crate::sections::SectionName;
 use crate::traffic;
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
 const SPARE_MIB: u32 = 16;
 /// The section that each test has of its own.
-pub const OWN_SECTION: &str = "test";
+pub const OWN_SECTION: &str = SectionName::Test.name();
 
 /// What measurements on one host stand on.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub struct Conditions<'a> {
     facts: &'a Facts,
     /// The facts of each stack, or why it cannot be used.
     stacks: BTreeMap<&'a str, Result<Facts, String>>,
-    host: Vec<(&'static str, Sealed)>,
+    host: Vec<(SectionName, Sealed)>,
 }
 
 /// What becomes of a test here.
@@ -155,14 +156,14 @@ impl<'a> Conditions<'a> {
         let switch = switch_plan(tuple, descriptor, &cores, memory);
         let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
         let mut sections = self.host.clone();
-        sections.push(("memory", Sealed::new(memory_section(memory, switch.memory_mib))));
-        sections.push(("switch", Sealed::new(switch_section(facts, tuple, &configuration)?)));
-        sections.push(("protocol", Sealed::new(protocol_section(&test.times))));
-        sections.push(("cores", Sealed::new(cores_section(&cores, self.facts))));
+        sections.push((SectionName::Memory, Sealed::new(memory_section(memory, switch.memory_mib))));
+        sections.push((SectionName::Switch, Sealed::new(switch_section(facts, tuple, &configuration)?)));
+        sections.push((SectionName::Protocol, Sealed::new(protocol_section(&test.times))));
+        sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, self.facts))));
         sections.extend(software(facts, runtime, tuple.variant.io)?);
-        sections.push(("traffic", Sealed::new(traffic_section(test, &switch, &cores, memory))));
+        sections.push((SectionName::Traffic, Sealed::new(traffic_section(test, &switch, &cores, memory))));
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
-            sections.push(("search", Sealed::new(goal.section())));
+            sections.push((SectionName::Search, Sealed::new(goal.section())));
         }
         let common = Arc::new(Common::new(OWN_SECTION, sections));
         Ok(Surroundings {
@@ -251,7 +252,7 @@ fn switch_section(facts: &Facts, tuple: &Tuple, configuration: &str) -> Result<S
     Ok(digests.zip(1..).fold(section, |section, (digest, number)| section.with(&format!("component-{number}"), digest)))
 }
 
-fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(&'static str, Sealed)>, String> {
+fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(SectionName, Sealed)>, String> {
     let containers = match io {
         Io::Dpdk => containers::render_vhost_user(runtime),
         _ => containers::render(runtime),
@@ -261,9 +262,9 @@ fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(&'static str
     let generator = Section::new().with("name", application);
     let busybox = facts.component("busybox").map(|component| component.digest.clone());
     Ok(vec![
-        ("runtime", Sealed::new(with_components(facts, made, Part::Runtime(runtime.name()))?)),
-        ("generator", Sealed::new(with_components(facts, generator, Part::Application(application))?)),
-        ("rootfs", Sealed::new(Section::new().with_some("busybox", busybox))),
+        (SectionName::Runtime, Sealed::new(with_components(facts, made, Part::Runtime(runtime.name()))?)),
+        (SectionName::Generator, Sealed::new(with_components(facts, generator, Part::Application(application))?)),
+        (SectionName::Rootfs, Sealed::new(Section::new().with_some("busybox", busybox))),
     ])
 }
 
@@ -372,7 +373,7 @@ fn traffic_section(test: &Test, switch: &SwitchPlan, cores: &CorePlan, memory: O
     section.with("ip_stack", uses_ip)
 }
 
-fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
+fn host_sections(facts: &Facts) -> Vec<(SectionName, Sealed)> {
     let kernel = Section::new()
         .with("release", facts.kernel.release.clone())
         .with("version", facts.kernel.version.clone())
@@ -396,7 +397,7 @@ fn host_sections(facts: &Facts) -> Vec<(&'static str, Sealed)> {
         .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from))
         .with_some("left_as_it_is", facts.knobs.left.then_some(true));
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
-    [("kernel", kernel), ("cpu", cpu), ("host", host), ("setup", setup)]
+    [(SectionName::Kernel, kernel), (SectionName::Cpu, cpu), (SectionName::Host, host), (SectionName::Setup, setup)]
         .map(|(name, section)| (name, Sealed::new(section)))
         .into()
 }

@@ -8,7 +8,7 @@ use reports::since::InputChange;
 
 use crate::conditions::OWN_SECTION;
 use crate::key::Key;
-use crate::manifest::{Change, Common, Field, Manifest, Sealed};
+use crate::manifest::{Change, Common, CommonId, Field, Manifest, Sealed};
 use crate::store::{Store, StoreError};
 
 /// Manifests of stored keys, few of which are read.
@@ -44,41 +44,51 @@ impl<'s> Manifests<'s> {
 /// What is not the same in two manifests.
 #[derive(Debug)]
 pub struct Difference {
+    /// What tells it from others that the same [`Differences`] made.
+    pub id: DifferenceId,
     /// Every section that differs, by name: what it was, what it is.
     pub sections: BTreeMap<String, (Sealed, Sealed)>,
     /// Every input that differs, in order of name.
     pub changes: Vec<Change>,
-    /// Kept, so that their addresses stay theirs.
-    _compared: (Arc<Common>, Arc<Common>),
 }
 
+/// One difference among those of a [`Differences`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DifferenceId(u32);
+
 impl Difference {
-    fn of(before: &Manifest, now: &Manifest) -> Difference {
+    fn of(id: DifferenceId, before: &Manifest, now: &Manifest) -> Difference {
         let mut sections = before.common().differing(now.common());
         if before.own().digest() != now.own().digest() {
             sections.insert(OWN_SECTION.to_string(), (before.own().clone(), now.own().clone()));
         }
         let changes = sections.iter().flat_map(|(name, (was, is))| was.section().changes_to(is.section(), name));
         let changes = changes.collect();
-        Difference { sections, changes, _compared: (before.common().clone(), now.common().clone()) }
+        Difference { id, sections, changes }
     }
 }
 
 /// Differences between manifests; of those that have the same in common, one is made.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// By the addresses of what was compared.
-    compared: HashMap<(usize, usize), Arc<Difference>>,
+    /// By what was compared.
+    compared: HashMap<(CommonId, CommonId), Arc<Difference>>,
+    /// Of the one that is made next.
+    next: DifferenceId,
 }
 
 impl Differences {
     /// What changed from one to the other.
     pub fn between(&mut self, before: &Manifest, now: &Manifest) -> Arc<Difference> {
+        let Differences { compared, next } = self;
+        let mut make = || {
+            let id = std::mem::replace(next, DifferenceId(next.0 + 1));
+            Arc::new(Difference::of(id, before, now))
+        };
         if before.own().digest() != now.own().digest() {
-            return Arc::new(Difference::of(before, now));
+            return make();
         }
-        let places = (Arc::as_ptr(before.common()) as usize, Arc::as_ptr(now.common()) as usize);
-        self.compared.entry(places).or_insert_with(|| Arc::new(Difference::of(before, now))).clone()
+        compared.entry((before.common().id(), now.common().id())).or_insert_with(make).clone()
     }
 }
 
@@ -86,8 +96,8 @@ impl Differences {
 #[derive(Debug, Default)]
 pub struct Tally {
     differences: Differences,
-    /// Tests by the differences that they have; those by their addresses.
-    counts: HashMap<Vec<usize>, (Vec<Arc<Difference>>, usize)>,
+    /// Tests by the differences that they have.
+    counts: HashMap<Vec<DifferenceId>, (Vec<Arc<Difference>>, usize)>,
 }
 
 impl Tally {
@@ -96,12 +106,12 @@ impl Tally {
         let mut found: Vec<Arc<Difference>> = Vec::new();
         for (before, now) in before.iter().flat_map(|before| now.iter().map(move |now| (before, now))) {
             let difference = self.differences.between(before, now);
-            if !difference.changes.is_empty() && !found.iter().any(|other| Arc::ptr_eq(other, &difference)) {
+            if !difference.changes.is_empty() && !found.iter().any(|other| other.id == difference.id) {
                 found.push(difference);
             }
         }
-        let places = found.iter().map(|difference| Arc::as_ptr(difference) as usize).collect();
-        self.counts.entry(places).or_insert_with(|| (found.clone(), 0)).1 += 1;
+        let ids = found.iter().map(|difference| difference.id).collect();
+        self.counts.entry(ids).or_insert_with(|| (found.clone(), 0)).1 += 1;
         found
     }
 

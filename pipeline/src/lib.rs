@@ -30,6 +30,7 @@ pub mod remote;
 pub mod report;
 pub mod run;
 pub mod search;
+pub mod sections;
 pub mod signals;
 pub mod site;
 pub mod store;

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -203,10 +204,22 @@ pub struct Manifest {
     own: Sealed,
 }
 
+/// One [`Common`] among all that this program makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommonId(u32);
+
+impl CommonId {
+    fn next() -> CommonId {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        CommonId(MADE.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// What the manifests of many tests have in common: all sections but one, encoded and hashed up to where
 /// that one comes, so that a test costs only what is its own.
 #[derive(Debug)]
 pub struct Common {
+    id: CommonId,
     /// In order of name.
     sections: Vec<(Cow<'static, str>, Sealed)>,
     /// Name of the section that each test has of its own.
@@ -240,7 +253,12 @@ impl Common {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&start);
-        Common { sections, own, hasher, rest }
+        Common { id: CommonId::next(), sections, own, hasher, rest }
+    }
+
+    /// What tells it from others while this program runs; it says nothing of what is in it.
+    pub fn id(&self) -> CommonId {
+        self.id
     }
 
     /// A section, without fields if there is none of that name.

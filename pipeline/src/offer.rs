@@ -2,11 +2,10 @@
 //! changes that keep those results from counting. It must not record or print anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use crate::acceptance::{Step, is_trigger, trigger};
 use crate::conditions::{Conditions, Prospect, Shared};
-use crate::difference::{Difference, Differences, Manifests};
+use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::key::Key;
 use crate::manifest::Section;
 use crate::plan::Status;
@@ -30,7 +29,7 @@ pub fn offers(planned: &Planned) -> Result<Vec<Offer>, StoreError> {
     let (conditions, mut shared) = (Conditions::new(planned.facts), Shared::default());
     let (mut manifests, mut differences) = (Manifests::of(&planned.workspace.store), Differences::default());
     let mut found: BTreeMap<String, Offer> = BTreeMap::new();
-    let mut known: HashMap<usize, Option<Kept>> = HashMap::new();
+    let mut known: HashMap<DifferenceId, Option<Steps>> = HashMap::new();
     for (test, decision) in planned.tests().filter(|(_, decision)| decision.status == Status::ToMeasure) {
         let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
         let older = stored.get(&TestId::of(&test.tuple.to_string())).map_or(&[][..], |entries| &entries[..]);
@@ -39,13 +38,13 @@ pub fn offers(planned: &Planned) -> Result<Vec<Offer>, StoreError> {
         for entry in older.iter().filter(|entry| tried.insert(entry.key)) {
             let Some(before) = manifests.get(ready.manifest.own(), &entry.key)? else { continue };
             let difference = differences.between(&before, &ready.manifest);
-            let kept = match known.entry(Arc::as_ptr(&difference) as usize) {
+            let kept = match known.entry(difference.id) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                 std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(Kept::of(planned, difference, &entry.key)?)
+                    place.insert(steps_of(planned, &difference, &entry.key)?)
                 }
             };
-            let Some(Kept { steps, .. }) = kept else { continue };
+            let Some(steps) = kept else { continue };
             for (name, step) in steps {
                 let fresh = || Offer { trigger: name.clone(), steps: Vec::new(), tests: 0 };
                 let offer = found.entry(name.clone()).or_insert_with(fresh);
@@ -60,35 +59,30 @@ pub fn offers(planned: &Planned) -> Result<Vec<Offer>, StoreError> {
     Ok(found.into_values().collect())
 }
 
-/// What of a difference is not accepted yet, by the name of its trigger.
-struct Kept {
-    steps: Vec<(String, Step)>,
-    /// Kept, so that its address stays its own.
-    _difference: Arc<Difference>,
-}
+/// Changes, each with the name of its trigger.
+type Steps = Vec<(String, Step)>;
 
-impl Kept {
-    /// None where the experiment asks for something else than it did: then no change can be called harmless.
-    fn of(planned: &Planned, difference: Arc<Difference>, before: &Key) -> Result<Option<Kept>, StoreError> {
-        if difference.sections.keys().any(|section| !is_trigger(section)) {
-            return Ok(None);
-        }
-        let versions = planned.versions(before)?;
-        let mut steps = Vec::new();
-        for (section, (was, is)) in &difference.sections {
-            if planned.acceptances.cover(section, was, is) {
-                continue;
-            }
-            let (before, now) = (was.section().clone(), is.section().clone());
-            let named = |of: &Section| of.fields().map(|(_, field)| field.whole()).collect::<BTreeSet<String>>();
-            let digests: BTreeSet<String> = named(&before).union(&named(&now)).cloned().collect();
-            let versions = versions.iter().filter(|(digest, _)| digests.contains(*digest));
-            let versions = versions.map(|(digest, version)| (digest.clone(), version.clone())).collect();
-            let name = trigger(section, &before, &now);
-            steps.push((name, Step { section: section.clone(), before, now, versions }));
-        }
-        Ok(Some(Kept { steps, _difference: difference }))
+/// What of a difference since a key is not accepted yet; none where the experiment asks for something else than it did:
+/// then no change can be called harmless.
+fn steps_of(planned: &Planned, difference: &Difference, before: &Key) -> Result<Option<Steps>, StoreError> {
+    if difference.sections.keys().any(|section| !is_trigger(section)) {
+        return Ok(None);
     }
+    let versions = planned.versions(before)?;
+    let mut steps = Vec::new();
+    for (section, (was, is)) in &difference.sections {
+        if planned.acceptances.cover(section, was, is) {
+            continue;
+        }
+        let (before, now) = (was.section().clone(), is.section().clone());
+        let named = |of: &Section| of.fields().map(|(_, field)| field.whole()).collect::<BTreeSet<String>>();
+        let digests: BTreeSet<String> = named(&before).union(&named(&now)).cloned().collect();
+        let versions = versions.iter().filter(|(digest, _)| digests.contains(*digest));
+        let versions = versions.map(|(digest, version)| (digest.clone(), version.clone())).collect();
+        let name = trigger(section, &before, &now);
+        steps.push((name, Step { section: section.clone(), before, now, versions }));
+    }
+    Ok(Some(steps))
 }
 
 /// Valid results of tests that are to be measured, whatever their keys, the newest first.

@@ -2,14 +2,13 @@
 //! nothing. It must not measure or print.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use host_setup::facts::{Component, Facts};
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
 use crate::conditions::{Conditions, Prospect, Shared};
-use crate::difference::{Difference, Differences, Manifests};
+use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::experiment::Test;
 use crate::key::Key;
 use crate::manifest::Change;
@@ -223,8 +222,8 @@ struct Reasons<'p> {
     shared: Shared,
     manifests: Manifests<'p>,
     differences: Differences,
-    /// Differences in words, by the address of each; it is kept alive beside them.
-    told: HashMap<usize, (Arc<Difference>, Vec<String>)>,
+    /// Differences in words.
+    told: HashMap<DifferenceId, Vec<String>>,
 }
 
 impl<'p> Reasons<'p> {
@@ -258,9 +257,7 @@ impl<'p> Reasons<'p> {
             return vec!["its key changed; the older manifest is missing".to_string()];
         };
         let difference = self.differences.between(&before, &now);
-        let told = self.told.entry(Arc::as_ptr(&difference) as usize);
-        let (_, words) = told.or_insert_with(|| (difference.clone(), self.planned.told(&difference, older)));
-        words.clone()
+        self.told.entry(difference.id).or_insert_with(|| self.planned.told(&difference, older)).clone()
     }
 }
 

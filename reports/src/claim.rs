@@ -64,7 +64,6 @@ mod parser;
 mod scan;
 mod shape;
 mod sort;
-mod suggest;
 mod syntax;
 mod truth;
 mod universe;

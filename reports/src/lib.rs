@@ -20,6 +20,7 @@ pub mod select;
 pub mod since;
 pub mod spec;
 pub mod style;
+pub mod suggest;
 pub mod svg;
 pub mod table;
 pub mod templates;

@@ -308,5 +308,5 @@ mod tests {
     }
 
     /// Of `custom:mine`. If this must change, figures of others change their colours.
-    const PINNED: (u8, Marker, Dash) = (0, Marker::Circle, Dash::Dashed);
+    const PINNED: (u8, Marker, Dash) = (7, Marker::Square, Dash::DashDotted);
 }

@@ -12,16 +12,14 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::key::StatementId;
 use crate::manifest::{Sealed, Section};
+use crate::sections::SectionName;
 
 /// Version of a statement. A newer one is refused with its number.
 pub const STATEMENT_VERSION: u32 = 1;
 
-/// Sections that say what the experiment asks for. A change of one is another question, never a harmless change.
-const DECLARED: [&str; 3] = ["test", "protocol", "search"];
-
-/// Whether a section's change can be declared harmless.
+/// Whether a section's change can be declared harmless. A change of what the experiment asks for is another question.
 pub fn is_trigger(section: &str) -> bool {
-    !DECLARED.contains(&section)
+    !SectionName::ALL.iter().any(|known| known.is_asked_for() && known.name() == section)
 }
 
 /// The name of a trigger: that of the section, and whose it is where it says so: `kernel`, `switch:ovs`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Acceptances, Step};
 use crate::key::{Key, StatementId};
-use crate::manifest::{Common, Listing, Manifest, Sealed, Section};
+use crate::manifest::{Common, CommonId, Listing, Manifest, Sealed, Section};
 
 /// Most older manifests that count as one: beyond it those of the most changes are left out, and their tests are
 /// measured again.
@@ -65,8 +65,7 @@ impl Acceptances {
 #[derive(Debug)]
 pub struct Leaning<'a> {
     acceptances: &'a Acceptances,
-    /// By address; what lies there is kept alive beside it.
-    known: HashMap<usize, (Arc<Common>, Vec<Older>)>,
+    known: HashMap<CommonId, Vec<Older>>,
 }
 
 impl<'a> Leaning<'a> {
@@ -81,8 +80,7 @@ impl<'a> Leaning<'a> {
             return Vec::new();
         }
         let common = now.common();
-        let known = self.known.entry(Arc::as_ptr(common) as usize);
-        let (_, older) = known.or_insert_with(|| (common.clone(), self.acceptances.older(common)));
+        let older = self.known.entry(common.id()).or_insert_with(|| self.acceptances.older(common));
         older.iter().map(|older| Lean { key: now.among(older.common.clone()).key(), by: older.by.clone() }).collect()
     }
 }

@@ -24,6 +24,7 @@ use crate::experiment::select;
 use crate::judge;
 use crate::key::{Key, ResultId, StatementId};
 use crate::manifest::Listing;
+use crate::sections::SectionName;
 use crate::store::{Generation, GenerationTest, Record, Status, Store};
 use crate::workspace::Workspace;
 
@@ -144,8 +145,11 @@ fn of_its_test(
             None => return Err(format!("result {short} of {name}: {file} is missing")),
         }
     }
-    let says = |section: &str, made: crate::manifest::Section| manifest.sections.get(section) == Some(&made);
-    if !says("test", test_section(&record.tuple)) || !says("protocol", protocol_section(&record.times)) {
+    let says =
+        |section: SectionName, made: crate::manifest::Section| manifest.sections.get(section.name()) == Some(&made);
+    if !says(SectionName::Test, test_section(&record.tuple))
+        || !says(SectionName::Protocol, protocol_section(&record.times))
+    {
         return Err(format!("the manifest of key {} is of another test than {name}", record.key.short()));
     }
     if let Some(lean) = lean {

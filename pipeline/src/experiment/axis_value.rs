@@ -10,8 +10,8 @@ use results::axes::{
 use results::tuple::{Tuple, Value};
 
 use super::diagnostic::quoted;
-use super::suggest;
 use super::units::{self, QuantityError, UnitTable};
+use reports::suggest;
 
 /// Most queues a port.
 pub const QUEUES_MAX: u64 = 64;

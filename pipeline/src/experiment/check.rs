@@ -17,8 +17,8 @@ use super::document::{Findings, Section};
 use super::group::{self, Places};
 use super::matrix::{self, Group, Matrix, MatrixError, TESTS_MAX, Times};
 use super::report::{Drawable, Spec};
-use super::suggest;
 use super::units::with_commas;
+use reports::suggest;
 
 /// What could be read of all groups.
 #[derive(Default)]

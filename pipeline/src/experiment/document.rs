@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::axis_value::Scalar;
 use super::diagnostic::{Diagnostic, Lines, Span, is_hidden, quoted};
-use super::suggest;
 use super::units::{self, QuantityError};
+use reports::suggest;
 
 /// A value with its place.
 pub type Node<'i> = Spanned<DeValue<'i>>;

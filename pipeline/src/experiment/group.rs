@@ -11,7 +11,7 @@ use super::diagnostic::{Span, quoted};
 use super::document::{self, Findings, Node, Section};
 use super::header;
 use super::matrix::{AxisValues, Group, Partial, Times};
-use super::suggest;
+use reports::suggest;
 
 /// Most exclusions of a group.
 const EXCLUSIONS_MAX: usize = 1_000;

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::document::{self, Findings, Node, Section, duration_ns, proportion, text, whole};
 use super::matrix::Times;
-use super::suggest;
+use reports::suggest;
 
 /// Most repetitions of a test that can be asked for.
 pub const REPETITIONS_MAX: u64 = 1_000;

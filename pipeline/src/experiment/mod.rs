@@ -15,7 +15,6 @@ mod report;
 mod rules;
 pub mod schema;
 pub mod select;
-mod suggest;
 mod units;
 
 use std::collections::BTreeSet;

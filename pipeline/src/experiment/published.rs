@@ -9,7 +9,7 @@ use super::axis_list::{self, Listed};
 use super::axis_value::Scalar;
 use super::diagnostic::{Span, quoted};
 use super::document::{self, Findings, Node, Section, text};
-use super::suggest;
+use reports::suggest;
 
 /// Longest reference, characters.
 const SOURCE_CHARS_MAX: usize = 300;

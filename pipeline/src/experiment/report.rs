@@ -10,7 +10,7 @@ use super::diagnostic::{Span, quoted};
 use super::document::{self, Findings, Node, Section, text};
 use super::group;
 use super::published::{self, Declared};
-use super::suggest;
+use reports::suggest;
 
 /// Longest caption, characters.
 pub const CAPTION_CHARS_MAX: usize = 2_000;

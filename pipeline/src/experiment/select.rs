@@ -8,7 +8,7 @@ use results::tuple::{Tuple, Value, Variant};
 
 use super::axis_value::{AxisValue, Scalar};
 use super::diagnostic::quoted;
-use super::suggest;
+use reports::suggest;
 
 /// Longest expression, bytes.
 const EXPRESSION_BYTES_MAX: usize = 4_096;

@@ -6,7 +6,8 @@ use std::ops::Range;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Value;
 
-use super::{ClaimError, suggest};
+use super::ClaimError;
+use crate::suggest;
 
 /// A condition on one axis.
 #[derive(Clone, Debug, PartialEq)]

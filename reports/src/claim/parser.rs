@@ -8,7 +8,8 @@ use results::tuple::Value;
 use super::condition::{self, Accepts, Condition};
 use super::scan::Scanner;
 use super::syntax::{Comparison, Dimension, Folding, Kind, Node, Shape};
-use super::{ClaimError, DEPTH_MAX, LEN_MAX, suggest};
+use super::{ClaimError, DEPTH_MAX, LEN_MAX};
+use crate::suggest;
 
 /// Units of numbers: name, base units in one, what they measure.
 const UNITS: [(&str, f64, Dimension); 12] = [

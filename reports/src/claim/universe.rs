@@ -7,10 +7,11 @@ use results::axes::Axis;
 use results::metric::Metric;
 use results::tuple::{Tuple, Value};
 
+use super::ClaimError;
 use super::condition::Condition;
-use super::{ClaimError, suggest};
 use crate::model::TestView;
 use crate::select::{self, Coordinate};
+use crate::suggest;
 
 /// A test and, when the claim is judged, what is known of it.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! The nearest right word to a wrong one. It must not know what the words mean.
+//! The nearest right word to a wrong one, in files and in claims. It must not know what the words mean.
 
 /// Longer words are nobody's slip of the finger, and comparing them costs their product.
 const WORD_CHARS_MAX: usize = 64;
@@ -11,9 +11,10 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     let lower = word.to_lowercase();
     let distances = candidates.into_iter().map(|candidate| {
         let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-        (distance, candidate)
+        // Of equally near ones, people rarely miss the first letter.
+        (distance, candidate.chars().next() != word.chars().next(), candidate)
     });
-    let (distance, candidate) = distances.min_by_key(|(distance, _)| *distance)?;
+    let (distance, _, candidate) = distances.min_by_key(|(distance, other_start, _)| (*distance, *other_start))?;
     let allowed = (lower.chars().count().max(candidate.chars().count()) / 3).max(1);
     // One letter for another is no hint: 'P' is not what 'X' was meant to be.
     (distance == 0 || (distance <= allowed && distance < candidate.chars().count())).then_some(candidate)
@@ -43,6 +44,7 @@ mod tests {
         assert_eq!(nearest("p", words), Some("P"));
         assert_eq!(nearest("netmap", words), None);
         assert_eq!(nearest("X", words), None);
+        assert_eq!(nearest("rx_mpp", ["tx_mpps", "rx_mpps"]), Some("rx_mpps"));
         assert_eq!(nearest(&"ovs".repeat(10_000), words), None);
     }
 
