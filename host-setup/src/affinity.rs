@@ -27,14 +27,34 @@ pub(crate) fn granted() -> nix::Result<Vec<u32>> {
     Ok((0..CPUS_MAX).filter(|cpu| granted.is_set(*cpu as usize).unwrap_or(false)).collect())
 }
 
-/// Keeps this process, and those that it forks from now on, to some CPUs. Those that this machine has and that are not
-/// granted, since they went offline or out of the cpuset after they were planned with, are left out; if none is left it
-/// goes on where it is, and [`state`] tells whoever judges what was measured.
-pub(crate) fn pin(cpus: &[u32]) -> nix::Result<()> {
-    match sched_setaffinity(OWN, &set_of(cpus.iter().copied())?) {
-        Err(Errno::EINVAL) if cpus.iter().all(|cpu| listed(POSSIBLE).contains(cpu)) => Ok(()),
-        other => other,
+/// CPUs to keep to. Those that this machine has and that are not granted, since they went offline or out of the cpuset
+/// after they were planned with, are left out; if none is left a process goes on where it is, and [`state`] tells whoever
+/// judges what was measured.
+pub(crate) struct Place {
+    cpus: CpuSet,
+    exists: bool,
+}
+
+impl Place {
+    /// Looks at which CPUs there are, which a process with a root of its own no longer can.
+    pub(crate) fn of(cpus: &[u32]) -> nix::Result<Place> {
+        let possible = listed(POSSIBLE);
+        let exists = cpus.iter().all(|cpu| possible.contains(cpu));
+        Ok(Place { cpus: set_of(cpus.iter().copied())?, exists })
     }
+
+    /// Keeps this process to it, and those that it forks from now on.
+    pub(crate) fn keep(&self) -> nix::Result<()> {
+        match sched_setaffinity(OWN, &self.cpus) {
+            Err(Errno::EINVAL) if self.exists => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Keeps this process, and those that it forks from now on, to some CPUs, as [`Place`] does.
+pub(crate) fn pin(cpus: &[u32]) -> nix::Result<()> {
+    Place::of(cpus)?.keep()
 }
 
 /// What the kernel grants, as a setting that a measurement relies on.

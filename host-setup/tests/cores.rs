@@ -183,3 +183,14 @@ proptest! {
         prop_assert_eq!(plan(&machine, &needs), plan(&turned, &needs));
     }
 }
+
+#[test]
+fn a_host_booted_with_isolcpus_measures_on_what_it_isolates() {
+    // Four CPUs, isolcpus=1-3: all are granted, though a program inherits CPU 0 alone.
+    let machine: Vec<Core> = (0..4).map(|cpu| Core { isolated: cpu > 0, ..core(cpu, 0, cpu, 0) }).collect();
+    let plan = plan(&machine, &needs(1, 2));
+    assert!(!plan.oversubscribed && plan.limits.is_empty(), "{plan:?}");
+    assert_eq!(plan.switch, [1]);
+    assert_eq!(generator_cpus(&plan), [2, 3]);
+    assert_eq!(plan.housekeeping, Some(0));
+}

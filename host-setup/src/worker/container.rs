@@ -19,7 +19,7 @@ use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, setho
 
 use super::application::{Inside, Streams, pipes};
 use super::rootfs::Rootfs;
-use crate::affinity::pin;
+use crate::affinity::Place;
 use crate::containers::{CAPABILITIES, ENVIRONMENT};
 use crate::failure::During;
 use crate::netlink::Netlink;
@@ -196,6 +196,8 @@ fn hold(
     sys::close_all_but(&[control.as_fd()]).scene(doing)?;
     sethostname(&checked.name).scene(doing)?;
     crate::switch::set_sysctls(sysctls)?;
+    let pinning = || format!("keep container {} to CPUs {:?}", checked.name, checked.cpus);
+    let place = (!checked.cpus.is_empty()).then(|| Place::of(&checked.cpus)).transpose().scene(pinning)?;
     let mut netlink = Netlink::open().scene(doing)?;
     netlink.set_up("lo", true).scene(doing)?;
     match runtime {
@@ -208,8 +210,8 @@ fn hold(
     drop(netlink);
     tell(control, DONE);
     expect(control, BECOME_THE_APPLICATION);
-    if !checked.cpus.is_empty() {
-        pin(&checked.cpus).scene(|| format!("keep container {} to CPUs {:?}", checked.name, checked.cpus))?;
+    if let Some(place) = place {
+        place.keep().scene(pinning)?;
     }
     let (program, arguments) = match runtime {
         Runtime::Netns => {

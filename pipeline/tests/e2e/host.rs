@@ -110,3 +110,20 @@ fn a_setting_that_another_process_changes_in_mid_window_is_named_with_its_time()
         assert!(pages.any(|page| page.contains(&words)), "{words}");
     }
 }
+
+#[test]
+fn root_in_a_shell_that_sudo_made_commands_its_own_agent() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: this test run is not root's");
+        return;
+    }
+    let bench = Bench::new();
+    let privilege = |environment: &[(&str, &str)]| {
+        bench.septet_with(environment, &["host", "facts", "--json"]).code(0).json()["privilege"].clone()
+    };
+    let own = privilege(&[]);
+    for environment in [[("SUDO_UID", "1000"), ("SUDO_GID", "1000")], [("PKEXEC_UID", "1000"), ("DOAS_USER", "nobody")]]
+    {
+        assert_eq!(privilege(&environment), own, "{environment:?}");
+    }
+}

@@ -6,6 +6,7 @@
 mod accept;
 mod bench;
 mod compare;
+mod cpus;
 mod faults;
 mod host;
 mod input;
