@@ -1,6 +1,6 @@
 # Septet and the stack that its measurements run through, at versions that do not move.
 #   nix build            the programs
-#   nix build .#stack    switches, DPDK, containers, LaTeX: what a site file names as a stack
+#   nix build .#stack    switches, DPDK, LaTeX: what a site file names as a stack
 #   nix develop          what a developer needs
 {
   description = "Septet: make for a testbed";
@@ -12,12 +12,13 @@
     let
       systems = [ "x86_64-linux" "aarch64-linux" ];
       forEach = make: nixpkgs.lib.genAttrs systems (system: make (import nixpkgs { inherit system; }));
-      programs = pkgs: import ./nix/programs.nix { inherit pkgs; source = self; };
+      programs = pkgs: import ./nix/programs.nix { inherit pkgs; };
       stack = pkgs: import ./nix/stack.nix { inherit pkgs; };
     in
     {
       packages = forEach (pkgs: {
         default = (programs pkgs).all;
+        inherit (programs pkgs) septet-gen septet-gen-dpdk septet-remote;
         rootfs = import ./nix/rootfs.nix { inherit pkgs; };
         stack = (stack pkgs).environment;
         stack-manifest = (stack pkgs).manifest;
@@ -27,6 +28,7 @@
         default = {
           type = "app";
           program = "${(programs pkgs).all}/bin/septet";
+          meta.description = "make for a testbed";
         };
       });
 
@@ -34,8 +36,7 @@
 
       checks = forEach (pkgs: {
         package = (programs pkgs).all;
-        clippy = (programs pkgs).clippy;
-        fmt = (programs pkgs).fmt;
+        inherit (programs pkgs) clippy clippy-generators clippy-remote fmt;
         stack-versions = (stack pkgs).versionsAgree;
       });
     };

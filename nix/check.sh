@@ -28,6 +28,45 @@ check >"$work/said" || { cat "$work/said" >&2; echo "the flake does not evaluate
 grep -q "Added input" "$work/said" && { cat "$work/said" >&2; echo "flake.lock lacks an input" >&2; exit 1; }
 cmp -s flake.lock "$work/flake/flake.lock" || { echo "flake.lock is not as nix would write it" >&2; exit 1; }
 
+# A derivation depends on what it is made of: an edit of a text for people changes none of the programs, one of the
+# pipeline no generator, one of the traffic's DPDK part all generators of that folder.
+derivation() {
+    nix eval --raw --override-input nixpkgs "path:$work/flake/nix/stub" "path:$work/flake#packages.x86_64-linux.$1.drvPath" \
+        2>"$work/said" || { cat "$work/said" >&2; echo "packages.$1 has no derivation" >&2; exit 1; }
+}
+changed_by() {
+    before="$(derivation default) $(derivation septet-gen) $(derivation septet-gen-dpdk) $(derivation septet-remote)"
+    printf '\n' >>"$work/flake/$1"
+    after="$(derivation default) $(derivation septet-gen) $(derivation septet-gen-dpdk) $(derivation septet-remote)"
+    # shellcheck disable=SC2086
+    set -- $before
+    was1=$1 was2=$2 was3=$3 was4=$4
+    # shellcheck disable=SC2086
+    set -- $after
+    said=""
+    [ "$was1" = "$1" ] || said="$said all"
+    [ "$was2" = "$2" ] || said="$said gen"
+    [ "$was3" = "$3" ] || said="$said gen-dpdk"
+    [ "$was4" = "$4" ] || said="$said remote"
+    echo "$said"
+}
+expect() {
+    got=$(changed_by "$1")
+    [ "$got" = "$2" ] || { echo "an edit of $1 changes the derivations:$got; expected:$2" >&2; exit 1; }
+}
+expect README.md ""
+expect flake.nix ""
+expect pipeline/src/lib.rs " all"
+expect generators/src/lib.rs " all gen gen-dpdk"
+expect pipeline/remote/src/main.rs " all remote"
+
+# The stand-in refuses what nixpkgs' install phase would not find.
+cp "$work/flake/nix/programs.nix" "$work/programs.nix"
+sed -i '/CARGO_TARGET_DIR/d' "$work/flake/nix/programs.nix"
+if check >"$work/said"; then echo "a target folder that is not installed from was not refused" >&2; exit 1; fi
+grep -q "install phase" "$work/said" || { cat "$work/said" >&2; exit 1; }
+cp "$work/programs.nix" "$work/flake/nix/programs.nix"
+
 sed -i 's/"3.7.1"/"0"/' "$work/flake/nix/versions.json"
 if check >"$work/said"; then echo "a differing version was not refused" >&2; exit 1; fi
 grep -q "versions differ" "$work/said" || { cat "$work/said" >&2; exit 1; }

@@ -1,13 +1,13 @@
 # What measurements run through, as one environment, and its manifest: a stack that a site file can name.
-# Names on the left are Septet's own names of components.
+# Names on the left are Septet's own names of components. BusyBox is not among them: it lies beside the programs
+# (programs.nix). Nor is LXC: the agent starts the host's own as root, at the place where the host's packages put it.
 { pkgs }:
 let
   inherit (pkgs) lib;
   components = {
     dpdk = pkgs.dpdk;
     ovs = pkgs.openvswitch-dpdk;
-    lxc = pkgs.lxc;
-    busybox = pkgs.pkgsStatic.busybox;
+    basicfwd = import ./basicfwd.nix { inherit pkgs; };
   } // lib.optionalAttrs pkgs.stdenv.hostPlatform.isx86_64 {
     vpp = pkgs.vpp;
     snabb = pkgs.snabb;
