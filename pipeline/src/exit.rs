@@ -1,5 +1,7 @@
 //! Exit codes: stable, documented, and the only place that has them.
 
+use std::io;
+
 use crate::agent::AgentError;
 use crate::beneath;
 use crate::run::RunError;
@@ -66,6 +68,12 @@ impl Trouble {
         Trouble { exit: Exit::BadInput, text: text.into(), placed: false }
     }
 
+    /// A file cannot be used, or the user wants to stop while it is waited for.
+    pub fn of_files(error: &impl ToString, source: &io::Error) -> Trouble {
+        let exit = if source.kind() == io::ErrorKind::Interrupted { Exit::Interrupted } else { Exit::Host };
+        Trouble { exit, text: error.to_string(), placed: false }
+    }
+
     /// The host or the store does not do what it must.
     pub fn host(text: impl Into<String>) -> Trouble {
         Trouble { exit: Exit::Host, text: text.into(), placed: false }
@@ -86,13 +94,16 @@ impl From<WorkspaceError> for Trouble {
 
 impl From<beneath::Error> for Trouble {
     fn from(error: beneath::Error) -> Trouble {
-        Trouble::host(error.to_string())
+        Trouble::of_files(&error, &error.source)
     }
 }
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Trouble {
-        Trouble::host(error.to_string())
+        match &error {
+            StoreError::Io { source, .. } => Trouble::of_files(&error, source),
+            _ => Trouble::host(error.to_string()),
+        }
     }
 }
 

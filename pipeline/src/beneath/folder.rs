@@ -113,8 +113,17 @@ impl Folder {
 
     /// A folder beneath it.
     pub fn folder(&self, name: &Below) -> Result<Folder, Error> {
+        self.reach(name, Reach::Mounts)
+    }
+
+    /// The same, unless another file system is mounted there, or on the way.
+    pub(super) fn folder_not_mounted(&self, name: &Below) -> Result<Folder, Error> {
+        self.reach(name, Reach::OneFileSystem)
+    }
+
+    fn reach(&self, name: &Below, reach: Reach) -> Result<Folder, Error> {
         let shown = self.path_of(name);
-        let fd = resolve::open(self.fd(), name, HOLD, Mode::empty(), Reach::Mounts);
+        let fd = resolve::open(self.fd(), name, HOLD, Mode::empty(), reach);
         let fd = fd.map_err(Error::new("open the folder", &shown))?;
         Ok(Folder { fd: Arc::new(fd), shown })
     }

@@ -36,7 +36,7 @@ impl Held {
             Lock::Shared => FlockArg::LockSharedNonblock,
             Lock::Alone => FlockArg::LockExclusiveNonblock,
         };
-        Flock::lock(file, how).map(Held).map_err(|(file, error)| (file, error))
+        Flock::lock(file, how).map(Held)
     }
 
     /// The file that is locked.

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder::{plain, read_all};
 use super::{Error, Folder, Kind, NameError, Odd, Replacement};
@@ -39,12 +39,17 @@ pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     File::create(path).and_then(|mut file| file.write_all(bytes)).map_err(Error::new("write", path))
 }
 
-/// Begins to replace the file that the user named, or to make it: it, or what it is a link to.
+/// What the user named, or what that is a link to: for names from the command line, and none that lie beside an
+/// experiment because a program put them there by itself.
+pub fn followed(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Begins to replace a file, or to make it. It itself may not be a link; its folder may be reached by one.
 pub fn replacing_output(path: &Path) -> Result<Replacement, Error> {
-    let followed = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let name = followed.file_name().and_then(|name| name.to_str());
+    let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::new("write", path)(Odd::Name(NameError::Empty).into()))?;
-    let folder = Folder::open(followed.parent().unwrap_or(Path::new("")))?;
+    let folder = Folder::open(path.parent().unwrap_or(Path::new("")))?;
     folder.replacing(&folder.name([name])?)
 }
 

@@ -99,7 +99,7 @@ impl Drop for Stage {
 
 /// Removes a stage whose lock is held, the lock last: without one only an empty folder is known to be dead.
 fn clear_stage(parent: &Folder, name: &Below) -> Result<(), Error> {
-    let folder = parent.folder(name)?;
+    let folder = parent.folder_not_mounted(name)?;
     folder.clear_but(&[LOCK])?;
     folder.remove_file(&folder.name([LOCK])?)?;
     parent.remove_folder(name).map(drop)
@@ -137,7 +137,7 @@ fn clear_temporary(parent: &Folder) {
 }
 
 fn clear_if_dead(parent: &Folder, name: &Below) {
-    let Ok(folder) = parent.folder(name) else { return };
+    let Ok(folder) = parent.folder_not_mounted(name) else { return };
     let Ok(lock) = folder.name([LOCK]) else { return };
     match resolve::stat(folder.fd(), LOCK) {
         Ok(_) => {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{ArchiveCommand, PlaceArgs, Target, place, remark, say, say_json, share};
 use crate::archive::{self, ArchiveError, Compared, Depth, License, Limits, Origin, Verified, Wanted};
+use crate::beneath;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
 use crate::workspace::Workspace;
@@ -65,7 +66,8 @@ fn create(
         );
     }
     let out = output.map_or_else(|| PathBuf::from(format!("{}.tar.zst", workspace.experiment.name)), Path::to_path_buf);
-    let wanted = Wanted { out: &out, license: &license, with_components };
+    let named = output.map_or_else(|| out.clone(), beneath::followed);
+    let wanted = Wanted { out: &named, license: &license, with_components };
     let archived = archive::create(&workspace, &generation, &wanted)?;
     if let Some(why) = &archived.unnoted {
         remark(&format!("septet: {why}; `store gc` does not know that this generation was archived"));

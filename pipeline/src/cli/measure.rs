@@ -11,6 +11,7 @@ use crate::preparation;
 use crate::progress::Progress;
 use crate::run::{self, Finished, Request};
 use crate::signals::Signals;
+use crate::store::Generation;
 use crate::workspace::Workspace;
 
 #[derive(Serialize)]
@@ -109,7 +110,7 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
     let paired = run::paired(twins, &before.index, &after.index);
     let generation = run::generation(workspace, &after.plan, &after.index, paired);
     let stands = generation.tests.iter().any(|test| !test.repetitions.is_empty());
-    let name = if stands { Some(workspace.store.keep_generation(&generation)?) } else { None };
+    let name = if stands { kept(workspace, &generation, finished)? } else { None };
 
     let mut written = None;
     if !args.no_report && !finished.interrupted {
@@ -133,6 +134,18 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
         () if !finished.failed.is_empty() => Exit::TestsFailed,
         () => results::strict_claims(workspace, &generation, &args.output)?,
     })
+}
+
+/// Keeps a generation; its name. Where nothing was measured and the store cannot be written to, the report is made of
+/// it all the same.
+fn kept(workspace: &Workspace, generation: &Generation, finished: &Finished) -> Result<Option<String>, Trouble> {
+    match workspace.store.keep_generation(generation) {
+        Err(error) if error.is_refusal() && finished.measured == 0 => {
+            remark(&format!("septet: {error}; the generation of this run is not kept"));
+            Ok(None)
+        }
+        other => Ok(Some(other?)),
+    }
 }
 
 fn summary(finished: &Finished, written: Option<&results::Written>) -> String {

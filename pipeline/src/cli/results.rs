@@ -39,6 +39,8 @@ impl From<ReportError> for Trouble {
             ReportError::Drawing { .. } | ReportError::Foreign(_) | ReportError::Template(_) => {
                 Trouble::input(error.to_string())
             }
+            ReportError::Store(error) => error.into(),
+            ReportError::Io { ref source, .. } => Trouble::of_files(&error, source),
             other => Trouble::host(other.to_string()),
         }
     }

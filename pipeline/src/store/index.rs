@@ -15,8 +15,8 @@ use crate::key::{Key, ResultId};
 /// Bytes of an encoded entry.
 const ENTRY_BYTES: usize = 112;
 const CHECKPOINT_MAGIC: &[u8; 16] = b"septet index 01\n";
-/// Most bytes of a checkpoint or a segment: 30 million results.
-const BYTES_MAX: u64 = 4 << 30;
+/// Most bytes of a checkpoint or a segment: nine million results.
+const BYTES_MAX: u64 = 1 << 30;
 /// Entries in segments beyond which a writer folds them into the checkpoint.
 const FOLD_ENTRIES: usize = 4096;
 

@@ -146,7 +146,7 @@ fn one_who_waits_for_a_lock_ends_when_asked_to() {
             assert!(Instant::now() < limit, "it does not come to the lock");
         }
         kill(pid, signal).expect("it lives");
-        assert_ne!(wait(&mut child), 0);
+        assert_eq!(wait(&mut child), 130, "{signal}");
     }
     drop(held);
 }

@@ -90,6 +90,25 @@ fn links_in_the_folder_of_a_report_are_not_written_through() {
 }
 
 #[test]
+fn an_archive_goes_through_a_link_only_where_that_was_named() {
+    let scene = Scene::new();
+    let bench = &scene.bench;
+    for to in ["precious", "not-there"] {
+        scene.link("small.tar.zst", to);
+        let ran = scene.ends(&["archive", "create", "small.toml", "--license", "MIT", "--no-remote"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(ran.stderr.contains("small.tar.zst: it is a symbolic link"), "{}", ran.stderr);
+        scene.unharmed("an archive in its usual place");
+        assert!(!bench.path("victim/not-there").exists());
+    }
+    bench.write("mine", "");
+    std::os::unix::fs::symlink("mine", bench.path("named")).expect("the bench is writable");
+    bench.septet(&["archive", "create", "small.toml", "-o", "named", "--license", "MIT", "--no-remote"]).code(0);
+    assert!(fs::symlink_metadata(bench.path("named")).expect("it is there").is_symlink());
+    bench.septet(&["archive", "verify", "mine"]).code(0);
+}
+
+#[test]
 fn stamps_are_not_written_through_links() {
     let scene = Scene::reported();
     let stamps = scene.bench.files(".septet/reports");
