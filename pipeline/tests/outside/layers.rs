@@ -99,3 +99,21 @@ fn results_that_cannot_be_written_are_told_before_anything_is_measured() {
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("Read-only file system") && !ran.stderr.contains("[1/"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_is_mounted_in_unfinished_work_is_not_cleared() {
+    let bench = bench();
+    bench.septet(&["run", "small.toml"]).code(0);
+    let Some(room) = Room::of(&bench) else { return };
+    room.sh("mkdir -p victim/inside .septet/tmp/1-a-0/inside .septet/tmp/1-a-1");
+    room.sh("touch victim/lock victim/inside/precious .septet/tmp/1-a-0/lock .septet/tmp/1-a-0/data");
+    room.sh("mount --bind victim .septet/tmp/1-a-0/inside && mount --bind victim .septet/tmp/1-a-1");
+    let before = bench.files("victim");
+    room.septet(&["run", "small.toml", "--force", "P=64"]).code(0);
+    room.septet(&["run", "small.toml"]).code(0);
+    assert_eq!(touched(&before, &bench.files("victim")), Vec::<String>::new());
+    room.sh("umount .septet/tmp/1-a-0/inside && umount .septet/tmp/1-a-1");
+    room.septet(&["run", "small.toml"]).code(0);
+    assert_eq!(room.sh("ls .septet/tmp"), "");
+    assert_eq!(touched(&before, &bench.files("victim")), Vec::<String>::new());
+}

@@ -149,3 +149,24 @@ fn a_usual_place_that_is_a_link_is_refused_and_one_that_is_named_is_followed() {
     assert!(fs::symlink_metadata(scene.bench.path("linked")).expect("it is there").is_symlink());
     scene.unharmed("named links");
 }
+
+#[test]
+fn a_pdf_is_made_of_copies_with_nobodys_settings() {
+    let scene = Scene::reported();
+    let bench = &scene.bench;
+    let attack = format!("system('touch {}');\n", bench.path("victim/pwned").display());
+    for name in ["latexmkrc", ".latexmkrc"] {
+        bench.write(&format!("out/small/{name}"), &attack);
+    }
+    for name in ["report.aux", "report.log", "report.fls", "report.fdb_latexmk", "report.out"] {
+        scene.link(&format!("out/small/{name}"), "precious");
+    }
+    // Whether TeX is here and complete is not this test's matter.
+    let ran = scene.ends(&["report", "small.toml", "--pdf", "--no-remote"]);
+    assert_eq!(bench.path("out/small/report.pdf").is_file(), ran.code == 0, "{ran:?}");
+    scene.unharmed("latexmk");
+    scene.link("out/small/report.pdf", "precious");
+    let ran = scene.ends(&["report", "small.toml", "--pdf", "--no-remote"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    scene.unharmed("a PDF that is a link");
+}
