@@ -180,7 +180,8 @@ impl Folder {
         match name.parent() {
             None => action(self.fd(), name.last()),
             Some(above) => {
-                let fd = resolve::open(self.fd(), &above, HOLD, Mode::empty(), Reach::Mounts)?;
+                let fd = resolve::open(self.fd(), &above, HOLD, Mode::empty(), Reach::Mounts);
+                let fd = fd.map_err(|error| Odd::above(&above, error))?;
                 action(fd.as_fd(), name.last())
             }
         }
@@ -195,6 +196,11 @@ impl Folder {
     /// Whether anything lies under a name. What cannot be looked at is not there.
     pub fn has(&self, name: &Below) -> bool {
         matches!(self.look(name), Ok(Some(_)))
+    }
+
+    /// Refuses what is there and no plain file, for what is to be written later.
+    pub fn refuse_odd(&self, name: &Below) -> Result<(), Error> {
+        self.only(name, Kind::File).map_err(Error::new("use", &self.path_of(name)))
     }
 
     /// Refuses what is there and of another kind.

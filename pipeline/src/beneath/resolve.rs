@@ -105,6 +105,14 @@ impl Odd {
         error.get_ref()?.downcast_ref()
     }
 
+    /// What is odd about a folder, as something that lies in it is told it.
+    pub(super) fn above(folder: &Below, error: io::Error) -> io::Error {
+        match Odd::in_error(&error) {
+            Some(Odd::Itself { found, .. }) => Odd::OnTheWay { part: folder.last().to_string(), found: *found }.into(),
+            _ => error,
+        }
+    }
+
     /// Whether it itself is a link.
     pub fn is_link(&self) -> bool {
         matches!(self, Odd::Itself { found: Kind::Link, .. })

@@ -40,6 +40,7 @@ impl<'a> Writer<'a> {
     /// A writer; makes the store if it is not there, and clears what dead writers left unfinished.
     pub fn open(store: &'a Store) -> Result<Writer<'a>, StoreError> {
         store.prepare()?;
+        store.check_foldable()?;
         let adding = store.adding()?;
         Ok(Writer { store, segment: None, stage: store.stage_for_results()?, _adding: adding })
     }

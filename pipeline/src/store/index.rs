@@ -238,11 +238,22 @@ impl Store {
             .collect())
     }
 
+    fn fold_lock(&self) -> Result<Below, StoreError> {
+        self.name([INDEX, "fold.lock"])
+    }
+
+    /// Refuses an index that could not be folded, before anything is measured for it.
+    pub(super) fn check_foldable(&self) -> Result<(), StoreError> {
+        let root = self.made()?;
+        root.refuse_odd(&self.fold_lock()?)?;
+        Ok(root.refuse_odd(&self.checkpoint_name()?)?)
+    }
+
     /// Folds segments of writers that are gone into the checkpoint, if there is much in them or no
     /// checkpoint yet. One process at a time; another one's fold is simply not repeated.
     pub(super) fn fold_index(&self) -> Result<(), StoreError> {
         let root = self.made()?;
-        let Some(_lock) = root.lock_if_free(&self.name([INDEX, "fold.lock"])?, Lock::Alone)? else { return Ok(()) };
+        let Some(_lock) = root.lock_if_free(&self.fold_lock()?, Lock::Alone)? else { return Ok(()) };
         let checkpoint = self.read_checkpoint()?;
         let segments = self.segments()?;
         let looks = segments.iter().filter_map(|name| root.look(name).ok().flatten());

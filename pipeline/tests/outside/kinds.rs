@@ -31,7 +31,7 @@ fn a_fifo_in_a_store_is_told() {
         ("index/x.log", &FORCED, 3),
         ("index/fold.lock", &FORCED, 3),
         ("tmp", &FORCED, 3),
-        ("acceptances/x.json", &["plan", "small.toml", "--no-remote"], 3),
+        (STATEMENT, &["plan", "small.toml", "--no-remote"], 3),
         ("generations/small/x.json.zst", &REPORT, 3),
     ];
     for (place, arguments, code) in cases {
@@ -49,6 +49,9 @@ fn a_fifo_in_a_store_is_told() {
         scene.everything();
     }
 }
+
+/// A statement's name is a digest.
+const STATEMENT: &str = "acceptances/00000000000000000000000000000000000000000000000000000000000000aa.json";
 
 /// `plan` reads the index.
 const REPORT_AND_PLAN: [&str; 3] = ["plan", "small.toml", "--no-remote"];
