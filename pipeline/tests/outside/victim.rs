@@ -28,7 +28,7 @@ impl Scene {
             bench
         });
         let bench = Bench::new();
-        let script = "cp -a \"$0/.septet\" \"$0/small.toml\" \"$0/cache\" .";
+        let script = "cp -a \"$0/.septet\" \"$0/small.toml\" .";
         let copied =
             Command::new("sh").args(["-c", script]).arg(measured.path("")).current_dir(bench.path("")).status();
         assert!(copied.is_ok_and(|status| status.success()), "a store can be copied");
