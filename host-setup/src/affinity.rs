@@ -17,11 +17,14 @@ const ISOLATED: &str = "/sys/devices/system/cpu/isolated";
 const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
 const OWN: Pid = Pid::from_raw(0);
 
-/// CPUs that the kernel grants this process now. It keeps to those that it kept to.
+/// CPUs that the kernel grants this process now. It keeps to those that it kept to. Where it may not ask, those are all
+/// that it knows of.
 pub(crate) fn granted() -> nix::Result<Vec<u32>> {
     let kept = sched_getaffinity(OWN)?;
-    sched_setaffinity(OWN, &set_of(0..CPUS_MAX)?)?;
-    let granted = sched_getaffinity(OWN)?;
+    let granted = match sched_setaffinity(OWN, &set_of(0..CPUS_MAX)?) {
+        Ok(()) => sched_getaffinity(OWN)?,
+        Err(_) => kept,
+    };
     // None of those may be there any more; then it keeps to what there is.
     let _ = sched_setaffinity(OWN, &kept);
     Ok((0..CPUS_MAX).filter(|cpu| granted.is_set(*cpu as usize).unwrap_or(false)).collect())

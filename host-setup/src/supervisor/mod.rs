@@ -45,7 +45,8 @@ pub(crate) fn serve(ends: &[Signal]) -> Result<(), Failure> {
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .host(|| "wait for signals".into())?;
     recover_if_free()?;
-    unpin().host(|| "run on the CPUs that may be used".into())?;
+    // Where it may not, it stays where it was started.
+    let _ = unpin();
     let mut supervisor = Supervisor {
         signals,
         input: Lines::new(REQUEST_BYTES_MAX),
