@@ -78,7 +78,7 @@ impl<'a> Planned<'a> {
         Ok(Planned { workspace, facts, index, acceptances, plan, elsewhere: None })
     }
 
-    /// The plan as it is with more results, which lie in the shared store `url`.
+    /// The plan as it is with more results, which lie in the shared store that is called `url`.
     pub fn counting_on(self, url: &str, more: Vec<Entry>, forced: &(dyn Fn(&Test) -> bool + Sync)) -> Planned<'a> {
         let entries = self.index.entries().iter().copied().chain(more).collect();
         let index = Index::from_entries(entries);

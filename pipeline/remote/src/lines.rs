@@ -4,7 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the lines; the first answer of all carries it.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
+
+/// The first line of all: which store. On standard input, since what is secret in an address would be everybody's on
+/// a command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The address, in full.
+    pub address: String,
+}
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +83,8 @@ pub enum Outcome {
     There,
     /// It was copied; so many bytes.
     Copied(u64),
+    /// It is longer than it said, or than was to be taken; nothing of it is left.
+    Longer(u64),
     /// There is no such object.
     Absent,
     /// It was deleted, or was not there.

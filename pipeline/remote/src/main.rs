@@ -1,14 +1,20 @@
-//! `septet-remote URL`: copies files to and from an object store, and deletes objects, as told by lines on
-//! standard input. It must not know what it copies: names, digests and what may be believed are `septet`'s.
+//! `septet-remote`: copies files to and from an object store, and deletes objects, as told by lines on standard input,
+//! of which the first names the store. It must not know what it copies: names, digests and what may be believed are
+//! `septet`'s.
 
+mod address;
+mod endpoint;
 mod lines;
 mod objects;
 
+use std::any::Any;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lines::{Answer, Op, Outcome, PROTOCOL, Request};
+use futures_util::FutureExt;
+use lines::{Answer, Op, Opening, Outcome, PROTOCOL, Request};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Semaphore;
 
@@ -16,14 +22,13 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 16;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url] = arguments.as_slice() else {
-        let _ = writeln!(std::io::stderr().lock(), "usage: septet-remote URL");
+    if std::env::args_os().len() > 1 {
+        let _ = writeln!(std::io::stderr().lock(), "septet-remote takes no arguments; septet speaks to it");
         return ExitCode::from(2);
-    };
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(url)),
+        Ok(runtime) => runtime.block_on(serve()),
         Err(error) => Err(format!("start a runtime: {error}")),
     };
     match served {
@@ -36,18 +41,28 @@ fn main() -> ExitCode {
 }
 
 /// Answers lines until there are no more.
-async fn serve(url: &str) -> Result<(), String> {
-    let store = Arc::new(objects::Objects::open(url)?);
+async fn serve() -> Result<(), String> {
+    let mut input = BufReader::new(tokio::io::stdin()).lines();
+    let Some(line) = input.next_line().await.map_err(|error| format!("read the address: {error}"))? else {
+        return Ok(());
+    };
+    let opening: Opening = serde_json::from_str(&line).map_err(|error| format!("understand the address: {error}"))?;
+    let opened = std::panic::catch_unwind(|| {
+        let address = address::Address::parse(&opening.address)?;
+        objects::Objects::open(&address).map_err(|reason| address.without_secrets(&reason))
+    });
+    let store = Arc::new(opened.unwrap_or_else(|panic| Err(format!("open the store: {}", words(&*panic))))?);
     answer(0, Outcome::Ready(PROTOCOL));
     let slots = Arc::new(Semaphore::new(AT_ONCE));
-    let mut input = BufReader::new(tokio::io::stdin()).lines();
     let mut tasks = tokio::task::JoinSet::new();
     while let Some(line) = input.next_line().await.map_err(|error| format!("read requests: {error}"))? {
         let request: Request = serde_json::from_str(&line).map_err(|error| format!("understand a request: {error}"))?;
         let slot = Arc::clone(&slots).acquire_owned().await.map_err(|error| format!("wait for a slot: {error}"))?;
         let store = Arc::clone(&store);
         tasks.spawn(async move {
-            let outcome = carry_out(&store, request.id, request.op).await;
+            // Whoever asked waits for an answer, also when what is asked for is more than this program can bear.
+            let outcome = AssertUnwindSafe(carry_out(&store, request.id, request.op)).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|panic| Err(format!("go on: septet-remote {}", words(&*panic))));
             answer(request.id, outcome.unwrap_or_else(Outcome::Failed));
             drop(slot);
         });
@@ -65,8 +80,11 @@ async fn carry_out(store: &objects::Objects, id: u64, op: Op) -> Result<Outcome,
         }
         Op::Has { name } => Ok(if store.has(&name).await? { Outcome::There } else { Outcome::Absent }),
         Op::Get { name, to, bytes_max } => {
-            let copied = store.get(&name, &to, bytes_max).await?;
-            Ok(copied.map_or(Outcome::Absent, Outcome::Copied))
+            Ok(match store.get(&name, &to, bytes_max).await? {
+                objects::Got::Nothing => Outcome::Absent,
+                objects::Got::All(bytes) => Outcome::Copied(bytes),
+                objects::Got::TooMuch(most) => Outcome::Longer(most),
+            })
         }
         Op::Put { name, from } => store.put(&name, &from).await.map(Outcome::Copied),
         Op::Delete { name } => store.delete(&name).await.map(|()| Outcome::Deleted),
@@ -80,4 +98,10 @@ fn answer(id: u64, is: Outcome) {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(&line).and_then(|()| out.flush());
     }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("panicked: {}", said.unwrap_or("it said nothing"))
 }

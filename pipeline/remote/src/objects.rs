@@ -11,15 +11,36 @@ use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig,
+    BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig,
 };
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
+use crate::address::Address;
+use crate::endpoint::{self, Keys};
+
 /// Names told in one line.
 const NAMES_AT_ONCE: usize = 1000;
-/// How long an unreachable store is tried.
-const RETRY: Duration = Duration::from_secs(20);
+/// How long, and how often, an unreachable store is tried: somebody waits for it who could do without.
+const RETRY: Duration = Duration::from_secs(8);
+const RETRIES: usize = 3;
+/// How long until a store takes a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How long a store may say nothing in the middle of an answer.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How long one object may take.
+const OBJECT_MAX: Duration = Duration::from_secs(900);
+
+/// What became of an object that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got {
+    /// There is none.
+    Nothing,
+    /// It was copied: so many bytes.
+    All(u64),
+    /// It is longer than it said, or than may be taken: this was the most.
+    TooMuch(u64),
+}
 
 /// A store and the folder in it that is ours.
 pub struct Objects {
@@ -28,30 +49,47 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// The store of a URL. Nothing is asked of it yet.
-    pub fn open(url: &str) -> Result<Objects, String> {
-        let parsed = Url::parse(url).map_err(|error| format!("understand the address '{url}': {error}"))?;
-        let unfit = |error: &dyn std::fmt::Display| format!("use the address '{url}': {error}");
+    /// The store of an address. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// Completes "failed to ...".
+    pub fn open(address: &Address) -> Result<Objects, String> {
+        let url = address.in_full();
+        let unfit = |error: &dyn std::fmt::Display| format!("use the address '{address}': {error}");
+        let parsed = Url::parse(url).map_err(|error| unfit(&error))?;
         let (scheme, root) = ObjectStoreScheme::parse(&parsed).map_err(|error| unfit(&error))?;
         let retry = RetryConfig {
-            backoff: BackoffConfig { max_backoff: Duration::from_secs(3), ..BackoffConfig::default() },
-            max_retries: 6,
+            backoff: BackoffConfig { max_backoff: Duration::from_secs(1), ..BackoffConfig::default() },
+            max_retries: RETRIES,
             retry_timeout: RETRY,
         };
+        let options = ClientOptions::new()
+            .with_connect_timeout(CONNECT_MAX)
+            .with_read_timeout(SILENCE_MAX)
+            .with_timeout(OBJECT_MAX);
         let (store, root): (Box<dyn ObjectStore>, Path) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
+                let keys = Keys::of_environment(&|name| std::env::var(name).ok()).map_err(|error| unfit(&error))?;
                 let mut builder = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
-                // A test server on this machine speaks plain HTTP; who names one by its address means it.
-                let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].map(std::env::var);
-                if let Some(endpoint) = endpoint.into_iter().flatten().next() {
-                    builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
+                let mut plain = false;
+                for variable in endpoint::VARIABLES {
+                    let Ok(text) = std::env::var(variable) else { continue };
+                    let endpoint = endpoint::parse(variable, &text)?;
+                    // A test server on this machine speaks plain HTTP; who names one by its address means it.
+                    plain |= endpoint.scheme() == "http";
                 }
+                let endpoint = endpoint::VARIABLES.iter().find_map(|variable| std::env::var(variable).ok());
+                if let Some(endpoint) = endpoint {
+                    builder = builder.with_endpoint(endpoint);
+                }
+                builder = builder.with_client_options(options.with_allow_http(plain));
+                builder = builder.with_skip_signature(keys == Keys::Anonymous);
                 (Box::new(builder.build().map_err(|error| unfit(&error))?), root)
             }
             ObjectStoreScheme::Http => {
-                let builder = HttpBuilder::new().with_url(url).with_retry(retry);
-                let plain = (parsed.scheme() == "http").to_string();
-                let builder = builder.with_config(ClientConfigKey::AllowHttp, plain);
+                endpoint::no_metadata(&parsed).map_err(|error| unfit(&error))?;
+                let options = options.with_allow_http(parsed.scheme() == "http");
+                let builder = HttpBuilder::new().with_url(url).with_retry(retry).with_client_options(options);
                 (Box::new(builder.build().map_err(|error| unfit(&error))?), Path::default())
             }
             ObjectStoreScheme::Local => {
@@ -60,7 +98,7 @@ impl Objects {
                 let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unfit(&error))?;
                 (Box::new(store), Path::default())
             }
-            _ => return Err(unfit(&"only s3://, https://, http:// and file:// are known")),
+            _ => return Err(unfit(&"only s3://, https://, http:// and file:/// are known")),
         };
         Ok(Objects { store, root })
     }
@@ -96,12 +134,20 @@ impl Objects {
         }
     }
 
-    /// Copies an object to a new file; the number of bytes, or nothing if there is no such object.
-    pub async fn get(&self, name: &str, to: &str, bytes_max: u64) -> Result<Option<u64>, String> {
+    /// Copies an object to a new file, but no more than `bytes_max` bytes, and no more than the store said that it has:
+    /// of one that goes on after that nothing is left.
+    ///
+    /// # Errors
+    /// Completes "failed to ...".
+    pub async fn get(&self, name: &str, to: &str, bytes_max: u64) -> Result<Got, String> {
         let object = match self.store.get(&self.path(name)?).await {
-            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(Error::NotFound { .. }) => return Ok(Got::Nothing),
             other => other.map_err(|error| format!("get {name}: {}", told(&error)))?,
         };
+        let said = object.meta.size;
+        if said > bytes_max {
+            return Ok(Got::TooMuch(bytes_max));
+        }
         let writing = |error: std::io::Error| format!("write {to}: {error}");
         let mut file = tokio::fs::File::create_new(to).await.map_err(writing)?;
         let mut stream = object.into_stream();
@@ -109,13 +155,18 @@ impl Objects {
         while let Some(bytes) = stream.next().await {
             let bytes = bytes.map_err(|error| format!("get {name}: {}", told(&error)))?;
             copied += bytes.len() as u64;
-            if copied > bytes_max {
-                return Err(format!("get {name}: it has more than {bytes_max} bytes"));
+            if copied > said {
+                drop(file);
+                tokio::fs::remove_file(to).await.map_err(writing)?;
+                return Ok(Got::TooMuch(said));
             }
             file.write_all(&bytes).await.map_err(writing)?;
         }
         file.flush().await.map_err(writing)?;
-        Ok(Some(copied))
+        match copied == said {
+            true => Ok(Got::All(copied)),
+            false => Err(format!("get {name}: it has {said} bytes, and only {copied} came")),
+        }
     }
 
     /// Copies a file to an object.

@@ -13,7 +13,7 @@ use crate::key::{Key, ResultId};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
 use crate::remote::share::{self, Shared};
-use crate::remote::{Remote, RemoteError};
+use crate::remote::{Address, Remote, RemoteError};
 use crate::site::{self, Site, SiteError, TrustError};
 use crate::store::{Entry, Generation};
 use crate::workspace::Workspace;
@@ -58,23 +58,26 @@ pub(super) fn site_of(folder: &Path) -> Result<Site, Trouble> {
             path.display()
         ));
     }
+    if let Some(reason) = found.unread {
+        remark(&format!("septet: {reason}; going on without it"));
+    }
     Ok(found.site)
 }
 
 fn remote(url: Option<&str>, place: &PlaceArgs) -> Result<Remote, Trouble> {
     let root = place::place(place)?;
     let named = match url {
-        Some(url) => Some(url.to_string()),
+        Some(url) => Some(Address::parse(url).map_err(|reason| Trouble::input(format!("failed to {reason}")))?),
         None => site_of(&beside(root.root()))?.remote,
     };
-    let url = named.ok_or_else(|| {
+    let address = named.ok_or_else(|| {
         let own = site::folder().unwrap_or_default().join(site::SITE_FILE);
         Trouble::input(format!(
             "no shared store is named: give its address, or write it as remote under [store] into {}",
             own.display()
         ))
     })?;
-    Ok(Remote::open(&url)?)
+    Ok(Remote::open(&address)?)
 }
 
 #[derive(Serialize)]
@@ -104,7 +107,7 @@ pub(super) fn push(url: Option<&str>, place: &PlaceArgs, json: bool) -> Result<E
     let store = place::open(place)?;
     let mut remote = remote(url, place)?;
     let shared = share::push(&store, &mut remote)?;
-    told("pushed", remote.url(), &shared, json)
+    told("pushed", &remote.address().to_string(), &shared, json)
 }
 
 /// `septet store pull`.
@@ -116,7 +119,7 @@ pub(super) fn pull(url: Option<&str>, place: &PlaceArgs, key: Option<&str>, json
     }
     let mut remote = remote(url, place)?;
     let shared = share::pull(&store, &mut remote, &|entry| entry.key.to_string().starts_with(&digits))?;
-    told("pulled", remote.url(), &shared, json)
+    told("pulled", &remote.address().to_string(), &shared, json)
 }
 
 /// Keys of what is to be measured.
@@ -125,7 +128,7 @@ fn missing(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> HashSet<Key> {
     of_a_test.filter_map(|(_, decision)| decision.key).collect()
 }
 
-fn told_what_came(shared: &Shared, url: &str) {
+fn told_what_came(shared: &Shared, url: &Address) {
     for refused in &shared.refused {
         remark(&format!("septet: not pulled: {refused}"));
     }
@@ -134,20 +137,32 @@ fn told_what_came(shared: &Shared, url: &str) {
     }
 }
 
+fn without(error: &RemoteError) -> String {
+    format!("septet: {error}; continuing without the shared store")
+}
+
 /// Reads through to the site's shared store: pulls what is to be measured and was measured elsewhere under the
-/// very same key. True if anything came.
+/// very same key. True if anything may have come. A shared store that is down keeps nobody from measuring.
 pub(super) fn read_through(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> Result<bool, Trouble> {
     let missing = missing(planned, only);
     if missing.is_empty() {
         return Ok(false);
     }
     let Some(url) = site_of(&beside(&planned.workspace.file))?.remote else { return Ok(false) };
-    let go_on = |error: RemoteError| Trouble::host(format!("{error}; `--no-remote` goes on without it"));
     let wanted = |entry: &Entry| missing.contains(&entry.key);
     let shared = Remote::open(&url).and_then(|mut remote| share::pull(&planned.workspace.store, &mut remote, &wanted));
-    let shared = shared.map_err(go_on)?;
-    told_what_came(&shared, &url);
-    Ok(shared.copied > 0)
+    match shared {
+        Ok(shared) => {
+            told_what_came(&shared, &url);
+            Ok(shared.copied > 0)
+        }
+        Err(error @ RemoteError::Store(_)) => Err(error.into()),
+        Err(error) => {
+            remark(&without(&error));
+            // What had been copied by then is kept.
+            Ok(true)
+        }
+    }
 }
 
 /// A plan that also counts on what the site's shared store says that it has: its index is read, nothing is
@@ -167,9 +182,9 @@ pub(super) fn planned<'a>(
     let found =
         Remote::open(&url).and_then(|mut remote| share::look(&mut remote, &|entry| missing.contains(&entry.key)));
     match found {
-        Ok(entries) => Ok(planned.counting_on(&url, entries, forced)),
+        Ok(entries) => Ok(planned.counting_on(&url.to_string(), entries, forced)),
         Err(error) => {
-            remark(&format!("septet: {error}; continuing without the shared store"));
+            remark(&without(&error));
             Ok(planned)
         }
     }
@@ -218,7 +233,7 @@ fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, 
         }
         Ok(None) => Ok(None),
         Err(error) => {
-            remark(&format!("septet: {error}; continuing without the shared store"));
+            remark(&without(&error));
             Ok(own)
         }
     }
@@ -233,7 +248,8 @@ pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
         },
         SiteCommand::Show { folder } => {
             let site = site_of(&folder)?;
-            let mut out = format!("shared store   {}\n", site.remote.as_deref().unwrap_or("none"));
+            let mut out =
+                format!("shared store   {}\n", site.remote.map_or("none".to_string(), |remote| remote.to_string()));
             for (name, stack) in &site.stacks {
                 let places: Vec<String> = stack.settings().map(|(key, place)| format!("{key} {place}")).collect();
                 out.push_str(&format!("stack          {name}: {}\n", places.join(", ")));

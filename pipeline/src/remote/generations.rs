@@ -3,7 +3,7 @@
 //!
 //! `generations/EXPERIMENT/latest` holds the name of the latest, since not every store can be listed.
 
-use super::{Op, Outcome, Remote, RemoteError, told};
+use super::{Op, Remote, RemoteError, told};
 use crate::beneath::Folder;
 use crate::key::ResultId;
 use crate::store::{Generation, Store};
@@ -53,7 +53,8 @@ pub fn latest(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<
     let file = folder.name(["generation-there"])?;
     let to = told(&folder.path_of(&file));
     let get = Op::Get { name: object(experiment, &name), to, bytes_max: BYTES_MAX };
-    let is_there = remote.copy(vec![get])?[0] != Outcome::Absent;
+    let outcome = remote.copy(vec![get])?.remove(0);
+    let is_there = remote.came(&object(experiment, &name), &outcome)?;
     let refused = |reason: &str| remote.refused(format!("use its generation {name} of {experiment}: {reason}"));
     if !is_there {
         return Err(refused("it is not there"));
@@ -68,7 +69,8 @@ pub fn latest(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<
 fn latest_name(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<Option<String>, RemoteError> {
     let file = folder.name([&format!("latest-{experiment}")])?;
     let get = Op::Get { name: pointer(experiment), to: told(&folder.path_of(&file)), bytes_max: NAME_BYTES_MAX };
-    if remote.copy(vec![get])?[0] == Outcome::Absent {
+    let outcome = remote.copy(vec![get])?.remove(0);
+    if !remote.came(&pointer(experiment), &outcome)? {
         return Ok(None);
     }
     let name = String::from_utf8_lossy(&folder.read(&file, NAME_BYTES_MAX)?).into_owned();

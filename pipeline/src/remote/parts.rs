@@ -12,8 +12,8 @@ use crate::store::{Entry, Index, STORE_FORMAT, index_bytes, index_entries};
 
 /// Parts beyond which a push makes one of them all.
 const PARTS_MAX: usize = 16;
-/// Most bytes of a part: 30 million results.
-const BYTES_MAX: u64 = 4 << 30;
+/// Most bytes of a part, which is held in memory: some millions of results.
+const BYTES_MAX: u64 = 1 << 29;
 /// How often a part may be gone by the time that it is read, because somebody folds.
 const ROUNDS_MAX: usize = 20;
 const CHECKPOINT: &str = "index/checkpoint";
@@ -34,19 +34,19 @@ pub fn read(remote: &mut Remote, folder: &Folder) -> Result<SharedIndex, RemoteE
     }
     let (format, checkpoint) = (folder.name(["format"])?, folder.name(["checkpoint"])?);
     let first = remote.copy(vec![get("format", folder, &format), get(CHECKPOINT, folder, &checkpoint)])?;
-    if first[0] != Outcome::Absent {
+    if remote.came("format", &first[0])? {
         let found = serde_json::from_slice::<Format>(&content(folder, &format)?).map(|format| format.format);
         let found = found.map_err(|error| remote.refused(format!("read its format: {error}")))?;
         if found > STORE_FORMAT {
-            return Err(RemoteError::Newer { url: remote.url().to_string(), found });
+            return Err(RemoteError::Newer { url: remote.address().to_string(), found });
         }
     }
     let mut entries = Vec::new();
-    if first[1] != Outcome::Absent {
+    if remote.came(CHECKPOINT, &first[1])? {
         entries.extend(index_entries(&content(folder, &checkpoint)?));
     }
     // A plain web server cannot be listed; its checkpoint names everything that was pushed before it was copied.
-    let parts = match remote.url().starts_with("http") {
+    let parts = match remote.address().in_full().starts_with("http") {
         true => Vec::new(),
         false => read_parts(remote, folder, &mut entries)?,
     };
@@ -61,8 +61,10 @@ fn read_parts(remote: &mut Remote, folder: &Folder, entries: &mut Vec<Entry>) ->
             (0..names.len()).map(|number| folder.name([&format!("part-{round}-{number}")])).collect();
         let places = places?;
         let read = remote.copy(names.iter().zip(&places).map(|(name, place)| get(name, folder, place)).collect())?;
-        for (place, _) in places.iter().zip(&read).filter(|(_, outcome)| **outcome != Outcome::Absent) {
-            entries.extend(index_entries(&content(folder, place)?));
+        for ((name, place), outcome) in names.iter().zip(&places).zip(&read) {
+            if remote.came(name, outcome)? {
+                entries.extend(index_entries(&content(folder, place)?));
+            }
         }
         // One that is gone by now is in another one, which may not have been there when they were listed.
         if !read.contains(&Outcome::Absent) {

@@ -10,12 +10,16 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Op, Outcome, Remote, RemoteError, generations, parts, told};
 use crate::beneath::{Folder, Stage};
 use crate::key::{Key, ResultId};
-use crate::store::{Adopted, Arrival, Entry, Generation, Store, StoreError, Writer, format_bytes};
+use crate::store::{Adopted, Arrival, Entry, Generation, Record, Store, StoreError, Writer, format_bytes};
 
+/// The file that is copied last, and makes a result of what lies beside it.
+const RECORD: &str = "record.json";
 /// Results that are copied before any of them counts.
 const BATCH: usize = 64;
-/// Most bytes of what is pulled, by file.
-const BYTES_MAX: [(&str, u64); 3] = [("samples.parquet", 4 << 30), ("log.zst", 64 << 20), ("record.json", 64 << 20)];
+/// Most bytes of what is pulled besides a record, by file; the record says how many there are.
+const BYTES_MAX: [(&str, u64); 2] = [("samples.parquet", 4 << 30), ("log.zst", 64 << 20)];
+/// Most bytes of a record.
+const RECORD_BYTES_MAX: u64 = 64 << 20;
 /// Most bytes of a manifest.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -209,13 +213,12 @@ fn fetch_batch(
     for (id, key) in batch {
         let arrival = Arrival { id: *id, key: *key };
         let folder = stage.new_folder(&stage.name([&arrival.folder()])?, 0o777)?;
-        for (file, bytes_max) in BYTES_MAX {
-            let to = told(&folder.path_of(&folder.name([file])?));
-            ops.push(Op::Get { name: result_name(id, file), to, bytes_max });
-        }
+        let to = told(&folder.path_of(&folder.name([RECORD])?));
+        ops.push(Op::Get { name: result_name(id, RECORD), to, bytes_max: RECORD_BYTES_MAX });
         arrivals.push(arrival);
     }
     remote.copy(ops)?;
+    let arrivals = fetch_bodies(remote, stage, arrivals, shared)?;
     for (arrival, adopted) in arrivals.iter().zip(writer.adopt(stage, &arrivals)?) {
         match adopted {
             Adopted::Kept => shared.copied += 1,
@@ -223,4 +226,37 @@ fn fetch_batch(
         }
     }
     Ok(())
+}
+
+/// Copies what belongs to records that have come, and of each file no more than its record says; the results of which
+/// no file goes on after that.
+fn fetch_bodies(
+    remote: &mut Remote,
+    stage: &Folder,
+    arrivals: Vec<Arrival>,
+    shared: &mut Shared,
+) -> Result<Vec<Arrival>, RemoteError> {
+    let (mut ops, mut whose) = (Vec::new(), Vec::new());
+    for (number, arrival) in arrivals.iter().enumerate() {
+        // One without a sound record is refused for that, whatever else there is of it.
+        let folder = stage.folder(&stage.name([&arrival.folder()])?)?;
+        let bytes = folder.read_if_there(&folder.name([RECORD])?, RECORD_BYTES_MAX)?.unwrap_or_default();
+        let Ok(record) = Record::parse(&bytes) else { continue };
+        for (file, most) in BYTES_MAX {
+            let Some(said) = record.files.get(file) else { continue };
+            let (name, to) = (result_name(&arrival.id, file), told(&folder.path_of(&folder.name([file])?)));
+            ops.push(Op::Get { name, to, bytes_max: most.min(said.len) });
+            whose.push((number, file));
+        }
+    }
+    let outcomes = remote.copy(ops)?;
+    let mut longer = HashSet::new();
+    for ((number, file), _) in whose.iter().zip(&outcomes).filter(|(_, is)| matches!(is, Outcome::Longer(_))) {
+        if longer.insert(*number) {
+            let id = arrivals[*number].id.short();
+            shared.refused.push(format!("result {id}: its {file} is longer than its record says"));
+        }
+    }
+    let sound = |(number, arrival): (usize, Arrival)| (!longer.contains(&number)).then_some(arrival);
+    Ok(arrivals.into_iter().enumerate().filter_map(sound).collect())
 }

@@ -15,6 +15,8 @@ use crate::beneath;
 use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::experiment::document::{self, Findings, Section};
 
+use crate::remote::address::{self, Address, SCHEMES};
+
 pub use schema::schema;
 pub use trust::{TrustError, trust};
 
@@ -24,8 +26,6 @@ pub const SITE_FILE: &str = "site.toml";
 pub const KEYS: [&str; 2] = ["store", "stacks"];
 /// Keys of `[store]`.
 pub const STORE_KEYS: [&str; 1] = ["remote"];
-/// Ways in which a shared store can be reached.
-pub const SCHEMES: [&str; 4] = ["s3://", "https://", "http://", "file:///"];
 /// Largest site file, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -33,7 +33,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Where results are shared.
-    pub remote: Option<String>,
+    pub remote: Option<Address>,
     /// The stacks that it names; what lies at their places is the agent's to say.
     pub stacks: BTreeMap<String, Stack>,
 }
@@ -61,6 +61,9 @@ pub struct Found {
     pub site: Site,
     /// A site file beside the experiment that is not trusted, and was not read.
     pub untrusted: Option<PathBuf>,
+    /// The user's own site file, if it is there and cannot be read, and why: a user is not always at home where $HOME
+    /// says.
+    pub unread: Option<String>,
 }
 
 /// Folder of the user's own settings: `$XDG_CONFIG_HOME/septet`, or `~/.config/septet`.
@@ -73,8 +76,10 @@ pub fn folder() -> Option<PathBuf> {
 pub fn find(beside: &Path) -> Result<Found, SiteError> {
     let mut found = Found::default();
     let own = folder().map(|folder| folder.join(SITE_FILE));
-    if let Some(bytes) = own.as_deref().map(read).transpose()?.flatten() {
-        found.site = parse_bytes(&bytes, &own.unwrap_or_default())?;
+    match own.as_deref().map(read).transpose() {
+        Ok(Some(Some(bytes))) => found.site = parse_bytes(&bytes, &own.unwrap_or_default())?,
+        Ok(_) => {}
+        Err(error) => found.unread = Some(error.to_string()),
     }
     let path = beside.join(SITE_FILE);
     if let Some(bytes) = read(&path)? {
@@ -93,7 +98,7 @@ pub fn find(beside: &Path) -> Result<Found, SiteError> {
 fn read(path: &Path) -> Result<Option<Vec<u8>>, SiteError> {
     match beneath::plain_file(path, FILE_BYTES_MAX) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.is_absent() => Ok(None),
+        Err(error) if error.is_absent() || error.source.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
         Err(beneath::Error { path, source, .. }) => Err(SiteError::Read { path, source }),
     }
 }
@@ -115,8 +120,19 @@ pub fn parse(source: &str, file_name: &str) -> Result<Site, Diagnostics> {
     }));
     match list.is_empty() {
         true => Ok(site),
-        false => Err(Diagnostics::new(file_name, source, list)),
+        false => Err(Diagnostics::new(file_name, &masked(source), list)),
     }
+}
+
+/// The file as it may be shown beside what is wrong in it: every byte in its place, and of addresses, or what is meant
+/// as one, nothing that is secret.
+fn masked(source: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    let word = |word: &str| {
+        let (text, end) = word.split_at(word.trim_end_matches(ends).len());
+        address::replaced(text, |secret| "*".repeat(secret.len())) + end
+    };
+    source.split_inclusive(ends).map(word).collect()
 }
 
 fn site(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Site {
@@ -128,11 +144,11 @@ fn site(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Site {
         if let Some(node) = section.get("remote")
             && let Some(remote) = document::text(node, "remote", 1000, false, findings)
         {
-            match SCHEMES.iter().any(|scheme| remote.starts_with(scheme)) {
-                true => site.remote = Some(remote),
-                false => {
+            match Address::parse(&remote) {
+                Ok(address) => site.remote = Some(address),
+                Err(reason) => {
                     let help = format!("write one of {}, and where", SCHEMES.join(", "));
-                    findings.error(node.span(), format!("remote cannot be {}", quoted(&remote)), Some(help));
+                    findings.error(node.span(), format!("failed to {reason}"), Some(help));
                 }
             }
         }

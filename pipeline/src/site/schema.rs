@@ -3,8 +3,9 @@
 use host_setup::stack;
 use serde_json::{Value, json};
 
-use super::{KEYS, SCHEMES, STORE_KEYS};
+use super::{KEYS, STORE_KEYS};
 use crate::experiment::schema::{DIALECT, ID, table};
+use crate::remote::address::SCHEMES;
 
 /// The schema.
 pub fn schema() -> Value {

@@ -3,6 +3,7 @@
 // A skip prints its reason.
 #![allow(clippy::print_stdout)]
 
+mod addresses;
 #[path = "../e2e/bench.rs"]
 #[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 mod bench;
