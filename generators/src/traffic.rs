@@ -5,33 +5,19 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+pub use wire::bounds::{
+    BURST_MAX, FLOWS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, INTERVAL_NS_MIN, INTERVALS_MAX, RATE_PPS_MAX, TIME_NS_MAX,
+    UDP_FLOWS_MAX,
+};
+use wire::bounds::{CLIENT_BURSTS_MAX, flows_max};
 use wire::{Endpoint, Io, Port, Request, Role, Schedule, Wait};
 
 use crate::failure::Failure;
 use crate::headers::OVERHEAD_BYTES;
 use crate::payload::{Payload, SEQUENCE_MASK};
 
-/// Smallest frame, without FCS.
-pub const FRAME_BYTES_MIN: u16 = 60;
-/// Largest frame, without FCS.
-pub const FRAME_BYTES_MAX: u16 = 1514;
-/// Packets a burst; the kernel takes no more in one call.
-pub const BURST_MAX: u16 = 1024;
-/// Flows of any port.
-pub const FLOWS_MAX: u16 = 4096;
-/// Flows of a UDP port: each costs the sender a socket.
-pub const UDP_FLOWS_MAX: u16 = 64;
-/// Fastest offered rate.
-pub const RATE_PPS_MAX: u64 = 1_000_000_000;
-/// Longest time of a schedule.
-pub const TIME_NS_MAX: u64 = 24 * 3_600 * 1_000_000_000;
 // All of a schedule's packets can be numbered: it has three times.
 const _: () = assert!(3 * (TIME_NS_MAX / 1_000_000_000) * RATE_PPS_MAX < SEQUENCE_MASK);
-/// Shortest accounting interval.
-pub const INTERVAL_NS_MIN: u64 = 100_000;
-/// Accounting intervals in one measurement.
-pub const INTERVALS_MAX: u64 = 10_000_000;
-
 /// A unicast MAC address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mac([u8; 6]);
@@ -138,8 +124,7 @@ impl Traffic {
         range("frame_bytes", request.frame_bytes.into(), FRAME_BYTES_MIN.into(), FRAME_BYTES_MAX.into())?;
         range("burst", request.burst.into(), 1, BURST_MAX.into())?;
         range("queues", request.queues.into(), 1, u64::from(u16::MAX))?;
-        let flows_max = if matches!(request.io, Io::Udp | Io::UdpMmsg) { UDP_FLOWS_MAX } else { FLOWS_MAX };
-        range("flows", request.flows.into(), 1, flows_max.into())?;
+        range("flows", request.flows.into(), 1, flows_max(request.io).into())?;
         check_schedule(&request.schedule, range)?;
         let originates = matches!(request.role, Role::Send | Role::Client);
         match request.rate_pps {
@@ -176,7 +161,7 @@ impl Traffic {
             rtt_samples_max: request.rtt_samples_max,
             output: PathBuf::from(request.output),
         };
-        if traffic.role == Role::Client && traffic.packets_intended() / u64::from(traffic.burst) > u64::from(u32::MAX) {
+        if traffic.role == Role::Client && traffic.packets_intended() / u64::from(traffic.burst) > CLIENT_BURSTS_MAX {
             return wrong("a client's schedule has more bursts than records can number (2^32)".into());
         }
         Ok(traffic)

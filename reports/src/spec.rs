@@ -12,16 +12,28 @@ use serde::{Deserialize, Serialize};
 pub struct Id(String);
 
 impl Id {
-    /// Longest identifier, characters.
-    pub const LEN_MAX: usize = 100;
+    /// Longest identifier, characters: with the end of a file's name behind it, it is a name that an archive can hold
+    /// (100 bytes of a ustar header).
+    pub const LEN_MAX: usize = 90;
 
-    /// `text` as an identifier, if it is one.
+    /// `text` as an identifier, if it is one: a name for files, wherever they are unpacked.
     pub fn new(text: &str) -> Option<Id> {
         let fits = !text.is_empty()
             && text.len() <= Id::LEN_MAX
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-            && !text.bytes().all(|byte| byte == b'.');
+            && !text.ends_with('.')
+            && !Id::is_reserved(text);
         fits.then(|| Id(text.to_string()))
+    }
+
+    /// Whether a file system takes a name for a device, whatever stands behind its first dot.
+    pub fn is_reserved(text: &str) -> bool {
+        let stem = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        let numbered = |name: &str| {
+            stem.strip_prefix(name)
+                .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || numbered("com") || numbered("lpt")
     }
 
     /// The text.
@@ -179,4 +191,21 @@ pub struct ReportSpec {
     pub tables: Vec<TableSpec>,
     /// In order of declaration.
     pub claims: Vec<ClaimSpec>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Id;
+
+    #[test]
+    fn an_id_names_a_file_wherever_it_is_unpacked() {
+        for text in ["a", "4a", "x.y-z_0", ".hidden", "console", "com", "com10", "nully", "aux-1", &"x".repeat(90)] {
+            assert!(Id::new(text).is_some(), "{text}");
+        }
+        for text in
+            ["", ".", "..", "a.", "CON", "nul", "Aux.svg", "com1", "LPT9.x.y", "prn", "a b", "a/b", &"x".repeat(91)]
+        {
+            assert!(Id::new(text).is_none(), "{text}");
+        }
+    }
 }

@@ -293,7 +293,7 @@ pub enum Rate {
 
 impl Rate {
     /// Highest rate that can be asked for, packets per second.
-    pub const PPS_MAX: u64 = 1_000_000_000;
+    pub const PPS_MAX: u64 = wire::bounds::RATE_PPS_MAX;
 
     /// A fixed rate, 1 to [`Rate::PPS_MAX`].
     pub fn pps(pps: u64) -> Option<Rate> {

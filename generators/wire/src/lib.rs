@@ -16,6 +16,7 @@
 //!
 //! A generator that cannot go on says `{"event":"failed", ...}` and exits with 1.
 
+pub mod bounds;
 mod control;
 mod record;
 mod request;

@@ -16,7 +16,7 @@ use reports::suggest;
 /// Most queues a port.
 pub const QUEUES_MAX: u64 = 64;
 /// Most flows a sender: each is a UDP source port.
-pub const FLOWS_MAX: u64 = 16_384;
+pub const FLOWS_MAX: u64 = wire::bounds::FLOWS_MAX as u64;
 /// Most cores that a switch can be given.
 pub const SWITCH_CORES_MAX: u64 = 256;
 /// Longest name of a stack, characters.

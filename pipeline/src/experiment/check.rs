@@ -52,20 +52,27 @@ pub fn groups(sections: &[Section<'_, '_>], protocol: Option<Times>, findings: &
     groups
 }
 
-/// Identifiers of figures, tables and claims name files, and must differ.
+/// Identifiers of figures, tables and claims name files, and must differ: also where a file system does not tell an
+/// upper-case letter from a lower-case one.
 pub fn ids_are_unique(ids: impl Iterator<Item = (Id, Span)>, findings: &mut Findings<'_>) {
     unique("figures, tables and claims", ids.collect(), findings);
 }
 
 fn unique(what: &str, mut ids: Vec<(Id, Span)>, findings: &mut Findings<'_>) {
     ids.sort_by_key(|(_, span)| span.start);
-    let mut first: BTreeMap<Id, usize> = BTreeMap::new();
+    let mut first: BTreeMap<String, (Id, usize)> = BTreeMap::new();
     for (id, span) in ids {
-        if let Some(&start) = first.get(&id) {
-            let help = format!("it is already on line {}; ids of {what} must differ", findings.line(start));
-            findings.error(span, format!("the id '{id}' is used twice"), Some(help));
-        } else {
-            first.insert(id, span.start);
+        match first.get(&id.as_str().to_ascii_lowercase()) {
+            Some((known, start)) if *known == id => {
+                let help = format!("it is already on line {}; ids of {what} must differ", findings.line(*start));
+                findings.error(span, format!("the id '{id}' is used twice"), Some(help));
+            }
+            Some((known, start)) => {
+                let line = findings.line(*start);
+                let help = format!("on some file systems they name one file; '{known}' is on line {line}");
+                findings.error(span, format!("the ids '{known}' and '{id}' differ in case only"), Some(help));
+            }
+            None => drop(first.insert(id.as_str().to_ascii_lowercase(), (id, span.start))),
         }
     }
 }
@@ -98,6 +105,14 @@ fn tell(error: &MatrixError, groups: &Groups, findings: &mut Findings<'_>) {
             let spans = groups.places[*group].axes.iter().find(|(named, _)| named == axis);
             let span = spans.map_or_else(|| head(*group), |(_, spans)| spans.of(*value));
             findings.error(span, fault.to_string(), Some(fault.help()));
+        }
+        MatrixError::Beyond { group, place, limit } => {
+            let of_axis = place.and_then(|(axis, value)| {
+                let axes = &groups.places[*group].axes;
+                axes.iter().find(|(named, _)| *named == axis).map(|(_, spans)| spans.of(value))
+            });
+            let whole = if place.is_some() { head(*group) } else { groups.places[*group].times.clone() };
+            findings.error(of_axis.unwrap_or(whole), limit.to_string(), Some(limit.help()));
         }
         MatrixError::ExcludesNothing { group, exclusion } => {
             let span = groups.places[*group].exclusions[*exclusion].clone();

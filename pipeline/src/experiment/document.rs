@@ -212,7 +212,12 @@ pub fn id(node: &Node<'_>, what: &str, findings: &mut Findings<'_>) -> Option<Id
     let text = string(node, what, findings)?;
     let id = Id::new(text);
     if id.is_none() {
-        let help = format!("it names files: 1 to {} of letters, digits, '.', '_' and '-'", Id::LEN_MAX);
+        let help = match Id::is_reserved(text) {
+            true => "it names files, and some file systems take that for a device".to_string(),
+            false => {
+                format!("it names files: 1 to {} of letters, digits, '.', '_' and '-', no '.' at its end", Id::LEN_MAX)
+            }
+        };
         findings.error(node.span(), format!("{} cannot be {what}", quoted(text)), Some(help));
     }
     id

@@ -13,7 +13,7 @@ pub const REPETITIONS_MAX: u64 = 1_000;
 /// Shortest window, nanoseconds.
 pub const DURATION_NS_MIN: u64 = 10_000_000;
 /// Longest window, warm-up or cool-down, nanoseconds.
-pub const DURATION_NS_MAX: u64 = 24 * 3_600_000_000_000;
+pub const DURATION_NS_MAX: u64 = wire::bounds::TIME_NS_MAX;
 
 /// Keys of `[experiment]`.
 pub const HEADING_KEYS: [&str; 4] = ["name", "title", "authors", "notes"];

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::axis_value::AxisValue;
 use super::index::Index;
+use super::limits::Limit;
 use super::rules::Fault;
 use super::units::with_commas;
 
@@ -96,6 +97,8 @@ pub enum MatrixError {
     TooManyTogether { sum: String },
     /// A value of an axis makes a test impossible.
     Impossible { group: usize, axis: Axis, value: usize, fault: Fault },
+    /// A test is beyond what generators do; the value of an axis says so, or the times.
+    Beyond { group: usize, place: Option<(Axis, usize)>, limit: Limit },
     /// An exclusion leaves no test out.
     ExcludesNothing { group: usize, exclusion: usize },
     /// Exclusions leave no test.
@@ -154,6 +157,7 @@ fn walk(
     let mut digits = vec![0usize; group.axes.len()];
     let mut excluded = vec![false; group.exclude.len()];
     let mut faults = BTreeSet::new();
+    let mut limits = BTreeSet::new();
     let mut kept = false;
     loop {
         let mut keep = true;
@@ -169,6 +173,13 @@ fn walk(
                 let place = group.axes.iter().position(|axis| axis.axis == fault.axis());
                 let value = place.map_or(0, |place| digits[place]);
                 errors.push(MatrixError::Impossible { group: index, axis: fault.axis(), value, fault });
+            }
+            if let Some(limit) = Limit::of(&tuple, &group.times).filter(|limit| limits.insert(*limit)) {
+                let place = limit.axis().map(|axis| {
+                    let place = group.axes.iter().position(|named| named.axis == axis);
+                    (axis, place.map_or(0, |place| digits[place]))
+                });
+                errors.push(MatrixError::Beyond { group: index, place, limit });
             }
             errors.extend(visit(&tuple));
         }

@@ -9,6 +9,7 @@ pub(crate) mod document;
 mod group;
 mod header;
 mod index;
+mod limits;
 pub mod matrix;
 mod published;
 mod report;

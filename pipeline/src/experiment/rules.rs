@@ -6,6 +6,7 @@ use std::fmt;
 use host_setup::switch::{self, Asked, Cores, Descriptor, Queues, Refusal};
 use results::axes::{Axis, Dimension, FrameSize, Io, Locality, PacketSize, Pairs, Rate, VSwitch, io_name};
 use results::tuple::Tuple;
+use wire::bounds::FRAME_BYTES_MAX;
 
 /// Why a test is impossible anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,9 +98,6 @@ impl Fault {
         }
     }
 }
-
-/// Longest Ethernet frame without FCS: 14 bytes of header and 1500 of payload.
-const FRAME_BYTES_MAX: u16 = 1514;
 
 /// Names of the switches that can do something: `ovs, sriov and vpp`.
 fn those(can: impl Fn(&Descriptor) -> bool) -> String {

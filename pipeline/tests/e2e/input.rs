@@ -3,7 +3,7 @@
 use super::bench::{Bench, SMALL};
 
 /// A change that makes the small experiment wrong, and what its error must name.
-const WRONG: [(&str, &str, &str); 17] = [
+const WRONG: [(&str, &str, &str); 26] = [
     ("title = \"Small\"", "titel = \"Small\"", "titel"),
     ("warmup = \"20ms\"", "warmup = \"20parsecs\"", "parsecs"),
     ("P = [64, 1500]", "P = []", "P"),
@@ -21,6 +21,15 @@ const WRONG: [(&str, &str, &str); 17] = [
     ("rx_pps[P=64]", "rx_pps[P=65]", "65"),
     ("rx_pps[P=64]", "rx_pps[X=64]", "X"),
     ("test = \"rx_pps", "test = \"(((rx_pps", "test"),
+    ("io = \"udp-mmsg\"", "io = \"udp-mmsg\"\nflows = 65", "flows is 1 to 64"),
+    ("io = \"raw\"", "io = \"raw\"\nflows = 4097", "4096"),
+    ("duration = \"60ms\"\nwarmup = \"20ms\"", "duration = \"24h\"\nwarmup = \"4h\"", "intervals"),
+    ("R = 1000", "R = 1", "no burst within the window"),
+    ("id = \"by-size\"", "id = \"Sizes-Table\"", "differ in case only"),
+    ("id = \"by-size\"", "id = \"CON\"", "a device"),
+    ("id = \"by-size\"", "id = \"nul.x\"", "a device"),
+    ("id = \"by-size\"", "id = \"by-size.\"", "by-size."),
+    ("name = \"small\"", "name = \"aux\"", "a device"),
 ];
 
 #[test]
