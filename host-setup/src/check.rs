@@ -264,7 +264,7 @@ fn huge_pages(facts: &Facts) -> Option<Finding> {
     match facts.knobs.hugepages.is_empty() {
         false if facts.knobs.hugepages.iter().any(|pages| pages.total > 0) || facts.knobs.can_set("hugepages") => None,
         _ => {
-            let does = "DPDK needs them: io=dpdk and the switches that are built on it are skipped";
+            let does = "DPDK programs run on ordinary pages (--no-huge), which is slower; ovs cannot, and is skipped";
             found("hugepages", Harm::Tests, is, does, Remedy::Administrator("sysctl -w vm.nr_hugepages=1024".into()))
         }
     }

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::counters::{Disturbance, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, Watched};
+pub use self::counters::{
+    Busy, Disturbance, Load, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, Watched,
+};
 use crate::facts::Facts;
 use crate::scene::Scene;
 use crate::stack::Stack;
@@ -88,6 +90,13 @@ pub enum Op {
     /// Counters of what disturbs a measurement; cheap. Taken before and after a window. Answered by
     /// [`Answer::Snapshot`].
     Snapshot,
+    /// Who has had `cpus` since this was asked last; the first answer tells of no time at all. It reads what every
+    /// process of the host has spent, so that it is asked before and after a window, never within. Answered by
+    /// [`Answer::Load`].
+    Load {
+        /// CPUs that measure.
+        cpus: Vec<u32>,
+    },
     /// Looks at the same counters while a window of the scene lasts, instead of what was watched before.
     /// Answered by [`Answer::Done`]: what is seen is kept until it is asked for.
     Watch {
@@ -204,6 +213,8 @@ pub enum Answer {
     },
     /// To [`Op::Snapshot`].
     Snapshot(Snapshot),
+    /// To [`Op::Load`].
+    Load(Load),
     /// To [`Op::Watched`].
     Watched(Watched),
     /// To [`Op::Mapped`].

@@ -2,6 +2,7 @@
 //! or thresholds.
 
 mod disturbances;
+pub(crate) mod load;
 mod watch;
 
 use std::path::Path;

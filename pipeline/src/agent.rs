@@ -7,15 +7,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
+    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
     Snapshot, Watched,
 };
 use host_setup::stack::Stack;
+
+use crate::last_lines;
 
 /// Silence after which an agent counts as gone. One that has died is noticed at once, by the end of its output; this
 /// is for one that hangs, and must outlast one that somebody stops for a while.
@@ -176,8 +178,9 @@ impl Agent {
             .spawn()
             .map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })?;
         let (sender, heard) = channel();
-        let reader = child.stdout.take().map(|out| std::thread::spawn(move || read_all(out, &sender)));
-        let errors = child.stderr.take().map(|err| std::thread::spawn(move || tail(err)));
+        // Without threads it is not heard; it ends with its input then.
+        let listeners = listen(&mut child, sender);
+        let (reader, errors) = listeners.map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })?;
         let input = child.stdin.take();
         let mut agent = Agent {
             child,
@@ -234,6 +237,14 @@ impl Agent {
     pub fn snapshot(&mut self) -> Result<Snapshot, AgentError> {
         match self.ask("read the host's counters", Op::Snapshot)? {
             Answer::Snapshot(snapshot) => Ok(snapshot),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Who has had these CPUs since this was asked last.
+    pub fn load(&mut self, cpus: &[u32]) -> Result<Load, AgentError> {
+        match self.ask("read who has the processors", Op::Load { cpus: cpus.to_vec() })? {
+            Answer::Load(load) => Ok(load),
             other => Err(unexpected(&other)),
         }
     }
@@ -443,6 +454,16 @@ fn unexpected(answer: &Answer) -> AgentError {
     AgentError::Nonsense(format!("an answer of the wrong kind: {answer:?}"))
 }
 
+type Listeners = (Option<JoinHandle<()>>, Option<JoinHandle<Vec<String>>>);
+
+/// The threads that hear an agent: what it says, and its last words.
+fn listen(child: &mut Child, sender: Sender<Heard>) -> io::Result<Listeners> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let reader = out.map(|out| thread::Builder::new().spawn(move || read_all(out, &sender))).transpose()?;
+    let errors = err.map(|err| thread::Builder::new().spawn(move || last_lines::of(err))).transpose()?;
+    Ok((reader, errors))
+}
+
 /// Reads messages until the end, each bulk with its bytes.
 fn read_all(out: impl Read, sender: &Sender<Heard>) {
     let mut out = BufReader::new(out);
@@ -472,18 +493,4 @@ fn read_one(out: &mut impl BufRead) -> io::Result<Heard> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Heard::Bulk(bulk, bytes))
-}
-
-/// The last lines of a stream.
-fn tail(stream: impl Read) -> Vec<String> {
-    const LINES: usize = 20;
-    let mut lines = VecDeque::new();
-    for line in BufReader::new(stream).lines() {
-        let Ok(line) = line else { break };
-        if lines.len() == LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line);
-    }
-    lines.into()
 }

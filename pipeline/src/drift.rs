@@ -4,10 +4,10 @@
 
 use host_setup::cores::CorePlan;
 use host_setup::disturbance::{changed, moved, not_granted, worst};
-use host_setup::protocol::{Achieved, Disturbance, Peak};
+use host_setup::protocol::{Achieved, Busy, Disturbance, Load, Peak};
 use results::flags::{
-    BURST_FACTOR, FREQUENCY_RATIO_MAX, Flag, INTERRUPTS_PER_S_MAX, MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX,
-    PRESSURE_RATIO_MAX, STEAL_RATIO_MAX,
+    BURST_FACTOR, FOREIGN_LOAD_RATIO_HIGH, FOREIGN_LOAD_RATIO_MAX, FREQUENCY_RATIO_MAX, Flag, INTERRUPTS_PER_S_MAX,
+    MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX, PRESSURE_RATIO_MAX, STEAL_RATIO_MAX,
 };
 
 use crate::store::{Evidence, Seen};
@@ -41,7 +41,36 @@ pub fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<S
         let words = || format!("{peak}, {}", at(peak.at_ns));
         seen.extend(raised(peak, BURST_FACTOR).map(|flag| Seen { flag, words: words() }));
     }
+    seen.extend(evidence.load.iter().flat_map(|load| foreign(load, cores.oversubscribed)));
     seen
+}
+
+/// Doubts about what others took of the measuring CPUs. Where these are the measurement's own, nobody else has any
+/// business there.
+fn foreign(load: &Load, oversubscribed: bool) -> Vec<Seen> {
+    let ratio = load.others_ratio();
+    let words = others(load);
+    let raised = [
+        (ratio > FOREIGN_LOAD_RATIO_MAX, Flag::ForeignLoad),
+        (ratio > FOREIGN_LOAD_RATIO_MAX && !oversubscribed, Flag::ForeignLoadOnOwnCores),
+        (ratio > FOREIGN_LOAD_RATIO_HIGH, Flag::ForeignLoadHigh),
+    ];
+    raised.into_iter().filter(|(too_much, _)| *too_much).map(|(_, flag)| Seen { flag, words: words.clone() }).collect()
+}
+
+/// Whether others leave the measuring CPUs alone.
+pub fn is_quiet(load: &Load) -> bool {
+    load.others_ratio() <= FOREIGN_LOAD_RATIO_MAX
+}
+
+/// What others took, in words, and who they were.
+pub fn others(load: &Load) -> String {
+    let all_ns = load.span_ns.max(1) as f64 * f64::from(load.cpus.max(1));
+    let named =
+        |busy: &Busy| format!("{} (process {}) {:.0} %", busy.name, busy.pid, busy.cpu_ns as f64 / all_ns * 100.0);
+    let named: Vec<String> = load.busiest.iter().map(named).collect();
+    let who = if named.is_empty() { "of which none is still there".to_string() } else { named.join(", ") };
+    format!("other processes took {:.0} % of the measuring CPUs: {who}", load.others_ratio() * 100.0)
 }
 
 /// CPUs of the plan that went offline or out of the cpuset: what ran there was moved by the kernel.
@@ -182,6 +211,28 @@ mod tests {
         assert_eq!(words(granted("0-3", "3"), granted("0-3", "0-3")).len(), 1);
         // The housekeeping CPU measures nothing, but whoever changes CPUs disturbs.
         assert_eq!(words(granted("0-3", "3"), granted("1-3", "3")).len(), 1);
+    }
+
+    #[test]
+    fn what_others_take_is_told_by_name_and_the_more_it_is_the_more_it_matters() {
+        let load = |others_ns: u64| Load {
+            span_ns: 1_000_000_000,
+            cpus: 2,
+            busy_ns: 900_000_000 + others_ns,
+            ours_ns: 900_000_000,
+            busiest: vec![Busy { name: "spin".into(), pid: 7, cpu_ns: others_ns }],
+        };
+        let raised = |others_ns: u64, oversubscribed: bool| {
+            let evidence = Evidence { load: Some(load(others_ns)), ..evidence(quiet(1), quiet(1_000_000_001)) };
+            let plan = CorePlan { oversubscribed, ..plan() };
+            let seen = seen(&Achieved::default(), &evidence, &plan);
+            assert!(seen.iter().all(|seen| seen.words.contains("spin (process 7)")), "{seen:?}");
+            seen.into_iter().map(|seen| seen.flag).collect::<Vec<_>>()
+        };
+        assert_eq!(raised(100_000_000, true), []);
+        assert_eq!(raised(110_000_000, true), [Flag::ForeignLoad]);
+        assert_eq!(raised(110_000_000, false), [Flag::ForeignLoad, Flag::ForeignLoadOnOwnCores]);
+        assert_eq!(raised(510_000_000, true), [Flag::ForeignLoad, Flag::ForeignLoadHigh]);
     }
 
     #[test]

@@ -34,11 +34,25 @@ pub struct Circumstances<'a> {
     pub started: String,
 }
 
-/// A measured repetition, judged.
+/// Why what was measured is not to be kept as a measurement; completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Something ran that the key does not know.
+    #[error("{0}")]
+    Unexpected(String),
+    /// The generators' files are not what they must be; nothing was measured then.
+    #[error(transparent)]
+    Samples(#[from] DatasetError),
+}
+
+/// A measured repetition or a trial of a search, judged.
 ///
 /// # Errors
-/// When the generators' files are not what they must be; nothing was measured then.
-pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<Repetition, DatasetError> {
+/// When it is refused.
+pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<Repetition, Refused> {
+    if let Some(reason) = stranger(&measured.evidence, about) {
+        return Err(Refused::Unexpected(reason));
+    }
     let Measured { files, evidence, cost } = measured;
     let mut streams = Vec::new();
     for (container, (role, files)) in &files {
@@ -85,7 +99,7 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
 
 /// What ran and is in no fingerprint that the key was made of (promise 9), in words that follow "failed to ":
 /// the key would say that something else was measured.
-pub fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
+fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
     let tuple = &about.test.tuple;
     let through = Through {
         switch: tuple.vswitch.name(),

@@ -7,6 +7,9 @@ use clap::Parser;
 use pipeline::cli::Cli;
 
 fn main() -> ExitCode {
+    if let Some(remark) = pipeline::threads::prepare() {
+        drop(writeln!(std::io::stderr().lock(), "septet: {remark}"));
+    }
     // clap prints help to standard output with 0, and errors to standard error with 2, as is our custom.
     let exit = Cli::parse().run().unwrap_or_else(|trouble| {
         let head = if trouble.placed { "" } else { "septet: " };

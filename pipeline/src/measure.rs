@@ -177,6 +177,7 @@ impl Session<'_> {
 
         (evidence.mapped, evidence.reported) = self.agent.mapped()?;
         evidence.before = self.agent.snapshot()?;
+        self.agent.load(&window.cpus)?;
         let start = self.agent.clock()? + LEAD_NS + LEAD_NS_EACH * parties.len() as u64;
         let began = Instant::now();
         for party in parties {
@@ -185,7 +186,7 @@ impl Session<'_> {
         let Window { schedule, cpus } = window;
         let from_mono_ns = start + schedule.warmup_ns;
         let until_mono_ns = from_mono_ns + schedule.duration_ns;
-        let watch = Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS };
+        let watch = Op::Watch { cpus: cpus.clone(), from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS };
         self.agent.done("have the window watched", watch)?;
         let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
@@ -198,6 +199,7 @@ impl Session<'_> {
             &mut evidence,
             is_done,
         )?;
+        evidence.load = Some(self.agent.load(&cpus)?);
         evidence.watched = Some(self.agent.watched()?);
         // Again for those that still run: what was loaded since counts as well.
         evidence.mapped.extend(self.agent.mapped()?.0);

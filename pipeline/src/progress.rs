@@ -58,6 +58,10 @@ impl Watcher for Progress {
         self.line(&format!("waiting for the host: {holder}"));
     }
 
+    fn unquiet(&mut self, words: &str) {
+        self.line(&format!("host: {words}; measuring all the same"));
+    }
+
     fn prepared(&mut self, achieved: &Achieved) {
         if self.quiet {
             return;

@@ -16,6 +16,7 @@ use crate::acceptance::{Acceptances, Leaning};
 use crate::agent::{Agent, AgentError};
 use crate::clock;
 use crate::conditions::{Conditions, Prospect, Shared};
+use crate::drift;
 use crate::experiment::{Order, Test};
 use crate::judge::{self, Circumstances};
 use crate::key::Key;
@@ -23,6 +24,7 @@ use crate::measure::{self, Failed, Outcome};
 use crate::pair::Twin;
 use crate::plan::{self, Evidence, Next, Plan, Why};
 use crate::preparation;
+use crate::quiet;
 use crate::ready::Ready;
 use crate::search::Goal;
 use crate::store::{Entry, Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
@@ -42,6 +44,8 @@ pub struct Request<'a> {
     pub time_limit: Option<Duration>,
     /// How long to wait for another run that is using the host.
     pub wait: Duration,
+    /// How long to wait before each window until others leave the measuring CPUs alone.
+    pub until_quiet: Option<Duration>,
     /// Whether the user wants to stop.
     pub interrupted: &'a dyn Fn() -> bool,
 }
@@ -50,6 +54,8 @@ pub struct Request<'a> {
 pub trait Watcher {
     /// Another run holds the host.
     fn waiting(&mut self, holder: &str);
+    /// Others did not leave the measuring CPUs alone in time; measuring goes on.
+    fn unquiet(&mut self, words: &str);
     /// The host is leased, and what was asked of it is had.
     fn prepared(&mut self, achieved: &Achieved);
     /// So many repetitions are left as far as is known, which will take about so long.
@@ -251,6 +257,16 @@ impl<'a> Runner<'a> {
         wanted
     }
 
+    /// Waits for a quiet host, if that was asked for.
+    fn await_quiet(&mut self, wanted: &Wanted) -> Result<(), RunError> {
+        let Some(patience) = self.request.until_quiet else { return Ok(()) };
+        let cpus = drift::measuring(&wanted.ready.cores);
+        if let Some(load) = quiet::wait(self.agent, &cpus, patience, self.request.interrupted)? {
+            self.watcher.unquiet(&drift::others(&load));
+        }
+        Ok(())
+    }
+
     /// Measures one repetition and keeps it. False when the run is to stop.
     fn one(&mut self, wanted: &Wanted) -> Result<bool, RunError> {
         // A search looks at the time before each of its trials: those made so far are kept.
@@ -268,6 +284,7 @@ impl<'a> Runner<'a> {
         if let Some(goal) = searched {
             return self.search(wanted, goal);
         }
+        self.await_quiet(wanted)?;
         let started = clock::now_rfc3339();
         let mut log = String::new();
         let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;
@@ -287,14 +304,10 @@ impl<'a> Runner<'a> {
             Outcome::Failed(failed) => self.fail(wanted, failed, &about, log),
             Outcome::Measured(measured) => {
                 let cost = measured.cost;
-                let judged = match judge::stranger(&measured.evidence, &about) {
-                    Some(reason) => Err(reason),
-                    None => judge::judge(*measured, &about, log.clone()).map_err(|error| error.to_string()),
-                };
-                match judged {
+                match judge::judge(*measured, &about, log.clone()) {
                     Ok(repetition) => self.keep(wanted, repetition).map(|()| true),
-                    Err(reason) => {
-                        let failed = Failed { reason, last_lines: Vec::new(), cost };
+                    Err(refused) => {
+                        let failed = Failed { reason: refused.to_string(), last_lines: Vec::new(), cost };
                         self.fail(wanted, failed, &about, log)
                     }
                 }

@@ -141,7 +141,10 @@ fn pipeline_changes_files_in_one_place() {
 
 #[test]
 fn processes_are_started_in_few_places() {
-    only("Command::new", &["pipeline/src/agent.rs", "pipeline/src/cli/pdf.rs", "pipeline/src/remote/mod.rs"]);
+    only(
+        "Command::new",
+        &["pipeline/src/agent.rs", "pipeline/src/cli/pdf.rs", "pipeline/src/remote/mod.rs", "pipeline/src/threads.rs"],
+    );
 }
 
 #[test]

@@ -18,10 +18,14 @@ pub enum Flag {
     /// A setting or a component differs after the test from what it was before; or a CPU of the core plan went offline
     /// or out of the cpuset, and the kernel moved what ran there.
     Drift,
+    /// Others' processes took more than [`FOREIGN_LOAD_RATIO_MAX`] of cores that were the measurement's own.
+    ForeignLoadOnOwnCores,
     /// The offered rate was not reached, and rejected packets and missed deadlines do not explain it.
     RateUnexplained,
     /// More than the host's cores were asked for: processes shared them.
     Oversubscribed,
+    /// Others' processes took more than [`FOREIGN_LOAD_RATIO_HIGH`] of the measuring cores.
+    ForeignLoadHigh,
     /// The hypervisor took more than [`STEAL_RATIO_MAX`] of a measuring core.
     StealTime,
     /// A generator was switched out more often than [`INVOLUNTARY_SWITCHES_PER_S_MAX`].
@@ -52,6 +56,8 @@ pub enum Flag {
     PageFaults,
     /// Something on the host waited for processor, memory or disk for more than [`PRESSURE_RATIO_MAX`].
     Pressure,
+    /// Others' processes took more than [`FOREIGN_LOAD_RATIO_MAX`] of the measuring cores.
+    ForeignLoad,
 }
 
 /// A generator that was not heard of for longer was stopped, or had no core, nanoseconds: it looks after itself every
@@ -78,6 +84,12 @@ pub const INTERRUPTS_PER_S_MAX: f64 = 100.0;
 /// Minor page faults of a measuring thread above this rate are flagged, per second: at some 1 us each they take
 /// 0.01 % of its core.
 pub const PAGE_FAULTS_PER_S_MAX: f64 = 100.0;
+/// Processor time of the measuring cores that neither the scene's processes nor the agent nor the kernel's threads took,
+/// as a part of all, above which it is flagged: below are a shell, a journal, a few programs that wake up now and then,
+/// and what ticks of 10 ms leave open.
+pub const FOREIGN_LOAD_RATIO_MAX: f64 = 0.05;
+/// The same, above which results are indicative.
+pub const FOREIGN_LOAD_RATIO_HIGH: f64 = 0.25;
 /// Pressure (PSI, `some`) above this part of the window is flagged.
 pub const PRESSURE_RATIO_MAX: f64 = 0.05;
 /// Between two looks at the host inside a window (a quarter of a second) what is limited by rate above (steal time,
@@ -87,14 +99,16 @@ pub const BURST_FACTOR: f64 = 10.0;
 
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 21] = [
+    pub const ALL: [Flag; 24] = [
         Flag::AccountingMismatch,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
         Flag::Stalled,
         Flag::Drift,
+        Flag::ForeignLoadOnOwnCores,
         Flag::RateUnexplained,
         Flag::Oversubscribed,
+        Flag::ForeignLoadHigh,
         Flag::StealTime,
         Flag::InvoluntarySwitches,
         Flag::MissedDeadlines,
@@ -109,6 +123,7 @@ impl Flag {
         Flag::Interrupts,
         Flag::PageFaults,
         Flag::Pressure,
+        Flag::ForeignLoad,
     ];
 
     /// Whether a repetition with it is suspect: kept, marked, and left out of averages.
@@ -120,6 +135,7 @@ impl Flag {
                 | Flag::SampleShortfall
                 | Flag::Stalled
                 | Flag::Drift
+                | Flag::ForeignLoadOnOwnCores
                 | Flag::RateUnexplained
         )
     }
@@ -129,6 +145,7 @@ impl Flag {
         matches!(
             self,
             Flag::Oversubscribed
+                | Flag::ForeignLoadHigh
                 | Flag::StealTime
                 | Flag::FrequencyUncontrolled
                 | Flag::Virtualised
@@ -162,6 +179,9 @@ impl Flag {
             Flag::Interrupts => "interrupts",
             Flag::PageFaults => "page-faults",
             Flag::Pressure => "pressure",
+            Flag::ForeignLoad => "foreign-load",
+            Flag::ForeignLoadHigh => "foreign-load-high",
+            Flag::ForeignLoadOnOwnCores => "foreign-load-on-own-cores",
         }
     }
 
@@ -191,6 +211,9 @@ impl Flag {
             Flag::Interrupts => "Devices interrupted a measuring core more than 100 times a second.",
             Flag::PageFaults => "A measuring thread had over 100 page faults a second, or one that needed a disk.",
             Flag::Pressure => "Something waited for processor, memory or disk for more than 5 % of the time.",
+            Flag::ForeignLoad => "Other processes took more than 5 % of the measuring cores.",
+            Flag::ForeignLoadHigh => "Other processes took more than 25 % of the measuring cores.",
+            Flag::ForeignLoadOnOwnCores => "Other processes took more than 5 % of cores that were to measure alone.",
         }
     }
 
@@ -218,6 +241,9 @@ impl Flag {
             Flag::Interrupts => "Let septet run as root, which moves interrupts away; pause irqbalance.",
             Flag::PageFaults => "Switch NUMA balancing off, and see that memory is not short.",
             Flag::Pressure => "Stop other load on this host while measuring.",
+            Flag::ForeignLoad => "Stop what is named, or run with --until-quiet.",
+            Flag::ForeignLoadHigh => "Stop what is named, or run with --until-quiet; do not compare with quiet runs.",
+            Flag::ForeignLoadOnOwnCores => "Keep others off the measuring cores (isolcpus, cpusets), or --until-quiet.",
         }
     }
 }

@@ -47,9 +47,9 @@ impl DigestCache {
         if is_root {
             return Some("/var/cache/septet".into());
         }
-        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-        base.or_else(home).map(|base| base.join("septet"))
+        // A relative one, and no name at all, would be a folder wherever somebody happens to be.
+        let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache"))).map(|base| base.join("septet"))
     }
 
     /// BLAKE3 of a file's content, hex.

@@ -78,6 +78,45 @@ pub struct PortCounters {
     pub sent_dropped: u64,
 }
 
+/// Who had the processors for some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// How long, ns.
+    pub span_ns: u64,
+    /// How many CPUs were looked at.
+    pub cpus: u32,
+    /// Time in which they worked for programs, ns.
+    pub busy_ns: u64,
+    /// Time of that which the agent, the scene's processes and the kernel's threads had, ns.
+    pub ours_ns: u64,
+    /// The busiest processes of others on these CPUs, the busiest first; three at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub busiest: Vec<Busy>,
+}
+
+impl Load {
+    /// Processor time that others took, ns.
+    pub fn others_ns(&self) -> u64 {
+        self.busy_ns.saturating_sub(self.ours_ns)
+    }
+
+    /// The part of the CPUs that others took.
+    pub fn others_ratio(&self) -> f64 {
+        self.others_ns() as f64 / (self.span_ns.max(1) as f64 * f64::from(self.cpus.max(1)))
+    }
+}
+
+/// A process of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Name of its program, printable, at most 15 characters.
+    pub name: String,
+    /// Its number, as the agent sees it.
+    pub pid: u32,
+    /// Processor time that it had, ns.
+    pub cpu_ns: u64,
+}
+
 /// What looks at the counters saw while a window lasted: of each disturbance the time between two looks in
 /// which it was worst. Times are since the window's begin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ mod waiting;
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -30,10 +31,11 @@ use crate::failure::During;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
 use crate::protocol::{
-    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Message, Op, Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply,
+    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Load, Message, Op, Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply,
     Request,
 };
 use crate::snapshot;
+use crate::snapshot::load::{self, Reading};
 use crate::stack::Stack;
 use crate::switch::Stacks;
 
@@ -56,6 +58,7 @@ pub(crate) fn serve(ends: &[Signal]) -> Result<(), Failure> {
         stacks: Rc::default(),
         held: None,
         waiting: None,
+        spent: None,
         pending: None,
     };
     let result = supervisor.run();
@@ -86,6 +89,8 @@ struct Supervisor {
     stacks: Rc<Stacks>,
     held: Option<Held>,
     waiting: Option<Waiting>,
+    /// What processes had spent when that was asked last.
+    spent: Option<Reading>,
     /// The request that the worker is to answer, and whether it is the lease.
     pending: Option<(u64, Pending)>,
 }
@@ -203,6 +208,7 @@ impl Supervisor {
                 cpus.map(|cpus| Answer::Facts(Box::new(crate::survey::read(&cpus, &self.stacks, refresh))))
             }
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
+            Op::Load { cpus } => self.load_since(&cpus).map(Answer::Load),
             Op::Snapshot if self.held.is_none() => snapshot::take(Vec::new(), &[]).map(Answer::Snapshot),
             Op::Lease { wait_ms, setup } => {
                 if self.held.is_some() {
@@ -250,6 +256,14 @@ impl Supervisor {
         self.stacks = Rc::new(Stacks::look(&crate::site::stacks(stacks)?));
         self.greeted = true;
         Ok(Answer::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into() })
+    }
+
+    /// Who has had these CPUs since this was asked last.
+    fn load_since(&mut self, cpus: &[u32]) -> Result<Load, Failure> {
+        let now = Reading::take(Path::new("/"), snapshot::mono_ns()?);
+        let before = self.spent.replace(now.clone());
+        let ours = (std::process::id(), std::os::unix::process::parent_id());
+        Ok(load::between(before.as_ref().unwrap_or(&now), &now, cpus, ours))
     }
 
     /// Hands a request to the worker as it came.

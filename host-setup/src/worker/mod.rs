@@ -262,7 +262,13 @@ impl<'a> Worker<'a> {
                 }
                 unpin().scene(|| "give the agent its CPUs back".into())?;
             }
-            Op::Hello { .. } | Op::Facts { .. } | Op::Lease { .. } | Op::Clock | Op::Release | Op::Bye => {
+            Op::Hello { .. }
+            | Op::Facts { .. }
+            | Op::Lease { .. }
+            | Op::Load { .. }
+            | Op::Clock
+            | Op::Release
+            | Op::Bye => {
                 return Err(Failure::new(FailureKind::Request, "answer in the worker what is the supervisor's"));
             }
         }

@@ -85,6 +85,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
                 twins: &twins,
                 time_limit: args.time_limit,
                 wait: args.wait,
+                until_quiet: args.until_quiet,
                 interrupted: &|| signals.asked(),
             };
             let finished = run::run(&workspace, &mut agent, &facts, &request, &mut progress);

@@ -221,6 +221,9 @@ struct RunArgs {
     /// How long to wait for another run that is using the host.
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
     wait: Duration,
+    /// Before each window, wait up to this long until other processes leave the measuring CPUs alone: `30s`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    until_quiet: Option<Duration>,
     /// Measure without writing a report.
     #[arg(long)]
     no_report: bool,

@@ -49,9 +49,13 @@ impl Runner<'_> {
             let (rate_pps, duration_ns) = match search::next(&goal, &tried) {
                 Next::Trial { rate_pps, duration_ns } => (rate_pps, duration_ns),
                 Next::Found { lower_pps, upper_pps } => {
+                    let Some(last) = pending.trials.last().map(|pending| pending.record.clone()) else {
+                        let reason = "find a rate: no trial of it is kept".to_string();
+                        return self.give_up(wanted, &mut pending, reason);
+                    };
                     let trials = pending.trials.iter().map(|pending| pending.trial.clone()).collect();
                     let found = Search { version: SEARCH_VERSION, goal, lower_pps, upper_pps, trials };
-                    let repetition = assembled(&pending, wanted.test, found)?;
+                    let repetition = assembled(&pending, last, wanted.test, found)?;
                     self.keep(wanted, repetition)?;
                     pending.discard()?;
                     return Ok(true);
@@ -102,6 +106,7 @@ impl Runner<'_> {
         if (self.request.interrupted)() {
             return Ok(Made::Interrupted);
         }
+        self.await_quiet(wanted)?;
         let started = clock::now_rfc3339();
         let mut log = String::new();
         let measured = match measure::measure(self.agent, test, &wanted.ready, self.request.interrupted, &mut log)? {
@@ -174,8 +179,8 @@ fn cost_of(pending: &Pending) -> Cost {
 }
 
 /// The one result of a finished search: the samples of all trials, and the evidence of the last full trial at
-/// the rate found.
-fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition, RunError> {
+/// the rate found, or else of the latest one.
+fn assembled(pending: &Pending, latest: Record, test: &Test, found: Search) -> Result<Repetition, RunError> {
     let (mut streams, mut log) = (Vec::new(), String::new());
     for (place, trial) in pending.trials.iter().enumerate() {
         let (path, bytes) = pending.samples(place)?;
@@ -202,10 +207,8 @@ fn assembled(pending: &Pending, test: &Test, found: Search) -> Result<Repetition
     let seen = |place: &usize| pending.trials.get(*place).map(|trial| (*place, &trial.record.seen));
     let seen = deciding.iter().filter_map(seen).flat_map(|(place, all)| all.iter().map(move |seen| told(place, seen)));
     let seen = seen.collect();
-    let last = deciding.last().and_then(|&place| pending.trials.get(place)).or(pending.trials.last());
-    let Some(last) = last.map(|pending| pending.record.clone()) else {
-        return Err(RunError::Changed("the trials of a search".to_string()));
-    };
+    let last = deciding.last().and_then(|&place| pending.trials.get(place));
+    let last = last.map_or(latest, |pending| pending.record.clone());
     let record = Record {
         test: test.tuple.to_string(),
         tuple: test.tuple.clone(),

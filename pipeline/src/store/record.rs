@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use host_setup::facts::{Component, Facts, Part};
-use host_setup::protocol::{Achieved, Mapped, Snapshot, Watched};
+use host_setup::protocol::{Achieved, Load, Mapped, Snapshot, Watched};
 use results::flags::Flag;
 use results::summary::Reduction;
 use results::tuple::Tuple;
@@ -99,6 +99,9 @@ pub struct Evidence {
     pub before: Snapshot,
     /// Host counters after it.
     pub after: Snapshot,
+    /// Who had the measuring CPUs around the window; absent in records of before this was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
     /// What was seen of the host while the window lasted; absent in records of before it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Watched>,

@@ -30,6 +30,14 @@ fn a_library_that_the_linker_was_made_to_load_is_refused_by_name() {
     assert!(refused.is_some_and(|line| REFUSED.iter().all(|words| line.contains(words))), "{ran:?}");
     let plan = bench.septet(&["plan", "faults.toml", "--json"]).code(0).json();
     assert!(plan["to_measure"].as_u64() >= Some(1), "{plan}");
+
+    // A trial of a search is judged like any repetition.
+    let searched = faults::experiment("testpmd").replace("R = \"20k\"", "R = { search = \"pdr\", loss = 0.5 }");
+    bench.write("searched.toml", &searched);
+    let ran = room.septet(&["run", "searched.toml", "-k", "--only", "V=testpmd", "--wait", "5m"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let refused = ran.stderr.lines().find(|line| line.contains("FAILED") && line.contains("/testpmd/"));
+    assert!(refused.is_some_and(|line| REFUSED.iter().all(|words| line.contains(words))), "{ran:?}");
 }
 
 /// Loads a library once packets come from the sender, whose port is the second: within the window, and so after
