@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::beneath::{self, Below, Folder};
+use crate::beneath::{self, Below, Destination, Folder, NameError};
 use crate::experiment::{self, Experiment, LoadError, Test};
 use crate::store::{Store, StoreError};
 
@@ -74,15 +74,14 @@ impl Workspace {
         hasher.finalize()
     }
 
-    /// Where its report goes if nothing else is said: `out/NAME` in the current folder, made. Neither part may be a
-    /// link: where the experiment is somebody else's, so is what lies beside it.
-    pub fn report_folder(&self) -> Result<Folder, beneath::Error> {
+    /// Where its report goes if nothing else is said: `out/NAME` in the current folder. Neither part may be a link:
+    /// where the experiment is somebody else's, so is what lies beside it.
+    pub fn report_folder(&self) -> Result<Destination, NameError> {
         usual_output(self.experiment.name.as_str())
     }
 }
 
-/// A folder in `out`, in the current folder, made.
-pub fn usual_output(name: &str) -> Result<Folder, beneath::Error> {
-    let here = Folder::open(Path::new(""))?;
-    here.make_folder(&here.name(["out", name])?)
+/// A folder in `out`, in the current folder.
+pub fn usual_output(name: &str) -> Result<Destination, NameError> {
+    Ok(Destination::Usual(Below::of(["out", name])?))
 }

@@ -5,6 +5,7 @@
 //! The folder itself is what the user named, so that links on the way to it are followed, once, when it is opened.
 
 mod change;
+mod destination;
 mod folder;
 mod lock;
 mod name;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::Path;
 
 pub use change::Moved;
+pub use destination::Destination;
 pub use folder::{Folder, Listed, Look, Nearby, Spot};
 pub use lock::{Held, Lock};
 pub use name::{Below, NameError};

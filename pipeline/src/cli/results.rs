@@ -7,7 +7,7 @@ use results::reduce::TrialCount;
 
 use super::{OutputArgs, StoreArgs, Target, pdf, remark, say, say_json, share};
 use crate::archive;
-use crate::beneath::{self, Folder, Odd};
+use crate::beneath::{self, Destination, Folder, NameError, Odd};
 use crate::clock;
 use crate::compare;
 use crate::exit::{Exit, Trouble};
@@ -48,34 +48,37 @@ impl From<ReportError> for Trouble {
 
 /// Writes the report of a generation, and its PDF if that was asked for.
 pub(super) fn write(workspace: &Workspace, generation: &Generation, output: &OutputArgs) -> Result<Written, Trouble> {
-    let folder = match &output.output {
-        Some(named) => Folder::make(named),
-        None => workspace.report_folder(),
+    write_to(workspace, generation, output, workspace.report_folder())
+}
+
+/// The same, to `usual` if nothing was named.
+fn write_to(
+    workspace: &Workspace,
+    generation: &Generation,
+    output: &OutputArgs,
+    usual: Result<Destination, NameError>,
+) -> Result<Written, Trouble> {
+    let to = match &output.output {
+        Some(named) => Destination::Named(named.clone()),
+        None => usual.map_err(|error| Trouble::input(format!("failed to name the report's folder: {error}")))?,
     };
-    write_into(workspace, generation, output, folder.map_err(not_a_folder)?)
+    to.folder_if_there().map_err(not_a_folder)?;
+    let written = report::write(workspace, generation, &to)?;
+    tell_templates(&written.templates);
+    if let Some(why) = written.forgotten {
+        remark(&format!("septet: {why}; the report is whole, and will be rendered again next time"));
+    }
+    let folder = to.make()?;
+    if output.pdf {
+        pdf::compile(&folder)?;
+    }
+    Ok(Written { folder, files: written.files })
 }
 
 /// An error of the report's folder, with what to do about it.
 fn not_a_folder(error: beneath::Error) -> Trouble {
     let hint = if Odd::in_error(&error.source).is_some() { "; name another folder by -o" } else { "" };
     Trouble::host(format!("{error}{hint}"))
-}
-
-fn write_into(
-    workspace: &Workspace,
-    generation: &Generation,
-    output: &OutputArgs,
-    folder: Folder,
-) -> Result<Written, Trouble> {
-    let written = report::write(workspace, generation, &folder)?;
-    tell_templates(&written.templates);
-    if let Some(why) = written.forgotten {
-        remark(&format!("septet: {why}; the report is whole, and will be rendered again next time"));
-    }
-    if output.pdf {
-        pdf::compile(&folder)?;
-    }
-    Ok(Written { folder, files: written.files })
 }
 
 /// Says that a report is not made by Septet's own templates alone.
@@ -117,11 +120,8 @@ fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str) -> Result<Exit
     let own = workspace.store.latest_generation(&name)?.map(|(_, generation)| generation);
     let origin = archive::Origin::name(origin)?;
     let (workspace, generation) = archive::mix(workspace, own.as_ref(), &origin)?;
-    let folder = match &output.output {
-        Some(named) => Folder::make(named),
-        None => usual_output(&format!("{name}+{origin}")),
-    };
-    say(&write_into(&workspace, &generation, output, folder.map_err(not_a_folder)?)?.to_string())?;
+    let usual = usual_output(&format!("{name}+{origin}"));
+    say(&write_to(&workspace, &generation, output, usual)?.to_string())?;
     strict_claims(&workspace, &generation, output)
 }
 

@@ -26,7 +26,7 @@ use reports::table::{Table, build_table};
 use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
-use crate::beneath::{self, Folder, Kind, UNFINISHED};
+use crate::beneath::{self, Destination, Folder, Kind, UNFINISHED};
 use crate::store::{Generation, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
@@ -98,37 +98,43 @@ pub struct Written {
 }
 
 /// Writes the report of a generation into a folder, by the templates beside the experiment where there are any.
-pub fn write(workspace: &Workspace, generation: &Generation, folder: &Folder) -> Result<Written, ReportError> {
-    let stamps = Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str())?;
-    write_with(workspace, generation, folder, &overrides::of(&workspace.file)?, stamps)
+pub fn write(workspace: &Workspace, generation: &Generation, to: &Destination) -> Result<Written, ReportError> {
+    let stamps = |folder: &Folder| Ok(Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str())?);
+    write_with(workspace, generation, to, &overrides::of(&workspace.file)?, &stamps)
 }
 
 /// The same into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
 /// templates only: what an archive's report says must not depend on files that are not in it.
 pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Folder) -> Result<Written, ReportError> {
-    write_with(workspace, generation, folder, Templates::built_in()?, Stamps::none(folder))
+    let to = Destination::Open(folder.clone());
+    write_with(workspace, generation, &to, Templates::built_in()?, &|folder| Ok(Stamps::none(folder)))
 }
 
 fn write_with(
     workspace: &Workspace,
     generation: &Generation,
-    folder: &Folder,
+    to: &Destination,
     templates: &Templates,
-    mut stamps: Stamps,
+    stamps_of: &dyn Fn(&Folder) -> Result<Stamps, ReportError>,
 ) -> Result<Written, ReportError> {
-    refuse_foreign(folder)?;
     let inputs = inputs_of_all(workspace, generation, templates);
-    let written = |files, forgotten| Written {
+    let written = |folder: &Folder, files, forgotten| Written {
         folder: folder.shown().to_path_buf(),
         files,
         templates: templates.replaced().to_vec(),
         forgotten,
     };
-    if stamps.all_fresh(inputs) {
-        return Ok(written(0, None));
+    if let Some(folder) = to.folder_if_there()? {
+        refuse_foreign(&folder)?;
+        if stamps_of(&folder)?.all_fresh(inputs) {
+            return Ok(written(&folder, 0, None));
+        }
     }
-    stamps.load();
+    // What cannot be read leaves no folder behind.
     let measured = views::read(workspace, generation)?;
+    let folder = &to.make()?;
+    let mut stamps = stamps_of(folder)?;
+    stamps.load();
     let mut output = Output { folder, stamps: &mut stamps, templates, files: 0 };
     for file in render::render_static(templates) {
         output.put(file, None)?;
@@ -138,7 +144,7 @@ fn write_with(
     test_pages(workspace, &meta, &measured, &mut output)?;
     let files = output.files;
     let finished = stamps.finish(inputs)?;
-    Ok(written(files + finished.removed, finished.forgotten))
+    Ok(written(folder, files + finished.removed, finished.forgotten))
 }
 
 /// Everything that the report as a whole is made of.

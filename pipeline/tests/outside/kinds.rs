@@ -128,7 +128,8 @@ fn a_fifo_beside_an_experiment_is_not_waited_for() {
     for name in ["site.toml", "templates/index.html", "other.toml"] {
         fifo(&scene, name);
     }
-    let ran = scene.ends(&["run", "small.toml"]);
+    let ran = scene.ends(&["report", "small.toml"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("site.toml: it is a FIFO"), "{ran:?}");
     scene.everything();
 }
