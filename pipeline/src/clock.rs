@@ -2,9 +2,27 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Seconds from 1970 to the end of 9999: times beyond have no RFC 3339.
+const SECONDS_MAX: u64 = 253_402_300_799;
+
+/// The clock of the host says a time that no record can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to read the clock: it says a time before 1970 or after 9999; set it, then run again")]
+pub struct ClockError;
+
 /// Now, UTC, RFC 3339 with milliseconds.
-pub fn now_rfc3339() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+///
+/// # Errors
+/// Where the clock is set to a time that cannot be written so.
+pub fn now_rfc3339() -> Result<String, ClockError> {
+    written(SystemTime::now())
+}
+
+fn written(at: SystemTime) -> Result<String, ClockError> {
+    match at.duration_since(UNIX_EPOCH) {
+        Ok(since) if since.as_secs() <= SECONDS_MAX => Ok(humantime::format_rfc3339_millis(at).to_string()),
+        _ => Err(ClockError),
+    }
 }
 
 /// Milliseconds since 1970 of an RFC 3339 time; absent if it is none.
@@ -33,8 +51,18 @@ mod tests {
     #[test]
     fn times_survive_their_text() {
         assert_eq!(parse_rfc3339_ms("1970-01-02T00:00:00.250Z"), Some(86_400_250));
-        assert!(parse_rfc3339_ms(&now_rfc3339()).is_some_and(|ms| ms > 1_700_000_000_000));
+        let now = now_rfc3339().expect("this host's clock is set");
+        assert!(parse_rfc3339_ms(&now).is_some_and(|ms| ms > 1_700_000_000_000));
         assert_eq!(parse_rfc3339_ms("yesterday"), None);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_written_is_an_error() {
+        let at = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).expect("this host's times are wide");
+        assert_eq!(written(at(SECONDS_MAX)).as_deref(), Ok("9999-12-31T23:59:59.000Z"));
+        assert_eq!(written(at(SECONDS_MAX + 1)), Err(ClockError));
+        let before = UNIX_EPOCH.checked_sub(Duration::from_secs(1)).expect("this host's times are wide");
+        assert_eq!(written(before), Err(ClockError));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::agent::AgentError;
 use crate::beneath;
+use crate::clock::ClockError;
 use crate::run::RunError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -95,6 +96,12 @@ impl From<WorkspaceError> for Trouble {
 impl From<beneath::Error> for Trouble {
     fn from(error: beneath::Error) -> Trouble {
         Trouble::of_files(&error, &error.source)
+    }
+}
+
+impl From<ClockError> for Trouble {
+    fn from(error: ClockError) -> Trouble {
+        Trouble::host(error.to_string())
     }
 }
 

@@ -35,6 +35,7 @@ pub mod search;
 pub mod sections;
 pub mod signals;
 pub mod site;
+pub mod stood;
 pub mod store;
 pub mod threads;
 pub mod traffic;

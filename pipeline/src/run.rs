@@ -14,7 +14,7 @@ use results::dataset::DatasetError;
 
 use crate::acceptance::{Acceptances, Leaning};
 use crate::agent::{Agent, AgentError};
-use crate::clock;
+use crate::clock::{self, ClockError};
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::drift;
 use crate::experiment::{Order, Test};
@@ -95,6 +95,9 @@ pub enum RunError {
     /// A program is not what it was when the plan was made.
     #[error("failed to measure what was planned: {0} has changed since; run again")]
     Changed(String),
+    /// The clock says no time.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// Samples could not be encoded.
     #[error("failed to encode samples: {0}")]
     Samples(#[from] DatasetError),
@@ -285,7 +288,7 @@ impl<'a> Runner<'a> {
             return self.search(wanted, goal);
         }
         self.await_quiet(wanted)?;
-        let started = clock::now_rfc3339();
+        let started = clock::now_rfc3339()?;
         let mut log = String::new();
         let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;
         let achieved = self.achieved.clone();
@@ -372,7 +375,7 @@ pub fn generation(
     plan: &Plan,
     index: &Index,
     more: impl Iterator<Item = GenerationTest>,
-) -> Generation {
+) -> Result<Generation, ClockError> {
     let tests = workspace.tests().par_iter().zip(&plan.decisions).map(|(test, decision)| {
         let mut repetitions: Vec<_> = decision
             .key
@@ -398,5 +401,5 @@ pub fn generation(
     let name = workspace.experiment.name.as_str();
     let mut tests: Vec<GenerationTest> = tests.collect();
     tests.extend(more);
-    Generation::new(name, clock::now_rfc3339(), complete, seed(workspace), tests)
+    Ok(Generation::new(name, clock::now_rfc3339()?, complete, seed(workspace), tests))
 }

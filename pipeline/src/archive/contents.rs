@@ -16,6 +16,7 @@ use super::{ArchiveError, programs, write};
 use crate::beneath::Stage;
 use crate::key::{Key, ResultId};
 use crate::report;
+use crate::stood;
 use crate::store::{Generation, Record, StoreError};
 use crate::workspace::Workspace;
 
@@ -101,9 +102,11 @@ fn of_the_experiment(workspace: &Workspace, generation: &Generation) -> Generati
 
 /// The records of a generation, by id, each once.
 fn records(workspace: &Workspace, generation: &Generation) -> Result<Vec<(ResultId, Record)>, StoreError> {
-    let ids: BTreeSet<ResultId> = generation.tests.iter().flat_map(|test| test.repetitions.iter().copied()).collect();
-    let ids: Vec<ResultId> = ids.into_iter().collect();
-    ids.par_iter().map(|id| Ok((*id, workspace.store.record(id)?))).collect()
+    let listed: Vec<_> =
+        generation.tests.iter().flat_map(|test| test.repetitions.iter().map(move |id| (*id, test))).collect();
+    let read = listed.par_iter().map(|(id, test)| Ok((*id, stood::record(&workspace.store, test, id)?)));
+    let read: Result<BTreeMap<ResultId, Record>, StoreError> = read.collect();
+    Ok(read?.into_iter().collect())
 }
 
 /// The results, their manifests and the generation, laid out as a store.
@@ -213,7 +216,7 @@ fn front_matter(
     let (name, _) = generation.file()?;
     let mut pieces = vec![
         Piece::new(format!("experiment/{file}"), text),
-        Piece::new("septet.json", json(&Description::new(experiment.name.as_str(), &file, &name))?),
+        Piece::new("septet.json", json(&Description::new(experiment.name.as_str(), &file, name.as_str()))?),
         Piece::new("README.md", readme(experiment.name.as_str(), &experiment.title, &file)),
         Piece::new("LICENSE", license.text.clone()),
         Piece::new(

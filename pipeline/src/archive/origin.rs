@@ -58,6 +58,19 @@ impl Origin {
         Ok(store.path_of(&store.name([folder.as_str(), &self.file])?))
     }
 
+    /// The stores of all origins, by name, as far as they can be opened.
+    pub fn stores(store: &Store) -> Result<Vec<(String, Store)>, StoreError> {
+        let mut stores = Vec::new();
+        for name in store.subfolders(&store.name(["origins"])?)? {
+            let Ok(id) = Origin::name(&name) else { continue };
+            let Some(root) = store.folder()? else { continue };
+            let folder = root.folder(&store.name(["origins", id.as_str()])?)?;
+            let theirs = Store::beneath_damaged(&folder, &folder.name([STORE_FOLDER])?);
+            stores.extend(theirs.ok().map(|theirs| (name, theirs)));
+        }
+        Ok(stores)
+    }
+
     /// What is known of an origin; absent if there is none of that name.
     pub fn read(store: &Store, name: &Id) -> Result<Option<Origin>, ArchiveError> {
         let file = store.name([Origin::folder(store, name)?.as_str(), ORIGIN_FILE])?;

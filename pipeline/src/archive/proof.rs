@@ -10,7 +10,6 @@ use results::axes::Dimension;
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
 use results::summary::REDUCTION_VERSION;
-use results::tuple::Tuple;
 use wire::Role;
 
 use super::ArchiveError;
@@ -20,11 +19,11 @@ use super::description::Description;
 use super::digest::Found;
 use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
-use crate::experiment::select;
 use crate::judge;
 use crate::key::{Key, ResultId, StatementId};
 use crate::manifest::Listing;
 use crate::sections::SectionName;
+use crate::stood::Identity;
 use crate::store::{Generation, GenerationTest, Record, Status, Store};
 use crate::workspace::Workspace;
 
@@ -43,9 +42,6 @@ pub fn records(
 ) -> Result<(Results, Vec<String>), ArchiveError> {
     let store = &workspace.store;
     let mut wrong = Vec::new();
-    if !description.generation.ends_with(&format!("-{}", generation.digest())) {
-        wrong.push(format!("the generation {} does not have the digest of its name", description.generation));
-    }
     let steps = match accepted(store, generation) {
         Ok(steps) => steps,
         Err(reason) => {
@@ -117,19 +113,12 @@ fn of_its_test(
     steps: &HashMap<StatementId, Step>,
     files: &Found,
 ) -> Result<(), String> {
-    let short = id.short();
-    let name = &test.name;
-    let is_of = |named: Tuple| test_section(&named) == test_section(&record.tuple);
-    if record.tuple.to_string() != record.test || !select::name(name).is_ok_and(is_of) {
-        return Err(format!("result {short} is of {}, and is listed under {name}", record.test));
-    }
+    Identity::of(record).stands_under(id, test)?;
+    let (short, name) = (id.short(), &test.name);
     let lean = test.leans.iter().find(|lean| lean.key == record.key);
     let manifest = match manifest {
-        Some(manifest) if Some(record.key) == test.key || lean.is_some() => manifest.as_ref().map_err(String::clone)?,
-        _ => {
-            let theirs = record.key.short();
-            return Err(format!("result {short} of {name} has the key {theirs}, and is listed under another"));
-        }
+        Some(manifest) => manifest.as_ref().map_err(String::clone)?,
+        None => return Err(format!("the manifest of key {} is missing", record.key.short())),
     };
     let names: Vec<&str> = record.files.keys().map(String::as_str).collect();
     if names != ["log.zst", "samples.parquet"] {

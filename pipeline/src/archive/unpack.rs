@@ -12,6 +12,7 @@ use super::bag::{PAYLOAD, TAGS};
 use super::digest::{Found, Intake, Reader, take_in};
 use crate::beneath::{Folder, Spot};
 use crate::experiment::diagnostic::is_hidden;
+use crate::store::bounded;
 
 /// An honest archive is mostly of what is compressed already.
 const RATIO_MAX: u64 = 100;
@@ -71,8 +72,7 @@ fn feed(
     }
     let bytes_max = limits.bytes_max.unwrap_or(packed.len().saturating_mul(RATIO_MAX).saturating_add(BYTES_FLOOR));
     let unreadable = |error: io::Error| refused(archive, format!("it is no sound zstd: {error}"));
-    let mut decoder = zstd::stream::read::Decoder::new(file).map_err(unreadable)?;
-    decoder.window_log_max(WINDOW_LOG_MAX).map_err(unreadable)?;
+    let decoder = bounded::decoder(file, WINDOW_LOG_MAX).map_err(unreadable)?;
     // Headers and padding count too: nothing in the stream is free.
     let stream = BufReader::with_capacity(1 << 17, decoder.take(bytes_max.saturating_mul(2)));
     let mut tar = tar::Archive::new(stream);

@@ -20,7 +20,7 @@ use super::{ArchiveError, proof};
 use crate::beneath::Stage;
 use crate::key::ResultId;
 use crate::report;
-use crate::store::{Generation, Record};
+use crate::store::{Generation, GenerationName, Record};
 use crate::workspace::Workspace;
 
 /// Most bytes of `septet.json`.
@@ -172,8 +172,8 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
     if workspace.experiment.name.as_str() != description.experiment || name != description.experiment {
         return Err(refused(archive, "its folder, its description and its experiment have different names"));
     }
-    let generation =
-        workspace.store.generation(&description.experiment, &description.generation).map_err(|error| told(&error))?;
+    let called: GenerationName = description.generation.parse().map_err(|error| told(&error))?;
+    let generation = workspace.store.generation(&description.experiment, &called).map_err(|error| told(&error))?;
     let (records, wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
     // What is known to differ by its digest need not be told again as what follows from it.
     if differences.is_empty() {

@@ -132,7 +132,7 @@ fn state(planned: &Planned, reason: &str, says: Says) -> Result<StatementId, Tro
     let user = nix::unistd::User::from_uid(uid).ok().flatten();
     let by = user.map_or_else(|| uid.to_string(), |user| user.name);
     let name = workspace.experiment.name.as_str();
-    let statement = Statement::new(name, clock::now_rfc3339(), by, reason, says);
+    let statement = Statement::new(name, clock::now_rfc3339()?, by, reason, says);
     Ok(workspace.store.keep_statement(&statement)?)
 }
 

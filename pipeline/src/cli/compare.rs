@@ -12,7 +12,7 @@ use results::statistics::family::FAMILY_ERROR_MAX;
 use results::summary::{Estimate, Grade};
 use serde::Serialize;
 
-use super::{Target, remark, say, say_json};
+use super::{Target, remark, say, say_json, share};
 use crate::beneath;
 use crate::compare::{Comparison, Row, SideError, compare, resolve};
 use crate::exit::{Exit, Trouble};
@@ -69,6 +69,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Trouble> {
     let metric = args.metric.as_deref().map(str::parse::<Metric>).transpose();
     let metric = metric.map_err(|error| Trouble::input(format!("failed to compare: {error}; rx_mpps is one")))?;
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
+    share::tell(&workspace.store.line(workspace.experiment.name.as_str())?);
     let before = resolve(&workspace, &args.before)?;
     let after = resolve(&workspace, &args.after)?;
     let comparison = compare(&before, &after, metric);

@@ -80,9 +80,10 @@ pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, T
     if quiet {
         return Ok(if stale { Exit::Answer } else { Exit::Well });
     }
-    let mut names = workspace.store.generation_names(workspace.experiment.name.as_str())?;
-    let generations = names.len();
-    let generation = names.pop();
+    let line = workspace.store.line(workspace.experiment.name.as_str())?;
+    share::tell(&line);
+    let generations = line.names().len();
+    let generation = line.latest()?.map(ToString::to_string);
     if json {
         let crate::plan::Counts { total, stored, leaning, to_measure, skipped, .. } = counts;
         return say_json(&StatusJson {

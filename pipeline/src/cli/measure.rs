@@ -109,7 +109,7 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
         false => before,
     };
     let paired = run::paired(twins, &before.index, &after.index);
-    let generation = run::generation(workspace, &after.plan, &after.index, paired);
+    let generation = run::generation(workspace, &after.plan, &after.index, paired)?;
     let stands = generation.tests.iter().any(|test| !test.repetitions.is_empty());
     let name = if stands { kept(workspace, &generation, finished)? } else { None };
 
@@ -145,7 +145,7 @@ fn kept(workspace: &Workspace, generation: &Generation, finished: &Finished) -> 
             remark(&format!("septet: {error}; the generation of this run is not kept"));
             Ok(None)
         }
-        other => Ok(Some(other?)),
+        other => Ok(Some(other?.to_string())),
     }
 }
 

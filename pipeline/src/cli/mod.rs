@@ -16,6 +16,7 @@ mod schema;
 mod share;
 mod stacks;
 mod store;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -19,3 +19,12 @@ pub(super) fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
         false => Err(Trouble::input(format!("there is no store at {}; name one by --store", store.root().display()))),
     }
 }
+
+/// The same, also where it is too damaged for anything but finding out what of it is.
+pub(super) fn open_damaged(args: &PlaceArgs) -> Result<Store, Trouble> {
+    let store = Store::meant_damaged(args.store.as_deref(), Path::new(""))?;
+    match store.root().is_dir() {
+        true => Ok(store),
+        false => Err(Trouble::input(format!("there is no store at {}; name one by --store", store.root().display()))),
+    }
+}

@@ -141,8 +141,8 @@ pub(super) fn strict_claims(
 /// The generation that `asked` names, as `compare` takes names.
 fn generation_called(workspace: &Workspace, asked: &str) -> Result<Generation, Trouble> {
     let experiment = workspace.experiment.name.as_str();
-    let names = workspace.store.generation_names(experiment)?;
-    Ok(workspace.store.generation(experiment, &compare::pick(&names, experiment, asked)?)?)
+    let line = workspace.store.line(experiment)?;
+    Ok(workspace.store.generation(experiment, &compare::pick(&line, experiment, asked)?)?)
 }
 
 /// `septet show`.

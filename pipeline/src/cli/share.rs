@@ -15,7 +15,7 @@ use crate::planned::{Planned, plural};
 use crate::remote::share::{self, Shared};
 use crate::remote::{Address, Remote, RemoteError};
 use crate::site::{self, Site, SiteError, TrustError};
-use crate::store::{Entry, Generation};
+use crate::store::{Entry, Generation, GenerationName, Line};
 use crate::workspace::Workspace;
 
 impl From<RemoteError> for Trouble {
@@ -86,17 +86,21 @@ struct SharedJson<'a> {
     copied: usize,
     there: usize,
     refused: &'a [String],
+    notes: &'a [String],
 }
 
 fn told(verb: &str, url: &str, shared: &Shared, json: bool) -> Result<Exit, Trouble> {
     let exit = if shared.refused.is_empty() { Exit::Well } else { Exit::Answer };
     if json {
-        let Shared { copied, there, refused } = shared;
-        say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused })?;
+        let Shared { copied, there, refused, notes } = shared;
+        say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused, notes })?;
         return Ok(exit);
     }
     for refused in &shared.refused {
         remark(&format!("septet: not {verb}: {refused}"));
+    }
+    for note in &shared.notes {
+        remark(&format!("septet: {note}"));
     }
     say(&format!("{verb} {}, {} there already: {url}", plural(shared.copied, "result"), shared.there))?;
     Ok(exit)
@@ -207,10 +211,32 @@ pub(super) fn generation(target: &Target, workspace: &Workspace) -> Result<Gener
     Ok(generation)
 }
 
+/// Says what of the generations of an experiment is not as usual: that several follow no other, or cannot be read.
+pub(super) fn tell(line: &Line) {
+    for unusable in line.unusable().iter().filter(|unusable| !unusable.unfollowed) {
+        let why = &unusable.reason;
+        remark(&format!(
+            "septet: the older generation {} is damaged: {why}; `septet store verify` puts it aside",
+            unusable.name
+        ));
+    }
+    if let [others @ .., latest] = line.heads()
+        && !others.is_empty()
+    {
+        let others: Vec<&str> = others.iter().map(GenerationName::as_str).collect();
+        remark(&format!(
+            "septet: several generations follow no other: {latest}, which is taken for the latest, and {}; the next run \
+             follows them all",
+            others.join(", ")
+        ));
+    }
+}
+
 /// The latest generation. Results that it names and that are not here are copied from the shared store. If that
 /// cannot be reached, it is told, and what is here must do.
 fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, Trouble> {
     let (store, name) = (&workspace.store, workspace.experiment.name.as_str());
+    tell(&store.line(name)?);
     let own = store.latest_generation(name)?.map(|(_, generation)| generation);
     let remote = if target.no_remote { None } else { site_of(&beside(&workspace.file))?.remote };
     let Some(url) = remote else { return Ok(own) };

@@ -15,7 +15,8 @@ use crate::experiment::select;
 use crate::key::{Key, ResultId};
 use crate::manifest::{Manifest, Sealed};
 use crate::report::repetition_of;
-use crate::store::{Generation, StoreError};
+use crate::stood;
+use crate::store::{Generation, GenerationName, Line, StoreError};
 use crate::workspace::Workspace;
 
 /// One side: tests with what was measured of them.
@@ -130,9 +131,9 @@ pub fn resolve(workspace: &Workspace, text: &str) -> Result<Side, SideError> {
 
 fn of_generation(workspace: &Workspace, text: &str) -> Result<Side, SideError> {
     let experiment = workspace.experiment.name.as_str();
-    let names = workspace.store.generation_names(experiment)?;
-    let name = pick(&names, experiment, text)?;
+    let name = pick(&workspace.store.line(experiment)?, experiment, text)?;
     let generation = workspace.store.generation(experiment, &name)?;
+    let name = name.to_string();
     Ok(read(workspace, name, &generation)?)
 }
 
@@ -147,13 +148,22 @@ fn of_stack(side: Side, stack: &str) -> Side {
     Side { name: format!("stack {stack} of {}", side.name), tests: tests.collect(), versions: side.versions }
 }
 
-/// The one of `names` (oldest first) that is meant: `latest`, `latest~1`, or the beginning of a name or digest.
+/// The generation that is meant: `latest`, `latest~1`, or the beginning of a name or of a digest in it.
 ///
 /// # Errors
-/// None is, or several are.
-pub fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, SideError> {
+/// None is, or several are, or the latest cannot be read.
+pub fn pick(line: &Line, experiment: &str, asked: &str) -> Result<GenerationName, SideError> {
+    if asked == "latest" || asked.starts_with("latest~") {
+        line.latest()?;
+    }
+    pick_of(line.names(), experiment, asked)
+}
+
+/// The one of `names` (oldest first) that is meant.
+fn pick_of(names: &[GenerationName], experiment: &str, asked: &str) -> Result<GenerationName, SideError> {
+    let there = |names: &[GenerationName]| names.iter().map(GenerationName::to_string).collect();
     let unknown =
-        || SideError::Unknown { experiment: experiment.to_string(), asked: asked.to_string(), there: names.to_vec() };
+        || SideError::Unknown { experiment: experiment.to_string(), asked: asked.to_string(), there: there(names) };
     if let Some(rest) = asked.strip_prefix("latest") {
         let back = match rest.strip_prefix('~') {
             Some(number) => number.parse::<usize>().map_err(|_| unknown())?,
@@ -162,15 +172,19 @@ pub fn pick(names: &[String], experiment: &str, asked: &str) -> Result<String, S
         };
         return names.iter().rev().nth(back).cloned().ok_or_else(unknown);
     }
-    let begins = |name: &&String| {
-        let digest = name.rsplit('-').next().unwrap_or_default();
-        !asked.is_empty() && (name.starts_with(asked) || digest.starts_with(asked))
+    let begins = |name: &&GenerationName| {
+        let mut digests = name.digests();
+        !asked.is_empty() && (name.as_str().starts_with(asked) || digests.any(|digest| digest.starts_with(asked)))
     };
-    let found: Vec<String> = names.iter().filter(begins).cloned().collect();
+    let found: Vec<GenerationName> = names.iter().filter(begins).cloned().collect();
     match &found[..] {
         [] => Err(unknown()),
         [name] => Ok(name.clone()),
-        _ => Err(SideError::Ambiguous { asked: asked.to_string(), there: found }),
+        // Several runs may have stood on the very same: any of them is what is meant.
+        [first, others @ ..] if others.iter().all(|name| name.stands_on() == first.stands_on()) => {
+            Ok(others.last().unwrap_or(first).clone())
+        }
+        _ => Err(SideError::Ambiguous { asked: asked.to_string(), there: there(&found) }),
     }
 }
 
@@ -182,7 +196,7 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
         .map(|stands| {
             let mut records = Vec::new();
             for id in &stands.repetitions {
-                let record = workspace.store.record(id)?;
+                let record = stood::record(&workspace.store, stands, id)?;
                 if record.is_valid() {
                     let repetition = repetition_of(workspace, id, &record)?;
                     records.push((record, *id, repetition));
@@ -249,14 +263,26 @@ mod tests {
 
     #[test]
     fn names_are_found_by_their_beginning_their_digest_and_their_place() {
-        let names = ["20260101T1-aaaa", "20260102T1-abbb", "20260102T2-cccc"].map(String::from);
-        let picked = |asked| pick(&names, "quick", asked).map_err(|error| error.to_string());
-        assert_eq!(picked("latest").as_deref(), Ok("20260102T2-cccc"));
-        assert_eq!(picked("latest~2").as_deref(), Ok("20260101T1-aaaa"));
-        assert_eq!(picked("ab").as_deref(), Ok("20260102T1-abbb"));
-        assert_eq!(picked("20260101").as_deref(), Ok("20260101T1-aaaa"));
+        let names = [
+            "20260101T1-aaaaaaaaaaaaaaaa",
+            "20260102T1-abbbbbbbbbbbbbbb",
+            "20250102T2-cccccccccccccccc-dddddddddddddddd",
+            "20250103T2-eeeeeeeeeeeeeeee-0123456789abcdef",
+            "20250104T2-eeeeeeeeeeeeeeee-123456789abcdef0",
+        ]
+        .map(|name| name.parse::<GenerationName>().expect("it is a name"));
+        let picked = |asked| {
+            let name = pick_of(&names, "quick", asked).map_err(|error| error.to_string())?;
+            Ok::<_, String>(names.iter().position(|other| *other == name).expect("it is one of them"))
+        };
+        assert_eq!(picked("latest"), Ok(4));
+        assert_eq!(picked("latest~2"), Ok(2));
+        assert_eq!(picked("ab"), Ok(1));
+        assert_eq!(picked("ddd"), Ok(2));
+        assert_eq!(picked("eee"), Ok(4), "they stand on the same");
+        assert_eq!(picked("20260101"), Ok(0));
         assert!(picked("2026").unwrap_err().contains("several generations"));
-        for nothing in ["", "latest~3", "latest~x", "later", "zz"] {
+        for nothing in ["", "latest~5", "latest~x", "later", "zz"] {
             assert!(picked(nothing).unwrap_err().contains("there are 20260101T1-aaaa"), "{nothing}");
         }
     }

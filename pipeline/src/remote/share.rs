@@ -32,6 +32,8 @@ pub struct Shared {
     pub there: usize,
     /// Results that were not taken, and why.
     pub refused: Vec<String>,
+    /// What else is to be known, in words.
+    pub notes: Vec<String>,
 }
 
 fn result_name(id: &ResultId, file: &str) -> String {
@@ -61,7 +63,7 @@ pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
     if !new.is_empty() {
         parts::add(remote, stage.folder(), &theirs, new)?;
     }
-    generations::push(store, remote, stage.folder(), &|id| known.contains(id))?;
+    shared.notes = generations::push(store, remote, stage.folder(), &|id| known.contains(id))?;
     Ok(shared)
 }
 
@@ -151,7 +153,7 @@ pub fn pull_generation(
     let Some(generation) = generations::latest(remote, stage.folder(), experiment)? else { return Ok(None) };
     let shared = fetch(store, remote, stage.folder(), &results_of(&generation))?;
     if shared.refused.is_empty() {
-        store.keep_generation(&generation)?;
+        store.adopt_generation(&generation)?;
     }
     Ok(Some((generation, shared)))
 }

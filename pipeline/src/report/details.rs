@@ -1,6 +1,9 @@
 //! What a test's own page shows besides its summary: repetitions, rates over time, the distribution of round
 //! trips. Reads samples and logs of that test alone. It must not draw.
 
+use std::io;
+use std::path::Path;
+
 use reports::model::{Details, Distribution, Fact, FactList, PartyCounts, RatesOverTime, RepetitionView};
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
@@ -11,7 +14,7 @@ use crate::clock;
 use crate::key::ResultId;
 use crate::manifest::Section;
 use crate::search::trials::{Search, Trial};
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, bounded};
 use crate::workspace::Workspace;
 
 /// Points of a cumulative distribution.
@@ -121,7 +124,7 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<R
         };
         counts.push(PartyCounts { name: container.clone(), counts: of_role.to_vec() });
     }
-    let log = Some(last_lines(&log(&workspace.store, id, record)?));
+    let log = Some(last_lines(&workspace.store, id, record)?);
     Ok(RepetitionView {
         id: id.to_string(),
         suspect: !record.is_valid(),
@@ -135,20 +138,30 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<R
 
 /// The log of a repetition, whole.
 pub fn log(store: &Store, id: &ResultId, record: &Record) -> Result<String, StoreError> {
-    const LOG_BYTES_MAX: usize = 64 << 20;
+    const LOG_BYTES_MAX: u64 = 64 << 20;
     let bytes = store.file(id, record, "log.zst")?;
     let path = store.result_folder(id).join("log.zst");
-    let text = zstd::bulk::decompress(&bytes, LOG_BYTES_MAX).map_err(|error| StoreError::damaged(&path, error))?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    text(bounded::unpack(&bytes, LOG_BYTES_MAX), &path)
 }
 
-fn last_lines(log: &str) -> String {
+/// The last lines of it, for a page.
+fn last_lines(store: &Store, id: &ResultId, record: &Record) -> Result<String, StoreError> {
+    /// Long lines are cut, but not so long ones that others have no room.
+    const KEPT_BYTES: usize = 1 << 20;
+    let bytes = store.file(id, record, "log.zst")?;
+    let path = store.result_folder(id).join("log.zst");
+    let log = text(bounded::unpacked_end(&bytes, KEPT_BYTES), &path)?;
     let lines: Vec<&str> = log.lines().collect();
     let cut = |line: &&str| match line.char_indices().nth(LOG_LINE_CHARS) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line.to_string(),
     };
-    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(cut).collect::<Vec<_>>().join("\n")
+    Ok(lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(cut).collect::<Vec<_>>().join("\n"))
+}
+
+fn text(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<String, StoreError> {
+    let bytes = bytes.map_err(|error| StoreError::damaged(path, error))?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// Rates in the accounting intervals, all pairs together.

@@ -19,6 +19,7 @@ use crate::experiment::{Order, Repetitions, Test};
 use crate::judge;
 use crate::key::{ResultId, StatementId};
 use crate::plan;
+use crate::stood;
 use crate::store::{Generation, GenerationTest, Record, Store, StoreError, judged_by};
 use crate::traffic;
 use crate::workspace::Workspace;
@@ -46,8 +47,8 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
             let name = test.tuple.to_string();
             let stands = known.get(name.as_str()).copied();
             let mut records = Vec::new();
-            for id in stands.map(|test| &test.repetitions[..]).unwrap_or_default() {
-                records.push((*id, workspace.store.record(id)?));
+            for (test, id) in stands.iter().flat_map(|test| test.repetitions.iter().map(move |id| (test, id))) {
+                records.push((*id, stood::record(&workspace.store, test, id)?));
             }
             records.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
             let mut repetitions = Vec::with_capacity(records.len());

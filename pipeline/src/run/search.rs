@@ -37,10 +37,11 @@ impl Runner<'_> {
     /// Searches once and keeps the result. False when the run is to stop; trials made so far are kept then.
     pub(super) fn search(&mut self, wanted: &Wanted, goal: Goal) -> Result<bool, RunError> {
         let store = &self.workspace.store;
-        let latest = store.latest_generation(self.workspace.experiment.name.as_str())?;
+        // One that is damaged is `report`'s matter; trials are only not gone on from.
+        let latest = store.latest_generation(self.workspace.experiment.name.as_str()).unwrap_or_default();
         let occasion = Occasion {
             boot_id: self.facts.aside.boot_id.clone(),
-            generation: latest.filter(|(_, generation)| generation.complete).map(|(name, _)| name),
+            generation: latest.filter(|(_, generation)| generation.complete).map(|(name, _)| name.to_string()),
         };
         let mut pending = Pending::open(store, &wanted.key, &occasion)?;
         let mut suspect = 0;
@@ -107,7 +108,7 @@ impl Runner<'_> {
             return Ok(Made::Interrupted);
         }
         self.await_quiet(wanted)?;
-        let started = clock::now_rfc3339();
+        let started = clock::now_rfc3339()?;
         let mut log = String::new();
         let measured = match measure::measure(self.agent, test, &wanted.ready, self.request.interrupted, &mut log)? {
             Outcome::Measured(measured) => measured,
@@ -158,7 +159,7 @@ impl Runner<'_> {
             ready: &wanted.ready,
             facts: wanted.facts,
             achieved: &achieved,
-            started: clock::now_rfc3339(),
+            started: clock::now_rfc3339()?,
         };
         self.fail(wanted, failed, &about, String::new())
     }

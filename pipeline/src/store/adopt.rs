@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::index::Entry;
-use super::{MANIFEST_BYTES_MAX, RECORD_BYTES_MAX, Record, SAMPLES_BYTES_MAX, Store, StoreError, Writer};
+use super::{MANIFEST_BYTES_MAX, RECORD_BYTES_MAX, Record, SAMPLES_BYTES_MAX, Store, StoreError, Writer, bounded};
 use crate::beneath::{self, Below, Folder};
 use crate::key::{Key, ResultId};
 use crate::manifest::Listing;
@@ -110,7 +110,7 @@ fn listing(store: &Store, stage: &Folder, arrival: &Arrival) -> Result<Listing, 
     let name = stage.name([&Arrival::manifest(&arrival.key)]).map_err(|error| error.to_string())?;
     let bytes = stage.read_if_there(&name, MANIFEST_BYTES_MAX).map_err(|error| error.to_string())?;
     match bytes {
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| format!("its manifest: {error}")),
+        Some(bytes) => bounded::json(&bytes).map_err(|error| format!("its manifest: {error}")),
         None => {
             let own = store.manifest(&arrival.key).map_err(|error| error.to_string())?;
             own.ok_or_else(|| format!("its {} is missing", Arrival::manifest(&arrival.key)))

@@ -231,6 +231,11 @@ impl Store {
         }
     }
 
+    /// A store beneath an open folder, also where the file that says its format is damaged.
+    pub(crate) fn beneath_damaged(folder: &Folder, name: &Below) -> Result<Store, StoreError> {
+        Store::at_damaged(Place::Beneath(folder.clone(), name.clone()))
+    }
+
     /// A store beneath an open folder.
     pub(crate) fn beneath(folder: &Folder, name: &Below) -> Result<Store, StoreError> {
         Store::at(Place::Beneath(folder.clone(), name.clone()))

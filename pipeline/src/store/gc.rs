@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Entry, Standing, Store, StoreError, TestId};
+use super::{Entry, GenerationName, Line, Standing, Store, StoreError, TestId};
 use crate::beneath::Below;
 use crate::key::{Key, ResultId};
 
@@ -39,7 +39,7 @@ pub struct Condemned {
     /// Results, by id, each with why.
     pub results: Vec<(Entry, Scope)>,
     /// Generations, `(experiment, name)`.
-    pub generations: Vec<(String, String)>,
+    pub generations: Vec<(String, GenerationName)>,
     /// Bytes of the results.
     pub bytes: u64,
 }
@@ -56,7 +56,7 @@ impl Condemned {
         for (entry, _) in &self.results {
             hasher.update(&entry.id.0);
         }
-        for text in self.generations.iter().flat_map(|(experiment, name)| [experiment, name]) {
+        for text in self.generations.iter().flat_map(|(experiment, name)| [experiment.as_str(), name.as_str()]) {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
@@ -89,8 +89,13 @@ impl Store {
         let mut kept = HashSet::new();
         let mut generations = Vec::new();
         for experiment in self.experiments()? {
-            let roots = self.roots(&experiment, wish.generations)?;
-            for name in self.generation_names(&experiment)? {
+            let line = self.line(&experiment)?;
+            // What it names that cannot be read, nobody knows.
+            if let Some(unusable) = line.unusable().first() {
+                return Err(StoreError::damaged(&unusable.path, &unusable.reason));
+            }
+            let roots = self.roots(&experiment, &line, wish.generations)?;
+            for name in line.names().iter().cloned() {
                 match roots.contains(&name) {
                     true => {
                         let generation = self.generation(&experiment, &name)?;
@@ -114,27 +119,32 @@ impl Store {
     }
 
     /// The generations of an experiment that are roots.
-    fn roots(&self, experiment: &str, newest: Option<usize>) -> Result<BTreeSet<String>, StoreError> {
-        let names = self.generation_names(experiment)?;
-        let Some(newest) = newest else { return Ok(names.into_iter().collect()) };
+    fn roots(
+        &self,
+        experiment: &str,
+        line: &Line,
+        newest: Option<usize>,
+    ) -> Result<BTreeSet<GenerationName>, StoreError> {
+        let names = line.names();
+        let Some(newest) = newest else { return Ok(names.iter().cloned().collect()) };
         let from = names.len().saturating_sub(newest.max(1));
-        let mut roots: BTreeSet<String> = names[from..].iter().cloned().collect();
+        let mut roots: BTreeSet<GenerationName> = names[from..].iter().chain(line.heads()).cloned().collect();
         roots.extend(self.latest_generation(experiment)?.map(|(name, _)| name));
         for name in names {
-            if self.has(&self.archived_name(experiment, &name)?) {
-                roots.insert(name);
+            if self.has(&self.archived_name(experiment, name)?) {
+                roots.insert(name.clone());
             }
         }
         Ok(roots)
     }
 
     /// Where it is noted that a generation was archived.
-    fn archived_name(&self, experiment: &str, generation: &str) -> Result<Below, StoreError> {
+    fn archived_name(&self, experiment: &str, generation: &GenerationName) -> Result<Below, StoreError> {
         self.name(["archives", experiment, &format!("{generation}.json")])
     }
 
     /// Notes that a generation was archived, so that it stays.
-    pub fn note_archive(&self, experiment: &str, generation: &str, archive: &str) -> Result<(), StoreError> {
+    pub fn note_archive(&self, experiment: &str, generation: &GenerationName, archive: &str) -> Result<(), StoreError> {
         const NOTE_BYTES_MAX: u64 = 1 << 16;
         let name = self.archived_name(experiment, generation)?;
         let note = serde_json::json!({"format": 1, "archive": archive});

@@ -1,7 +1,7 @@
 //! Who may use a store at the same time: writers add side by side; who takes results away does so alone. It
 //! must not know what is added or taken.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, generation};
 use crate::beneath::{Held, Lock};
 
 /// Name of the file that is locked.
@@ -17,6 +17,14 @@ impl Store {
     /// The right to add results, after whoever takes some away.
     pub(super) fn adding(&self) -> Result<Guard, StoreError> {
         let held = self.made()?.lock(&self.name([LOCK])?, Lock::Shared)?;
+        Ok(Guard { _held: held })
+    }
+
+    /// The right to keep a generation of an experiment, after whoever keeps one now.
+    pub(super) fn keeping(&self, experiment: &str) -> Result<Guard, StoreError> {
+        let root = self.made()?;
+        root.make_folder(&self.name([generation::FOLDER])?)?;
+        let held = root.lock(&self.name([generation::FOLDER, &format!("{experiment}.lock")])?, Lock::Alone)?;
         Ok(Guard { _held: held })
     }
 

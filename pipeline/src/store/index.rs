@@ -3,7 +3,7 @@
 //! renamed into place, so a result is never without its entry; entries of segments are believed only if the
 //! result is there. It must not know what is in a result.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -189,19 +189,58 @@ impl Index {
 impl Store {
     /// Reads the index; where there is none, or it is damaged, from the results themselves. Writes nothing.
     pub fn index(&self) -> Result<Index, StoreError> {
-        let Some(mut entries) = self.read_checkpoint()? else {
-            return Ok(Index::from_entries(self.scan()?));
-        };
-        for segment in self.segments()? {
-            entries.extend(self.read_segment(&segment)?);
+        let root = self.folder()?;
+        let name = self.checkpoint_name()?;
+        let look = || root.as_ref().and_then(|root| root.look(&name).ok().flatten());
+        let mut before = look();
+        loop {
+            let Some(mut entries) = self.read_checkpoint()? else {
+                return Ok(Index::from_entries(self.scan()?));
+            };
+            let segments = self.segments()?;
+            for segment in &segments {
+                entries.extend(self.read_segment(segment)?);
+            }
+            // Who folds a segment into the checkpoint writes another one first: what was in it is there.
+            let now = look();
+            if now != before {
+                before = now;
+                continue;
+            }
+            // A segment may have lost entries; unlike a checkpoint it has no digest of the whole.
+            if !segments.is_empty() {
+                let known: HashSet<ResultId> = entries.iter().map(|entry| entry.id).collect();
+                entries.extend(self.scan_but(&known)?);
+            }
+            return Ok(Index::from_entries(entries));
         }
-        Ok(Index::from_entries(entries))
     }
 
     /// Entries made from the results themselves; damaged ones are left out (`store verify` names them).
-    fn scan(&self) -> Result<Vec<Entry>, StoreError> {
+    pub(super) fn scan(&self) -> Result<Vec<Entry>, StoreError> {
+        self.scan_but(&HashSet::new())
+    }
+
+    /// Files of the index that are damaged, each with why. A torn last entry is not: its writer was killed.
+    pub(super) fn damaged_index(&self) -> Result<Vec<(Below, String)>, StoreError> {
+        let mut found = Vec::new();
+        let checkpoint = self.checkpoint_name()?;
+        let is_sound = |bytes: &[u8]| bytes.chunks_exact(ENTRY_BYTES).all(|entry| Entry::decode(entry, true).is_some());
+        for name in self.segments()?.into_iter().chain([checkpoint.clone()]) {
+            match self.read(&name, BYTES_MAX) {
+                Ok(None) => {}
+                Ok(Some(bytes)) if name == checkpoint && decode_checkpoint(&bytes).is_some() => {}
+                Ok(Some(bytes)) if name != checkpoint && is_sound(&bytes) => {}
+                Ok(Some(_)) => found.push((name, "its content is not what its digests say".to_string())),
+                Err(error) => found.push((name, error.to_string())),
+            }
+        }
+        Ok(found)
+    }
+
+    fn scan_but(&self, known: &HashSet<ResultId>) -> Result<Vec<Entry>, StoreError> {
         use rayon::prelude::*;
-        let ids = self.result_ids()?;
+        let ids: Vec<ResultId> = self.result_ids()?.into_iter().filter(|id| !known.contains(id)).collect();
         Ok(ids.par_iter().filter_map(|id| self.record(id).ok().map(|record| record.entry(*id))).collect())
     }
 

@@ -3,10 +3,11 @@
 //!
 //! ```text
 //! .septet/
-//!   format                          {"format": 1}
+//!   format                          {"format": 2}
 //!   results/ab/<id>/                record.json, samples.parquet, log.zst; id = BLAKE3 of record.json
 //!   manifests/ab/<key>.json         once by key
 //!   generations/<experiment>/       what one run stood on
+//!   forgotten/<experiment>/         heads of generations that were deleted: what they followed
 //!   index/                          a cache of results/: can be thrown away
 //!   searches/<key>-<boot>/          trials of searches that are not finished
 //!   reports/                        what was rendered from what: can be thrown away
@@ -20,6 +21,8 @@
 
 mod acceptances;
 mod adopt;
+mod aside;
+pub(crate) mod bounded;
 mod commit;
 mod files;
 mod gc;
@@ -39,12 +42,12 @@ use serde::{Deserialize, Serialize};
 pub use adopt::{Adopted, Arrival};
 pub use commit::{Repetition, Writer, judged_by};
 pub use gc::{Condemned, Scope, Wish};
-pub use generation::{Generation, GenerationTest};
+pub use generation::{Generation, GenerationName, GenerationTest, Line, NotAName, Rank, Unusable};
 pub use index::{Entry, Index, Standing, TestId};
 pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
-pub use verify::{Finding, Kind, Verification};
+pub use verify::{DamagedFile, Finding, Kind, Of, Verification};
 
 use crate::beneath::{self, Below, Kind as FileKind, Odd};
 use crate::key::{Key, ResultId};
@@ -52,7 +55,7 @@ use crate::manifest::Listing;
 use files::{Place, Root};
 
 /// Version of the store's layout and of everything in it.
-pub const STORE_FORMAT: u32 = 1;
+pub const STORE_FORMAT: u32 = 2;
 
 /// Name of the store's folder beside an experiment.
 pub const STORE_FOLDER: &str = ".septet";
@@ -167,10 +170,14 @@ impl Store {
     /// The store that is meant: at `asked`, else at `$SEPTET_STORE`, else in its usual place in the folder `beside`.
     /// It need not exist yet.
     pub fn meant(asked: Option<&Path>, beside: &Path) -> Result<Store, StoreError> {
+        Store::at(Store::place(asked, beside))
+    }
+
+    fn place(asked: Option<&Path>, beside: &Path) -> Place {
         let elsewhere = || std::env::var_os("SEPTET_STORE").filter(|root| !root.is_empty()).map(PathBuf::from);
         match asked.map(Path::to_path_buf).or_else(elsewhere) {
-            Some(root) => Store::at(Place::Named(root)),
-            None => Store::at(Place::Beside(beside.to_path_buf())),
+            Some(root) => Place::Named(root),
+            None => Place::Beside(beside.to_path_buf()),
         }
     }
 
@@ -180,16 +187,48 @@ impl Store {
     }
 
     fn at(place: Place) -> Result<Store, StoreError> {
-        let store = Store { root: place.shown(), place, open: Root::default(), also: None };
-        let name = store.name([FORMAT])?;
-        if let Some(bytes) = store.read(&name, FORMAT_BYTES_MAX)? {
-            let format: FormatFile =
-                serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&store.path_of(&name), error))?;
-            if format.format > STORE_FORMAT {
-                return Err(StoreError::Newer { path: store.root.display().to_string(), found: format.format });
-            }
-        }
+        let store = Store::unlooked_at(place);
+        store.format_there()?;
         Ok(store)
+    }
+
+    fn unlooked_at(place: Place) -> Store {
+        Store { root: place.shown(), place, open: Root::default(), also: None }
+    }
+
+    /// The store that is meant, also where the file that says its format is damaged: to find out what else is.
+    ///
+    /// # Errors
+    /// Where it is of a newer format, or cannot be opened.
+    pub fn meant_damaged(asked: Option<&Path>, beside: &Path) -> Result<Store, StoreError> {
+        Store::at_damaged(Store::place(asked, beside))
+    }
+
+    fn at_damaged(place: Place) -> Result<Store, StoreError> {
+        let store = Store::unlooked_at(place);
+        match store.format_there() {
+            Err(StoreError::Damaged { .. }) | Ok(_) => Ok(store),
+            // Too long a file, or none.
+            Err(StoreError::Io { source, .. }) if Odd::in_error(&source).is_some() => {
+                store.folder().map(|_| store.clone())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The format that the store says it has, if it was made yet.
+    ///
+    /// # Errors
+    /// Where it is newer than this program, or cannot be understood.
+    fn format_there(&self) -> Result<Option<u32>, StoreError> {
+        let name = self.name([FORMAT])?;
+        let Some(bytes) = self.read(&name, FORMAT_BYTES_MAX)? else { return Ok(None) };
+        let FormatFile { format } =
+            bounded::json(&bytes).map_err(|error| StoreError::damaged(&self.path_of(&name), error))?;
+        match format > STORE_FORMAT {
+            true => Err(StoreError::Newer { path: self.root.display().to_string(), found: format }),
+            false => Ok(Some(format)),
+        }
     }
 
     /// The same, where results of another store can be read too, by their ids; its index, generations and
@@ -262,9 +301,10 @@ impl Store {
             root.make_folder(&root.name([folder])?)?;
         }
         let format = self.name([FORMAT])?;
-        match self.has(&format) {
-            true => Ok(()),
-            false => self.put(&format, &format_bytes()),
+        // What an older septet made is read for good; it must not write beside what it would not understand.
+        match self.format_there()? {
+            Some(STORE_FORMAT) => Ok(()),
+            _ => self.put(&format, &format_bytes()),
         }
     }
 
@@ -303,7 +343,7 @@ impl Store {
         let store = self.having(&name);
         let Some(bytes) = store.read(&name, MANIFEST_BYTES_MAX)? else { return Ok(None) };
         let path = store.path_of(&name);
-        let listing: Listing = serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
+        let listing: Listing = bounded::json(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
         if listing.key() != *key {
             return Err(StoreError::damaged(&path, "its content does not have the key that its name says"));
         }

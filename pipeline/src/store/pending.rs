@@ -95,18 +95,34 @@ impl<'a> Pending<'a> {
 
     fn encoded(&self, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         let path = self.store.path_of(&self.folder);
-        serde_json::to_vec(value).map_err(|error| StoreError::io("encode", &path)(error.into()))
+        serde_json::to_vec(value).map(sealed).map_err(|error| StoreError::io("encode", &path)(error.into()))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.store.put(&self.file(name)?, bytes)
     }
 
-    /// A file of the folder; none where it is not there or cannot be understood: such a search begins anew.
+    /// A file of the folder; none where it is not there, is damaged or cannot be understood: such a search begins anew.
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let bytes = self.store.read(&self.file(name)?, RECORD_BYTES_MAX)?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(unsealed(&bytes)?).ok()))
     }
+}
+
+/// JSON, and in a line of its own its digest: what becomes a result must be what was measured.
+fn sealed(mut json: Vec<u8>) -> Vec<u8> {
+    let digest = blake3::hash(&json).to_hex();
+    json.extend(format!("\n{digest}\n").bytes());
+    json
+}
+
+/// The JSON, if it has its digest. An older septet wrote none.
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (json, digest) = match bytes.strip_suffix(b"\n") {
+        Some(lines) => lines.split_at(lines.iter().rposition(|byte| *byte == b'\n')?),
+        None => return Some(bytes),
+    };
+    (blake3::hash(json).to_hex().as_bytes() == &digest[1..]).then_some(json)
 }
 
 fn name(place: usize, extension: &str) -> String {
@@ -114,7 +130,7 @@ fn name(place: usize, extension: &str) -> String {
 }
 
 fn is_of_today(pending: &PendingTrial) -> bool {
-    let now = clock::parse_rfc3339_ms(&clock::now_rfc3339());
+    let now = clock::now_rfc3339().ok().and_then(|now| clock::parse_rfc3339_ms(&now));
     match (clock::parse_rfc3339_ms(&pending.trial.started), now) {
         (Some(then), Some(now)) => now.abs_diff(then) < AGE_MS_MAX,
         _ => false,
@@ -126,6 +142,21 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_flipped_bit_in_a_trial_is_seen() {
+        let sound = sealed(b"{\"rate_pps\":1000}".to_vec());
+        assert_eq!(unsealed(&sound), Some(&b"{\"rate_pps\":1000}"[..]));
+        for place in 0..sound.len() {
+            for bit in 0..8 {
+                let mut harmed = sound.clone();
+                harmed[place] ^= 1 << bit;
+                let taken = unsealed(&harmed).and_then(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
+                assert_eq!(taken, None, "byte {place}, bit {bit}");
+            }
+        }
+        assert_eq!(unsealed(b"{}"), Some(&b"{}"[..]), "as older ones are");
+    }
 
     #[test]
     fn trials_of_another_occasion_are_thrown_away() {

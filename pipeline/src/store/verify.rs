@@ -1,27 +1,40 @@
-//! `store verify`: whether every result is what its name and its record say, and putting aside what is not, so
-//! that its tests are measured again. It must not know why something is damaged.
+//! `store verify`: whether everything in a store is what its name, its record or its digest says. Nothing that is
+//! damaged keeps it from looking at the rest, and what others add or take away meanwhile is not taken for damage: each
+//! finding is looked at again. It must not know why something is damaged.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rayon::prelude::*;
+use serde::de::IgnoredAny;
 
-use super::{Record, Store, StoreError, acceptances};
+use super::{Generation, Record, Store, StoreError, acceptances};
 use crate::beneath::{Below, Kind as FileKind};
 use crate::key::{Key, ResultId};
+use crate::stood::Identity;
+
+/// Most bytes of a file that remembers what was rendered.
+const CACHE_BYTES_MAX: u64 = 1 << 30;
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Verification {
     /// Results looked at.
     pub results: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// What is wrong, in order of id.
+    /// What is wrong with results, in order of id.
     pub findings: Vec<Finding>,
-    /// Files of statements about changes that are not what their names say, each with why.
-    pub statements: Vec<(String, String)>,
+    /// What is wrong with other files, in order of path.
+    pub files: Vec<DamagedFile>,
     /// Files and folders in the store that belong to no result.
     pub strangers: Vec<String>,
+}
+
+impl Verification {
+    /// Whether nothing is damaged.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty() && self.files.is_empty()
+    }
 }
 
 /// Something that is wrong with a result.
@@ -48,35 +61,161 @@ pub enum Kind {
     Manifest(Key),
 }
 
+/// A file of no result that is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// The file, in the store.
+    pub file: Below,
+    /// What is wrong, in words, the file named.
+    pub what: String,
+    /// What it is of.
+    pub of: Of,
+}
+
+/// What a file is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// A change that somebody accepted.
+    Statement,
+    /// A generation of that experiment.
+    Generation(String),
+    /// The index, which is made anew from the results.
+    Index,
+    /// What is remembered of reports, which are then made anew.
+    Cache,
+    /// The file that says the store's format.
+    Format,
+}
+
+/// A look at a store, so far.
+#[derive(Default)]
+struct Look {
+    /// Results that the index or a latest generation names.
+    named: HashSet<ResultId>,
+    /// Those of the index.
+    indexed: HashSet<ResultId>,
+    /// Generations that are what their names say, with their files.
+    generations: Vec<(Below, Generation)>,
+    /// The tests of results, as generations know them: of one that is damaged nothing else may tell.
+    names: HashMap<ResultId, String>,
+    files: Vec<DamagedFile>,
+}
+
 impl Store {
-    /// Reads every result and every manifest that one names. Changes nothing.
+    /// Reads everything, and what is wrong a second time. Changes nothing.
     pub fn verify(&self) -> Result<Verification, StoreError> {
+        let found = self.look_at_all()?;
+        Ok(if found.is_sound() { found } else { self.again(found)? })
+    }
+
+    fn look_at_all(&self) -> Result<Verification, StoreError> {
+        // First who names results, then the results: what is added meanwhile is there in any case.
+        let mut look = self.look_at_names()?;
         let ids = self.result_ids()?;
-        let names = self.names()?;
         let checked: Vec<(u64, Option<Finding>, Option<Record>)> =
-            ids.par_iter().map(|id| self.verify_result(id, &names)).collect();
+            ids.par_iter().map(|id| self.verify_result(id, &look.names)).collect();
         let mut verification = Verification { results: ids.len() as u64, ..Verification::default() };
         let mut keys = BTreeMap::new();
+        let mut identities = HashMap::new();
+        let mut sound = BTreeSet::new();
         for ((bytes, finding, record), id) in checked.into_iter().zip(&ids) {
             verification.bytes += bytes;
+            if finding.is_none() {
+                sound.insert(*id);
+            }
             verification.findings.extend(finding);
             if let Some(record) = record {
-                keys.entry(record.key).or_insert((*id, record.test));
+                keys.entry(record.key).or_insert((*id, record.test.clone()));
+                identities.insert(*id, Identity::of(&record));
             }
         }
         for (key, (id, test)) in keys {
-            let what = match self.manifest(&key) {
-                Ok(Some(_)) => continue,
-                Ok(None) => format!("the manifest of its key {} is missing", key.short()),
-                Err(error) => error.to_string(),
-            };
-            verification.findings.push(Finding { id, test: Some(test), what, kind: Kind::Manifest(key) });
+            verification.findings.extend(self.verify_manifest(&key, id, test));
         }
-        verification.findings.extend(self.gone(&ids, &names)?);
+        let there: HashSet<ResultId> = ids.into_iter().collect();
+        let missing = look.named.iter().filter(|id| !there.contains(id));
+        verification.findings.extend(missing.filter_map(|id| self.verify_gone(id, &look.names)));
         verification.findings.sort_by_key(|finding| finding.id);
-        verification.statements = self.damaged_statements()?;
+        if sound.iter().any(|id| !look.indexed.contains(id)) {
+            look.files.extend(self.verify_indexed(&sound)?);
+        }
+        let contradictions = look.generations.iter();
+        look.files
+            .extend(contradictions.filter_map(|(file, generation)| self.contradiction(file, generation, &identities)));
+        look.files.sort_by(|a, b| a.file.as_str().cmp(b.file.as_str()));
+        verification.files = look.files;
         verification.strangers = self.strangers()?;
         Ok(verification)
+    }
+
+    /// What names results, and is sound; of the rest, what is wrong with it.
+    fn look_at_names(&self) -> Result<Look, StoreError> {
+        let mut look = Look::default();
+        let format = self.format_there().err().map(|error| error.to_string());
+        self.note(
+            &mut look,
+            &Of::Format,
+            super::FORMAT,
+            Ok(format.into_iter().map(|why| (self.name([super::FORMAT]), why))),
+        );
+        let statements = self.damaged_statements();
+        self.note(
+            &mut look,
+            &Of::Statement,
+            acceptances::FOLDER,
+            statements.map(|found| found.into_iter().map(|(file, why)| (self.name([acceptances::FOLDER, &file]), why))),
+        );
+        let plain = |found: Vec<(Below, String)>| found.into_iter().map(|(file, why)| (Ok(file), why));
+        self.note(&mut look, &Of::Cache, "reports", self.damaged_caches().map(plain));
+        self.note(&mut look, &Of::Index, super::INDEX, self.damaged_index().map(plain));
+        let mut latest = Vec::new();
+        for experiment in self.experiments().unwrap_or_default() {
+            let read = self.read_generations(&experiment);
+            let of = Of::Generation(experiment.clone());
+            let damaged = read.map(|(sound, damaged)| {
+                look.generations.extend(sound);
+                plain(damaged)
+            });
+            self.note(&mut look, &of, super::generation::FOLDER, damaged);
+            latest.extend(self.latest_generation(&experiment).ok().flatten().map(|(_, generation)| generation));
+        }
+        if let Ok(index) = self.index() {
+            look.indexed = index.entries().iter().map(|entry| entry.id).collect();
+        }
+        for test in look.generations.iter().flat_map(|(_, generation)| &generation.tests) {
+            for id in &test.repetitions {
+                look.names.entry(*id).or_insert_with(|| test.name.clone());
+            }
+        }
+        look.named.extend(&look.indexed);
+        look.named.extend(latest.iter().flat_map(|generation| &generation.tests).flat_map(|test| &test.repetitions));
+        Ok(look)
+    }
+
+    /// Notes what is wrong with files; where they cannot be listed, what is wrong with their folder.
+    fn note(
+        &self,
+        look: &mut Look,
+        of: &Of,
+        folder: &str,
+        found: Result<impl Iterator<Item = (Result<Below, StoreError>, String)>, StoreError>,
+    ) {
+        let mut add = |file: Below, why: String| {
+            let what = format!("{}: {why}", self.path_of(&file).display());
+            look.files.push(DamagedFile { file, what, of: of.clone() });
+        };
+        match found {
+            Ok(found) => found.for_each(|(file, why)| {
+                if let Ok(file) = file {
+                    add(file, why);
+                }
+            }),
+            Err(error) => {
+                if let Ok(folder) = self.name([folder]) {
+                    add(folder, error.to_string());
+                }
+            }
+        }
     }
 
     fn verify_result(
@@ -103,74 +242,95 @@ impl Store {
         (bytes, finding(Some(record.test.clone()), wrong.join("; ")), Some(record))
     }
 
-    /// The tests of results, as generations know them: of one that is damaged nothing else may tell.
-    fn names(&self) -> Result<HashMap<ResultId, String>, StoreError> {
-        let mut names = HashMap::new();
-        for experiment in self.experiments()? {
-            for name in self.generation_names(&experiment)? {
-                for test in self.generation(&experiment, &name)?.tests {
-                    for id in test.repetitions {
-                        names.entry(id).or_insert_with(|| test.name.clone());
-                    }
-                }
-            }
-        }
-        Ok(names)
+    fn verify_manifest(&self, key: &Key, id: ResultId, test: String) -> Option<Finding> {
+        let what = match self.manifest(key) {
+            Ok(Some(_)) => return None,
+            Ok(None) => format!("the manifest of its key {} is missing", key.short()),
+            Err(error) => error.to_string(),
+        };
+        Some(Finding { id, test: Some(test), what, kind: Kind::Manifest(*key) })
     }
 
-    /// Results that the index or the latest generation of an experiment names and that are not there.
-    fn gone(&self, ids: &[ResultId], names: &HashMap<ResultId, String>) -> Result<Vec<Finding>, StoreError> {
-        let mut named: HashSet<ResultId> = self.index()?.entries().iter().map(|entry| entry.id).collect();
-        for experiment in self.experiments()? {
-            if let Some((_, generation)) = self.latest_generation(&experiment)? {
-                named.extend(generation.tests.into_iter().flat_map(|test| test.repetitions));
-            }
-        }
-        let there: HashSet<&ResultId> = ids.iter().collect();
-        let is_aside = |id: &ResultId| self.quarantined(&id.to_string()).is_ok_and(|name| self.has(&name));
-        let missing = named.into_iter().filter(|id| !there.contains(id) && !is_aside(id));
-        let finding = |id: ResultId| Finding {
-            id,
-            test: names.get(&id).cloned(),
-            what: format!("result {} is not there", id.short()),
-            kind: Kind::Gone,
-        };
-        Ok(missing.map(finding).collect())
+    /// A result that somebody names, that is not there, and that was not put aside.
+    fn verify_gone(&self, id: &ResultId, names: &HashMap<ResultId, String>) -> Option<Finding> {
+        let is_aside = self.quarantined(&id.to_string()).is_ok_and(|name| self.has(&name));
+        let is_known = self.has_result(id) || is_aside;
+        let what = format!("result {} is not there", id.short());
+        (!is_known).then(|| Finding { id: *id, test: names.get(id).cloned(), what, kind: Kind::Gone })
+    }
+
+    /// Results that are there and that the index, as it is now, does not have.
+    fn verify_indexed(&self, there: &BTreeSet<ResultId>) -> Result<Option<DamagedFile>, StoreError> {
+        let index = self.index()?;
+        let indexed: HashSet<ResultId> = index.entries().iter().map(|entry| entry.id).collect();
+        let missing = there.iter().filter(|id| !indexed.contains(id) && self.has_result(id)).count();
+        let file = self.name([super::INDEX])?;
+        let what = format!("{}: {missing} results that are there are missing in it", self.path_of(&file).display());
+        Ok((missing > 0).then_some(DamagedFile { file, what, of: Of::Index }))
     }
 
     /// Where something lies that was put aside.
-    fn quarantined(&self, name: &str) -> Result<Below, StoreError> {
+    pub(super) fn quarantined(&self, name: &str) -> Result<Below, StoreError> {
         self.name(["quarantine", name])
     }
 
-    /// Puts aside what was found, so that its tests count as not measured. Nothing is deleted.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] while somebody adds results.
-    pub fn quarantine(&self, Verification { findings, statements, .. }: &Verification) -> Result<(), StoreError> {
-        let _alone = self.taking_away()?;
-        let root = self.made()?;
-        let bad =
-            findings.iter().filter(|finding| !matches!(finding.kind, Kind::Manifest(_))).map(|finding| finding.id);
-        self.take_off_index(&bad.collect())?;
-        for finding in findings {
-            let (from, to) = match finding.kind {
-                Kind::Result => (self.result_name(&finding.id)?, self.quarantined(&finding.id.to_string())?),
-                Kind::Manifest(key) => (self.manifest_name(&key)?, self.quarantined(&format!("{key}.json"))?),
-                // An empty folder: it was told, and is not told again.
-                Kind::Gone => {
-                    root.make_folder(&self.quarantined(&finding.id.to_string())?)?;
-                    continue;
-                }
-            };
-            if self.has(&from) && !self.has(&to) {
-                self.put_elsewhere(&from, &to)?;
+    /// Looks at what was found a second time; what is left of it. Others may have added or taken away something in
+    /// between.
+    pub(super) fn again(&self, first: Verification) -> Result<Verification, StoreError> {
+        let mut look = self.look_at_names()?;
+        let mut findings = Vec::new();
+        for finding in first.findings {
+            let Finding { id, test, kind, .. } = finding;
+            if let Some(test) = &test {
+                look.names.entry(id).or_insert_with(|| test.clone());
+            }
+            findings.extend(match kind {
+                Kind::Result if self.has_result(&id) => self.verify_result(&id, &look.names).1,
+                Kind::Result => None,
+                Kind::Gone if look.named.contains(&id) => self.verify_gone(&id, &look.names),
+                Kind::Gone => None,
+                // Its results may have been deleted, and it with them.
+                Kind::Manifest(key) => match self.record(&id) {
+                    Ok(record) => self.verify_manifest(&key, id, record.test),
+                    Err(_) => None,
+                },
+            });
+        }
+        let mut files = Vec::new();
+        for file in first.files {
+            let is_folder = file.of == Of::Index && file.file.as_str() == super::INDEX;
+            if is_folder || look.files.iter().any(|other| other.file == file.file) {
+                files.push(file);
+                continue;
+            }
+            // It is what its name says, and was found to contradict results.
+            if let Some((name, generation)) = look.generations.iter().find(|(name, _)| *name == file.file) {
+                let ids = generation.tests.iter().flat_map(|test| &test.repetitions);
+                let identities: HashMap<ResultId, Identity> =
+                    ids.filter_map(|id| Some((*id, Identity::of(&self.record(id).ok()?)))).collect();
+                files.extend(self.contradiction(name, generation, &identities));
             }
         }
-        for (file, _) in statements {
-            self.put_elsewhere(&self.name([acceptances::FOLDER, file])?, &self.quarantined(file)?)?;
+        Ok(Verification { findings, files, ..first })
+    }
+
+    /// What is remembered of reports, where it cannot be understood.
+    fn damaged_caches(&self) -> Result<Vec<(Below, String)>, StoreError> {
+        let mut found = Vec::new();
+        for folder in self.subfolders(&self.name(["reports"])?)? {
+            for entry in self.list(&self.name(["reports", &folder])?)? {
+                let Some(name) = entry.text().filter(|name| name.ends_with(".json") && !name.starts_with('.')) else {
+                    continue;
+                };
+                let file = self.name(["reports", &folder, name])?;
+                let read = self.read(&file, CACHE_BYTES_MAX).map_err(|error| error.to_string());
+                let read = read.and_then(|bytes| {
+                    serde_json::from_slice::<IgnoredAny>(&bytes.unwrap_or_default()).map_err(|error| error.to_string())
+                });
+                found.extend(read.err().map(|why| (file, why)));
+            }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// What lies in `results/` and is no result.
@@ -186,5 +346,18 @@ impl Store {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// What a generation says of results and is not so; results that are damaged or gone are another matter.
+    fn contradiction(
+        &self,
+        file: &Below,
+        generation: &Generation,
+        known: &HashMap<ResultId, Identity>,
+    ) -> Option<DamagedFile> {
+        let listed = generation.tests.iter().flat_map(|test| test.repetitions.iter().map(move |id| (id, test)));
+        let mut wrong = listed.filter_map(|(id, test)| known.get(id)?.stands_under(id, test).err());
+        let what = format!("{}: {}", self.path_of(file).display(), wrong.next()?);
+        Some(DamagedFile { file: file.clone(), what, of: Of::Generation(generation.experiment.clone()) })
     }
 }

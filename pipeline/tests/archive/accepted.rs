@@ -74,7 +74,7 @@ fn what_does_not_lead_from_its_results_to_its_report_is_refused() {
     let (new, bytes) = generation.file().expect("it can be encoded");
     let (folder, old) = old.rsplit_once('/').expect("it lies in a folder");
     forged.0.insert(format!("{folder}/{new}.json.zst"), bytes);
-    forged.edit("small/data/septet.json", old.trim_end_matches(".json.zst"), &new);
+    forged.edit("small/data/septet.json", old.trim_end_matches(".json.zst"), new.as_str());
     let told = verify(&mut forged);
     assert!(told.contains("counts by changes that do not lead from its key"), "{told}");
 }

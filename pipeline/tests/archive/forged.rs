@@ -164,7 +164,7 @@ fn change(parcel: &mut Parcel, of: &str, change: impl FnOnce(&mut Record, &mut V
     let before = generation_name.rsplit('/').next().expect("it has a name").trim_end_matches(".json.zst").to_string();
     parcel.0.remove(&generation_name);
     parcel.0.insert(format!("small/data/store/generations/small/{name}.json.zst"), bytes);
-    parcel.edit("small/data/septet.json", &before, &name);
+    parcel.edit("small/data/septet.json", &before, name.as_str());
 }
 
 #[test]

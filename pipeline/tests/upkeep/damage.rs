@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use super::bench::{Bench, SMALL};
+use super::bench::{Bench, Ran, SMALL};
+use super::shims::shim;
 
 /// What harms a result, given its folder.
 type Harm = fn(&PathBuf);
@@ -85,4 +88,34 @@ fn a_damaged_acceptance_is_put_aside_and_counts_for_nothing() {
     bench.septet(&["status", "small.toml", "-q"]).code(4);
     bench.septet(&["accept", "small.toml", "--trigger", "generator"]).code(0);
     bench.septet(&["status", "small.toml", "-q"]).code(0);
+}
+
+#[test]
+fn what_a_run_adds_beside_verify_is_not_taken_for_damage() {
+    let bench = Bench::measured();
+    let Some(slow) = shim(&bench, "slow") else { return };
+    // Wherever verify is held up: by the index, a generation, a record, a manifest.
+    for (at, rate) in
+        [("index/checkpoint", 50_001), ("generations/", 50_002), ("record.json", 50_003), ("manifests/", 50_004)]
+    {
+        let mark = bench.path("mark");
+        let mut verify = bench.command(&["store", "verify"]);
+        verify.env("LD_PRELOAD", &slow).env("SEPTET_TEST_SLOW", at).env("SEPTET_TEST_MARK", &mark);
+        let verify = verify.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !mark.exists() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let text = fs::read_to_string(bench.path("small.toml")).expect("it is there");
+        let line = text.lines().find(|line| line.starts_with("R = ")).expect("there is a rate").to_string();
+        bench.edit("small.toml", &line, &format!("R = {rate}"));
+        bench.septet(&["run", "small.toml"]).code(0);
+        let held = mark.exists();
+        let _ = fs::remove_file(&mark);
+        let ran = Ran::of(verify.wait_with_output().expect("it ends"));
+        assert_eq!(ran.code, 0, "{at}: {}", ran.stderr);
+        println!("verify was held up at {at}: {held}");
+        assert!(!bench.path(".septet/quarantine").exists(), "{at}: {}", ran.stderr);
+        bench.septet(&["status", "small.toml", "-q"]).code(0);
+    }
 }

@@ -8,7 +8,10 @@ mod addresses;
 #[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 mod bench;
 mod damage;
+mod flips;
 mod gc;
+mod generations;
 mod read_through;
 mod remote;
 mod server;
+mod shims;
