@@ -313,6 +313,9 @@ impl Store {
                 folded.push((segment, held));
             }
         }
+        // What a segment has lost is in no checkpoint either.
+        let known: HashSet<ResultId> = entries.iter().map(|entry| entry.id).collect();
+        entries.extend(self.scan_but(&known)?);
         self.write_checkpoint(entries)?;
         for (segment, _held) in folded {
             self.remove(&segment)?;
