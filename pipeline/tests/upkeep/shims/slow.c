@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 static void look(const char *path) {
 	static int once;
@@ -14,6 +15,20 @@ static void look(const char *path) {
 	close(creat(mark, 0600));
 	for (int tenths = 0; tenths < 600 && access(mark, F_OK) == 0; tenths++)
 		usleep(100000);
+}
+long syscall(long number, ...) {
+	va_list rest;
+	va_start(rest, number);
+	long with[6];
+	for (int place = 0; place < 6; place++)
+		with[place] = va_arg(rest, long);
+	va_end(rest);
+	static long (*real)(long, ...);
+	if (!real)
+		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	if (number == SYS_openat2)
+		look((const char *)with[1]);
+	return real(number, with[0], with[1], with[2], with[3], with[4], with[5]);
 }
 #define MODE(flags) \
 	mode_t mode = 0; \
