@@ -261,7 +261,8 @@ impl Store {
 
     /// Results that are there and that the index, as it is now, does not have.
     fn verify_indexed(&self, there: &BTreeSet<ResultId>) -> Result<Option<DamagedFile>, StoreError> {
-        let index = self.index()?;
+        // One that cannot be read at all was found already.
+        let Ok(index) = self.index() else { return Ok(None) };
         let indexed: HashSet<ResultId> = index.entries().iter().map(|entry| entry.id).collect();
         let missing = there.iter().filter(|id| !indexed.contains(id) && self.has_result(id)).count();
         let file = self.name([super::INDEX])?;
