@@ -24,7 +24,7 @@ impl Store {
     pub(super) fn keeping(&self, experiment: &str) -> Result<Guard, StoreError> {
         let root = self.made()?;
         root.make_folder(&self.name([generation::FOLDER])?)?;
-        let held = root.lock(&self.name([generation::FOLDER, &format!("{experiment}.lock")])?, Lock::Alone)?;
+        let held = root.lock(&self.name([generation::FOLDER, &format!("{experiment}+lock")])?, Lock::Alone)?;
         Ok(Guard { _held: held })
     }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! generations/EXPERIMENT/NAME.json.zst    a generation
-//! generations/EXPERIMENT.lock             held while one is added
+//! generations/EXPERIMENT+lock             held while one is added
 //! forgotten/EXPERIMENT/NAME.json          the head of one that was deleted: what it followed stays before the others
 //! ```
 
