@@ -155,8 +155,7 @@ fn what_verify_puts_aside_leaves_a_sound_store() {
         bench.files(".septet").into_iter().filter(|(_, file)| !file.2.is_empty()).map(|(name, _)| name).collect();
     let mut random = Random(number("SEPTET_FLIPS_SEED", 14).wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
     let of = |start: &str| -> Vec<&String> { names.iter().filter(|name| name.starts_with(start)).collect() };
-    for kind in ["results/", "manifests/", "generations/", "index/", "acceptances/", "reports/", "format", "forgotten/"]
-    {
+    for kind in ["results/", "generations/", "index/", "acceptances/", "reports/", "format", "forgotten/"] {
         let names = of(kind);
         if names.is_empty() {
             continue;

@@ -1,6 +1,7 @@
 //! Generations as files, `NAME.json.zst`: JSON whose head stands before its tests, so that it can be read alone. What
 //! is read is checked against the name each time. It must not know which generation is the latest.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -158,6 +159,11 @@ impl Whole {
                 return Err(Wrong::Damaged(NOT_ITS_NAME.to_string()));
             }
             head.check(folder, name).map_err(Wrong::Damaged)?;
+        }
+        let mut keys = HashMap::with_capacity(generation.tests.len());
+        let differs = |test: &&GenerationTest| *keys.entry(test.name.as_str()).or_insert(test.key) != test.key;
+        if let Some(test) = generation.tests.iter().find(differs) {
+            return Err(Wrong::Damaged(format!("it has {} under two keys", test.name)));
         }
         let twice = |test: &&GenerationTest| test.repetitions.windows(2).any(|pair| pair[0] >= pair[1]);
         match generation.tests.iter().find(twice) {
