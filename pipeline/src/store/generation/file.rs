@@ -161,9 +161,10 @@ impl Whole {
             head.check(folder, name).map_err(Wrong::Damaged)?;
         }
         let mut keys = HashMap::with_capacity(generation.tests.len());
-        let differs = |test: &&GenerationTest| *keys.entry(test.name.as_str()).or_insert(test.key) != test.key;
-        if let Some(test) = generation.tests.iter().find(differs) {
-            return Err(Wrong::Damaged(format!("it has {} under two keys", test.name)));
+        for test in &generation.tests {
+            if *keys.entry(test.name.as_str()).or_insert(test.key) != test.key {
+                return Err(Wrong::Damaged(format!("it has {} under two keys", test.name)));
+            }
         }
         let twice = |test: &&GenerationTest| test.repetitions.windows(2).any(|pair| pair[0] >= pair[1]);
         match generation.tests.iter().find(twice) {
