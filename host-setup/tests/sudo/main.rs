@@ -14,7 +14,7 @@ use std::process::Command;
 
 use harness::{Agent, Process, Programs, eventually, family};
 use host_setup::facts::{Facts, Privilege};
-use host_setup::protocol::{Answer, Op, Outcome, PROTOCOL};
+use host_setup::protocol::{Answer, FailureKind, Op, Outcome, PROTOCOL, Setup};
 use host_setup::stack::Stack;
 
 /// Mounts of its own, with programs that only root can change and a sudo that lets nobody start the agent, by the rule
@@ -193,6 +193,60 @@ fn a_name_forged_into_the_environment_makes_nobody_another() {
     let mut agent = Agent::start_by(place.command("Defaults !env_reset", &format!("{PLACE}{forged}{SUDO}")));
     assert!(facts_of(&mut agent).is_none(), "one of two names is served");
     assert_eq!(agent.close(), 3);
+}
+
+#[test]
+fn whom_doas_names_commands_too() {
+    let Some(place) = Place::new() else { return };
+    if !Path::new("/usr/bin/doas").is_file() {
+        println!("skipped: doas is not installed");
+        return;
+    }
+    let rule = r#"
+    echo "permit nopass $1 nobody as root cmd /mnt/bin/septet-host args agent" >/etc/doas.conf
+    chmod 400 /etc/doas.conf
+    "#;
+    // With all of the user's environment, which then names somebody else.
+    for (kept, forged) in [("", ""), ("keepenv", "export SUDO_UID=0 SUDO_GID=0")] {
+        let doas = "exec $as_nobody doas -n /mnt/bin/septet-host agent";
+        let script = format!("{PLACE}set -- {kept}\n{rule}{forged}\n{doas}");
+        let mut agent = Agent::start_by(place.command("", &script));
+        let facts = facts_of(&mut agent).unwrap_or_else(|| panic!("{kept}: no facts"));
+        assert!(facts.privilege == Privilege::Root && facts.stacks.is_empty(), "{kept}: {:?}", facts.stacks);
+        agent.ok(Op::Bye);
+        assert_eq!(agent.close(), 0, "{kept}");
+    }
+    let refused = format!("{PLACE}set --\n{rule}$as_nobody doas -n /mnt/bin/septet-host agent --as-root");
+    assert!(!place.command("", &refused).output().expect("a shell").status.success());
+}
+
+#[test]
+fn two_users_at_once_have_one_host() {
+    let Some(place) = Place::new() else { return };
+    let second = r#"
+    printf 'daemon ALL=(root) NOPASSWD: /mnt/bin/septet-host agent\n' >>/etc/sudoers.d/septet
+    exec setpriv --reuid=1 --regid=1 --clear-groups sudo -n /mnt/bin/septet-host agent
+    "#;
+    let mut first = Agent::start_by(place.command("", &format!("{PLACE}{SUDO}")));
+    let mut second = Agent::start_by(place.command("", &format!("{PLACE}{second}")));
+    for agent in [&mut first, &mut second] {
+        facts_of(agent).expect("facts");
+    }
+    first.ok(Op::Lease { wait_ms: harness::PATIENCE_MS, setup: Setup::default() });
+    let busy = second.ask(Op::Lease { wait_ms: 0, setup: Setup::default() }).expect_err("it is held");
+    assert_eq!(busy.kind, FailureKind::Busy, "{busy}");
+    first.ok(Op::Release);
+    second.ok(Op::Lease { wait_ms: harness::PATIENCE_MS, setup: Setup::default() });
+    // All memory as hugepages, which a user may ask for.
+    second.ok(Op::Release);
+    let setup = Setup { hugepages_2m: vec![(0, 1 << 40)], ..Setup::default() };
+    let refused = second.ask(Op::Lease { wait_ms: harness::PATIENCE_MS, setup }).expect_err("nobody has that");
+    assert_eq!(refused.kind, FailureKind::Host, "{refused}");
+    println!("{refused}");
+    for mut agent in [first, second] {
+        agent.ok(Op::Bye);
+        assert_eq!(agent.close(), 0);
+    }
 }
 
 fn agent_of_sudo(agent: &Agent) -> u32 {
