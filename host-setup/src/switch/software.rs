@@ -46,8 +46,11 @@ pub(crate) fn software(name: &str, privilege: Privilege, source: &Source) -> Res
     }
     let software = programs(source)?;
     if let Some(program) = software.programs.iter().find(|program| !program.is_file()) {
-        let packages = software.packages.join(", ");
-        return Err(format!("{name} is not installed: {} is not there (package {packages})", program.display()));
+        let from = match software.packages {
+            [] => "no package has it: build it, or name a stack that has it".to_string(),
+            packages => format!("package {}", packages.join(", ")),
+        };
+        return Err(format!("{name} is not installed: {} is not there ({from})", program.display()));
     }
     if source.place.is_some() {
         let failed = |error: ComponentError| format!("failed to {error}");

@@ -1,6 +1,9 @@
 //! Tests over DPDK: every switch that is here, in both container runtimes, counted by two who do not know each
 //! other.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use super::bench::Bench;
@@ -66,7 +69,7 @@ fn agrees(record: &Value, port: &Value) {
     let number = container.rsplit('-').next().expect("a number");
     let is_peer = |other: &&str| other.rsplit('-').next() == Some(number);
     let peer = others(record, container).find(is_peer).expect("the other end");
-    let learns = record["test"].as_str().is_some_and(|test| test.contains("/ovs/"));
+    let learns = record["test"].as_str().is_some_and(|test| test.contains("/ovs/") || test.contains("/snabb/"));
     let said: u64 = match learns {
         true => {
             let strangers = others(record, container).filter(|other| *other != peer);
@@ -130,6 +133,69 @@ fn every_switch_is_measured_in_both_runtimes_and_counts_what_the_generators_coun
             println!("skipped: {switch} is not here");
         }
     }
+}
+
+/// The program that `SEPTET_SNABB` names, or one in `PATH`.
+fn snabb() -> Option<PathBuf> {
+    let in_path =
+        || std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("snabb")).find(|it| it.is_file());
+    let found = std::env::var_os("SEPTET_SNABB").map(PathBuf::from).or_else(in_path);
+    if found.is_none() {
+        println!("skipped: there is no snabb (SEPTET_SNABB names the program)");
+    }
+    found
+}
+
+#[test]
+fn snabb_from_a_stack_counts_what_the_generators_count() {
+    if !is_root() {
+        return;
+    }
+    let (Some(bench), Some(program)) = (Bench::with_dpdk(), snabb()) else { return };
+    // Nothing below /tmp is seen by what is measured.
+    let prefix = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    fs::create_dir(prefix.path().join("bin")).expect("a folder");
+    fs::copy(program, prefix.path().join("bin/snabb")).expect("it can be copied");
+    fs::create_dir_all(bench.path(".config/septet")).expect("a folder for the site");
+    let site = format!("[stacks.here]\nfrom = \"{}\"\n", prefix.path().display());
+    bench.write(".config/septet/site.toml", &site);
+    let groups = [("throughput", "1vs1", "netns"), ("latency", "1vs1", "netns"), ("throughput", "2vs2", "netns")];
+    let text = experiment("\"snabb\"", &groups).replace("B = 8\n", "B = 8\nstack = \"here\"\n");
+    bench.write("switches.toml", &text);
+    let ran = bench.septet(&["run", "switches.toml", "-k", "--wait", "5m"]).code(0);
+    let records = records(&bench);
+    assert_eq!(records.len(), 3, "{ran:?}");
+    for record in &records {
+        let ports = record["evidence"]["after"]["ports"].as_array().expect("ports are listed");
+        assert!(ports.len() >= 2, "{record}");
+        ports.iter().for_each(|port| agrees(record, port));
+    }
+    assert!(
+        !Path::new("/run/snabb").exists() || fs::read_dir("/run/snabb").is_ok_and(|mut left| left.next().is_none())
+    );
+}
+
+#[test]
+fn a_switch_of_another_site_is_checked_planned_drawn_and_skipped() {
+    let bench = Bench::new();
+    let groups = [("throughput", "1vs1", "netns")];
+    bench.write("switches.toml", &experiment("\"linux-bridge\", \"custom:mine\"", &groups));
+    bench.septet(&["check", "switches.toml"]).code(0);
+    let ran = bench.septet(&["run", "switches.toml", "--wait", "5m"]).code(0);
+    assert!(ran.stdout.contains("measured "), "{ran:?}");
+    let plan = bench.septet(&["plan", "switches.toml", "--json"]).code(0).json();
+    assert_eq!((&plan["stored"], &plan["skipped"]), (&1.into(), &1.into()), "{plan}");
+    let custom = "throughput/local/1vs1/custom:mine/64B/20kpps/b8+runtime=netns";
+    let skipped = plan["tests"].as_array().into_iter().flatten().find(|test| test["name"] == custom);
+    let why = "no switch called custom:mine is defined on this host";
+    assert!(skipped.is_some_and(|test| test["why"][0] == why), "{plan}");
+    let explained = bench.septet(&["explain", "switches.toml", custom]);
+    assert!(explained.stdout.contains(why), "{explained:?}");
+    let page = fs::read_to_string(bench.path("out/switches/index.html")).expect("a report");
+    assert!(page.contains(why) && page.contains("through custom:mine"), "{page}");
+    bench.edit("switches.toml", "custom:mine", "custom-mine");
+    let refused = bench.septet(&["check", "switches.toml"]).code(2);
+    assert!(refused.stderr.contains("V cannot be 'custom-mine'"), "{refused:?}");
 }
 
 #[test]
