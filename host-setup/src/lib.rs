@@ -26,6 +26,7 @@ mod component;
 mod cpulist;
 mod failure;
 mod lines;
+mod links;
 mod netlink;
 mod patience;
 mod privilege;

@@ -2,10 +2,10 @@
 //! request, one answer, synchronously. It must not know scenes, switches or containers.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
@@ -235,20 +235,54 @@ impl Netlink {
         }
     }
 
-    fn create(&mut self, message: RouteNetlinkMessage) -> Result<(), NetlinkError> {
+    /// Moves a link into the network namespace of a process.
+    pub(crate) fn move_to(&mut self, name: &str, pid: Pid) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::NetNsPid(pid.as_raw().unsigned_abs()));
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Moves a link into that network namespace.
+    pub(crate) fn move_into(&mut self, name: &str, namespace: BorrowedFd<'_>) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Everything of a kind.
+    pub(crate) fn dump(&mut self, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, NetlinkError> {
+        let mut found = Vec::new();
+        self.send(message, NLM_F_DUMP)?;
+        let mut answer = vec![0; 64 << 10];
+        loop {
+            let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+            let mut rest = &answer[..length];
+            while !rest.is_empty() {
+                let parsed = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
+                    .map_err(|error| NetlinkError::Answer(error.to_string()))?;
+                // The next one begins at a multiple of four.
+                let size = (parsed.header.length as usize).next_multiple_of(4).max(16).min(rest.len());
+                rest = &rest[size..];
+                match parsed.payload {
+                    _ if parsed.header.sequence_number != self.sequence => {}
+                    NetlinkPayload::Done(_) => return Ok(found),
+                    NetlinkPayload::Error(error) => return Err(NetlinkError::Refused(error.to_io())),
+                    NetlinkPayload::InnerMessage(message) => found.push(message),
+                    other => return Err(NetlinkError::Answer(format!("unexpected {other:?}"))),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn create(&mut self, message: RouteNetlinkMessage) -> Result<(), NetlinkError> {
         self.acknowledged(message, NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    fn acknowledged(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), NetlinkError> {
+    pub(crate) fn acknowledged(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), NetlinkError> {
         self.exchange(message, flags | NLM_F_ACK).map(drop)
     }
 
-    /// Sends one request and reads its one answer: an acknowledgement (nothing) or a message.
-    fn exchange(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<Option<RouteNetlinkMessage>, NetlinkError> {
+    fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), NetlinkError> {
         self.sequence += 1;
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | flags;
@@ -257,6 +291,16 @@ impl Netlink {
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
         send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
+        Ok(())
+    }
+
+    /// Sends one request and reads its one answer: an acknowledgement (nothing) or a message.
+    fn exchange(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Option<RouteNetlinkMessage>, NetlinkError> {
+        self.send(message, flags)?;
         let mut answer = vec![0; 64 << 10];
         loop {
             let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;

@@ -59,6 +59,12 @@ pub enum Op {
         /// What the host must be while the lease lasts.
         setup: Setup,
     },
+    /// Moves an interface of the host into the network namespace of scenes, until the lease ends: then it is what it
+    /// was. Only root may, and none that must stay. Answered by [`Answer::Done`].
+    MoveIn {
+        /// Its name.
+        interface: String,
+    },
     /// Builds switch, containers and links of one measurement. Answered by [`Answer::Done`].
     Build {
         /// What to build.

@@ -110,6 +110,11 @@ impl<'a> Conditions<'a> {
         Conditions { facts, stacks: facts.stacks.keys().map(of_stack).collect(), host: host_sections(facts) }
     }
 
+    /// The host's facts.
+    pub fn facts(&self) -> &'a Facts {
+        self.facts
+    }
+
     /// The facts of a test: those of its stack.
     ///
     /// # Errors

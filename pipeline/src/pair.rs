@@ -4,7 +4,7 @@
 
 use results::tuple::STACK_DEFAULT;
 
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Prospect, Shared};
 use crate::experiment::Test;
 use crate::key::Key;
 use crate::plan::Status;
@@ -25,7 +25,6 @@ pub struct Twin {
 /// # Errors
 /// When there is something to measure and nothing of it can be measured so, in words.
 pub fn twins(planned: &Planned, stack: &str, takes: &dyn Fn(&Test) -> bool) -> Result<Vec<Twin>, String> {
-    let conditions = Conditions::new(planned.facts);
     let (mut shared, mut twins, mut problem) = (Shared::default(), Vec::new(), None);
     for (test, decision) in planned.tests() {
         if decision.status != Status::ToMeasure || *test.tuple.variant.stack != *STACK_DEFAULT || !takes(test) {
@@ -33,7 +32,7 @@ pub fn twins(planned: &Planned, stack: &str, takes: &dyn Fn(&Test) -> bool) -> R
         }
         let mut test = test.clone();
         test.tuple.variant.stack = stack.into();
-        match conditions.judge(&test, &mut shared) {
+        match planned.conditions.judge(&test, &mut shared) {
             Prospect::Ready(ready) if Some(ready.manifest.key()) == decision.key => {
                 problem.get_or_insert_with(|| format!("nothing of it comes from stack '{stack}'"));
             }

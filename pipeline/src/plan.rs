@@ -1,7 +1,6 @@
 //! The plan: for each test, stored, to be measured, or skipped, and why. Pure: the same tests, conditions
 //! and index give the same plan. It must not measure, and reads nothing but what it is given.
 
-use host_setup::facts::Facts;
 use rayon::prelude::*;
 use results::statistics::sequential::{self, Precision};
 use results::tuple::{STACK_DEFAULT, Tuple};
@@ -130,18 +129,16 @@ impl Plan {
 pub fn plan(
     tests: &[Test],
     protocol: &Protocol,
-    facts: &Facts,
+    conditions: &Conditions,
     index: &Index,
     accepted: &Acceptances,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Plan {
-    let conditions = Conditions::new(facts);
     let decisions = tests
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
             let mut shared = Shared::default();
             let mut leaning = Leaning::new(accepted);
-            let conditions = &conditions;
             chunk.iter().map(move |test| match conditions.judge(test, &mut shared) {
                 Prospect::Skipped(reason) => skipped(protocol, Why::Skipped(reason)),
                 Prospect::Ready(ready) => decide(test, &ready, protocol, index, &mut leaning, forced(test)),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use host_setup::facts::{Component, Facts};
+use host_setup::facts::Component;
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
@@ -22,8 +22,8 @@ use crate::workspace::Workspace;
 pub struct Planned<'a> {
     /// The experiment.
     pub workspace: &'a Workspace,
-    /// The host.
-    pub facts: &'a Facts,
+    /// What measurements on the host stand on.
+    pub conditions: &'a Conditions<'a>,
     /// What is stored.
     pub index: Index,
     /// The changes that somebody has declared harmless.
@@ -65,17 +65,17 @@ struct TestJson {
 }
 
 impl<'a> Planned<'a> {
-    /// Plans an experiment on a host. `forced` says which tests are measured again in any case.
+    /// Plans an experiment on a host of these conditions. `forced` says which tests are measured again in any case.
     pub fn make(
         workspace: &'a Workspace,
-        facts: &'a Facts,
+        conditions: &'a Conditions<'a>,
         forced: &(dyn Fn(&Test) -> bool + Sync),
     ) -> Result<Planned<'a>, StoreError> {
         let index = workspace.store.index()?;
         let acceptances = workspace.store.acceptances(workspace.experiment.name.as_str())?;
         let protocol = &workspace.experiment.protocol;
-        let plan = plan::plan(workspace.tests(), protocol, facts, &index, &acceptances, forced);
-        Ok(Planned { workspace, facts, index, acceptances, plan, elsewhere: None })
+        let plan = plan::plan(workspace.tests(), protocol, conditions, &index, &acceptances, forced);
+        Ok(Planned { workspace, conditions, index, acceptances, plan, elsewhere: None })
     }
 
     /// The plan as it is with more results, which lie in the shared store that is called `url`.
@@ -83,7 +83,7 @@ impl<'a> Planned<'a> {
         let entries = self.index.entries().iter().copied().chain(more).collect();
         let index = Index::from_entries(entries);
         let (tests, protocol) = (self.workspace.tests(), &self.workspace.experiment.protocol);
-        let plan = plan::plan(tests, protocol, self.facts, &index, &self.acceptances, forced);
+        let plan = plan::plan(tests, protocol, self.conditions, &index, &self.acceptances, forced);
         let pairs = self.plan.decisions.iter().zip(&plan.decisions);
         let newly = pairs.filter(|(before, now)| before.status != Status::Stored && now.status == Status::Stored);
         let keys = newly.filter_map(|(_, now)| now.key).collect();
@@ -97,7 +97,7 @@ impl<'a> Planned<'a> {
 
     /// What a test runs through here; absent for a skipped one.
     pub fn ready(&self, test: &Test) -> Option<Box<Ready>> {
-        match Conditions::new(self.facts).judge(test, &mut Shared::default()) {
+        match self.conditions.judge(test, &mut Shared::default()) {
             Prospect::Ready(ready) => Some(ready),
             Prospect::Skipped(_) => None,
         }
@@ -130,7 +130,8 @@ impl<'a> Planned<'a> {
 
     /// Components of this host, the system's and those of stacks.
     fn components(&self) -> impl Iterator<Item = &Component> {
-        self.facts.components.iter().chain(self.facts.stacks.values().flat_map(|stack| &stack.components))
+        let facts = self.conditions.facts();
+        facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components))
     }
 
     /// A difference since the manifest of a key in words: components with their versions, or else the places of
@@ -218,7 +219,7 @@ impl<'a> Planned<'a> {
 /// Why tests are not simply stored, one after the other.
 struct Reasons<'p> {
     planned: &'p Planned<'p>,
-    conditions: Conditions<'p>,
+    conditions: &'p Conditions<'p>,
     shared: Shared,
     manifests: Manifests<'p>,
     differences: Differences,
@@ -228,7 +229,7 @@ struct Reasons<'p> {
 
 impl<'p> Reasons<'p> {
     fn new(planned: &'p Planned<'p>) -> Reasons<'p> {
-        let (conditions, shared) = (Conditions::new(planned.facts), Shared::default());
+        let (conditions, shared) = (planned.conditions, Shared::default());
         let manifests = Manifests::of(&planned.workspace.store);
         Reasons { planned, conditions, shared, manifests, differences: Differences::default(), told: HashMap::new() }
     }

@@ -19,9 +19,9 @@ pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
 }
 
 /// The setup for measuring these tests: hugepages for the one that needs most of them, among others.
-pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup {
+pub fn setup<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Setup {
+    let facts = conditions.facts();
     let moves_interrupts = planned::moves_interrupts(facts);
-    let conditions = Conditions::new(facts);
     let mut shared = Shared::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
     let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
@@ -45,13 +45,13 @@ pub fn setup<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Setup 
 }
 
 /// Why results of these tests would be indicative here, in words; none if they can be paper-grade.
-pub fn indicative<'t>(facts: &Facts, tests: impl Iterator<Item = &'t Test>) -> Vec<String> {
+pub fn indicative<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Vec<String> {
+    let facts = conditions.facts();
     let mut reasons: Vec<String> =
         check(facts).into_iter().filter(Finding::forbids_paper_grade).map(|finding| finding.is).collect();
     if facts.knobs.left {
         reasons.push("the host is left as it is, as host = \"leave\" in [protocol] asks".into());
     }
-    let conditions = Conditions::new(facts);
     let mut shared = Shared::default();
     for test in tests {
         if let Prospect::Ready(ready) = conditions.judge(test, &mut shared)

@@ -123,6 +123,10 @@ impl Watcher for Progress {
             self.line(&format!("  | {line}"));
         }
     }
+
+    fn lost(&mut self, stand: &str, reason: &str) {
+        self.line(&format!("LOST {stand}: failed to {reason}; the run goes on without it"));
+    }
 }
 
 /// The one number that tells a person how a repetition went.

@@ -1,33 +1,41 @@
-//! `septet run`: measures what the plan says is missing, a block (one repetition of every test that wants
-//! one) after the other in random order, and keeps each result as soon as it is there. A run that was cut
-//! goes on where it was, since what is stored is not measured again. It must not print or render.
+//! `septet run`: measures what the plan says is missing, a block (one repetition of every test that wants one) after
+//! the other in random order, on all stands at once, and keeps each result as soon as it is there. A run that was cut
+//! goes on where it was, since what is stored is not measured again. It must not print or render, and concludes
+//! nothing: what a run stood on is [`generation`]'s to say, after one run or after many that shared the work.
 
+mod drive;
+mod news;
 mod search;
+mod tally;
+mod work;
+mod writing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use host_setup::facts::Facts;
-use host_setup::protocol::{Achieved, Op};
+use host_setup::protocol::Achieved;
 use rayon::prelude::*;
 use results::dataset::DatasetError;
 
-use crate::acceptance::{Acceptances, Leaning};
-use crate::agent::{Agent, AgentError};
+use self::drive::{Drive, Post};
+pub use self::news::Idle;
+use self::news::News;
+use self::tally::Tally;
+use self::work::{Stopped, Work};
+use self::writing::Desk;
+use crate::agent::AgentError;
 use crate::clock::{self, ClockError};
-use crate::conditions::{Conditions, Prospect, Shared};
-use crate::drift;
+use crate::conditions::Shared;
+use crate::dispatch::{self, Dispatcher, Impossible, Limits, Place, Sequence, StandState};
 use crate::experiment::{Order, Test};
-use crate::judge::{self, Circumstances};
-use crate::key::Key;
-use crate::measure::{self, Failed, Outcome};
 use crate::pair::Twin;
-use crate::plan::{self, Evidence, Next, Plan, Why};
+use crate::plan::{Plan, Why};
 use crate::preparation;
-use crate::quiet;
-use crate::ready::Ready;
-use crate::search::Goal;
-use crate::store::{Entry, Generation, GenerationTest, Index, Record, Repetition, Standing, StoreError, Writer};
+use crate::stand::Stand;
+use crate::store::{Entry, Generation, GenerationTest, Index, Record, Standing, StoreError, Writer};
 use crate::workspace::Workspace;
 
 /// What a run is asked besides its experiment.
@@ -47,7 +55,7 @@ pub struct Request<'a> {
     /// How long to wait before each window until others leave the measuring CPUs alone.
     pub until_quiet: Option<Duration>,
     /// Whether the user wants to stop.
-    pub interrupted: &'a dyn Fn() -> bool,
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Who is told how a run goes.
@@ -66,8 +74,10 @@ pub trait Watcher {
     fn tried(&mut self, test: &Test, rate_pps: u32, loss_ratio: f64);
     /// It is stored.
     fn stored(&mut self, test: &Test, record: &Record);
-    /// It failed.
+    /// A repetition failed, or a test was given up.
     fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]);
+    /// A stand was set aside, and the run goes on without it.
+    fn lost(&mut self, stand: &str, reason: &str);
 }
 
 /// How a run ended.
@@ -81,6 +91,10 @@ pub struct Finished {
     pub interrupted: bool,
     /// Whether the time limit stopped it.
     pub out_of_time: bool,
+    /// Why there was no stand left for what is still wanted, if that ended it.
+    pub lost: Option<RunError>,
+    /// How long stands waited between two repetitions.
+    pub idle: Idle,
 }
 
 /// Why a run could not go on.
@@ -101,241 +115,126 @@ pub enum RunError {
     /// Samples could not be encoded.
     #[error("failed to encode samples: {0}")]
     Samples(#[from] DatasetError),
+    /// What the threads of the run say does not fit together.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// A thread of the run has ended without a word.
+    #[error("failed to go on: a part of the run has ended; this is a fault of septet")]
+    Ended,
 }
 
-/// Measures what is missing. The agent is leased for as long as it takes and released after it.
+/// Measures what is missing: with a thread a stand, and one that writes to the store. Hosts are leased for as long as
+/// it takes and given back after it.
+///
+/// # Errors
+/// When nothing can be measured, since no stand can be prepared, or when the store cannot be used. A run that loses
+/// its stands on the way ends like any other: [`Finished::lost`].
 pub fn run(
     workspace: &Workspace,
-    agent: &mut Agent,
-    facts: &Facts,
+    stands: Vec<Stand>,
     request: &Request,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, RunError> {
-    let interrupted = request.interrupted;
-    if interrupted() {
+    if (request.interrupted)() {
         return Ok(Finished { interrupted: true, ..Finished::default() });
     }
-    let asked = workspace.tests().iter().filter(|test| (request.only)(test));
-    let setup = preparation::setup(facts, asked.chain(request.twins.iter().map(|twin| &twin.test)));
-    let leased = agent.lease(request.wait, setup, &mut |holder| {
-        if !holder.is_empty() {
-            watcher.waiting(holder);
+    let accepted = workspace.store.acceptances(workspace.experiment.name.as_str())?;
+    let over = AtomicBool::new(false);
+    let (tell, news) = channel();
+    let (desk, slips) = Desk::new();
+    thread::scope(|scope| {
+        let (mut posts, mut threads) = (Vec::new(), Vec::new());
+        for (place, stand) in stands.into_iter().enumerate() {
+            let Stand { name, agent, conditions, shares_host } = stand;
+            let asked = workspace.tests().iter().filter(|test| (request.only)(test));
+            let setup = preparation::setup(conditions, asked.chain(request.twins.iter().map(|twin| &twin.test)));
+            let (orders, assignments) = channel();
+            let (place, wait) = (dispatch::Stand(place), request.wait);
+            let until = Stopped { interrupted: request.interrupted, over: &over, quiet: request.until_quiet };
+            let (desk, news) = (desk.clone(), tell.clone());
+            let work = Work::new(place, workspace, agent, conditions, desk, news, until);
+            threads.push(scope.spawn(move || work.run(wait, setup, &assignments)));
+            posts.push(Post { name, conditions, shared: Shared::default(), orders, quiet: shares_host });
         }
-        !interrupted()
-    });
-    let achieved = match leased {
-        Err(AgentError::Interrupted) => return Ok(Finished { interrupted: true, ..Finished::default() }),
-        other => other?,
+        drop(desk);
+        let mut writing = None;
+        let result = prepared(posts.len(), &news, request, watcher).and_then(|states| {
+            let Some(states) = states else { return Ok(Finished { interrupted: true, ..Finished::default() }) };
+            let began = Instant::now();
+            let writer = Writer::open(&workspace.store)?;
+            let tell = tell.clone();
+            writing = Some(scope.spawn(move || writing::write(writer, &slips, &tell)));
+            let tally = Tally::new(workspace, request, posts[0].conditions, &accepted, workspace.store.index()?);
+            let dispatcher = dispatcher(workspace, request, &tally, &posts, states);
+            Drive::new(workspace, request, watcher, posts, tally, dispatcher, began).run(&news)
+        });
+        // Stands end once nobody can give them anything, and the writer once no stand can.
+        over.store(true, Ordering::Relaxed);
+        let ended: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(RunError::Ended))).collect();
+        let closed = writing.map_or(Ok(()), |writing| writing.join().unwrap_or(Ok(())));
+        // The first error is the one that matters.
+        let mut finished = result?;
+        closed?;
+        for idle in ended {
+            finished.idle = finished.idle.and(idle?);
+        }
+        Ok(finished)
+    })
+}
+
+/// Waits until a stand is prepared: what becomes of each stand's preparation so far; none if the user stops it.
+///
+/// # Errors
+/// When none can be prepared: why the first one cannot.
+fn prepared(
+    stands: usize,
+    news: &Receiver<News>,
+    request: &Request,
+    watcher: &mut dyn Watcher,
+) -> Result<Option<Vec<StandState>>, RunError> {
+    let mut states = vec![StandState::Preparing; stands];
+    let mut first = None;
+    for _ in 0..stands {
+        loop {
+            match news.recv().map_err(|_| RunError::Ended)? {
+                News::Waiting(holder) => watcher.waiting(&holder),
+                News::Prepared { stand, achieved } => {
+                    watcher.prepared(&achieved);
+                    states[stand.0] = StandState::Free;
+                    return Ok(Some(states));
+                }
+                News::Unprepared { stand, error } => {
+                    states[stand.0] = StandState::Aside(error.to_string());
+                    first.get_or_insert(error);
+                    break;
+                }
+                News::Trouble(error) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    match first {
+        Some(RunError::Agent(AgentError::Interrupted)) => Ok(None),
+        Some(error) => Err(error),
+        None if (request.interrupted)() => Ok(None),
+        None => Err(RunError::Ended),
+    }
+}
+
+fn dispatcher(
+    workspace: &Workspace,
+    request: &Request,
+    tally: &Tally,
+    posts: &[Post],
+    states: Vec<StandState>,
+) -> Dispatcher {
+    let sequence = match workspace.experiment.protocol.order {
+        Order::Random => Sequence::Random(seed(workspace)),
+        Order::Declared => Sequence::Declared,
     };
-    if let Some(file) = changed_since(facts, &achieved) {
-        return Err(RunError::Changed(file));
-    }
-    watcher.prepared(&achieved);
-    let mut runner = Runner {
-        workspace,
-        agent,
-        facts,
-        achieved,
-        request,
-        watcher,
-        writer: Writer::open(&workspace.store)?,
-        finished: Finished::default(),
-        forced: BTreeMap::new(),
-        given_up: BTreeSet::new(),
-        began: Instant::now(),
-    };
-    let result = runner.blocks();
-    let Runner { writer, finished, agent, .. } = runner;
-    // What was stored before an error is indexed in any case; the first error is the one that matters.
-    let closed = writer.close();
-    result?;
-    closed?;
-    agent.done("give the host back", Op::Release)?;
-    Ok(finished)
-}
-
-/// The first file that the agent staged for containers and that is not what keys were made of.
-fn changed_since(facts: &Facts, achieved: &Achieved) -> Option<String> {
-    let known = |staged: &(String, String)| facts.components.iter().any(|component| component.files.contains(staged));
-    achieved.staged.iter().find(|staged| !known(staged)).map(|(name, _)| name.clone())
-}
-
-/// A test that wants a repetition in this block.
-struct Wanted<'a> {
-    test: &'a Test,
-    /// Of the host, with its stack.
-    facts: &'a Facts,
-    ready: Box<Ready>,
-    key: Key,
-    /// What one repetition will cost, milliseconds.
-    eta_ms: u64,
-    /// Repetitions that it wants as far as is known, this one counted; at least 1.
-    missing: u64,
-}
-
-struct Runner<'a> {
-    workspace: &'a Workspace,
-    agent: &'a mut Agent,
-    facts: &'a Facts,
-    achieved: Achieved,
-    request: &'a Request<'a>,
-    watcher: &'a mut dyn Watcher,
-    writer: Writer<'a>,
-    finished: Finished,
-    /// Repetitions that this run has added to a key, suspect ones counted: what is always suspect ends, too.
-    forced: BTreeMap<Key, u32>,
-    /// Keys that failed in this run.
-    given_up: BTreeSet<Key>,
-    began: Instant,
-}
-
-impl<'a> Runner<'a> {
-    fn blocks(&mut self) -> Result<(), RunError> {
-        let workspace = self.workspace;
-        let conditions = Conditions::new(self.facts);
-        let seed = seed(workspace);
-        let accepted = workspace.store.acceptances(workspace.experiment.name.as_str())?;
-        for block in 0u64.. {
-            // Read anew for each block: another run may have stored what this one wants.
-            let index = workspace.store.index()?;
-            let mut wanted = self.wanted(workspace.tests(), &conditions, &index, &accepted);
-            if wanted.is_empty() {
-                break;
-            }
-            if workspace.experiment.protocol.order == Order::Random {
-                wanted.sort_by_cached_key(|item| place_in_block(&seed, block, &item.key));
-            }
-            let mut left: u64 = wanted.iter().map(|item| item.missing).sum();
-            let mut left_ms: u64 = wanted.iter().map(|item| item.missing * item.eta_ms).sum();
-            for item in &wanted {
-                self.watcher.left(left, Duration::from_millis(left_ms));
-                if !self.one(item)? {
-                    return Ok(());
-                }
-                left -= 1;
-                left_ms -= item.eta_ms;
-            }
-        }
-        Ok(())
-    }
-
-    /// The tests that want one more repetition, each key once.
-    fn wanted<'t>(
-        &self,
-        tests: &'t [Test],
-        conditions: &'t Conditions,
-        index: &Index,
-        accepted: &Acceptances,
-    ) -> Vec<Wanted<'t>>
-    where
-        'a: 't,
-    {
-        let repetitions = &self.workspace.experiment.protocol.repetitions;
-        let mut shared = Shared::default();
-        let mut leaning = Leaning::new(accepted);
-        let mut seen = BTreeSet::new();
-        let mut wanted = Vec::new();
-        let asked = tests.iter().filter(|test| (self.request.only)(test));
-        let asked = asked.map(|test| (test, (self.request.force)(test)));
-        for (test, force) in asked.chain(self.request.twins.iter().map(|twin| (&twin.test, true))) {
-            let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
-            let Ok(facts) = conditions.facts_of(&test.tuple) else { continue };
-            let key = ready.manifest.key();
-            if self.given_up.contains(&key) || !seen.insert(key) {
-                continue;
-            }
-            let Evidence { own, standing, .. } = Evidence::of(&ready.manifest, &key, repetitions, index, &mut leaning);
-            let (more, have) = match force {
-                true => {
-                    let added = self.forced.get(&key).copied().unwrap_or(0);
-                    (added < repetitions.min, added)
-                }
-                false => (matches!(standing.next, Next::More(_)), standing.valid),
-            };
-            if more {
-                let missing = u64::from(repetitions.min.saturating_sub(have).max(1));
-                wanted.push(Wanted { test, facts, ready, key, eta_ms: plan::cost_ms(test, own), missing });
-            }
-        }
-        wanted
-    }
-
-    /// Waits for a quiet host, if that was asked for.
-    fn await_quiet(&mut self, wanted: &Wanted) -> Result<(), RunError> {
-        let Some(patience) = self.request.until_quiet else { return Ok(()) };
-        let cpus = drift::measuring(&wanted.ready.cores);
-        if let Some(load) = quiet::wait(self.agent, &cpus, patience, self.request.interrupted)? {
-            self.watcher.unquiet(&drift::others(&load));
-        }
-        Ok(())
-    }
-
-    /// Measures one repetition and keeps it. False when the run is to stop.
-    fn one(&mut self, wanted: &Wanted) -> Result<bool, RunError> {
-        // A search looks at the time before each of its trials: those made so far are kept.
-        let searched = Goal::of(wanted.test.tuple.rate, wanted.test.times.duration_ns);
-        let cost = Duration::from_millis(if searched.is_some() { 0 } else { wanted.eta_ms });
-        if self.request.time_limit.is_some_and(|limit| self.began.elapsed() + cost > limit) {
-            self.finished.out_of_time = true;
-            return Ok(false);
-        }
-        if (self.request.interrupted)() {
-            self.finished.interrupted = true;
-            return Ok(false);
-        }
-        self.watcher.begins(wanted.test);
-        if let Some(goal) = searched {
-            return self.search(wanted, goal);
-        }
-        self.await_quiet(wanted)?;
-        let started = clock::now_rfc3339()?;
-        let mut log = String::new();
-        let outcome = measure::measure(self.agent, wanted.test, &wanted.ready, self.request.interrupted, &mut log)?;
-        let achieved = self.achieved.clone();
-        let about = Circumstances {
-            test: wanted.test,
-            ready: &wanted.ready,
-            facts: wanted.facts,
-            achieved: &achieved,
-            started,
-        };
-        match outcome {
-            Outcome::Interrupted => {
-                self.finished.interrupted = true;
-                Ok(false)
-            }
-            Outcome::Failed(failed) => self.fail(wanted, failed, &about, log),
-            Outcome::Measured(measured) => {
-                let cost = measured.cost;
-                match judge::judge(*measured, &about, log.clone()) {
-                    Ok(repetition) => self.keep(wanted, repetition).map(|()| true),
-                    Err(refused) => {
-                        let failed = Failed { reason: refused.to_string(), last_lines: Vec::new(), cost };
-                        self.fail(wanted, failed, &about, log)
-                    }
-                }
-            }
-        }
-    }
-
-    fn keep(&mut self, wanted: &Wanted, repetition: Repetition) -> Result<(), RunError> {
-        let record = repetition.record.clone();
-        self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
-        *self.forced.entry(wanted.key).or_insert(0) += 1;
-        self.finished.measured += 1;
-        self.watcher.stored(wanted.test, &record);
-        Ok(())
-    }
-
-    /// Keeps a failure, tells it, and says whether the run goes on.
-    fn fail(&mut self, wanted: &Wanted, failed: Failed, about: &Circumstances, log: String) -> Result<bool, RunError> {
-        let repetition = judge::failure(&failed, about, log)?;
-        self.writer.commit(repetition, &wanted.ready.manifest.listing())?;
-        self.given_up.insert(wanted.key);
-        self.finished.failed.push(wanted.test.tuple.to_string());
-        self.watcher.failed(wanted.test, &failed.reason, &failed.last_lines);
-        Ok(self.request.keep_going)
-    }
+    let places = posts.iter().zip(states).map(|(post, state)| Place { quiet: post.quiet, state });
+    let limits = Limits { keep_going: request.keep_going, time: request.time_limit };
+    Dispatcher::new(tally.tasks(), places.collect(), sequence, limits)
 }
 
 /// The seed of the random order: the protocol's, or one made from the matrix; 16 hexadecimal digits.
@@ -344,15 +243,6 @@ pub fn seed(workspace: &Workspace) -> String {
         return format!("{seed:016x}");
     }
     workspace.tests_digest().to_hex()[..16].to_string()
-}
-
-/// Where a key stands in a block: a keyed hash is an even random order that anybody can make again.
-fn place_in_block(seed: &str, block: u64, key: &Key) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(seed.as_bytes());
-    hasher.update(&block.to_le_bytes());
-    hasher.update(&key.0);
-    *hasher.finalize().as_bytes()
 }
 
 /// Twins as a generation has them: with what the index has of them `now` and had not `before`.

@@ -203,9 +203,9 @@ fn a_host_that_is_left_as_it_is_has_keys_of_its_own_that_say_so() {
     (already.tuning.governor, already.tuning.turbo) = (Some("performance".into()), Some(false));
     assert!(!differing(&prepared, &preparation::facts(&leaving(), already)).is_empty());
     let experiment = leaving();
-    let setup = preparation::setup(&left, experiment.matrix.tests.iter());
+    let setup = preparation::setup(&Conditions::new(&left), experiment.matrix.tests.iter());
     assert_eq!(setup, Setup::default(), "nothing is asked of the host");
-    let reasons = preparation::indicative(&left, experiment.matrix.tests.iter());
+    let reasons = preparation::indicative(&Conditions::new(&left), experiment.matrix.tests.iter());
     assert!(reasons.iter().any(|reason| reason.contains("left as it is")), "{reasons:?}");
     // Where nothing would be set, leaving it touches no key.
     let guest = Facts { virtualisation: Some("kvm".into()), ..tunable() };

@@ -6,14 +6,22 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use super::interface::{Interface, Links, Returned, give_back};
 use super::{Entry, Record, Restored, restore};
 use crate::failure::During;
 use crate::lease::tree::Tree;
+use crate::links::HostLinks;
 use crate::protocol::{Failure, FailureKind};
 
 /// First line of a journal; another version is not touched.
-const HEADER: &str = r#"{"septet-journal":1}"#;
+const HEADER: &str = r#"{"septet-journal":2}"#;
+/// The same of one from before interfaces were noted.
+const HEADER_FILES_ONLY: &str = r#"{"septet-journal":1}"#;
+/// How long an interface is awaited that the kernel gives back: that comes a moment after its namespace's end.
+const RETURN_MAX: Duration = Duration::from_secs(5);
+const RETURN_LOOK: Duration = Duration::from_millis(20);
 
 /// The journal of a host. Only who holds the host may use it.
 #[derive(Debug)]
@@ -39,12 +47,16 @@ impl JournalFile {
     }
 
     /// Restores what the journal says, and removes it if nothing is left to do. Returns words about what was
-    /// changed by others in the meantime.
+    /// changed by others in the meantime, or cannot come back.
     ///
     /// # Errors
     /// When a living agent holds the journal, when it cannot be read, or when a setting cannot be given its
     /// old value: then the journal stays, and no lease is given.
     pub fn restore(&mut self, tree: &mut dyn Tree) -> Result<Vec<String>, Failure> {
+        self.restore_with(tree, &mut HostLinks)
+    }
+
+    fn restore_with(&mut self, tree: &mut dyn Tree, links: &mut dyn Links) -> Result<Vec<String>, Failure> {
         let doing = || format!("read {}", self.path.display());
         // Its lock is let go at the end of this function.
         let own = self.open.take();
@@ -72,6 +84,15 @@ impl JournalFile {
         let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;
         let mut words = Vec::new();
         let mut problems = Vec::new();
+        for entry in entries.iter().rev() {
+            let Entry::Moved { interface } = entry else { continue };
+            match returned(links, interface) {
+                Returned::Back => {}
+                Returned::Gone(said) => words.push(said),
+                Returned::NotYet => problems.push(format!("the interface {}: it is not there", interface.name)),
+                Returned::Failed(problem) => problems.push(format!("the interface {}: {problem}", interface.name)),
+            }
+        }
         for outcome in restore(tree, &entries) {
             match outcome {
                 Restored::Back => {}
@@ -118,12 +139,23 @@ impl Record for JournalFile {
     }
 }
 
+/// What comes of an interface, which may be on its way.
+fn returned(links: &mut dyn Links, interface: &Interface) -> Returned {
+    let until = Instant::now() + RETURN_MAX;
+    loop {
+        match give_back(links, interface) {
+            Returned::NotYet if Instant::now() < until => std::thread::sleep(RETURN_LOOK),
+            other => return other,
+        }
+    }
+}
+
 /// A last line that was cut short is of a change that was never made.
 fn parse(text: &str) -> Result<Vec<Entry>, String> {
     let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim_end);
     match lines.next() {
         None => return Ok(Vec::new()),
-        Some(HEADER) => {}
+        Some(HEADER | HEADER_FILES_ONLY) => {}
         Some(other) => return Err(format!("it is of another version: {other:?}")),
     }
     lines.map(|line| serde_json::from_str(line).map_err(|error| format!("{line:?}: {error}"))).collect()
@@ -180,7 +212,7 @@ mod tests {
 
     #[test]
     fn another_version_is_not_touched() {
-        assert!(parse("{\"septet-journal\":2}\n").is_err());
+        assert!(parse("{\"septet-journal\":3}\n").is_err());
         assert_eq!(parse(""), Ok(Vec::new()));
     }
 }

@@ -1,4 +1,4 @@
-//! Settings of the host that change for the time of a lease and are given back. The core of it (change,
+//! Settings and interfaces of the host that change for the time of a lease and are given back. The core of it (change,
 //! restore) is pure over a [`Tree`] and a [`Record`]. It must not know scenes, or why a setting is wanted.
 //!
 //! The order that makes it safe: read the old value, note old and new in the journal, sync the journal, only
@@ -6,11 +6,13 @@
 //! that is neither what was written nor what the kernel made of it was changed by somebody else since: it is
 //! reported and left alone.
 
+pub mod interface;
 mod journal;
 pub mod list;
 pub mod tree;
 pub mod value;
 
+use self::interface::Interface;
 pub use self::journal::JournalFile;
 use self::tree::Tree;
 use self::value::{get, is_means, may_vanish, set};
@@ -36,6 +38,11 @@ pub enum Entry {
         old: String,
         /// What is about to be written.
         new: String,
+    },
+    /// An interface is about to be moved into another network namespace.
+    Moved {
+        /// What it is before.
+        interface: Interface,
     },
     /// What the kernel made of the last change of that path.
     Became {
@@ -94,6 +101,8 @@ pub fn restore(tree: &mut dyn Tree, entries: &[Entry]) -> Vec<Restored> {
     for entry in entries.iter().rev() {
         match entry {
             Entry::Became { path, value } => became.push((path, value)),
+            // No file: whoever keeps the journal gives it back.
+            Entry::Moved { .. } => {}
             Entry::Change { path, old, new } => {
                 // The note that belongs to this change is the last one seen of its path; without one the
                 // change was cut short, and what is there now is what it left.

@@ -1,7 +1,7 @@
 //! Virtual functions and drivers of network devices. Interfaces that must stay are refused here, whoever asks.
 //! It must not know what the devices are for.
 
-use super::protected::{SSH_PORT, in_use, protected};
+use super::protected::{SSH_PORT, in_use, leads_elsewhere, protected};
 use super::{Change, SetVf, refused};
 use crate::failure::During;
 use crate::lease::list::{is_driver, is_interface, is_pci};
@@ -110,6 +110,17 @@ fn must_not_stay(tree: &dyn Tree, interface: &str, doing: &dyn Fn() -> String) -
         None => Ok(()),
         Some(why) => Err(refused(format!("{}: {interface} {why}, so somebody uses it", doing()), advice)),
     }
+}
+
+/// Refuses an interface that must stay where it is: what is reached through it, or stands on it, would be lost.
+pub(crate) fn may_move(tree: &dyn Tree, interface: &str) -> Result<(), Failure> {
+    let doing = format!("move {interface} away");
+    let advice = "name another interface: Septet never touches such a one";
+    if !is_interface(interface) {
+        return Err(Failure::new(FailureKind::Request, format!("{doing}: no interface has such a name")));
+    }
+    let why = protected(tree, &ssh_ports()).remove(interface).or_else(|| leads_elsewhere(tree, interface));
+    why.map_or(Ok(()), |why| Err(refused(format!("{doing}: it {why}"), advice)))
 }
 
 /// The port of ssh, and the one that this very program was started through.

@@ -11,12 +11,16 @@ pub const SSH_PORT: u16 = 22;
 
 const NET: &str = "sys/class/net";
 const ESTABLISHED: &str = "01";
+/// Flag of a route over another host (`RTF_GATEWAY`).
+const GATEWAY: u32 = 2;
 
 /// One route of the kernel's tables.
 struct Route {
     interface: String,
     destination: IpAddr,
     prefix: u32,
+    /// Whether another host is on the way there.
+    gateway: bool,
 }
 
 /// Interfaces that are never touched, each with the reason, in words that complete "it ...". `ssh_ports` are
@@ -50,6 +54,16 @@ pub fn protected(tree: &dyn Tree, ssh_ports: &[u16]) -> BTreeMap<String, String>
 pub(crate) fn in_use(tree: &dyn Tree, interface: &str) -> Option<String> {
     if let Some(route) = routes(tree).into_iter().find(|route| route.interface == interface && !route.is_local()) {
         return Some(format!("has a route to {}/{}", route.destination, route.prefix));
+    }
+    let names = tree.list(&format!("{NET}/{interface}"));
+    names.iter().find_map(|name| Some(format!("carries {}", name.strip_prefix("upper_")?)))
+}
+
+/// Whether more goes through an interface than to the hosts of its own network: a route over a gateway, which would
+/// not come back with its addresses, or another interface on top of it; in words that complete "it ...".
+pub(crate) fn leads_elsewhere(tree: &dyn Tree, interface: &str) -> Option<String> {
+    if let Some(route) = routes(tree).into_iter().find(|route| route.interface == interface && route.gateway) {
+        return Some(format!("has a route to {}/{} over a gateway", route.destination, route.prefix));
     }
     let names = tree.list(&format!("{NET}/{interface}"));
     names.iter().find_map(|name| Some(format!("carries {}", name.strip_prefix("upper_")?)))
@@ -99,9 +113,10 @@ fn routes(tree: &dyn Tree) -> Vec<Route> {
 
 fn route_v4(line: &str) -> Option<Route> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [interface, destination, _, _, _, _, _, mask, ..] = words[..] else { return None };
+    let [interface, destination, _, flags, _, _, _, mask, ..] = words[..] else { return None };
     let destination = IpAddr::V4(ipv4(destination)?);
-    Some(Route { interface: interface.into(), destination, prefix: ipv4(mask)?.to_bits().count_ones() })
+    let gateway = u32::from_str_radix(flags, 16).ok()? & GATEWAY != 0;
+    Some(Route { interface: interface.into(), destination, prefix: ipv4(mask)?.to_bits().count_ones(), gateway })
 }
 
 fn route_v6(line: &str) -> Option<Route> {
@@ -109,11 +124,13 @@ fn route_v6(line: &str) -> Option<Route> {
     let [destination, prefix, _, _, _, _, _, _, flags, interface] = words[..] else { return None };
     // The kernel's own entries (RTF_REJECT) lead nowhere.
     const REJECT: u32 = 0x200;
-    if u32::from_str_radix(flags, 16).ok()? & REJECT != 0 {
+    let flags = u32::from_str_radix(flags, 16).ok()?;
+    if flags & REJECT != 0 {
         return None;
     }
     let destination = IpAddr::V6(Ipv6Addr::from_bits(u128::from_str_radix(destination, 16).ok()?));
-    Some(Route { interface: interface.into(), destination, prefix: u32::from_str_radix(prefix, 16).ok()? })
+    let (prefix, gateway) = (u32::from_str_radix(prefix, 16).ok()?, flags & GATEWAY != 0);
+    Some(Route { interface: interface.into(), destination, prefix, gateway })
 }
 
 /// Eight digits that are four bytes of the network in the machine's order.

@@ -15,11 +15,13 @@ use nix::unistd::{Pid, getegid, geteuid};
 use super::relay::Relay;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::lease::JournalFile;
+use crate::lease::interface::Links;
 use crate::lease::tree::HostTree;
+use crate::lease::{Entry, JournalFile, Record};
+use crate::links::HostLinks;
 use crate::protocol::{Achieved, Failure, FailureKind, Setup};
 use crate::switch::Stacks;
-use crate::{affinity, privilege, settings, sys, worker};
+use crate::{affinity, links, privilege, settings, sys, worker};
 
 /// The host as held by this agent.
 pub(super) struct Held {
@@ -27,6 +29,8 @@ pub(super) struct Held {
     socket: OwnedFd,
     pub relay: Relay,
     journal: JournalFile,
+    /// Interfaces that are in the worker's namespace.
+    interfaces: Vec<String>,
     /// Open as long as CPUs must not sleep deeply.
     _idle_latency: Option<File>,
     // Last, so that it is let go last.
@@ -56,7 +60,8 @@ impl Held {
         match start_worker(privilege, &lock, lease, achieved, stacks) {
             Ok((worker, socket)) => {
                 let relay = Relay::default();
-                Ok(Held { worker, socket, relay, journal, _idle_latency: idle_latency, _lock: lock })
+                let interfaces = Vec::new();
+                Ok(Held { worker, socket, relay, journal, interfaces, _idle_latency: idle_latency, _lock: lock })
             }
             Err(failure) => {
                 recover(&mut journal)?;
@@ -65,12 +70,35 @@ impl Held {
         }
     }
 
+    /// Moves an interface into the worker's namespace; what it was is noted first.
+    pub(super) fn move_in(&mut self, name: &str) -> Result<(), Failure> {
+        let doing = || format!("move {name} into the namespace of scenes");
+        if privilege::probe().privilege != Privilege::Root {
+            let message = format!("{}: only root can", doing());
+            return Err(Failure::new(FailureKind::Host, message).advise("run septet-host as root"));
+        }
+        settings::may_move(&HostTree::of_host(), name)?;
+        let all = HostLinks.all().host(doing)?;
+        let Some(interface) = all.into_iter().find(|interface| interface.name == name) else {
+            let message = format!("{}: there is no such interface", doing());
+            return Err(Failure::new(FailureKind::Host, message).advise("septet host facts lists them"));
+        };
+        self.journal.append(&Entry::Moved { interface }).host(doing)?;
+        self.interfaces.push(name.to_owned());
+        links::send_to(name, self.worker).host(doing)
+    }
+
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
     /// Ends the worker, and with it every process, link and mount of the scene, and restores the settings.
     pub(super) fn let_go(mut self) -> Result<(), Failure> {
+        for name in self.interfaces.iter().rev() {
+            // With the namespace a virtual one would be deleted, and another end up elsewhere. If the worker is dead
+            // already that has happened: what can be made again of it is the journal's.
+            let _ = links::fetch_from(name, self.worker);
+        }
         // The kernel lets a process that is first of its namespace be reaped only when all others there are.
         let _ = kill(self.worker, Signal::SIGKILL);
         let reaped = waitpid(self.worker, None).host(|| "reap the worker".into());

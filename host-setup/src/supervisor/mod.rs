@@ -219,6 +219,10 @@ impl Supervisor {
                 self.try_lease()?;
                 return Ok(Next::GoOn);
             }
+            Op::MoveIn { interface } => match &mut self.held {
+                Some(held) => held.move_in(&interface).map(|()| Answer::Done {}),
+                None => return self.refuse(id, without_lease()),
+            },
             Op::Release => self.let_go().map(|()| Answer::Done {}),
             Op::Bye => {
                 let result = self.let_go().map(|()| Answer::Done {});
@@ -269,8 +273,7 @@ impl Supervisor {
     /// Hands a request to the worker as it came.
     fn pass_on(&mut self, id: u64, line: &[u8]) -> Result<Next, Failure> {
         let Some(held) = &self.held else {
-            let message = "do this without a lease: the host must be leased first";
-            return self.refuse(id, Failure::new(FailureKind::Request, message));
+            return self.refuse(id, without_lease());
         };
         self.pending = Some((id, Pending::Other));
         let line = [line, b"\n"].concat();
@@ -387,4 +390,8 @@ impl Supervisor {
 enum Next {
     GoOn,
     Exit,
+}
+
+fn without_lease() -> Failure {
+    Failure::new(FailureKind::Request, "do this without a lease: the host must be leased first")
 }

@@ -266,6 +266,7 @@ impl<'a> Worker<'a> {
             | Op::Facts { .. }
             | Op::Lease { .. }
             | Op::Load { .. }
+            | Op::MoveIn { .. }
             | Op::Clock
             | Op::Release
             | Op::Bye => {

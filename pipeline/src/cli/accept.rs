@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Target, say, say_json, stacks};
 use crate::acceptance::{Acceptance, Says, Statement, means};
 use crate::clock;
+use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::key::StatementId;
 use crate::offer::{Offer, offers};
@@ -61,7 +62,8 @@ struct OfferJson {
 pub(super) fn run(args: &AcceptArgs) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
     let facts = stacks::facts(&workspace, false, &[])?;
-    let planned = || Planned::make(&workspace, &facts, &|_| false);
+    let conditions = Conditions::new(&facts);
+    let planned = || Planned::make(&workspace, &conditions, &|_| false);
     let before = planned()?;
     let done = match (&args.trigger, args.withdraw) {
         (None, _) => return listed(args, &before),

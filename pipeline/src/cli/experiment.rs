@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{PlanArgs, Target, remark, say, say_json, share, stacks};
 use crate::beneath;
+use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{STARTER, Test, select};
 use crate::manifest::{Change, Listing};
@@ -51,7 +52,8 @@ pub(super) fn plan(
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let facts = stacks::facts(&workspace, asked.refresh, &asked.assumptions)?;
-    let planned = share::planned(target, &workspace, &facts, forced)?;
+    let conditions = Conditions::new(&facts);
+    let planned = share::planned(target, &workspace, &conditions, forced)?;
     match asked.json {
         true => say_json(&planned.json(only)),
         false => say(&format!("{}{}", stacks::words(&asked.assumptions), planned.text(only))),
@@ -74,7 +76,8 @@ struct StatusJson {
 pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let facts = stacks::facts(&workspace, false, &[])?;
-    let planned = share::planned(target, &workspace, &facts, &|_| false)?;
+    let conditions = Conditions::new(&facts);
+    let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
     if quiet {
@@ -136,7 +139,8 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = one_test(&workspace, text)?;
     let facts = stacks::facts(&workspace, false, &[])?;
-    let planned = share::planned(target, &workspace, &facts, &|_| false)?;
+    let conditions = Conditions::new(&facts);
+    let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {
         return Err(Trouble::host("the plan has lost the test"));
     };

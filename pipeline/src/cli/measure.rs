@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stacks};
+use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
 use crate::pair::{self, Twin};
@@ -11,6 +12,7 @@ use crate::preparation;
 use crate::progress::Progress;
 use crate::run::{self, Finished, Request};
 use crate::signals::Signals;
+use crate::stand::Stand;
 use crate::store::Generation;
 use crate::workspace::Workspace;
 
@@ -54,12 +56,13 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     }
     let mut agent = stacks::agent(&workspace, args.pair.as_deref().into_iter())?;
     let facts = preparation::facts(&workspace.experiment, agent.facts(args.refresh)?);
+    let conditions = Conditions::new(&facts);
     if args.require_paper_grade {
-        paper_grade(&facts, workspace.tests().iter().filter(|test| only(test)))?;
+        paper_grade(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
     }
-    let mut planned = Planned::make(&workspace, &facts, &force)?;
+    let mut planned = Planned::make(&workspace, &conditions, &force)?;
     if !args.target.no_remote && share::read_through(&planned, &only)? {
-        planned = Planned::make(&workspace, &facts, &force)?;
+        planned = Planned::make(&workspace, &conditions, &force)?;
     }
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
@@ -88,13 +91,23 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
                 until_quiet: args.until_quiet,
                 interrupted: &|| signals.asked(),
             };
-            let finished = run::run(&workspace, &mut agent, &facts, &request, &mut progress);
+            let name = "this host".to_string();
+            let stand = Stand { name, agent: &mut agent, conditions: &conditions, shares_host: true };
+            let finished = run::run(&workspace, vec![stand], &request, &mut progress);
             progress.finish();
             finished?
         }
     };
-    agent.bye()?;
-    conclude(args, &planned, &twins, &finished)
+    match finished.lost {
+        // It is gone, and so is what it held.
+        Some(_) => drop(agent),
+        None => agent.bye()?,
+    }
+    let exit = conclude(args, &planned, &twins, &finished)?;
+    match finished.lost {
+        Some(error) => Err(error.into()),
+        None => Ok(exit),
+    }
 }
 
 /// Keeps the generation, writes the report, says how it went.
@@ -103,7 +116,7 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
     let planned;
     let after = match finished.measured > 0 || !finished.failed.is_empty() {
         true => {
-            planned = Planned::make(workspace, before.facts, &|_| false)?;
+            planned = Planned::make(workspace, before.conditions, &|_| false)?;
             &planned
         }
         false => before,
@@ -170,8 +183,8 @@ fn summary(finished: &Finished, written: Option<&results::Written>) -> String {
 }
 
 /// Refuses a host on which results of these tests would be indicative.
-fn paper_grade<'t>(facts: &host_setup::facts::Facts, tests: impl Iterator<Item = &'t Test>) -> Result<(), Trouble> {
-    let reasons = preparation::indicative(facts, tests);
+fn paper_grade<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Result<(), Trouble> {
+    let reasons = preparation::indicative(conditions, tests);
     match reasons.is_empty() {
         true => Ok(()),
         false => Err(Trouble::host(format!(

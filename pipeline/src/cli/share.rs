@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use host_setup::facts::Facts;
 use serde::Serialize;
 
 use super::{PlaceArgs, SiteCommand, Target, place, remark, say, say_json};
+use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::Test;
 use crate::key::{Key, ResultId};
@@ -174,10 +174,10 @@ pub(super) fn read_through(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> R
 pub(super) fn planned<'a>(
     target: &Target,
     workspace: &'a Workspace,
-    facts: &'a Facts,
+    conditions: &'a Conditions<'a>,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Planned<'a>, Trouble> {
-    let planned = Planned::make(workspace, facts, forced)?;
+    let planned = Planned::make(workspace, conditions, forced)?;
     let missing = missing(&planned, &|_| true);
     if target.no_remote || missing.is_empty() {
         return Ok(planned);

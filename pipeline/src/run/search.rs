@@ -1,15 +1,18 @@
 //! One repetition of a search: its trials, one after the other, each with a fresh switch and fresh containers,
 //! kept as they come and stored together as one result. It must not know how rates are chosen.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use results::dataset::{RawStream, read_parquet, write_parquet};
 use results::flags::Flag;
 use results::reduce::{Window, trial};
 use results::summary::REDUCTION_VERSION;
 
-use super::{RunError, Runner, Wanted};
+use super::RunError;
+use super::news::{Assignment, News};
+use super::work::{Made as Repeated, Work, failure};
 use crate::clock;
+use crate::dispatch::Returned;
 use crate::experiment::Test;
 use crate::judge::{self, Circumstances};
 use crate::measure::{self, Failed, Measured, Outcome};
@@ -22,28 +25,22 @@ use crate::traffic::INTERVAL_NS;
 const SUSPECT_MAX: u32 = 3;
 
 /// How a trial ended.
-enum Made {
-    /// It is kept.
-    Kept,
+enum Made<'t> {
+    /// It is kept among these.
+    Kept(Pending<'t>),
     /// Its counts do not agree: it feeds no bracket.
-    Suspect(Vec<Flag>),
+    Suspect(Pending<'t>, Vec<Flag>),
     /// Nothing was measured.
-    Failed(Failed),
+    Failed(Pending<'t>, Failed),
     /// The user wants to stop.
     Interrupted,
 }
 
-impl Runner<'_> {
-    /// Searches once and keeps the result. False when the run is to stop; trials made so far are kept then.
-    pub(super) fn search(&mut self, wanted: &Wanted, goal: Goal) -> Result<bool, RunError> {
-        let store = &self.workspace.store;
-        // One that is damaged is `report`'s matter; trials are only not gone on from.
-        let latest = store.latest_generation(self.workspace.experiment.name.as_str()).unwrap_or_default();
-        let occasion = Occasion {
-            boot_id: self.facts.aside.boot_id.clone(),
-            generation: latest.filter(|(_, generation)| generation.complete).map(|(name, _)| name.to_string()),
-        };
-        let mut pending = Pending::open(store, &wanted.key, &occasion)?;
+impl<'t> Work<'t> {
+    /// Searches once. Trials made so far are kept where nothing comes of it since the run stops.
+    pub(super) fn search(&mut self, assignment: &Assignment<'t>, goal: Goal) -> Result<Repeated<'t>, RunError> {
+        let Assignment { test, until, .. } = assignment;
+        let mut pending = self.pending(assignment)?;
         let mut suspect = 0;
         loop {
             let tried: Vec<Tried> = pending.trials.iter().map(|pending| pending.trial.tried()).collect();
@@ -52,116 +49,124 @@ impl Runner<'_> {
                 Next::Found { lower_pps, upper_pps } => {
                     let Some(last) = pending.trials.last().map(|pending| pending.record.clone()) else {
                         let reason = "find a rate: no trial of it is kept".to_string();
-                        return self.give_up(wanted, &mut pending, reason);
+                        return self.give_up(assignment, pending, reason);
                     };
                     let trials = pending.trials.iter().map(|pending| pending.trial.clone()).collect();
                     let found = Search { version: SEARCH_VERSION, goal, lower_pps, upper_pps, trials };
-                    let repetition = assembled(&pending, last, wanted.test, found)?;
-                    self.keep(wanted, repetition)?;
-                    pending.discard()?;
-                    return Ok(true);
+                    let repetition = assembled(&pending, last, test, found)?;
+                    return Ok(Repeated::Done(Box::new(repetition), None, Some(pending)));
                 }
                 Next::Nothing => {
                     let lowest = goal.rate_pps_min;
-                    let reason = format!(
-                        "find a rate: even at {lowest} packets/s more is lost than R={} allows",
-                        wanted.test.tuple.rate
-                    );
-                    return self.give_up(wanted, &mut pending, reason);
+                    let rate = test.tuple.rate;
+                    let reason = format!("find a rate: even at {lowest} packets/s more is lost than R={rate} allows");
+                    return self.give_up(assignment, pending, reason);
                 }
                 Next::GivenUp => {
                     let reason = format!("find a rate: {} trials contradict each other", tried.len());
-                    return self.give_up(wanted, &mut pending, reason);
+                    return self.give_up(assignment, pending, reason);
                 }
             };
-            let trial = search::trial_of(wanted.test, rate_pps, duration_ns);
+            let trial = search::trial_of(test, rate_pps, duration_ns);
             let length = Duration::from_nanos(trial.times.warmup_ns + duration_ns + trial.times.cooldown_ns);
-            if self.request.time_limit.is_some_and(|limit| self.began.elapsed() + length > limit) {
-                self.finished.out_of_time = true;
-                return Ok(false);
+            if until.is_some_and(|until| Instant::now() + length > until) {
+                return Ok(Repeated::Returned(Returned::OutOfTime));
             }
-            match self.trial(wanted, &trial, rate_pps, &mut pending)? {
-                Made::Kept => suspect = 0,
-                Made::Suspect(flags) => {
-                    suspect += 1;
+            match self.trial(assignment, &trial, rate_pps, pending)? {
+                Made::Kept(more) => (pending, suspect) = (more, 0),
+                Made::Suspect(same, flags) => {
+                    (pending, suspect) = (same, suspect + 1);
                     if suspect >= SUSPECT_MAX {
                         let names: Vec<&str> = flags.iter().map(|flag| flag.name()).collect();
                         let reason = format!("search: {suspect} trials in a row are suspect ({})", names.join(", "));
-                        return self.give_up(wanted, &mut pending, reason);
+                        return self.give_up(assignment, pending, reason);
                     }
                 }
-                Made::Failed(failed) => {
-                    pending.discard()?;
-                    return self.fail_search(wanted, failed);
-                }
-                Made::Interrupted => {
-                    self.finished.interrupted = true;
-                    return Ok(false);
-                }
+                Made::Failed(pending, failed) => return self.fail_search(assignment, pending, failed),
+                Made::Interrupted => return Ok(Repeated::Returned(Returned::Interrupted)),
             }
         }
     }
 
+    /// The trials from which a search may go on.
+    fn pending(&self, assignment: &Assignment<'t>) -> Result<Pending<'t>, RunError> {
+        let store = &self.workspace.store;
+        // One that is damaged is `report`'s matter; trials are only not gone on from.
+        let latest = store.latest_generation(self.workspace.experiment.name.as_str()).unwrap_or_default();
+        let occasion = Occasion {
+            boot_id: self.facts.aside.boot_id.clone(),
+            generation: latest.filter(|(_, generation)| generation.complete).map(|(name, _)| name.to_string()),
+        };
+        let key = assignment.ready.manifest.key();
+        self.desk.through(move || Pending::open(store, &key, &occasion))
+    }
+
     /// Makes one trial and keeps it, if its counts agree.
-    fn trial(&mut self, wanted: &Wanted, test: &Test, rate_pps: u32, pending: &mut Pending) -> Result<Made, RunError> {
-        if (self.request.interrupted)() {
+    fn trial(
+        &mut self,
+        assignment: &Assignment<'t>,
+        test: &Test,
+        rate_pps: u32,
+        mut pending: Pending<'t>,
+    ) -> Result<Made<'t>, RunError> {
+        let Assignment { ready, facts, .. } = assignment;
+        let until = self.until;
+        if until.asked() {
             return Ok(Made::Interrupted);
         }
-        self.await_quiet(wanted)?;
+        self.await_quiet(ready)?;
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
-        let measured = match measure::measure(self.agent, test, &wanted.ready, self.request.interrupted, &mut log)? {
+        let measured = match measure::measure(self.agent, test, ready, &|| until.asked(), &mut log)? {
             Outcome::Measured(measured) => measured,
-            Outcome::Failed(failed) => return Ok(Made::Failed(failed)),
+            Outcome::Failed(failed) => return Ok(Made::Failed(pending, failed)),
             Outcome::Interrupted => return Ok(Made::Interrupted),
         };
         let Measured { cost, .. } = *measured;
-        let achieved = self.achieved.clone();
-        let about = Circumstances {
-            test,
-            ready: &wanted.ready,
-            facts: wanted.facts,
-            achieved: &achieved,
-            started: started.clone(),
-        };
-        let failed = |reason: String| Ok(Made::Failed(Failed { reason, last_lines: Vec::new(), cost }));
+        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started: started.clone() };
+        let failed = |pending, reason| Ok(Made::Failed(pending, Failed { reason, last_lines: Vec::new(), cost }));
         let Repetition { record, samples, log } = match judge::judge(*measured, &about, log) {
             Ok(repetition) => repetition,
-            Err(error) => return failed(error.to_string()),
+            Err(error) => return failed(pending, error.to_string()),
         };
         // Without an end marker only the very end is unknown, which lies behind the window.
         let unusable = |flag: &Flag| flag.suspect() && *flag != Flag::EndMarkerLost;
         if record.flags.iter().any(unusable) {
-            return Ok(Made::Suspect(record.flags));
+            return Ok(Made::Suspect(pending, record.flags));
         }
         let duration_ns = test.times.duration_ns;
         let window = Window { warmup_ns: test.times.warmup_ns, duration_ns, interval_ns: INTERVAL_NS };
         let Some(count) = trial(&read_parquet(&samples)?, &window, &test.tuple) else {
-            return failed("count a trial: a generator left no samples".to_string());
+            return failed(pending, "count a trial: a generator left no samples".to_string());
         };
-        self.watcher.tried(wanted.test, rate_pps, count.loss_ratio());
+        self.tell(News::Tried { test: assignment.number, rate_pps, loss_ratio: count.loss_ratio() });
         let trial = Trial { rate_pps, duration_ns, count, flags: record.flags.clone(), started };
-        pending.add(PendingTrial { trial, record, log }, &samples)?;
-        Ok(Made::Kept)
+        let trial = PendingTrial { trial, record, log };
+        let kept = self.desk.through(move || pending.add(trial, &samples).map(|()| pending))?;
+        Ok(Made::Kept(kept))
     }
 
     /// A search that came to nothing is a failure, as its record says.
-    fn give_up(&mut self, wanted: &Wanted, pending: &mut Pending, reason: String) -> Result<bool, RunError> {
-        let cost = cost_of(pending);
-        pending.discard()?;
-        self.fail_search(wanted, Failed { reason, last_lines: Vec::new(), cost })
+    fn give_up(
+        &self,
+        assignment: &Assignment<'t>,
+        pending: Pending<'t>,
+        reason: String,
+    ) -> Result<Repeated<'t>, RunError> {
+        let failed = Failed { reason, last_lines: Vec::new(), cost: cost_of(&pending) };
+        self.fail_search(assignment, pending, failed)
     }
 
-    fn fail_search(&mut self, wanted: &Wanted, failed: Failed) -> Result<bool, RunError> {
-        let achieved = self.achieved.clone();
-        let about = Circumstances {
-            test: wanted.test,
-            ready: &wanted.ready,
-            facts: wanted.facts,
-            achieved: &achieved,
-            started: clock::now_rfc3339()?,
-        };
-        self.fail(wanted, failed, &about, String::new())
+    fn fail_search(
+        &self,
+        assignment: &Assignment<'t>,
+        mut pending: Pending<'t>,
+        failed: Failed,
+    ) -> Result<Repeated<'t>, RunError> {
+        self.desk.through(move || pending.discard())?;
+        let Assignment { test, ready, facts, .. } = assignment;
+        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started: clock::now_rfc3339()? };
+        failure(failed, &about, String::new())
     }
 }
 

@@ -164,9 +164,31 @@ impl Index {
         Index { entries, starts, newest: OnceLock::new() }
     }
 
+    /// Adds a result that was stored since; one that is there already changes nothing.
+    pub fn insert(&mut self, entry: Entry) {
+        if self.of_key(&entry.key).iter().any(|known| known.id == entry.id) {
+            return;
+        }
+        if self.starts.is_empty() {
+            *self = Index::from_entries(vec![entry]);
+            return;
+        }
+        let order = |entry: &Entry| (entry.key, entry.stored_ms, entry.id);
+        let place = self.entries.partition_point(|known| order(known) < order(&entry));
+        self.entries.insert(place, entry);
+        let later = beginning(&entry.key, self.bits()) + 1;
+        self.starts[later..].iter_mut().for_each(|start| *start += 1);
+        self.newest = OnceLock::new();
+    }
+
+    /// How many bits of keys [`Index::starts`] tells apart.
+    fn bits(&self) -> u32 {
+        self.starts.len().saturating_sub(1).max(1).ilog2()
+    }
+
     /// All repetitions of a key, oldest first.
     pub fn of_key(&self, key: &Key) -> &[Entry] {
-        let at = beginning(key, bits(self.entries.len()));
+        let at = beginning(key, self.bits());
         let (Some(from), Some(to)) = (self.starts.get(at), self.starts.get(at + 1)) else { return &[] };
         let near = &self.entries[*from as usize..*to as usize];
         let start = near.partition_point(|entry| entry.key < *key);
@@ -417,11 +439,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lookups_agree_with_a_plain_search(rows in prop::collection::vec(0u16..400, 0..60)) {
+        fn lookups_agree_with_a_plain_search(rows in prop::collection::vec(0u16..400, 0..60), grown in 0usize..60) {
             // A result's content, and so its id, decides everything else of its entry.
             let of = |id: u16| entry((id % 5) as u8 * 51, id, (id % 4) as u8, u64::from(id / 40));
             let entries: Vec<Entry> = rows.into_iter().map(of).collect();
-            let index = Index::from_entries(entries.clone());
+            let cut = grown.min(entries.len());
+            let mut index = Index::from_entries(entries[..cut].to_vec());
+            entries[cut..].iter().for_each(|entry| index.insert(*entry));
+            let at_once = Index::from_entries(entries.clone());
+            prop_assert_eq!(index.entries(), at_once.entries());
             for key in (0..=255).step_by(17) {
                 let mut expected: Vec<_> =
                     entries.iter().filter(|entry| entry.key == Key([key; 32])).map(|entry| entry.id).collect();

@@ -1,0 +1,475 @@
+//! Who measures what next: which tests of a run want a repetition, what runs on which stand, and what became of it.
+//! A pure state machine, fed with what happened and answering with what is to be done. It must not know clocks
+//! (times come with events), files, threads, agents, or how much is enough: whether a test wants more is told to it.
+//!
+//! A block is one repetition of every test that wants one. Blocks are a priority and no barrier: a stand that finds
+//! nothing of a block left begins the next one, with tests of which it is known what they want. A test is wanted
+//! while its results say so, and is never measured twice at once.
+
+mod sequence;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub use self::sequence::Sequence;
+pub use self::state::{GivenUp, StandState, State};
+use crate::key::Key;
+
+/// A test that loses more stands than this is given up: it may be what they die of.
+pub const STANDS_LOST_MAX: u32 = 2;
+/// Repetitions that may wait for the store; beyond it no test is begun, so that a slow disk fills no memory.
+pub const STORING_MAX: usize = 256;
+
+/// A test of a run: its place in the list that the run began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number(pub usize);
+
+/// A stand of a run, by its place in the list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stand(pub usize);
+
+/// A test that wants repetitions.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Its key; no two tasks have the same.
+    pub key: Key,
+    /// What one repetition will take; zero for a test that looks at the time by itself.
+    pub cost: Duration,
+}
+
+/// A stand as a run begins.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Whether it takes no other test before what it measured is stored: the store is written on the same machine,
+    /// and nothing may disturb a window.
+    pub quiet: bool,
+    /// [`StandState::Preparing`], or what became of its preparation.
+    pub state: StandState,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A stand is prepared.
+    Prepared(Stand),
+    /// The stand has measured its test, or the test failed there; it is handed to the store.
+    Measured {
+        /// The stand.
+        stand: Stand,
+        /// Whether it failed.
+        failed: bool,
+    },
+    /// The stand has measured nothing of its test, and goes on.
+    Returned {
+        /// The stand.
+        stand: Stand,
+        /// Why.
+        why: Returned,
+    },
+    /// The stand cannot be used any more; its test, if it has one, is for another.
+    Lost {
+        /// The stand.
+        stand: Stand,
+        /// Why.
+        reason: String,
+    },
+    /// A repetition is in the store.
+    Stored {
+        /// Of this test.
+        test: Number,
+        /// What the next repetition will take, if one is wanted; none for a test that failed.
+        more: Option<Duration>,
+    },
+    /// The answer to [`Order::Review`]: what the next repetition of a test will take; none where none is wanted.
+    Reviewed(Vec<(Number, Option<Duration>)>),
+    /// Nothing is begun any more.
+    Stop(Stop),
+}
+
+/// Why a stand returns a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// The user wants to stop.
+    Interrupted,
+    /// The time limit was reached in the midst of it.
+    OutOfTime,
+    /// It cannot be measured there, in words.
+    Unfit(String),
+}
+
+/// Why a run begins nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The user wants to stop.
+    Interrupted,
+    /// What is next would end after the time limit.
+    OutOfTime,
+    /// A test failed, and the run is not to go on after that.
+    Failure,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Measure a test once.
+    Measure {
+        /// The test.
+        test: Number,
+        /// Where.
+        stand: Stand,
+    },
+    /// Look again at what the tests in [`State::Wanted`] want, before the first one of this block is begun: another
+    /// run may have measured it. Nothing else is ordered until [`Event::Reviewed`].
+    Review(u64),
+    /// Tell that a test was given up.
+    GiveUp(Number),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is wanted any more.
+    Settled,
+    /// It was stopped.
+    Stopped(Stop),
+    /// No stand is left for what is wanted.
+    NoStand,
+}
+
+/// An event that cannot have happened: a fault of this program. Nothing was changed by it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to keep account of a run: {0}; this is a fault of septet")]
+pub struct Impossible(String);
+
+/// What is limited in a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Whether a run goes on after a failed test.
+    pub keep_going: bool,
+    /// Nothing is begun that would end later than this.
+    pub time: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Known {
+    task: Task,
+    state: State,
+    /// Stands that were lost while they measured it.
+    lost: u32,
+    /// Stands that cannot measure it.
+    unfit: BTreeSet<Stand>,
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct Dispatcher {
+    limits: Limits,
+    sequence: Sequence,
+    tests: Vec<Known>,
+    stands: Vec<Place>,
+    /// Tests in [`State::Wanted`], the next one first.
+    queue: BTreeSet<(u64, sequence::Rank, Number)>,
+    free: BTreeSet<Stand>,
+    /// Tests in [`State::Running`] and in [`State::Storing`].
+    running: usize,
+    storing: usize,
+    /// The latest block that was reviewed; the tests of the first one come reviewed.
+    reviewed: u64,
+    reviewing: bool,
+    /// Tests that some stand cannot measure, and why the last one asked cannot.
+    unfit: BTreeMap<Number, String>,
+    /// Tests that were given up since orders were last given.
+    given_up: Vec<Number>,
+    stop: Option<Stop>,
+}
+
+impl Dispatcher {
+    /// A run of tests that want at least one repetition each.
+    pub fn new(tasks: Vec<Task>, stands: Vec<Place>, sequence: Sequence, limits: Limits) -> Dispatcher {
+        let place = |(number, task): (usize, &Task)| (0, sequence.rank(0, &task.key), Number(number));
+        let queue = tasks.iter().enumerate().map(place).collect();
+        let known = |task| Known { task, state: State::Wanted { block: 0 }, lost: 0, unfit: BTreeSet::new() };
+        let free = (0..stands.len()).map(Stand).filter(|stand| stands[stand.0].state == StandState::Free).collect();
+        Dispatcher {
+            limits,
+            sequence,
+            tests: tasks.into_iter().map(known).collect(),
+            stands,
+            queue,
+            free,
+            running: 0,
+            storing: 0,
+            reviewed: 0,
+            reviewing: false,
+            unfit: BTreeMap::new(),
+            given_up: Vec::new(),
+            stop: None,
+        }
+    }
+
+    /// What became of each test so far.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        self.tests.iter().map(|known| &known.state)
+    }
+
+    /// What became of a test so far.
+    pub fn state(&self, test: Number) -> Option<&State> {
+        self.tests.get(test.0).map(|known| &known.state)
+    }
+
+    /// The test that a stand measures.
+    pub fn measured_on(&self, stand: Stand) -> Option<Number> {
+        self.test_on(stand).ok().map(|(test, _)| test)
+    }
+
+    /// Tests that want a repetition and are not under way, the next one first.
+    pub fn waiting(&self) -> impl Iterator<Item = Number> {
+        self.queue.iter().map(|(_, _, test)| *test)
+    }
+
+    /// What each stand does.
+    pub fn stands(&self) -> impl Iterator<Item = &StandState> {
+        self.stands.iter().map(|place| &place.state)
+    }
+
+    /// How the run ended; none while anything is under way or can still be begun.
+    pub fn end(&self) -> Option<End> {
+        if self.running + self.storing > 0 || self.reviewing {
+            return None;
+        }
+        let usable = || self.stands().any(|state| !matches!(state, StandState::Aside(_)));
+        match self.stop {
+            Some(stop) => Some(End::Stopped(stop)),
+            None if self.queue.is_empty() => Some(End::Settled),
+            None if !usable() => Some(End::NoStand),
+            None => None,
+        }
+    }
+
+    /// Takes note of what happened so long after the run began, and says what is to be done now.
+    ///
+    /// # Errors
+    /// When that cannot have happened; nothing is changed then.
+    pub fn handle(&mut self, event: Event, now: Duration) -> Result<Vec<Order>, Impossible> {
+        match event {
+            Event::Prepared(stand) => self.prepared(stand)?,
+            Event::Measured { stand, failed } => self.measured(stand, failed)?,
+            Event::Returned { stand, why } => self.returned(stand, why)?,
+            Event::Lost { stand, reason } => self.lost(stand, reason)?,
+            Event::Stored { test, more } => self.stored(test, more)?,
+            Event::Reviewed(wanted) => self.review(&wanted)?,
+            Event::Stop(stop) => self.halt(stop),
+        }
+        if !self.unfit.is_empty() {
+            self.give_up()?;
+        }
+        self.orders(now)
+    }
+
+    /// What can be begun now.
+    pub fn orders(&mut self, now: Duration) -> Result<Vec<Order>, Impossible> {
+        let mut orders: Vec<Order> = self.given_up.drain(..).map(Order::GiveUp).collect();
+        while self.stop.is_none() && !self.reviewing && self.storing + self.running < STORING_MAX + self.stands.len() {
+            let Some((block, test, stand)) = self.next() else { break };
+            if block > self.reviewed {
+                (self.reviewed, self.reviewing) = (block, true);
+                orders.push(Order::Review(block));
+                break;
+            }
+            if self.limits.time.is_some_and(|limit| now + self.tests[test.0].task.cost > limit) {
+                self.halt(Stop::OutOfTime);
+                break;
+            }
+            self.set(test, State::Running { block, stand })?;
+            orders.push(Order::Measure { test, stand });
+        }
+        Ok(orders)
+    }
+
+    /// The next test for which a stand is free that can measure it, and the block in which it is wanted.
+    fn next(&self) -> Option<(u64, Number, Stand)> {
+        if self.free.is_empty() {
+            return None;
+        }
+        self.queue.iter().find_map(|(block, _, test)| {
+            let unfit = &self.tests[test.0].unfit;
+            let stand = self.free.iter().find(|stand| !unfit.contains(stand))?;
+            Some((*block, *test, *stand))
+        })
+    }
+
+    fn prepared(&mut self, stand: Stand) -> Result<(), Impossible> {
+        match self.place(stand)?.state {
+            StandState::Preparing => self.set_stand(stand, StandState::Free),
+            _ => Err(Impossible(format!("{stand:?} is prepared twice"))),
+        }
+    }
+
+    fn measured(&mut self, stand: Stand, failed: bool) -> Result<(), Impossible> {
+        let (test, block) = self.test_on(stand)?;
+        self.set(test, State::Storing { block, stand, failed })?;
+        if failed && !self.limits.keep_going {
+            self.halt(Stop::Failure);
+        }
+        Ok(())
+    }
+
+    fn returned(&mut self, stand: Stand, why: Returned) -> Result<(), Impossible> {
+        let (test, block) = self.test_on(stand)?;
+        match why {
+            Returned::Interrupted => self.halt(Stop::Interrupted),
+            Returned::OutOfTime => self.halt(Stop::OutOfTime),
+            Returned::Unfit(reason) => {
+                self.tests[test.0].unfit.insert(stand);
+                self.unfit.insert(test, reason);
+            }
+        }
+        self.set(test, State::Wanted { block })
+    }
+
+    fn lost(&mut self, stand: Stand, reason: String) -> Result<(), Impossible> {
+        if matches!(self.place(stand)?.state, StandState::Aside(_)) {
+            return Err(Impossible(format!("{stand:?} is lost twice")));
+        }
+        let measured = self.test_on(stand).ok();
+        if let Some((test, block)) = measured {
+            self.tests[test.0].lost += 1;
+            let stands = self.tests[test.0].lost;
+            let again = State::Wanted { block };
+            let given_up = || State::GivenUp(GivenUp::Lost { stands, reason: reason.clone() });
+            self.set(test, if stands > STANDS_LOST_MAX { given_up() } else { again })?;
+        }
+        self.set_stand(stand, StandState::Aside(reason))
+    }
+
+    fn stored(&mut self, test: Number, more: Option<Duration>) -> Result<(), Impossible> {
+        match (&self.known(test)?.state, more) {
+            (State::Storing { failed: true, .. }, _) => self.set(test, State::Failed),
+            (State::Storing { block, .. }, Some(cost)) => {
+                let block = block + 1;
+                self.tests[test.0].task.cost = cost;
+                self.set(test, State::Wanted { block })
+            }
+            (State::Storing { .. }, None) => self.set(test, State::Stored),
+            _ => Err(Impossible(format!("a repetition of {test:?} that was not measured"))),
+        }
+    }
+
+    fn review(&mut self, wanted: &[(Number, Option<Duration>)]) -> Result<(), Impossible> {
+        if !self.reviewing {
+            return Err(Impossible("a review that nobody asked for".to_string()));
+        }
+        let is_wanted = |test: &Number| matches!(self.state(*test), Some(State::Wanted { .. }));
+        if let Some((test, _)) = wanted.iter().find(|(test, _)| !is_wanted(test)) {
+            return Err(Impossible(format!("a review of {test:?}, which does not wait")));
+        }
+        self.reviewing = false;
+        wanted.iter().try_for_each(|(test, cost)| match cost {
+            Some(cost) => {
+                self.tests[test.0].task.cost = *cost;
+                Ok(())
+            }
+            None => self.set(*test, State::Stored),
+        })
+    }
+
+    /// The first reason is the one that counts, but that the user wants to stop counts more.
+    fn halt(&mut self, stop: Stop) {
+        if self.stop.is_none() || stop == Stop::Interrupted {
+            self.stop = Some(stop);
+        }
+    }
+
+    /// Gives up tests that wait for nothing: each stand that is left has refused them. Without any stand left the run
+    /// ends, and they are as wanted as all others.
+    fn give_up(&mut self) -> Result<(), Impossible> {
+        let usable = |place: &usize| !matches!(self.stands[*place].state, StandState::Aside(_));
+        let usable: Vec<Stand> = (0..self.stands.len()).filter(usable).map(Stand).collect();
+        let is_hopeless = |test: &Number| {
+            let Known { state, unfit, .. } = &self.tests[test.0];
+            matches!(state, State::Wanted { .. }) && usable.iter().all(|stand| unfit.contains(stand))
+        };
+        let hopeless: Vec<Number> = self.unfit.keys().copied().filter(is_hopeless).collect();
+        for test in hopeless.into_iter().filter(|_| !usable.is_empty()) {
+            let reason = self.unfit.remove(&test).unwrap_or_default();
+            self.set(test, State::GivenUp(GivenUp::Unfit(reason)))?;
+        }
+        Ok(())
+    }
+
+    fn known(&self, test: Number) -> Result<&Known, Impossible> {
+        self.tests.get(test.0).ok_or_else(|| Impossible(format!("there is no {test:?}")))
+    }
+
+    fn place(&self, stand: Stand) -> Result<&Place, Impossible> {
+        self.stands.get(stand.0).ok_or_else(|| Impossible(format!("there is no {stand:?}")))
+    }
+
+    /// The test that runs on a stand, and in which block it is wanted.
+    fn test_on(&self, stand: Stand) -> Result<(Number, u64), Impossible> {
+        match self.place(stand)?.state {
+            StandState::Busy(test) => match self.tests[test.0].state {
+                State::Running { block, .. } => Ok((test, block)),
+                _ => Err(Impossible(format!("{stand:?} has measured already"))),
+            },
+            _ => Err(Impossible(format!("{stand:?} measures nothing"))),
+        }
+    }
+
+    /// The only way in which a test becomes anything: what it was, what it is now, and its stand and the queue with
+    /// it.
+    fn set(&mut self, test: Number, next: State) -> Result<(), Impossible> {
+        let known = self.known(test)?;
+        let (was, key) = (known.state.clone(), known.task.key);
+        if !was.leads_to(&next) {
+            return Err(Impossible(format!("{test:?} cannot go from {was:?} to {next:?}")));
+        }
+        if let State::Running { stand, .. } = next {
+            self.set_stand(stand, StandState::Busy(test))?;
+        }
+        let entry = |sequence: &Sequence, block: u64| (block, sequence.rank(block, &key), test);
+        match was {
+            State::Wanted { block } => drop(self.queue.remove(&entry(&self.sequence, block))),
+            State::Running { stand, .. } => {
+                self.running -= 1;
+                let waits = matches!(next, State::Storing { .. }) && self.place(stand)?.quiet;
+                if !waits {
+                    self.set_stand(stand, StandState::Free)?;
+                }
+            }
+            State::Storing { stand, .. } => {
+                self.storing -= 1;
+                if self.place(stand)?.state == StandState::Busy(test) {
+                    self.set_stand(stand, StandState::Free)?;
+                }
+            }
+            State::Stored | State::Failed | State::GivenUp(_) => {}
+        }
+        match next {
+            State::Wanted { block } => drop(self.queue.insert(entry(&self.sequence, block))),
+            State::Running { .. } => self.running += 1,
+            State::Storing { .. } => self.storing += 1,
+            State::GivenUp(_) => self.given_up.push(test),
+            State::Stored | State::Failed => {}
+        }
+        self.tests[test.0].state = next;
+        Ok(())
+    }
+
+    /// The only way in which a stand becomes anything.
+    fn set_stand(&mut self, stand: Stand, next: StandState) -> Result<(), Impossible> {
+        let was = &self.place(stand)?.state;
+        if !was.leads_to(&next) {
+            return Err(Impossible(format!("{stand:?} cannot go from {was:?} to {next:?}")));
+        }
+        match next {
+            StandState::Free => self.free.insert(stand),
+            _ => self.free.remove(&stand),
+        };
+        self.stands[stand.0].state = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! What the tests of a run want, by what is stored of them: which ones begin it, whether one wants more, and how long
+//! all of it will take. Pure but for what it is given. It must not know stands.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::acceptance::{Acceptances, Leaning};
+use crate::conditions::{Conditions, Prospect, Shared};
+use crate::dispatch::{Number, State, Task};
+use crate::experiment::{Repetitions, Test};
+use crate::key::Key;
+use crate::manifest::Manifest;
+use crate::plan::{self, Evidence, Next};
+use crate::store::{Entry, Index};
+use crate::workspace::Workspace;
+
+use super::Request;
+
+/// A test that wants repetitions.
+#[derive(Debug)]
+pub(super) struct Asked<'t> {
+    pub(super) test: &'t Test,
+    pub(super) manifest: Manifest,
+    pub(super) key: Key,
+    /// Whether it is measured whatever is stored.
+    force: bool,
+    /// Repetitions that this run has added, suspect ones counted: what is always suspect ends, too.
+    added: u32,
+    /// Repetitions that it wants as far as is known.
+    missing: u64,
+    /// What one will cost, milliseconds.
+    eta_ms: u64,
+}
+
+/// The tests of a run that want repetitions.
+#[derive(Debug)]
+pub(super) struct Tally<'t> {
+    repetitions: &'t Repetitions,
+    leaning: Leaning<'t>,
+    index: Index,
+    tests: Vec<Asked<'t>>,
+    /// Sum of what is missing, and of what it costs, milliseconds.
+    left: (u64, u64),
+}
+
+impl<'t> Tally<'t> {
+    /// The tests that want at least one repetition, each key once.
+    pub(super) fn new(
+        workspace: &'t Workspace,
+        request: &Request<'t>,
+        conditions: &Conditions,
+        accepted: &'t Acceptances,
+        index: Index,
+    ) -> Tally<'t> {
+        let repetitions = &workspace.experiment.protocol.repetitions;
+        let mut tally = Tally { repetitions, leaning: Leaning::new(accepted), index, tests: Vec::new(), left: (0, 0) };
+        let mut shared = Shared::default();
+        let mut seen = BTreeSet::new();
+        let asked = workspace.tests().iter().filter(|test| (request.only)(test));
+        let asked = asked.map(|test| (test, (request.force)(test)));
+        for (test, force) in asked.chain(request.twins.iter().map(|twin| (&twin.test, true))) {
+            let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+            let key = ready.manifest.key();
+            if !seen.insert(key) {
+                continue;
+            }
+            let asked = Asked { test, manifest: ready.manifest, key, force, added: 0, missing: 0, eta_ms: 0 };
+            tally.tests.push(asked);
+            let at = tally.tests.len() - 1;
+            match tally.look(at) {
+                Some((missing, eta_ms)) => tally.note(at, missing, eta_ms),
+                None => drop(tally.tests.pop()),
+            }
+        }
+        tally
+    }
+
+    /// As the dispatcher wants to know them.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let task = |(at, asked): (usize, &Asked)| Task { key: asked.key, cost: self.cost(at, asked.eta_ms) };
+        self.tests.iter().enumerate().map(task).collect()
+    }
+
+    pub(super) fn asked(&self, test: Number) -> &Asked<'t> {
+        &self.tests[test.0]
+    }
+
+    /// Repetitions that are left as far as is known, and about how long they will take one after the other.
+    pub(super) fn left(&self) -> (u64, Duration) {
+        (self.left.0, Duration::from_millis(self.left.1))
+    }
+
+    /// A repetition of a test is done, whatever became of it.
+    pub(super) fn done(&mut self, test: Number) {
+        let Asked { missing, eta_ms, .. } = self.tests[test.0];
+        self.note(test.0, missing.saturating_sub(1), eta_ms);
+    }
+
+    /// The only place where what is left of a test changes.
+    fn note(&mut self, at: usize, missing: u64, eta_ms: u64) {
+        let asked = &mut self.tests[at];
+        self.left.0 = self.left.0 + missing - asked.missing;
+        self.left.1 = self.left.1 + missing * eta_ms - asked.missing * asked.eta_ms;
+        (asked.missing, asked.eta_ms) = (missing, eta_ms);
+    }
+
+    /// A repetition was stored, not as a failure: what the next one will take, if one is wanted.
+    pub(super) fn stored(&mut self, test: Number, entry: Entry) -> Option<Duration> {
+        self.index.insert(entry);
+        self.tests[test.0].added += 1;
+        // What is left is told by what was known as the block began.
+        self.look(test.0).map(|(_, eta_ms)| self.cost(test.0, eta_ms))
+    }
+
+    /// Looks again at what the waiting ones of tests in these states want, with what is stored now.
+    pub(super) fn review<'s>(
+        &mut self,
+        states: impl Iterator<Item = &'s State>,
+        index: Index,
+    ) -> Vec<(Number, Option<Duration>)> {
+        self.index = index;
+        let mut reviewed = Vec::new();
+        for (at, state) in states.enumerate() {
+            match state {
+                State::Wanted { .. } => {
+                    let more = self.look(at);
+                    let (missing, eta_ms) = more.unwrap_or_default();
+                    self.note(at, missing, eta_ms);
+                    reviewed.push((Number(at), more.map(|(_, eta_ms)| self.cost(at, eta_ms))));
+                }
+                state if state.is_settled() => self.note(at, 0, 0),
+                _ => {}
+            }
+        }
+        reviewed
+    }
+
+    fn cost(&self, at: usize, eta_ms: u64) -> Duration {
+        // A search looks at the time before each of its trials: those made so far are kept.
+        let looks_itself = self.tests[at].test.tuple.rate.fixed_pps().is_none();
+        Duration::from_millis(if looks_itself { 0 } else { eta_ms })
+    }
+
+    /// How many repetitions a test wants, and what one costs, milliseconds; none if it wants none.
+    fn look(&mut self, at: usize) -> Option<(u64, u64)> {
+        let asked = &self.tests[at];
+        let of = Evidence::of(&asked.manifest, &asked.key, self.repetitions, &self.index, &mut self.leaning);
+        let (more, have) = match asked.force {
+            true => (asked.added < self.repetitions.min, asked.added),
+            false => (matches!(of.standing.next, Next::More(_)), of.standing.valid),
+        };
+        let missing = u64::from(self.repetitions.min.saturating_sub(have).max(1));
+        more.then(|| (missing, plan::cost_ms(asked.test, of.own)))
+    }
+}

@@ -1,0 +1,194 @@
+//! A stand at work: a thread that has its agent to itself, leases the host, measures what it is given, one repetition
+//! after the other, judges it, and gives the host back. It must not know what else is wanted, other stands, or how
+//! results are stored.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use host_setup::facts::Facts;
+use host_setup::protocol::{Achieved, Op, Setup};
+
+use super::RunError;
+use super::news::{Alarm, Assignment, Idle, News};
+use super::writing::Desk;
+use crate::agent::Agent;
+use crate::clock;
+use crate::conditions::Conditions;
+use crate::dispatch::{self, Returned};
+use crate::drift;
+use crate::judge::{self, Circumstances};
+use crate::measure::{self, Failed, Outcome};
+use crate::quiet;
+use crate::ready::Ready;
+use crate::search::Goal;
+use crate::store::{Pending, Repetition};
+use crate::workspace::Workspace;
+
+/// What a thread of a stand has.
+pub(super) struct Work<'t> {
+    stand: dispatch::Stand,
+    pub(super) workspace: &'t Workspace,
+    pub(super) agent: &'t mut Agent,
+    /// The host's.
+    pub(super) facts: &'t Facts,
+    /// What the host was prepared to; known once it is.
+    pub(super) achieved: Achieved,
+    pub(super) desk: Desk<'t>,
+    news: Sender<News>,
+    pub(super) until: Stopped<'t>,
+    _alarm: Alarm,
+}
+
+/// Whether whatever is under way is to be stopped.
+#[derive(Clone, Copy)]
+pub(super) struct Stopped<'t> {
+    /// By the user.
+    pub(super) interrupted: &'t (dyn Fn() -> bool + Sync),
+    /// Since the run has ended.
+    pub(super) over: &'t AtomicBool,
+    /// How long a window waits until others leave its CPUs alone, if that was asked for.
+    pub(super) quiet: Option<Duration>,
+}
+
+impl Stopped<'_> {
+    pub(super) fn asked(self) -> bool {
+        (self.interrupted)() || self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// What became of a repetition.
+pub(super) enum Made<'t> {
+    /// It is to be stored, as a failure if there is a reason; once it is, the trials that it is made of are not needed
+    /// any more.
+    Done(Box<Repetition>, Option<Failed>, Option<Pending<'t>>),
+    /// Nothing was measured.
+    Returned(Returned),
+}
+
+impl<'t> Work<'t> {
+    pub(super) fn new(
+        stand: dispatch::Stand,
+        workspace: &'t Workspace,
+        agent: &'t mut Agent,
+        conditions: &'t Conditions<'t>,
+        desk: Desk<'t>,
+        news: Sender<News>,
+        until: Stopped<'t>,
+    ) -> Work<'t> {
+        let (facts, alarm) = (conditions.facts(), Alarm(news.clone()));
+        Work { stand, workspace, agent, facts, achieved: Achieved::default(), desk, news, until, _alarm: alarm }
+    }
+
+    /// Prepares the stand, takes assignments until none comes any more, and gives the host back.
+    ///
+    /// # Errors
+    /// When the host could not be given back.
+    pub(super) fn run(
+        mut self,
+        wait: Duration,
+        setup: Setup,
+        orders: &Receiver<Assignment<'t>>,
+    ) -> Result<Idle, RunError> {
+        let mut idle = Idle::default();
+        match self.prepare(wait, setup) {
+            Ok(()) => self.tell(News::Prepared { stand: self.stand, achieved: Box::new(self.achieved.clone()) }),
+            Err(error) => {
+                self.tell(News::Unprepared { stand: self.stand, error });
+                return Ok(idle);
+            }
+        }
+        let mut since: Option<Instant> = None;
+        for assignment in orders {
+            if let Some(since) = since {
+                idle.add(since.elapsed());
+            }
+            match self.one(&assignment) {
+                Ok(Made::Done(repetition, failed, trials)) => {
+                    // That it is there is told before it can be stored.
+                    self.tell(News::Measured { stand: self.stand, failed });
+                    self.desk.keep(assignment.number, repetition, assignment.ready.manifest.clone(), trials);
+                }
+                Ok(Made::Returned(why)) => self.tell(News::Returned { stand: self.stand, why }),
+                Err(RunError::Agent(error)) => {
+                    self.tell(News::Lost { stand: self.stand, error });
+                    return Ok(idle);
+                }
+                Err(error) => self.tell(News::Trouble(error)),
+            }
+            since = Some(Instant::now());
+        }
+        self.agent.done("give the host back", Op::Release)?;
+        Ok(idle)
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        // Nobody listens any more once the run has ended.
+        let _ = self.news.send(news);
+    }
+
+    fn prepare(&mut self, wait: Duration, setup: Setup) -> Result<(), RunError> {
+        let (news, until) = (&self.news, self.until);
+        self.achieved = self.agent.lease(wait, setup, &mut |holder| {
+            if !holder.is_empty() {
+                let _ = news.send(News::Waiting(holder.to_string()));
+            }
+            !until.asked()
+        })?;
+        match changed_since(self.facts, &self.achieved) {
+            Some(file) => Err(RunError::Changed(file)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a quiet host, if that was asked for.
+    pub(super) fn await_quiet(&mut self, ready: &Ready) -> Result<(), RunError> {
+        let until = self.until;
+        let Some(patience) = until.quiet else { return Ok(()) };
+        let cpus = drift::measuring(&ready.cores);
+        if let Some(load) = quiet::wait(self.agent, &cpus, patience, &|| until.asked())? {
+            self.tell(News::Unquiet(drift::others(&load)));
+        }
+        Ok(())
+    }
+
+    /// Measures one repetition and judges it.
+    fn one(&mut self, assignment: &Assignment<'t>) -> Result<Made<'t>, RunError> {
+        let Assignment { test, ready, facts, .. } = assignment;
+        if let Some(goal) = Goal::of(test.tuple.rate, test.times.duration_ns) {
+            return self.search(assignment, goal);
+        }
+        self.await_quiet(ready)?;
+        let started = clock::now_rfc3339()?;
+        let mut log = String::new();
+        let until = self.until;
+        let outcome = measure::measure(self.agent, test, ready, &|| until.asked(), &mut log)?;
+        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started };
+        match outcome {
+            Outcome::Interrupted => Ok(Made::Returned(Returned::Interrupted)),
+            Outcome::Failed(failed) => failure(failed, &about, log),
+            Outcome::Measured(measured) => {
+                let cost = measured.cost;
+                match judge::judge(*measured, &about, log.clone()) {
+                    Ok(repetition) => Ok(Made::Done(Box::new(repetition), None, None)),
+                    Err(refused) => {
+                        let reason = refused.to_string();
+                        failure(Failed { reason, last_lines: Vec::new(), cost }, &about, log)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A failure as it is kept and told.
+pub(super) fn failure<'t>(failed: Failed, about: &Circumstances, log: String) -> Result<Made<'t>, RunError> {
+    let repetition = judge::failure(&failed, about, log)?;
+    Ok(Made::Done(Box::new(repetition), Some(failed), None))
+}
+
+/// The first file that the agent staged for containers and that is not what keys were made of.
+fn changed_since(facts: &Facts, achieved: &Achieved) -> Option<String> {
+    let known = |staged: &(String, String)| facts.components.iter().any(|component| component.files.contains(staged));
+    achieved.staged.iter().find(|staged| !known(staged)).map(|(name, _)| name.clone())
+}
