@@ -184,32 +184,47 @@ impl<'a> Planned<'a> {
         let mut why = Reasons::new(self);
         let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
         for (status, heading) in headings {
-            let mut reasons: Vec<(String, Vec<String>, u64)> = Vec::new();
-            // What is simply stored needs no reason.
-            let is_told = |decision: &Decision| status != Status::Stored || !decision.leans.is_empty();
-            for (test, decision) in
-                self.tests().filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
-            {
-                let reason = why.words(test, decision).join("; ");
-                let name = test.tuple.to_string();
-                match reasons.iter_mut().find(|(known, ..)| *known == reason) {
-                    Some((_, names, eta_ms)) => {
-                        names.push(name);
-                        *eta_ms += decision.eta_ms;
-                    }
-                    None => reasons.push((reason, vec![name], decision.eta_ms)),
+            out.push_str(&self.section(status, heading, only, &mut why));
+        }
+        out
+    }
+
+    /// Why nothing at all can be measured here, if all tests that `only` takes are skipped.
+    pub fn all_skipped(&self, only: &dyn Fn(&Test) -> bool) -> Option<String> {
+        let mut asked = self.tests().filter(|(test, _)| only(test)).peekable();
+        asked.peek()?;
+        let all = asked.all(|(_, decision)| decision.status == Status::Skipped);
+        all.then(|| self.section(Status::Skipped, "skipped", only, &mut Reasons::new(self)).trim().to_string())
+    }
+
+    /// The tests of one status, by reason.
+    fn section(&self, status: Status, heading: &str, only: &dyn Fn(&Test) -> bool, why: &mut Reasons) -> String {
+        let mut out = String::new();
+        let mut reasons: Vec<(String, Vec<String>, u64)> = Vec::new();
+        // What is simply stored needs no reason.
+        let is_told = |decision: &Decision| status != Status::Stored || !decision.leans.is_empty();
+        for (test, decision) in
+            self.tests().filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
+        {
+            let reason = why.words(test, decision).join("; ");
+            let name = test.tuple.to_string();
+            match reasons.iter_mut().find(|(known, ..)| *known == reason) {
+                Some((_, names, eta_ms)) => {
+                    names.push(name);
+                    *eta_ms += decision.eta_ms;
                 }
+                None => reasons.push((reason, vec![name], decision.eta_ms)),
             }
-            for (reason, names, eta_ms) in reasons {
-                let time = about(eta_ms);
-                out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(names.len(), "test")));
-                const SHOWN: usize = 6;
-                for name in names.iter().take(SHOWN) {
-                    out.push_str(&format!("  {name}\n"));
-                }
-                if names.len() > SHOWN {
-                    out.push_str(&format!("  ... and {} more\n", names.len() - SHOWN));
-                }
+        }
+        for (reason, names, eta_ms) in reasons {
+            let time = about(eta_ms);
+            out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(names.len(), "test")));
+            const SHOWN: usize = 6;
+            for name in names.iter().take(SHOWN) {
+                out.push_str(&format!("  {name}\n"));
+            }
+            if names.len() > SHOWN {
+                out.push_str(&format!("  ... and {} more\n", names.len() - SHOWN));
             }
         }
         out

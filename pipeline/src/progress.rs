@@ -24,10 +24,19 @@ pub struct Progress {
     eta: Duration,
 }
 
+/// Whether a bar may be drawn over itself on a terminal: not where it cannot be (`TERM=dumb`, or none at all), nor
+/// where somebody asked for plain output (no-color.org: NO_COLOR, unless it is empty).
+fn can_move(term: Option<&str>, no_color: Option<&str>) -> bool {
+    !matches!(term, None | Some("" | "dumb")) && no_color.is_none_or(str::is_empty)
+}
+
 impl Progress {
     /// For standard error as it is; `quiet` shows failures only.
     pub fn new(quiet: bool, verbose: bool) -> Progress {
-        let bar = (!quiet && io::stderr().is_terminal()).then(|| {
+        let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let moves =
+            io::stderr().is_terminal() && can_move(variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+        let bar = (!quiet && moves).then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -136,5 +145,19 @@ fn value(record: &Record) -> String {
         (Some(ns), _) => format!("{:.1} µs mean round trip", ns / 1e3),
         (None, Some(pps)) => format!("{:.1} kpps received", pps / 1e3),
         (None, None) => "no value".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_moves_on_terminals_that_can_and_where_nobody_minds() {
+        assert!(can_move(Some("xterm-256color"), None));
+        assert!(can_move(Some("linux"), Some("")));
+        for (term, no_color) in [(None, None), (Some("dumb"), None), (Some(""), None), (Some("xterm"), Some("1"))] {
+            assert!(!can_move(term, no_color), "{term:?} {no_color:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::number::machine;
 use crate::plot::PointSource;
 use crate::table::{Table, TableCell};
 use crate::text;
+use results::statistics::positive;
 
 /// A figure's values: series, x, value, interval, repetitions, folded value, flags, test and key.
 pub fn figure(figure: &Figure) -> String {
@@ -39,7 +40,7 @@ pub fn table(table: &Table) -> String {
             let mut fields = vec![source.x_data.clone()];
             fields.extend(table.columns_axis.map(|_| column.heading.clone()));
             fields.push(column.metric.to_string());
-            let interval = half_width.map(|half| (mean - half, mean + half));
+            let interval = half_width.map(|half| positive::ends(*mean, half));
             fields.extend(value_fields(*mean, interval, source, table.over.is_some()));
             csv.row(&fields);
         }

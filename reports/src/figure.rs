@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use results::axes::Axis;
 use results::flags::Flag;
 use results::metric::Metric;
+use results::statistics::positive;
 use results::summary::Grade;
 use results::tuple::{Tuple, Value};
 
@@ -257,7 +258,7 @@ fn points_of(spec: &FigureSpec, label: &str, tests: &[&TestView], ruler: &Ruler,
                 points.push(Point {
                     x: at,
                     y,
-                    interval: ends.map(|half| (y - half, y + half)),
+                    interval: ends.map(|half| positive::ends(y, half)),
                     source: Some(PointSource {
                         test: test.name.clone(),
                         key: test.key.clone(),

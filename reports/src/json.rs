@@ -1,6 +1,7 @@
 //! `summary.json`: what a report shows, for programs. Version 1; fields are only added. It must not know
 //! pages.
 
+use results::statistics::positive;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -101,7 +102,7 @@ fn cell(cell: &Option<TableCell>) -> Value {
         Some(TableCell::Value { mean, half_width, source: from }) => {
             let mut object = Map::new();
             object.insert("value".into(), number(*mean));
-            object.insert("ci95".into(), interval(half_width.map(|half| (mean - half, mean + half))));
+            object.insert("ci95".into(), interval(half_width.map(|half| positive::ends(*mean, half))));
             source(from, &mut object);
             Value::Object(object)
         }

@@ -210,7 +210,7 @@ pub fn table(templates: &Templates, table: &Table) -> Result<String, RenderError
         Some(TableCell::Missing { .. }) => CellData { value: "–".to_string(), doubt: String::new() },
         Some(TableCell::Value { mean, half_width, .. }) => CellData {
             value: number::shown(*mean, decimals),
-            doubt: half_width.map(|half| number::shown(half, decimals)).unwrap_or_default(),
+            doubt: half_width.map(|half| number::doubt(*mean, half, decimals)).unwrap_or_default(),
         },
     };
     let data = TableData {

@@ -1,6 +1,8 @@
 //! Numbers as text, and logarithms, the same on every machine: a fixed number of digits, no platform libm,
 //! no locale. It must not know what the numbers measure.
 
+use results::statistics::positive;
+
 use results::statistics::special;
 
 /// Significant digits of numbers that programs read: CSV, coordinates of LaTeX plots, JSON.
@@ -57,6 +59,16 @@ pub fn shown(value: f64, decimals: usize) -> String {
         text.trim_start_matches('-').to_string()
     } else {
         text
+    }
+}
+
+/// What is said of a value's 95 % interval: `± 4.1`, or `(0.4 to 7.3)` where it is not symmetric, since it ends above
+/// zero. Half the width is given, in the value's unit.
+pub fn doubt(value: f64, half_width: f64, decimals: usize) -> String {
+    let (low, high) = positive::ends(value, half_width);
+    match low == value - half_width.abs() {
+        true => format!("± {}", shown(half_width, decimals)),
+        false => format!("({} to {})", shown(low, decimals), shown(high, decimals)),
     }
 }
 

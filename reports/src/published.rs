@@ -133,7 +133,8 @@ impl ComparisonRow {
         match &self.ours {
             Ours::One { mean, half_width, .. } => {
                 let decimals = number::decimals_for(*mean);
-                let doubt = half_width.map(|half| format!(" ± {}", number::shown(half, decimals))).unwrap_or_default();
+                let doubt =
+                    half_width.map(|half| format!(" {}", number::doubt(*mean, half, decimals))).unwrap_or_default();
                 format!("{}{doubt}{}", number::shown(*mean, decimals), self.unit())
             }
             Ours::Several { least, most, count } => {

@@ -10,7 +10,7 @@ use results::statistics::bootstrap::{InBurst, percentile_of_many, percentiles_by
 use results::statistics::percentile::{Share, of_sorted};
 use results::statistics::random::Random;
 use results::statistics::sequential::{self, Precision, enough};
-use results::statistics::{best, difference, family, mean, stands, student};
+use results::statistics::{best, difference, family, mean, positive, stands, student};
 
 const SAMPLES: u32 = 10_000;
 const MEAN: f64 = 1000.0;
@@ -24,6 +24,7 @@ fn main() {
     println!("simulated samples whose 95 % interval holds the true value, of {SAMPLES} samples unless said otherwise.");
     println!("Two states means two tight modes: a repetition is wholly in one of them.\n");
     student_table();
+    positive_table();
     adaptive_table();
     bursts_table();
     best_table();
@@ -90,6 +91,41 @@ fn student_table() {
         row(&cells);
     }
     println!("\nTwo states and few repetitions: three that all met one state know nothing of the other one.\n");
+}
+
+/// Positive values whose spread is as large as their mean: what is there cannot be told well, but is not below zero.
+fn positive_table() {
+    let text = "Values that cannot be negative and spread as much as they are large. An interval that would reach below \
+                zero is made on a logarithmic scale, mean · exp(± half width / mean), all others are Student's t: \
+                coverage of Student's t alone, coverage here, and the part of the intervals that t alone would have \
+                begun below zero.";
+    head("Means that cannot be negative", text, &["shape", "n", "Student's t", "here", "below zero"]);
+    let mut draw = Draw(Random::seeded(9));
+    let exponential = |draw: &mut Draw| -draw.uniform().ln();
+    let log_normal = |draw: &mut Draw| (draw.normal() - 0.5).exp();
+    let rare = |draw: &mut Draw| if draw.uniform() < 0.2 { -5.0 * draw.uniform().ln() } else { 0.001 };
+    type Shape<'s> = (&'s str, f64, &'s dyn Fn(&mut Draw) -> f64);
+    let shapes: [Shape; 3] = [
+        ("exponential", 1.0, &exponential),
+        ("log-normal, sigma 1", 1.0, &log_normal),
+        ("nearly nothing four times of five", 1.0008, &rare),
+    ];
+    for (name, truth, shape) in shapes {
+        for n in [3, 5, 10] {
+            let (mut plain, mut ours, mut below) = (0, 0, 0);
+            for _ in 0..SAMPLES {
+                let values: Vec<f64> = (0..n).map(|_| shape(&mut draw)).collect();
+                let (mean, half) = student::interval(&values).expect("enough values");
+                let (low, high) = positive::ends(mean, half);
+                plain += u32::from((mean - truth).abs() <= half);
+                ours += u32::from(low <= truth && truth <= high);
+                below += u32::from(half > mean);
+            }
+            let shown = |count: u32| format!("{:.3}", f64::from(count) / f64::from(SAMPLES));
+            row(&[name.to_string(), n.to_string(), shown(plain), shown(ours), shown(below)]);
+        }
+    }
+    println!();
 }
 
 fn adaptive_table() {

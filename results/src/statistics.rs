@@ -9,6 +9,7 @@ pub mod family;
 pub mod mean;
 pub mod outliers;
 pub mod percentile;
+pub mod positive;
 pub mod random;
 pub mod sequential;
 pub mod special;

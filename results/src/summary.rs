@@ -10,7 +10,7 @@ use crate::metric::Quantity;
 use crate::statistics::mean::{mean, sum};
 use crate::statistics::outliers::median_deviation;
 use crate::statistics::sequential::{self, Precision};
-use crate::statistics::{SampleError, stands, student};
+use crate::statistics::{SampleError, positive, stands, student};
 
 /// Version of the reduction. Summaries of another version are recomputed from the raw samples.
 pub const REDUCTION_VERSION: u32 = 2;
@@ -48,10 +48,10 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Lower and upper end of the interval; the mean twice where there is none.
+    /// Lower and upper end of the interval, which is not below zero ([`positive::ends`]); the mean twice where there is
+    /// none.
     pub fn interval(&self) -> (f64, f64) {
-        let half = self.half_width.unwrap_or(0.0);
-        (self.mean - half, self.mean + half)
+        positive::ends(self.mean, self.half_width.unwrap_or(0.0))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{PlanArgs, Target, remark, say, say_json, share, stacks};
 use crate::beneath;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
-use crate::experiment::{STARTER, Test, select};
+use crate::experiment::{STARTER, Test, schema, select};
 use crate::manifest::{Change, Listing};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
@@ -16,12 +16,23 @@ use crate::workspace::Workspace;
 
 /// Name of the file that `init` writes.
 const STARTER_FILE: &str = "experiment.toml";
+/// Name of the schema beside it, by which editors check it: its first line says so.
+const SCHEMA_FILE: &str = "septet.schema.json";
 
 /// `septet init`.
 pub(super) fn init(folder: &Path) -> Result<Exit, Trouble> {
     let path = folder.join(STARTER_FILE);
     match beneath::create_beside(folder, STARTER_FILE, STARTER.as_bytes()) {
-        Ok(()) => say(&format!("wrote {0}\nnext: septet run {0}", path.display())),
+        Ok(()) => {
+            let schema = format!("{:#}\n", schema::experiment());
+            match beneath::create_beside(folder, SCHEMA_FILE, schema.as_bytes()) {
+                // One that is there is somebody's, or of an earlier experiment in this folder.
+                Err(error) if error.source.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(Trouble::input(error.to_string()));
+                }
+                _ => say(&format!("wrote {0}\nnext: septet run {0}", path.display())),
+            }
+        }
         Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(Trouble::input(format!("{} is there already; it is left as it is", path.display())))
         }

@@ -77,6 +77,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     }
     let wanted =
         planned.tests().any(|(test, decision)| decision.status == crate::plan::Status::ToMeasure && only(test));
+    if let Some(reasons) = planned.all_skipped(&only).filter(|_| !args.quiet) {
+        remark(&reasons);
+    }
     let finished = match wanted {
         false => Finished::default(),
         true => {

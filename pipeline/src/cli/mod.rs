@@ -8,6 +8,7 @@ mod completions;
 mod experiment;
 mod gc;
 mod host;
+mod man;
 mod measure;
 mod pdf;
 mod place;
@@ -450,7 +451,7 @@ impl Cli {
             Command::Site(command) => share::site(command),
             Command::Host(command) => host::run(&command),
             Command::Schema { of } => schema::schema(of),
-            Command::Man { folder } => completions::man(&folder),
+            Command::Man { folder } => man::man(&folder),
             Command::Completions { shell } => completions::completions(shell),
         }
     }

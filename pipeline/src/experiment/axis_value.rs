@@ -332,7 +332,7 @@ fn rate(scalar: Scalar<'_>) -> Result<AxisValue, ValueError> {
     number(Axis::R, scalar).and_then(|number| AxisValue::from_number(Axis::R, number))
 }
 
-fn units_of(axis: Axis) -> &'static UnitTable {
+pub(super) fn units_of(axis: Axis) -> &'static UnitTable {
     match axis {
         Axis::R => units::RATE,
         Axis::P => units::SIZE,

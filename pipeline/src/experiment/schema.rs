@@ -5,10 +5,13 @@
 use host_setup::switch;
 use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
+use results::metric::Metric;
 use serde_json::{Map, Value, json};
 
+use super::axis_value::units_of;
 use super::header::{HEADING_KEYS, HOST, ORDER, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
 use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
+use super::units;
 use super::{KEYS, group};
 
 /// The dialect; taplo knows this one.
@@ -71,7 +74,7 @@ fn text(description: &str) -> Value {
 }
 
 fn time(description: &str) -> Value {
-    json!({"type": "string", "pattern": "^\\s*[0-9][0-9._]*\\s*(ns|us|ms|s|min|h)\\s*$", "description": description})
+    json!({"type": "string", "pattern": units::pattern(units::DURATION), "description": description})
 }
 
 fn heading(key: &str) -> Value {
@@ -148,7 +151,7 @@ fn number(axis: Axis) -> Value {
     };
     json!({"anyOf": [
         {"type": "number", "minimum": least, "maximum": most},
-        {"type": "string", "pattern": "^\\s*[0-9][0-9._]*\\s*[A-Za-z]*\\s*$"},
+        {"type": "string", "pattern": units::pattern(units_of(axis))},
     ]})
 }
 
@@ -178,9 +181,16 @@ fn partial(description: &str) -> Value {
     table(&Axis::ALL.map(Axis::name), &[], description, |key| Axis::from_name(key).map_or(json!({}), axis))
 }
 
+/// Every metric by name.
+fn metrics() -> Vec<String> {
+    Metric::all().map(|metric| metric.to_string()).collect()
+}
+
 fn drawable(key: &str) -> Value {
     let axis_name = || json!({"enum": Axis::ALL.map(Axis::name)});
-    let metric = || text("A metric: rx_mpps, rx_gbps, rtt_us_mean, rtt_us_p99, loss_ratio, ...");
+    let metric =
+        || json!({"enum": metrics(), "description": "A metric: rx_mpps, rx_gbps, rtt_us_mean, loss_ratio, ..."});
+    let named: Vec<String> = Axis::ALL.map(Axis::name).into_iter().map(str::to_string).chain(metrics()).collect();
     match key {
         "id" => id("Names its files"),
         "from" => one_or_more(id("A group of tests")),
@@ -200,7 +210,7 @@ fn drawable(key: &str) -> Value {
         "published" => json!({
             "type": "array",
             "description": "Numbers that others have published: axes, and one metric with a number or a limit",
-            "items": {"type": "object", "minProperties": 1},
+            "items": {"type": "object", "minProperties": 1, "propertyNames": {"enum": named}},
             "minItems": 1,
         }),
         "source" => text("Where they were published"),

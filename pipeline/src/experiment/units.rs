@@ -86,6 +86,12 @@ pub fn names(units: &'static UnitTable) -> impl Iterator<Item = &'static str> {
     units.iter().map(|(name, _)| *name).filter(|name| !name.is_empty())
 }
 
+/// What [`parse`] takes, as a regular expression of the kind that a JSON Schema has.
+pub fn pattern(units: &UnitTable) -> String {
+    let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+    format!("^\\s*[0-9_]+(\\.[0-9_]+)?\\s*({})\\s*$", names.join("|"))
+}
+
 /// Thousands set apart by commas.
 pub fn with_commas(number: u128) -> String {
     let digits = number.to_string();

@@ -70,7 +70,10 @@ impl Evidence {
         self.touched.shared |= summary.flags.iter().any(|(flag, _)| *flag == Flag::Oversubscribed);
         self.touched.values += 1;
         match estimate.half_width {
-            Some(half) => Some(Interval::new(estimate.mean - half.abs(), estimate.mean, estimate.mean + half.abs())),
+            Some(_) => {
+                let (low, high) = estimate.interval();
+                Some(Interval::new(low, estimate.mean, high))
+            }
             None => {
                 self.touched.single = true;
                 Some(Interval::unbounded(estimate.mean))

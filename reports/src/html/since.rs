@@ -94,7 +94,9 @@ fn test_line(change: &TestChange) -> TestLine {
         Some(estimate) => {
             let scale = change.metric.unit.scale();
             let decimals = number::decimals_for(estimate.mean / scale);
-            let half = estimate.half_width.map(|half| format!(" ± {}", number::shown(half / scale, decimals)));
+            let half = estimate
+                .half_width
+                .map(|half| format!(" {}", number::doubt(estimate.mean / scale, half / scale, decimals)));
             let mean = number::shown(estimate.mean / scale, decimals);
             format!("{mean}{} {}", half.unwrap_or_default(), change.metric.unit.symbol())
         }

@@ -75,7 +75,7 @@ fn cell_view(decimals: usize, cell: Option<&TableCell>) -> CellView {
         },
         Some(TableCell::Value { mean, half_width, source }) => CellView {
             value: number::shown(*mean, decimals),
-            doubt: half_width.map(|half| number::shown(half, decimals)).unwrap_or_default(),
+            doubt: half_width.map(|half| number::doubt(*mean, half, decimals)).unwrap_or_default(),
             sort: number::machine(*mean),
             tip: tip(source),
             link: svg::test_page(source.key.as_deref()).unwrap_or_default(),

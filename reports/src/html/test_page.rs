@@ -212,7 +212,7 @@ fn value_line(quantity: Quantity, unit: Unit, estimate: &Estimate) -> ValueLine 
     ValueLine {
         label: quantity.label().to_string(),
         mean: number::shown(mean, decimals),
-        doubt: estimate.half_width.map(|half| number::shown(half / unit.scale(), decimals)).unwrap_or_default(),
+        doubt: estimate.half_width.map(|half| number::doubt(mean, half / unit.scale(), decimals)).unwrap_or_default(),
         unit: unit.symbol(),
         n: estimate.n.to_string(),
     }
