@@ -283,7 +283,7 @@ mod tests {
         let now = Generation { format: GENERATION_VERSION, follows, line: 2, ..older };
         let (name, bytes) = now.file().expect("it can be encoded");
         // The format of names is stored: it does not change unseen.
-        assert_eq!(name.as_str(), "20261127T010730823Z-74d9946055010564-PINNED");
+        assert_eq!(name.as_str(), "20261127T010730823Z-74d9946055010564-6079e75224932ca8");
         assert_eq!(parse(&bytes, "older", name.as_str()), Ok(now));
         let json = String::from_utf8(bounded::unpack(&bytes, 1 << 20).expect("it is zstd")).expect("it is text");
         let lies = [
