@@ -138,10 +138,8 @@ fn tell(store: &Store, own: &Looked, origins: &[(String, Looked)]) -> Result<(),
         ));
     }
     if own.put_aside {
-        remark(&format!(
-            "put aside in {}; their tests are to be measured again",
-            store.root().join("quarantine").display()
-        ));
+        let again = if found.findings.is_empty() { "" } else { "; their tests are to be measured again" };
+        remark(&format!("put aside in {}{again}", store.root().join("quarantine").display()));
     }
     for stranger in &found.strangers {
         remark(&format!("not a result: {stranger}"));
