@@ -96,7 +96,7 @@ fn what_a_run_adds_beside_verify_is_not_taken_for_damage() {
     let Some(slow) = shim(&bench, "slow") else { return };
     // Wherever verify is held up: by the index, a generation, a record, a manifest.
     for (at, rate) in
-        [("index/checkpoint", 50_001), ("generations/", 50_002), ("record.json", 50_003), ("manifests/", 50_004)]
+        [("checkpoint", 50_001), ("generations/", 50_002), ("record.json", 50_003), ("manifests/", 50_004)]
     {
         let mark = bench.path("mark");
         let mut verify = bench.command(&["store", "verify"]);
