@@ -45,9 +45,9 @@ impl Spinners {
         let copied = Command::new("cp").arg(shell).arg(bench.path(SPINNER)).status();
         assert!(copied.is_ok_and(|status| status.success()), "the shell can be copied");
         let spin = || {
-            // Before whatever else this host does meanwhile, where that is allowed: who is busiest is named.
-            let mut command = Command::new("nice");
-            command.args(["-n", "-5"]).arg(bench.path(SPINNER)).args(["-c", "while :; do :; done"]);
+            // Each in a session of its own, which some kernels give an equal share: who is busiest is named.
+            let mut command = Command::new("setsid");
+            command.args(["nice", "-n", "-5"]).arg(bench.path(SPINNER)).args(["-c", "while :; do :; done"]);
             command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
         };
         Spinners((0..count).map(|_| spin()).collect())
@@ -93,14 +93,22 @@ fn others_on_the_measuring_cpus_are_flagged_by_name_and_nobody_else_is() {
 
     // Three: what takes turns with generators on two CPUs is a third of them at least, whoever else is there.
     let spinners = Spinners::start(&bench, 3);
-    let busy = measured(&bench);
-    assert!(is_flagged(&busy), "{} of {}", others(&busy), busy["evidence"]["load"]);
-    assert!(busy["seen"].to_string().contains(SPINNER), "{}", busy["seen"]);
+    let is_named = |record: &Value| record["seen"].to_string().contains(SPINNER);
+    let mut busy = measured(&bench);
+    // Three are named, and this host may have three that are busier at times.
+    for _ in 0..4 {
+        assert!(is_flagged(&busy), "{} of {}", others(&busy), busy["evidence"]["load"]);
+        if is_named(&busy) {
+            break;
+        }
+        busy = measured(&bench);
+    }
+    assert!(is_named(&busy), "{}", busy["seen"]);
     assert!(others(&busy) > 0.15, "{}", busy["evidence"]["load"]);
 
     // Whoever waits for a quiet host waits no longer than is asked for, and is told why.
     let waits = ["run", "quick.toml", "--force", "D=throughput", "--wait", "5m", "--until-quiet", "1s"];
     let ran = bench.septet(&waits).code(0);
-    assert!(ran.stderr.contains("measuring all the same") && ran.stderr.contains(SPINNER), "{ran:?}");
+    assert!(ran.stderr.contains("% of the measuring CPUs") && ran.stderr.contains("measuring all the same"), "{ran:?}");
     drop(spinners);
 }

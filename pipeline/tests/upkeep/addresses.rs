@@ -14,9 +14,9 @@ const SECRETS: [&str; 3] = ["pa55word", "t0ken", "us3r"];
 #[track_caller]
 fn kept_secret(bench: &Bench) {
     for (name, (_, _, bytes)) in bench.files("") {
-        let has = |secret: &&str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        let has = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
         let program = name.starts_with("septet") || name.ends_with("site.toml");
-        assert!(program || !SECRETS.iter().any(|secret| has(&secret)), "{name} holds a secret");
+        assert!(program || !SECRETS.iter().any(|secret| has(secret)), "{name} holds a secret");
     }
 }
 
