@@ -1,9 +1,10 @@
 //! A conversation with `septet-host`: spawns it, asks, waits for answers with a time limit. It must not know
 //! what a scene means or what applications say to each other.
 
+mod transport;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -18,6 +19,8 @@ use host_setup::protocol::{
 use host_setup::stack::Stack;
 
 use crate::last_lines;
+
+pub use self::transport::{Direct, Sudo, Transport};
 
 /// Silence after which an agent counts as gone. One that has died is noticed at once, by the end of its output; this
 /// is for one that hangs, and must outlast one that somebody stops for a while.
@@ -153,34 +156,26 @@ pub fn restore(program: &Path) -> Result<std::process::ExitStatus, AgentError> {
 }
 
 impl Agent {
-    /// Starts the agent and agrees on a protocol. It runs in a process group of its own, so that a Ctrl-C
-    /// at the terminal reaches `septet` alone, which then ends it tidily.
+    /// Starts the agent of this host and agrees on a protocol.
     pub fn spawn(program: &Path) -> Result<Agent, AgentError> {
         Agent::with_stacks(program, BTreeMap::new())
     }
 
     /// The same, and tells it which stacks will be named, and what they mean as far as that is known.
     pub fn with_stacks(program: &Path, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
-        if !program.is_file() {
-            return Err(AgentError::NotFound(program.to_path_buf()));
-        }
-        let mut command = Command::new(program);
-        command.arg("agent");
-        // Root here is root there, also in a shell that sudo made.
-        if nix::unistd::geteuid().is_root() {
-            command.arg(host_setup::commander::AS_ROOT);
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })?;
+        Agent::over(&Direct::at(program), stacks)
+    }
+
+    /// The same over any transport: what is said, and how one listens, does not depend on it.
+    pub fn over(transport: &dyn Transport, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
+        let mut command = transport.command()?;
+        let path = PathBuf::from(command.get_program());
+        let failed = |source| AgentError::Spawn { path: path.clone(), source };
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = spawned.map_err(failed)?;
         let (sender, heard) = channel();
         // Without threads it is not heard; it ends with its input then.
-        let listeners = listen(&mut child, sender);
-        let (reader, errors) = listeners.map_err(|source| AgentError::Spawn { path: program.to_path_buf(), source })?;
+        let (reader, errors) = listen(&mut child, sender).map_err(failed)?;
         let input = child.stdin.take();
         let mut agent = Agent {
             child,

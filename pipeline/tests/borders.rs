@@ -143,7 +143,13 @@ fn pipeline_changes_files_in_one_place() {
 fn processes_are_started_in_few_places() {
     only(
         "Command::new",
-        &["pipeline/src/agent.rs", "pipeline/src/cli/pdf.rs", "pipeline/src/remote/mod.rs", "pipeline/src/threads.rs"],
+        &[
+            "pipeline/src/agent.rs",
+            "pipeline/src/agent/",
+            "pipeline/src/cli/pdf.rs",
+            "pipeline/src/remote/mod.rs",
+            "pipeline/src/threads.rs",
+        ],
     );
 }
 

@@ -191,3 +191,46 @@ impl Record {
         self.status == Status::Valid
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_setup::facts::Privilege;
+    use results::metric::Quantity;
+
+    /// As a program of the version before wrote it.
+    const VERSION_1: &[u8] = include_bytes!("../../tests/records/version-1.json");
+
+    #[test]
+    fn a_record_of_version_1_is_read_whole() {
+        let id = ResultId(*blake3::hash(VERSION_1).as_bytes());
+        let record = Record::of(&id, VERSION_1).expect("it is read for good");
+        assert_eq!((record.format, record.test.as_str()), (1, "latency/local/1vs1/linux-bridge/64B/1kpps/b4"));
+        assert!(record.is_valid());
+        assert!(record.reduction.values[&Quantity::RttMean] > 0.0);
+        let Evidence { parties, before, after, watched, mapped, .. } = &record.evidence;
+        assert_eq!(parties.keys().collect::<Vec<_>>(), ["client-0", "server-0"]);
+        assert!(before.mono_ns < after.mono_ns && watched.is_some() && !mapped.is_empty());
+        assert_eq!(record.host.privilege, Privilege::Root);
+        assert!(!record.achieved.staged.is_empty());
+        // Nothing of it is left out, and nothing is added.
+        let stored: serde_json::Value = serde_json::from_slice(VERSION_1).expect("JSON");
+        let mut again = serde_json::to_value(&record).expect("JSON");
+        // Counts that later programs have besides.
+        for (name, party) in again["evidence"]["parties"].as_object_mut().expect("parties") {
+            let known = stored["evidence"]["parties"][name]["totals"].as_object().expect("totals");
+            party["totals"].as_object_mut().expect("totals").retain(|count, _| known.contains_key(count));
+        }
+        assert_eq!(again, stored);
+        let entry = record.entry(id);
+        assert_eq!((entry.key, entry.cost_ms), (record.key, u32::try_from(record.cost.total_ms).expect("short")));
+    }
+
+    #[test]
+    fn a_newer_record_is_refused_with_its_number() {
+        let text = String::from_utf8(VERSION_1.to_vec()).expect("text");
+        let newer = text.replacen("\"format\": 1", "\"format\": 9", 1);
+        let refused = Record::parse(newer.as_bytes()).expect_err("nobody knows it yet");
+        assert!(refused.contains("format 9"), "{refused}");
+    }
+}
