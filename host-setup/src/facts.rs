@@ -369,7 +369,7 @@ pub struct Aside {
     pub load_1m: f64,
     /// Version of the agent.
     pub agent: String,
-    /// Identity of this boot, `/proc/sys/kernel/random/boot_id`.
+    /// Identity of this boot, `/proc/sys/kernel/random/boot_id`; in a record what the store calls it.
     pub boot_id: String,
     /// Part of all time since boot that a hypervisor gave to others; absent where that is not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

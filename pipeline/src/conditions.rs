@@ -378,7 +378,24 @@ fn traffic_section(test: &Test, switch: &SwitchPlan, cores: &CorePlan, memory: O
     section.with("ip_stack", uses_ip)
 }
 
+/// The core plan of a test on the host of a record.
+pub(crate) fn core_plan(tuple: &Tuple, facts: &Facts) -> Result<CorePlan, String> {
+    let name = tuple.vswitch.name();
+    let descriptor = facts.descriptor(name).ok_or_else(|| format!("its host knows no switch called {name}"))?;
+    Ok(cores::plan(&facts.topology, &needs(tuple, descriptor)))
+}
+
+/// The sections that follow from a host's facts and a core plan alone, by which what a record says of its host is
+/// held against the manifest of its key.
+pub(crate) fn sections_of_host(facts: &Facts, cores: &CorePlan) -> Vec<(SectionName, Section)> {
+    host_parts(facts).into_iter().chain([(SectionName::Cores, cores_section(cores, facts))]).collect()
+}
+
 fn host_sections(facts: &Facts) -> Vec<(SectionName, Sealed)> {
+    host_parts(facts).into_iter().map(|(name, section)| (name, Sealed::new(section))).collect()
+}
+
+fn host_parts(facts: &Facts) -> [(SectionName, Section); 4] {
     let kernel = Section::new()
         .with("release", facts.kernel.release.clone())
         .with("version", facts.kernel.version.clone())
@@ -403,6 +420,4 @@ fn host_sections(facts: &Facts) -> Vec<(SectionName, Sealed)> {
         .with_some("left_as_it_is", facts.knobs.left.then_some(true));
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
     [(SectionName::Kernel, kernel), (SectionName::Cpu, cpu), (SectionName::Host, host), (SectionName::Setup, setup)]
-        .map(|(name, section)| (name, Sealed::new(section)))
-        .into()
 }

@@ -2,9 +2,12 @@
 
 use std::io;
 
+use serde_json::json;
+
 use crate::agent::AgentError;
 use crate::beneath;
 use crate::clock::ClockError;
+use crate::experiment::diagnostic::{Diagnostics, Place};
 use crate::run::RunError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
@@ -59,34 +62,55 @@ pub struct Trouble {
     pub exit: Exit,
     /// What is printed; one or more whole lines.
     pub text: String,
-    /// Whether `text` says by itself where it comes from (`FILE:LINE:COLUMN: ...`).
-    pub placed: bool,
+    /// What is wrong with a file, place by place; `text` says by itself where it comes from then
+    /// (`FILE:LINE:COLUMN: ...`).
+    pub diagnostics: Option<Box<Diagnostics>>,
 }
 
 impl Trouble {
     /// The user's input is wrong.
     pub fn input(text: impl Into<String>) -> Trouble {
-        Trouble { exit: Exit::BadInput, text: text.into(), placed: false }
+        Trouble { exit: Exit::BadInput, text: text.into(), diagnostics: None }
+    }
+
+    /// A file of the user's is wrong.
+    pub fn placed(diagnostics: Diagnostics) -> Trouble {
+        let text = diagnostics.to_string();
+        Trouble { exit: Exit::BadInput, text, diagnostics: Some(Box::new(diagnostics)) }
+    }
+
+    /// The same for programs: `{"error": {"exit", "message", "places": [{"file", "line", "column", ...}]}}`.
+    pub fn json(&self) -> serde_json::Value {
+        let places = self.diagnostics.iter().flat_map(|diagnostics| {
+            diagnostics.list().iter().map(|one| {
+                let Place { line, column } = diagnostics.place(one);
+                let file = diagnostics.file_name();
+                json!({"file": file, "line": line, "column": column, "message": one.message, "help": one.help})
+            })
+        });
+        let mut error = json!({"exit": self.exit as u8, "message": self.text.trim_end()});
+        if self.diagnostics.is_some() {
+            error["places"] = places.collect();
+        }
+        json!({"error": error})
     }
 
     /// A file cannot be used, or the user wants to stop while it is waited for.
     pub fn of_files(error: &impl ToString, source: &io::Error) -> Trouble {
         let exit = if source.kind() == io::ErrorKind::Interrupted { Exit::Interrupted } else { Exit::Host };
-        Trouble { exit, text: error.to_string(), placed: false }
+        Trouble { exit, text: error.to_string(), diagnostics: None }
     }
 
     /// The host or the store does not do what it must.
     pub fn host(text: impl Into<String>) -> Trouble {
-        Trouble { exit: Exit::Host, text: text.into(), placed: false }
+        Trouble { exit: Exit::Host, text: text.into(), diagnostics: None }
     }
 }
 
 impl From<WorkspaceError> for Trouble {
     fn from(error: WorkspaceError) -> Trouble {
         match error {
-            WorkspaceError::File(crate::experiment::LoadError::Invalid(diagnostics)) => {
-                Trouble { exit: Exit::BadInput, text: diagnostics.to_string(), placed: true }
-            }
+            WorkspaceError::File(crate::experiment::LoadError::Invalid(diagnostics)) => Trouble::placed(diagnostics),
             WorkspaceError::File(error) => Trouble::input(error.to_string()),
             WorkspaceError::Store(error) => error.into(),
         }
@@ -118,7 +142,7 @@ impl From<AgentError> for Trouble {
     fn from(error: AgentError) -> Trouble {
         match error {
             AgentError::Interrupted => {
-                Trouble { exit: Exit::Interrupted, text: "interrupted".to_string(), placed: false }
+                Trouble { exit: Exit::Interrupted, text: "interrupted".to_string(), diagnostics: None }
             }
             other => Trouble::host(other.to_string()),
         }

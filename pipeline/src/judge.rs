@@ -3,20 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use host_setup::cores::CorePlan;
 use host_setup::facts::{Facts, Through};
 use host_setup::protocol::{Achieved, Mapped};
 use host_setup::settings::planned;
+use host_setup::switch::Ends;
 use results::accounting::{check_offer, check_totals};
-use results::dataset::{DatasetError, RawStream, write_parquet};
+use results::dataset::{About, DatasetError, RawStream, write_parquet_about};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STALLED_NS_MAX};
 use results::reduce::{Window, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
+use results::tuple::Tuple;
 
 use crate::drift;
-use crate::experiment::Test;
+use crate::experiment::{Test, Times};
 use crate::measure::{Failed, Measured};
 use crate::ready::Ready;
-use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Status};
+use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Seen, Status};
 use crate::traffic::{self, INTERVAL_NS};
 
 /// What is known of a repetition besides what was measured.
@@ -68,23 +71,44 @@ pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<R
     }
     let window = Window::from(&traffic::schedule(&about.test.times));
     let reduction = reduce(&streams, &window, &about.test.tuple);
+    let Test { tuple, times, .. } = about.test;
+    let Doubts { flags: mut of_the_run, seen } = Run {
+        tuple,
+        times,
+        cores: &about.ready.cores,
+        facts: about.facts,
+        achieved: about.achieved,
+        evidence: &evidence,
+    }
+    .doubts();
     let mut flags = reduction.flags.clone();
-    flags.extend(totals_flags(&evidence, about));
-    flags.extend(host_flags(&evidence, about));
-    let seen = drift::seen(about.achieved, &evidence, &about.ready.cores);
-    flags.extend(seen.iter().map(|seen| seen.flag));
+    flags.append(&mut of_the_run);
     flags.sort_unstable();
     flags.dedup();
     let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
     let record = Record { seen, ..record(about, status, flags, reduction, evidence, cost) };
-    Ok(Repetition { record, samples: write_parquet(&streams)?, log })
+    Ok(Repetition { samples: write_samples(&streams, &record)?, record, log })
+}
+
+/// Samples as they are stored: with what they are of.
+pub fn write_samples(streams: &[RawStream], record: &Record) -> Result<Vec<u8>, DatasetError> {
+    let Record { test, times, interval_ns, .. } = record;
+    let about = About {
+        test,
+        key: &record.key.to_string(),
+        interval_ns: *interval_ns,
+        warmup_ns: times.warmup_ns,
+        duration_ns: times.duration_ns,
+        cooldown_ns: times.cooldown_ns,
+    };
+    write_parquet_about(streams, &about)
 }
 
 /// A repetition that failed, as it is kept.
 pub fn failure(failed: &Failed, about: &Circumstances, log: String) -> Result<Repetition, DatasetError> {
     let status = Status::Failed { reason: failed.reason.clone(), last_lines: failed.last_lines.clone() };
     let record = record(about, status, Vec::new(), Reduction::default(), Evidence::default(), failed.cost);
-    Ok(Repetition { record, samples: write_parquet(&[])?, log })
+    Ok(Repetition { samples: write_samples(&[], &record)?, record, log })
 }
 
 /// What a record's samples say by the reduction of this program.
@@ -147,50 +171,89 @@ fn record(
     }
 }
 
-/// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
-fn totals_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
-    let test = about.test;
-    let parties =
-        traffic::parties(&test.tuple, &test.times, about.ready.switch.ends, &about.ready.cores, about.ready.memory);
-    let mut flags = Vec::new();
-    for pair in parties.chunks(2) {
-        let [responder, initiator] = pair else { continue };
-        let told = |party: &traffic::Party| evidence.parties.get(&party.container).map(|party| &party.totals);
-        match (told(initiator), told(responder)) {
-            (Some(source), Some(sink)) => {
-                flags.extend(check_totals(test.tuple.dimension, source, sink));
-                flags.extend(check_offer(initiator.request.packets_intended(), source));
-            }
-            _ => flags.push(Flag::SampleShortfall),
-        }
-    }
-    if evidence.parties.values().any(|party| party.totals.stalled_ns_max > STALLED_NS_MAX) {
-        flags.push(Flag::Stalled);
-    }
-    flags
+/// What doubts about a run are made of, besides its samples: all of it is in its record, so that whoever has one
+/// can judge again.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The test, at a fixed rate.
+    pub tuple: &'a Tuple,
+    /// The times of the window.
+    pub times: &'a Times,
+    /// Who ran where.
+    pub cores: &'a CorePlan,
+    /// The host.
+    pub facts: &'a Facts,
+    /// What the host was prepared to.
+    pub achieved: &'a Achieved,
+    /// Counts and counters.
+    pub evidence: &'a Evidence,
 }
 
-/// What the host is, and how it treated the generators.
-fn host_flags(evidence: &Evidence, about: &Circumstances) -> Vec<Flag> {
-    let mut flags = Vec::new();
-    if about.ready.cores.oversubscribed {
-        flags.push(Flag::Oversubscribed);
+/// Doubts about a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// Sorted, each once.
+    pub flags: Vec<Flag>,
+    /// What the host did that raised some of them.
+    pub seen: Vec<Seen>,
+}
+
+impl Run<'_> {
+    /// Every doubt that totals, host and counters raise.
+    pub fn doubts(&self) -> Doubts {
+        let seen = drift::seen(self.achieved, self.evidence, self.cores);
+        let mut flags = self.totals_flags();
+        flags.extend(self.host_flags());
+        flags.extend(seen.iter().map(|seen| seen.flag));
+        flags.sort_unstable();
+        flags.dedup();
+        Doubts { flags, seen }
     }
-    if about.facts.virtualisation.is_some() {
-        flags.push(Flag::Virtualised);
+
+    /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
+    fn totals_flags(&self) -> Vec<Flag> {
+        // Neither what is at the ends of links nor what memory is made of changes a count.
+        let parties = traffic::parties(self.tuple, self.times, Ends::Interfaces, self.cores, None);
+        let mut flags = Vec::new();
+        for pair in parties.chunks(2) {
+            let [responder, initiator] = pair else { continue };
+            let told = |party: &traffic::Party| self.evidence.parties.get(&party.container).map(|party| &party.totals);
+            match (told(initiator), told(responder)) {
+                (Some(source), Some(sink)) => {
+                    flags.extend(check_totals(self.tuple.dimension, source, sink));
+                    flags.extend(check_offer(initiator.request.packets_intended(), source));
+                }
+                _ => flags.push(Flag::SampleShortfall),
+            }
+        }
+        if self.evidence.parties.values().any(|party| party.totals.stalled_ns_max > STALLED_NS_MAX) {
+            flags.push(Flag::Stalled);
+        }
+        flags
     }
-    if about.facts.knobs.left {
-        flags.push(Flag::HostLeft);
+
+    /// What the host is, and how it treated the generators.
+    fn host_flags(&self) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        if self.cores.oversubscribed {
+            flags.push(Flag::Oversubscribed);
+        }
+        if self.facts.virtualisation.is_some() {
+            flags.push(Flag::Virtualised);
+        }
+        if self.facts.knobs.left {
+            flags.push(Flag::HostLeft);
+        }
+        let tuning = planned::tuned(self.facts);
+        if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
+            flags.push(Flag::FrequencyUncontrolled);
+        }
+        let Evidence { before, after, parties, .. } = self.evidence;
+        let span_s = after.mono_ns.saturating_sub(before.mono_ns) as f64 / 1e9;
+        let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
+        if switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX {
+            flags.push(Flag::InvoluntarySwitches);
+        }
+        flags
     }
-    let tuning = planned::tuned(about.facts);
-    if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
-        flags.push(Flag::FrequencyUncontrolled);
-    }
-    let Evidence { before, after, parties, .. } = evidence;
-    let span_s = after.mono_ns.saturating_sub(before.mono_ns) as f64 / 1e9;
-    let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
-    if switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX {
-        flags.push(Flag::InvoluntarySwitches);
-    }
-    flags
 }

@@ -16,6 +16,7 @@ pub mod drift;
 pub mod eal;
 pub mod exit;
 pub mod experiment;
+pub mod inside;
 pub mod judge;
 pub mod key;
 mod last_lines;

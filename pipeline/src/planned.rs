@@ -10,6 +10,7 @@ use crate::acceptance::Acceptances;
 use crate::conditions::{Conditions, Prospect, Shared};
 use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::experiment::Test;
+use crate::inside;
 use crate::key::Key;
 use crate::manifest::Change;
 use crate::plan::{self, Counts, Decision, Have, Plan, Status};
@@ -132,6 +133,16 @@ impl<'a> Planned<'a> {
     fn components(&self) -> impl Iterator<Item = &Component> {
         let facts = self.conditions.facts();
         facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components))
+    }
+
+    /// The files that changed inside of a component, from one digest to another, in words; none where either is
+    /// not known. The older one is looked up in a result of the key `before`.
+    pub fn inside(&self, before: &Key, was: &str, is: &str) -> Result<Vec<String>, StoreError> {
+        let now = self.components().find(|component| component.digest == is);
+        let (Some(entry), Some(now)) = (self.index.of_key(before).first(), now) else { return Ok(Vec::new()) };
+        let record = self.workspace.store.record(&entry.id)?;
+        let older = record.host.components.iter().find(|component| component.digest == was);
+        Ok(older.map(|older| inside::changed(older, now)).unwrap_or_default())
     }
 
     /// A difference since the manifest of a key in words: components with their versions, or else the places of

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Puts what some tests ask besides into target/tools: a server that speaks S3, a BagIt validator, a checker of
-# TOML against schemas. Without Python or a package index those tests are skipped, and say so.
+# TOML against schemas, what reads data packages and Parquet. Without Python or a package index those tests are skipped, and say so.
 cd "$(dirname "$0")/../.." || exit 0
 tools=target/tools
-wanted="moto[server]==5.* bagit==1.* taplo==0.*"
+wanted="moto[server]==5.* bagit==1.* taplo==0.* frictionless==5.* duckdb==1.* pandas pyarrow jsonschema"
 [ "$(cat "$tools/wanted" 2>/dev/null)" = "$wanted" ] && exit 0
 rm -rf "$tools"
 mkdir -p target

@@ -70,6 +70,7 @@ mod universe;
 
 use std::ops::Range;
 
+use results::axes::Axis;
 use results::summary::Grade;
 use results::tuple::Tuple;
 
@@ -145,6 +146,32 @@ impl Outcome {
     }
 }
 
+/// One comparison that a verdict rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// What came out of it.
+    pub outcome: Outcome,
+    /// The axes that are bound, with their values as shown.
+    pub at: Vec<(Axis, String)>,
+    /// What is said of the values: `<`, or a shape as written.
+    pub relation: String,
+    /// What is compared, in order.
+    pub values: Vec<Compared>,
+}
+
+/// A value of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// As the claim writes it; of a shape the value of the axis that it runs along.
+    pub what: String,
+    /// In its unit.
+    pub value: f64,
+    /// Ends of its 95 % interval; absent where there is none.
+    pub interval: Option<(f64, f64)>,
+    /// Its unit; empty for a plain number and a ratio.
+    pub unit: &'static str,
+}
+
 /// The judgement of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -154,6 +181,8 @@ pub struct Verdict {
     pub grade: Grade,
     /// Comparisons it rests on with their numbers, contradicting ones first.
     pub numbers: Vec<String>,
+    /// The same comparisons as numbers, in the same order.
+    pub comparisons: Vec<Comparison>,
     /// Switches without any result, then tests without results that it would need, with the reason, in order of
     /// their names.
     pub missing: Vec<String>,
@@ -191,6 +220,7 @@ impl Claim {
             outcome: Outcome::NotMeasured,
             grade: Grade::Indicative,
             numbers: Vec::new(),
+            comparisons: Vec::new(),
             missing: Vec::new(),
             doubts: vec![error.message],
         })

@@ -65,6 +65,7 @@ fn point(place: usize, row: &RatioRow) -> Point {
         flags: Vec::new(),
         x_data: (place + 1).to_string(),
         chosen: None,
+        tuple: None,
     };
     Point { x: place as f64 + 1.0, y: row.ratio, interval: row.interval, source: Some(source) }
 }

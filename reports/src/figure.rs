@@ -266,6 +266,7 @@ fn points_of(spec: &FigureSpec, label: &str, tests: &[&TestView], ruler: &Ruler,
                         flags,
                         x_data: ruler.data(at, test, spec.x),
                         chosen: chosen.map(|chosen| text::cleaned(&chosen, text::LABEL_MAX)),
+                        tuple: Some(test.tuple.clone()),
                     }),
                 });
             }

@@ -1,22 +1,30 @@
-//! `summary.json`: what a report shows, for programs. Version 1; fields are only added. It must not know
-//! pages.
+//! `summary.json`: what a report shows, for programs: numbers as numbers, each with its unit. Within a version fields
+//! are only added; `json/schema.rs` describes them. It must not know pages.
+
+pub mod schema;
 
 use results::statistics::positive;
 use std::sync::Arc;
 
+use results::axes::Axis;
+use results::dictionary::{self, Column};
+use results::tuple;
 use serde_json::{Map, Value, json};
 
+use crate::claim;
+use crate::csv;
 use crate::model::{Accepted, State, TestView, accepted_changes};
 use crate::number;
 use crate::plot::{Point, PointSource};
+use crate::published::{Comparison, ComparisonRow, Ours};
 use crate::report::{ClaimView, Report};
 use crate::table::TableCell;
 use crate::text;
 
 /// Version of the file's shape.
-pub const SUMMARY_VERSION: u32 = 1;
+pub const SUMMARY_VERSION: u32 = 2;
 
-/// The file's text: base units in `tests`, units of the figure or table elsewhere (named by `metric`).
+/// The file's text: base units in `tests`, units of the figure or table elsewhere, each named by `unit`.
 pub fn summary(report: &Report) -> String {
     let counts = |state: fn(&State) -> bool| report.tests.iter().filter(|test| state(&test.state)).count();
     let mut value = json!({
@@ -31,13 +39,16 @@ pub fn summary(report: &Report) -> String {
         "figures": report.figures.iter().map(|figure| json!({
             "id": figure.id.as_str(),
             "metric": figure.metric.to_string(),
+            "unit": dictionary::unit(figure.metric),
             "x": figure.x_axis.name(),
+            "x_unit": axis_unit(figure.x_axis),
             "series_by": figure.series_axis.map(|axis| axis.name()),
             "grade": figure.grade,
             "series": figure.plot.series.iter().map(|series| json!({
                 "label": series.label,
-                "points": series.points.iter().map(point).collect::<Vec<_>>(),
+                "points": series.points.iter().map(|point| self::point(point, figure.x_axis)).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
+            "published": published(figure.published.as_ref()),
             "missing": figure.missing.iter().map(|missing| json!({
                 "what": missing.what, "reason": missing.reason,
             })).collect::<Vec<_>>(),
@@ -45,8 +56,11 @@ pub fn summary(report: &Report) -> String {
         "tables": report.tables.iter().map(|table| json!({
             "id": table.id.as_str(),
             "grade": table.grade,
+            "rows_by": table.rows_axis.name(),
+            "columns_by": table.columns_axis.map(|axis| axis.name()),
+            "published": published(table.published.as_ref()),
             "columns": table.columns.iter().map(|column| json!({
-                "heading": column.heading, "metric": column.metric.to_string(),
+                "heading": column.heading, "metric": column.metric.to_string(), "unit": dictionary::unit(column.metric),
             })).collect::<Vec<_>>(),
             "rows": table.rows.iter().map(|row| json!({
                 "heading": row.heading,
@@ -74,6 +88,69 @@ fn interval(ends: Option<(f64, f64)>) -> Value {
     ends.map_or(Value::Null, |(low, high)| json!([number(low), number(high)]))
 }
 
+/// The unit of numbers on an axis.
+fn axis_unit(axis: Axis) -> Option<&'static str> {
+    dictionary::axis(axis, axis.is_numeric()).unit
+}
+
+/// A value on an axis: a number where it is one.
+fn coordinate(value: &tuple::Value) -> Value {
+    match value {
+        tuple::Value::Number(number) => json!(number),
+        tuple::Value::Name(name) => json!(name),
+    }
+}
+
+/// Numbers of others, each with the values that all its tests share.
+fn published(comparison: Option<&Comparison>) -> Vec<Value> {
+    let row = |source: &str, row: &ComparisonRow| {
+        let at: Map<String, Value> =
+            row.at.iter().map(|(axis, value)| (axis.name().to_string(), coordinate(value))).collect();
+        let ours = match &row.ours {
+            Ours::One { mean, half_width, key } => {
+                let interval = half_width.map(|half| positive::ends(*mean, half));
+                json!({"value": number(*mean), "ci95": self::interval(interval), "key": key})
+            }
+            Ours::Several { least, most, count } => {
+                json!({"least": number(*least), "most": number(*most), "tests": count})
+            }
+            Ours::Missing(reason) => json!({"missing": reason}),
+        };
+        json!({
+            "source": source,
+            "of": row.what,
+            "at": at,
+            "metric": row.metric.to_string(),
+            "unit": dictionary::unit(row.metric),
+            "bound": csv::bound(row.bound),
+            "value": number(row.published),
+            "ours": ours,
+        })
+    };
+    let rows = comparison.iter().flat_map(|comparison| comparison.rows.iter().map(|one| row(&comparison.source, one)));
+    rows.collect()
+}
+
+/// What a claim's verdict rests on, as numbers.
+fn compared(comparison: &claim::Comparison) -> Value {
+    let at: Map<String, Value> =
+        comparison.at.iter().map(|(axis, shown)| (axis.name().to_string(), json!(shown))).collect();
+    let value = |compared: &claim::Compared| {
+        json!({
+            "what": compared.what,
+            "value": number(compared.value),
+            "ci95": interval(compared.interval),
+            "unit": Some(compared.unit).filter(|unit| !unit.is_empty()),
+        })
+    };
+    json!({
+        "outcome": comparison.outcome.name(),
+        "at": at,
+        "relation": comparison.relation,
+        "values": comparison.values.iter().map(value).collect::<Vec<_>>(),
+    })
+}
+
 fn source(source: &PointSource, object: &mut Map<String, Value>) {
     object.insert("n".into(), json!(source.n));
     object.insert("flags".into(), json!(source.flags.iter().map(|(flag, _)| flag.name()).collect::<Vec<_>>()));
@@ -84,10 +161,11 @@ fn source(source: &PointSource, object: &mut Map<String, Value>) {
     }
 }
 
-fn point(point: &Point) -> Value {
+fn point(point: &Point, x_axis: Axis) -> Value {
     let mut object = Map::new();
     if let Some(from) = &point.source {
-        object.insert("x".into(), json!(from.x_data));
+        let x = from.tuple.as_ref().map(|tuple| coordinate(&tuple.value(x_axis)));
+        object.insert("x".into(), x.unwrap_or_else(|| json!(from.x_data)));
         source(from, &mut object);
     }
     object.insert("y".into(), number(point.y));
@@ -118,6 +196,8 @@ fn claim(claim: &ClaimView) -> Value {
         "outcome": verdict.map(|verdict| verdict.outcome.name()),
         "grade": verdict.map(|verdict| verdict.grade),
         "numbers": verdict.map(|verdict| &verdict.numbers),
+        "comparisons": verdict.map(|verdict| verdict.comparisons.iter().map(compared).collect::<Vec<_>>()),
+        "published": published(claim.published.as_ref()),
         "missing": verdict.map(|verdict| &verdict.missing),
         "doubts": verdict.map(|verdict| &verdict.doubts),
     })
@@ -137,6 +217,20 @@ fn test(test: &TestView) -> Value {
     let mut object = Map::new();
     object.insert("name".into(), json!(test.name));
     object.insert("key".into(), json!(test.key));
+    let mut variant = Map::new();
+    for axis in Axis::ALL {
+        let value = match (axis, test.tuple.variant.touch) {
+            (Axis::Touch, touch) => json!(touch),
+            _ => coordinate(&test.tuple.value(axis)),
+        };
+        match axis {
+            Axis::D | Axis::L | Axis::S | Axis::V | Axis::P | Axis::R | Axis::B => {
+                object.insert(axis.name().into(), value);
+            }
+            _ => drop(variant.insert(axis.name().into(), value)),
+        }
+    }
+    object.insert("variant".into(), Value::Object(variant));
     object.insert("groups".into(), json!(test.groups.iter().map(|group| group.as_str()).collect::<Vec<_>>()));
     let state = match &test.state {
         State::Measured => "measured",
@@ -155,10 +249,10 @@ fn test(test: &TestView) -> Value {
         let values: Map<String, Value> = summary
             .values
             .iter()
-            .filter_map(|(quantity, estimate)| {
-                let name = serde_json::to_value(quantity).ok()?.as_str()?.to_string();
-                let half = estimate.half_width.map_or(Value::Null, number);
-                Some((name, json!({ "mean": number(estimate.mean), "half_width": half, "n": estimate.n })))
+            .map(|(quantity, estimate)| {
+                let Column { name, unit, .. } = dictionary::quantity(*quantity);
+                let (mean, half) = (number(estimate.mean), estimate.half_width.map_or(Value::Null, number));
+                (name, json!({ "mean": mean, "half_width": half, "n": estimate.n, "unit": unit }))
             })
             .collect();
         object.insert("values".into(), Value::Object(values));
@@ -169,9 +263,7 @@ fn test(test: &TestView) -> Value {
         let refused: Map<String, Value> = summary
             .refused
             .iter()
-            .filter_map(|(quantity, bursts)| {
-                Some((serde_json::to_value(quantity).ok()?.as_str()?.to_string(), json!({ "bursts": bursts })))
-            })
+            .map(|(quantity, bursts)| (dictionary::quantity(*quantity).name, json!({ "bursts": bursts })))
             .collect();
         if !refused.is_empty() {
             object.insert("refused".into(), Value::Object(refused));

@@ -12,6 +12,7 @@ pub mod latex;
 pub mod model;
 pub mod number;
 pub mod numbering;
+pub mod package;
 pub mod plot;
 pub mod published;
 pub mod render;

@@ -2,6 +2,7 @@
 //! nothing else, so that they agree. It must not know tests, templates or pixels.
 
 use results::flags::Flag;
+use results::tuple::Tuple;
 
 use crate::number;
 use crate::spec::Scale;
@@ -60,6 +61,8 @@ pub struct PointSource {
     pub x_data: String,
     /// The value of the folded axis that gave it.
     pub chosen: Option<String>,
+    /// The test's coordinates; absent where a plot compares sides of one.
+    pub tuple: Option<Tuple>,
 }
 
 /// A point of a series.

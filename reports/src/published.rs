@@ -1,7 +1,9 @@
 //! Numbers that others have published of the same tests, and ours beside them. It must not judge: a claim
 //! does that.
 
+use results::axes::Axis;
 use results::metric::Metric;
+use results::tuple::Value;
 
 use crate::model::{State, TestView};
 use crate::number;
@@ -29,6 +31,8 @@ pub struct ComparisonRow {
     pub bound: Bound,
     /// As published.
     pub published: f64,
+    /// The values that all tests have which the number is of, axis by axis.
+    pub at: Vec<(Axis, Value)>,
     /// What was measured here.
     pub ours: Ours,
 }
@@ -92,7 +96,18 @@ fn row(value: &PublishedValue, tests: &[&TestView], fold: Option<Fold>) -> Compa
         }
         _ => Ours::Missing(absence(&about)),
     };
-    ComparisonRow { what: what(value, &about), metric: value.metric, bound: value.bound, published: value.value, ours }
+    let shared = |axis: Axis| {
+        let first = about.first()?.tuple.value(axis);
+        about.iter().all(|test| test.tuple.value(axis) == first).then_some((axis, first))
+    };
+    ComparisonRow {
+        what: what(value, &about),
+        metric: value.metric,
+        bound: value.bound,
+        published: value.value,
+        at: Axis::ALL.into_iter().filter_map(shared).collect(),
+        ours,
+    }
 }
 
 /// The axes that the number is of, as the file names them.
@@ -118,6 +133,12 @@ fn absence(tests: &[&TestView]) -> String {
 }
 
 impl ComparisonRow {
+    /// The published number in the unit of a metric; none if that is of another quantity.
+    pub fn in_unit_of(&self, metric: Metric) -> Option<f64> {
+        let is_of = self.metric.quantity == metric.quantity;
+        is_of.then(|| self.published * self.metric.unit.scale() / metric.unit.scale())
+    }
+
     /// The published number as people read it: `338 kpps`, `more than 60 µs`.
     pub fn published_shown(&self) -> String {
         let prefix = match self.bound {

@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::since::Changes;
 use crate::table::Table;
 use crate::templates::{RenderError, Templates};
-use crate::{csv, html, json, latex, svg};
+use crate::{csv, html, json, latex, package, svg};
 
 /// A file of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,11 @@ pub fn render_latex_document(templates: &Templates, report: &Report) -> Result<O
 /// `summary.json`: what the report shows, for programs.
 pub fn render_summary(report: &Report) -> OutputFile {
     OutputFile::new("summary.json", json::summary(report))
+}
+
+/// `datapackage.json`: what each column of the report's data means.
+pub fn render_package(report: &Report) -> OutputFile {
+    OutputFile::new("datapackage.json", package::package(report))
 }
 
 /// Files that depend on nothing but this library: `septet.css`, `septet.js`, `septet-report.sty`.

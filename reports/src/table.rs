@@ -208,6 +208,7 @@ impl Draft {
                         flags: summary.flags.clone(),
                         x_data: test.tuple.shown(spec.rows),
                         chosen,
+                        tuple: Some(test.tuple.clone()),
                     },
                 })
             }

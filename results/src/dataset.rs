@@ -30,9 +30,11 @@
 //! Key-value metadata: `septet.samples.version` is [`FORMAT_VERSION`]; `septet.samples.streams` lists the
 //! streams as JSON with their numbers of rows, so that a stream that left nothing behind is not forgotten.
 //! Reading goes by that list and never by the three columns of names, which are for other programs.
+//! `septet.test`, `septet.key`, `septet.window` (`interval_ns`, `warmup_ns`, `duration_ns`, `cooldown_ns`) and
+//! `septet.units` (by column) say what the samples are of, where their writer knew: for other programs, too.
 //! `septet.samples.blake3` is the digest of the file, its own digits taken as 0.
 
-mod columns;
+pub(crate) mod columns;
 mod pages;
 mod read;
 mod seal;
@@ -41,7 +43,7 @@ mod write;
 use wire::{INTERVAL_BYTES, IntervalRecord, OVERFLOW_BYTES, OverflowRecord, RTT_BYTES, Role, RttRecord};
 
 pub use read::read_parquet;
-pub use write::write_parquet;
+pub use write::{About, write_parquet, write_parquet_about};
 
 /// Version of the Parquet file. A newer one is refused with its number; older ones are read.
 pub const FORMAT_VERSION: u32 = 1;

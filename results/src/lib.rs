@@ -5,6 +5,7 @@
 pub mod accounting;
 pub mod axes;
 pub mod dataset;
+pub mod dictionary;
 pub mod flags;
 pub mod metric;
 pub mod reduce;

@@ -161,6 +161,39 @@ impl Quantity {
         }
     }
 
+    /// The unit that records and summaries have it in; none for a ratio.
+    pub fn base_unit(self) -> Option<&'static str> {
+        match self.units()[0] {
+            Unit::Pps => Some("packets/s"),
+            Unit::Mbps => Some("bits/s"),
+            Unit::Ns => Some("ns"),
+            _ => None,
+        }
+    }
+
+    /// What it is, for people who know nothing of septet, without a full stop.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Quantity::RxPps => "Packets received a second, all receivers together",
+            Quantity::TxPps => "Packets sent a second, all senders together",
+            Quantity::OfferedPps => "Packets offered a second, all senders together: what the test asks for",
+            Quantity::RxBps => "Bits received a second: frames without FCS, all receivers together",
+            Quantity::RxBpsL1 => "Bits received a second on the wire: with FCS, preamble and gap",
+            Quantity::LossRatio => "1 - received / intended: rejected packets and missed deadlines count as lost",
+            Quantity::PathLossRatio => "Lost on the way: 1 - received / sent",
+            Quantity::RejectedRatio => "Packets that the sender's port refused, of the intended",
+            Quantity::MissedRatio => "Packets whose time had passed before they were attempted, of the intended",
+            Quantity::RttMean => "Mean round-trip time",
+            Quantity::RttMin => "Smallest round-trip time",
+            Quantity::RttMax => "Largest round-trip time",
+            Quantity::RttP50 => "Median of the round-trip time",
+            Quantity::RttP90 => "90th percentile of the round-trip time",
+            Quantity::RttP99 => "99th percentile of the round-trip time",
+            Quantity::RttP999 => "99.9th percentile of the round-trip time",
+            Quantity::RttP9999 => "99.99th percentile of the round-trip time",
+        }
+    }
+
     /// Whether only latency tests have it.
     pub fn is_latency(self) -> bool {
         self.units()[0] == Unit::Ns

@@ -62,8 +62,7 @@ pub fn digest_pieces(pieces: &[Piece]) -> Result<Vec<Digested>, ArchiveError> {
 /// The tag files of a payload, as [`TAGS`]. `info` is what is said about the bag, in order.
 pub fn tags(pieces: &[Piece], digests: &[Digested], info: &[(&str, String)]) -> Vec<(&'static str, Vec<u8>)> {
     let bytes: u64 = digests.iter().map(|digested| digested.len).sum();
-    let mut about: String = info.iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
-    about.push_str(&format!("Payload-Oxum: {bytes}.{}\n", pieces.len()));
+    let about = about(info, bytes, pieces.len());
     let manifest: String = pieces
         .iter()
         .zip(digests)
@@ -77,6 +76,13 @@ pub fn tags(pieces: &[Piece], digests: &[Digested], info: &[(&str, String)]) -> 
     tags
 }
 
+/// `bag-info.txt` of a payload of so many bytes and files.
+pub fn about(info: &[(&str, String)], bytes: u64, files: usize) -> String {
+    let mut about: String = info.iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
+    about.push_str(&format!("Payload-Oxum: {bytes}.{files}\n"));
+    about
+}
+
 /// Whether a file is of the payload, by its name below the bag.
 pub fn is_payload(name: &str) -> bool {
     name.starts_with("data/")
@@ -85,9 +91,11 @@ pub fn is_payload(name: &str) -> bool {
 /// Every way in which a bag's files are not what its tag files say, in words; empty if there is none.
 /// `found` are the files that are there, by name below the bag.
 pub fn differences(folder: &Path, found: &Found) -> Result<Vec<String>, ArchiveError> {
-    let read = |name: &str| {
+    let read = |name: &str| -> Result<String, ArchiveError> {
         let path = folder.join(name);
-        std::fs::read_to_string(&path).map_err(ArchiveError::io("read", &path))
+        let bytes = std::fs::read(&path).map_err(ArchiveError::io("read", &path))?;
+        // What is not UTF-8 names no file that is here.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let mut differences = Vec::new();
     for tag in TAGS.into_iter().filter(|tag| !found.contains_key(*tag)) {

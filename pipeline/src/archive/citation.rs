@@ -22,6 +22,8 @@ pub struct License {
     pub text: String,
     /// Whether there is any: without one, nobody may use the archive.
     pub given: bool,
+    /// Whether the text is the author's own, not one that follows from the identifier.
+    pub own: bool,
 }
 
 impl License {
@@ -42,15 +44,20 @@ impl License {
         let spdx = named.map(String::from);
         for name in LICENSE_FILES {
             if let Some(text) = beside_experiment(&beside.join(name))? {
-                return Ok(License { spdx, text, given: true });
+                return Ok(License { spdx, text, given: true, own: true });
             }
         }
+        Ok(License::of(spdx))
+    }
+
+    /// The licence of an identifier, its text where it can be read.
+    pub fn of(spdx: Option<String>) -> License {
         let text = match &spdx {
             Some(spdx) => format!("SPDX-License-Identifier: {spdx}\n\nhttps://spdx.org/licenses/{spdx}.html\n"),
             None => "No licence was given with these results; ask their authors before using them.\n".to_string(),
         };
         let given = spdx.is_some();
-        Ok(License { spdx, text, given })
+        License { spdx, text, given, own: false }
     }
 }
 
@@ -64,11 +71,13 @@ fn beside_experiment(path: &Path) -> Result<Option<String>, ArchiveError> {
     Ok(Some(text))
 }
 
-/// `CITATION.cff` (Citation File Format 1.2.0): the one beside the experiment, or one made from what it says.
-pub fn citation(experiment: &Experiment, license: &License, date: &str, beside: &Path) -> Result<String, ArchiveError> {
-    if let Some(text) = beside_experiment(&beside.join("CITATION.cff"))? {
-        return Ok(text);
-    }
+/// The author's own `CITATION.cff` beside the experiment.
+pub fn beside(folder: &Path) -> Result<Option<String>, ArchiveError> {
+    beside_experiment(&folder.join("CITATION.cff"))
+}
+
+/// `CITATION.cff` (Citation File Format 1.2.0), made from what the experiment says.
+pub fn citation(experiment: &Experiment, license: &License, date: &str) -> String {
     // A string of JSON is one of YAML.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut out = String::from("cff-version: 1.2.0\nmessage: \"If you use these results, please cite them.\"\n");
@@ -83,5 +92,5 @@ pub fn citation(experiment: &Experiment, license: &License, date: &str, beside: 
         out.push_str(&format!("license: {spdx}\n"));
     }
     out.push_str(&format!("date-released: {date}\n"));
-    Ok(out)
+    out
 }

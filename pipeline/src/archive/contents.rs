@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use host_setup::facts::{Component, Facts};
 use rayon::prelude::*;
 
-use super::bag::{self, Piece};
+use super::bag::{self, Content, Piece};
 use super::citation::{self, License};
-use super::description::Description;
-use super::metadata::{self, About, METADATA};
-use super::{ArchiveError, programs, write};
+use super::description::{ARCHIVE_FORMAT, Description};
+use super::front::{self, Front};
+use super::metadata::METADATA;
+use super::write::{self, Packed};
+use super::{ArchiveError, programs};
 use crate::beneath::Stage;
 use crate::key::{Key, ResultId};
 use crate::report;
 use crate::stood;
-use crate::store::{Generation, Record, StoreError};
+use crate::store::{Generation, Record, StoreError, names_a_boot};
 use crate::workspace::Workspace;
 
 /// Files of a result.
@@ -39,6 +41,8 @@ pub struct Wanted<'a> {
 pub struct Archived {
     /// Its bytes.
     pub bytes: u64,
+    /// SHA-256 of it, hex: what it is cited by.
+    pub sha256: String,
     /// Repetitions in it.
     pub results: usize,
     /// Tests that they are of.
@@ -47,6 +51,8 @@ pub struct Archived {
     pub missing: Vec<String>,
     /// Why the store could not note that the generation was archived, where it could not.
     pub unnoted: Option<String>,
+    /// Records of older versions, which name the boot that they were measured in.
+    pub naming_boots: usize,
 }
 
 /// Writes the archive of a generation.
@@ -61,7 +67,7 @@ pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -
         ));
     }
     let mut pieces = store_pieces(workspace, &generation, &records)?;
-    pieces.extend(derived(&records)?);
+    pieces.extend(derived(&records, ARCHIVE_FORMAT)?);
     let mut missing = Vec::new();
     if wanted.with_components {
         let found = programs::find(&components(&records));
@@ -75,21 +81,20 @@ pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -
         pieces.push(Piece::copy(format!("report/{name}"), folder.shown().join(&name)));
     }
     let tests = records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<_>>().len();
-    pieces.extend(front_matter(workspace, &generation, wanted.license, (records.len(), tests), &pieces)?);
+    let description = description(workspace, &generation, wanted.license)?;
+    let (created, counts) = (&generation.created, (records.len(), tests));
+    pieces.extend(front_matter(workspace, &description, created, wanted.license, counts, &pieces)?);
     pieces.sort_by(|a, b| a.name.cmp(&b.name));
     let digests = bag::digest_pieces(&pieces)?;
-    let info = [
-        ("Bag-Software-Agent", format!("septet {}", env!("CARGO_PKG_VERSION"))),
-        ("Bagging-Date", metadata::day(&generation.created).to_string()),
-        ("External-Description", workspace.experiment.title.clone()),
-    ];
+    let info = front::info(&workspace.experiment, &description, created);
     let tags = bag::tags(&pieces, &digests, &info);
-    let bytes = write::write(wanted.out, workspace.experiment.name.as_str(), &tags, &pieces)?;
+    let Packed { bytes, sha256 } = write::write(wanted.out, workspace.experiment.name.as_str(), &tags, &pieces)?;
     let archive = wanted.out.file_name().unwrap_or_default().to_string_lossy();
     // A note, without which the archive is whole.
     let noted = workspace.store.note_archive(&generation.experiment, &stored, &archive);
     let unnoted = noted.err().map(|error| error.to_string());
-    Ok(Archived { unnoted, bytes, results: records.len(), tests, missing })
+    let naming_boots = records.iter().filter(|(_, record)| names_a_boot(&record.host.aside.boot_id)).count();
+    Ok(Archived { unnoted, bytes, sha256, results: records.len(), tests, missing, naming_boots })
 }
 
 /// The generation without tests that the experiment has no more: reports do not see them.
@@ -149,18 +154,23 @@ fn store_pieces(
 }
 
 /// What is written once for readers although every record has it: hosts and components, each distinct one.
-pub(super) fn derived(records: &[(ResultId, Record)]) -> Result<Vec<Piece>, ArchiveError> {
+/// The first format had the hosts' boots in them.
+pub(super) fn derived(records: &[(ResultId, Record)], format: u32) -> Result<Vec<Piece>, ArchiveError> {
     let mut ordered: Vec<&(ResultId, Record)> = records.iter().collect();
     ordered.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
     let mut hosts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut last = None;
     for (_, record) in ordered {
         // What changes from minute to minute makes no other host.
-        let mut lasting: Facts = record.host.clone();
+        let mut host: Facts = record.host.clone();
+        if format > 1 {
+            host.aside.boot_id.clear();
+        }
+        let mut lasting = host.clone();
         (lasting.aside.uptime_s, lasting.aside.load_1m) = (0.0, 0.0);
         // Most results are of the host that the one before is of.
         if last.as_ref() != Some(&lasting) {
-            hosts.entry(short_digest(&json(&lasting)?)).or_insert(json(&record.host)?);
+            hosts.entry(short_digest(&json(&lasting)?)).or_insert(json(&host)?);
             last = Some(lasting);
         }
     }
@@ -173,7 +183,7 @@ pub(super) fn derived(records: &[(ResultId, Record)]) -> Result<Vec<Piece>, Arch
 }
 
 /// Every distinct component, in order of name and digest.
-fn components(records: &[(ResultId, Record)]) -> Vec<&Component> {
+pub(super) fn components(records: &[(ResultId, Record)]) -> Vec<&Component> {
     let all = records.iter().flat_map(|(_, record)| &record.host.components);
     all.map(|component| ((&component.name, &component.digest), component))
         .collect::<BTreeMap<_, _>>()
@@ -185,7 +195,7 @@ fn short_digest(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..12].to_string()
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ArchiveError> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| ArchiveError::unfit("a description", error))?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -194,16 +204,46 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ArchiveError> {
 /// What a reader meets first.
 fn front_matter(
     workspace: &Workspace,
-    generation: &Generation,
+    description: &Description,
+    created: &str,
     license: &License,
     counts: (usize, usize),
     others: &[Piece],
 ) -> Result<Vec<Piece>, ArchiveError> {
-    let experiment = &workspace.experiment;
-    let beside = match workspace.file.parent() {
+    let text = fs::read(&workspace.file).map_err(ArchiveError::io("read", &workspace.file))?;
+    let experiment = Piece::new(format!("experiment/{}", description.file), text);
+    let citation = citation::beside(beside(workspace))?;
+    let mut names: Vec<&str> = others.iter().map(|piece| piece.name.as_str()).chain([&*experiment.name]).collect();
+    names.extend(front::NAMES.into_iter().filter(|name| *name != METADATA));
+    names.sort_unstable();
+    let report_package = match others.iter().find(|piece| piece.name == front::REPORT_PACKAGE) {
+        Some(Piece { content: Content::File(path), .. }) => fs::read(path).map_err(ArchiveError::io("read", path))?,
+        _ => Vec::new(),
+    };
+    let front = Front {
+        experiment: &workspace.experiment,
+        description,
+        license,
+        citation: citation.as_deref(),
+        created,
+        counts,
+        names: &names,
+        report_package: &report_package,
+    };
+    let mut pieces = front.pieces()?;
+    pieces.push(experiment);
+    Ok(pieces)
+}
+
+/// The folder of the experiment.
+fn beside(workspace: &Workspace) -> &Path {
+    match workspace.file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn description(workspace: &Workspace, generation: &Generation, license: &License) -> Result<Description, ArchiveError> {
     let file = workspace.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if !file.chars().all(plain) {
@@ -212,42 +252,12 @@ fn front_matter(
             "rename it: only letters, digits, '.', '_', '-' and '+' are read everywhere",
         ));
     }
-    let text = fs::read(&workspace.file).map_err(ArchiveError::io("read", &workspace.file))?;
     let (name, _) = generation.file()?;
-    let mut pieces = vec![
-        Piece::new(format!("experiment/{file}"), text),
-        Piece::new("septet.json", json(&Description::new(experiment.name.as_str(), &file, name.as_str()))?),
-        Piece::new("README.md", readme(experiment.name.as_str(), &experiment.title, &file)),
-        Piece::new("LICENSE", license.text.clone()),
-        Piece::new(
-            "CITATION.cff",
-            citation::citation(experiment, license, metadata::day(&generation.created), beside)?,
-        ),
-    ];
-    let mut names: Vec<&str> = pieces.iter().chain(others).map(|piece| piece.name.as_str()).collect();
-    names.sort_unstable();
-    let about = About { experiment, file: &file, license, created: &generation.created, counts, names: &names };
-    let described = json(&metadata::metadata(&about))?;
-    pieces.push(Piece::new(METADATA, described));
-    Ok(pieces)
-}
-
-fn readme(name: &str, title: &str, file: &str) -> String {
-    format!(
-        "# {title}\n\n\
-         Results of a network-performance experiment, measured and archived by septet.\n\n\
-         - `report/index.html`: the report; `report/figures` and `report/tables` have the data of each as CSV.\n\
-         - `experiment/{file}`: what was measured, and what is made of it.\n\
-         - `store/results/XX/ID/`: one folder a repetition. `record.json` says what was measured, under which\n  \
-           conditions, and what came out; `samples.parquet` has every raw sample (pandas, DuckDB and R open it);\n  \
-           `log.zst` is what was said meanwhile.\n\
-         - `store/manifests/XX/KEY.json`: all that could change the measurements of that key.\n\
-         - `store/acceptances`, where there are any: changes that somebody called harmless, and what was used by it.\n\
-         - `facts`, `components`: the hosts, and the software by content.\n\n\
-         Check it with any BagIt tool (the folder above this one is the bag), or, also deriving every number and every\n\
-         page again from the raw samples, with `septet archive verify {name}.tar.zst`. In DuckDB:\n\n    \
-         SELECT source, sum(packets) FROM read_parquet('store/results/*/*/samples.parquet') GROUP BY source;\n"
-    )
+    let mut description = Description::new(workspace.experiment.name.as_str(), &file, name.as_str());
+    description.license = license.spdx.clone();
+    description.license_given = license.own;
+    description.citation_given = citation::beside(beside(workspace))?.is_some();
+    Ok(description)
 }
 
 /// Names of all files below a folder, with `/`, sorted.

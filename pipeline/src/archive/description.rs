@@ -4,8 +4,11 @@ use reports::templates::{self, RENDERER_VERSION};
 use results::summary::REDUCTION_VERSION;
 use serde::{Deserialize, Serialize};
 
-/// Version of the archive's layout. A newer one is refused with its number.
-pub const ARCHIVE_FORMAT: u32 = 1;
+use super::front::FRONT_VERSION;
+
+/// Version of the archive's layout. A newer one is refused with its number. Since 2 all that a reader meets first
+/// follows from the rest.
+pub const ARCHIVE_FORMAT: u32 = 2;
 
 /// What an archive holds, and what made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,18 @@ pub struct Description {
     pub renderer: Renderer,
     /// Version of septet that made it.
     pub septet: String,
+    /// Version of what a reader meets first ([`FRONT_VERSION`]); 0 before format 2.
+    #[serde(default)]
+    pub front: u32,
+    /// Its licence, as the SPDX list names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// Whether the text of the licence is the author's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub license_given: bool,
+    /// Whether the citation is the author's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub citation_given: bool,
 }
 
 /// What renders pages: the same one makes the same bytes.
@@ -54,6 +69,10 @@ impl Description {
             reduction_version: REDUCTION_VERSION,
             renderer: Renderer::here(),
             septet: env!("CARGO_PKG_VERSION").to_string(),
+            front: FRONT_VERSION,
+            license: None,
+            license_given: false,
+            citation_given: false,
         }
     }
 }

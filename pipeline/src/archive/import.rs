@@ -79,6 +79,6 @@ fn refuse_what_differs(opened: &Opened) -> Result<(), ArchiveError> {
         .collect();
     match differences.is_empty() {
         true => Ok(()),
-        false => Err(ArchiveError::Differs { path: opened.archive.display().to_string(), differences }),
+        false => Err(ArchiveError::Damaged { path: opened.archive.display().to_string(), differences }),
     }
 }

@@ -23,6 +23,8 @@ pub struct About<'a> {
     pub counts: (usize, usize),
     /// Names of its files, sorted.
     pub names: &'a [&'a str],
+    /// Version of the septet that makes it.
+    pub septet: &'a str,
 }
 
 /// The whole file.
@@ -75,7 +77,7 @@ pub fn metadata(about: &About) -> Value {
         "@id": "#septet",
         "@type": "SoftwareApplication",
         "name": "septet",
-        "softwareVersion": env!("CARGO_PKG_VERSION"),
+        "softwareVersion": about.septet,
         "description": "make for a testbed: measures what was never measured, keeps every raw sample",
     }));
     if let Some(spdx) = &about.license.spdx {
@@ -110,6 +112,7 @@ fn parts(about: &About, experiment: &str) -> Vec<Value> {
         file(experiment, "The experiment: tests, figures, tables and claims", "application/toml"),
         file("septet.json", "What made this archive", "application/json"),
         file("LICENSE", "Terms of use", "text/plain"),
+        file("datapackage.json", "Every column of samples and CSV files: type, unit, meaning", "application/json"),
         file("CITATION.cff", "How to cite", "application/yaml"),
         file("report/index.html", "The report", "text/html"),
         file("report/report.tex", "The report for LaTeX", "application/x-tex"),

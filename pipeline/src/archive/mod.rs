@@ -22,12 +22,20 @@ mod citation;
 mod contents;
 mod description;
 mod digest;
+mod entries;
+mod folder;
+mod foreign;
+mod front;
 mod import;
+mod judged;
 mod metadata;
 mod mix;
 mod origin;
+mod packed;
 mod programs;
 mod proof;
+pub mod signature;
+mod trust;
 mod unpack;
 mod verify;
 mod write;
@@ -42,7 +50,7 @@ pub use import::{Imported, import};
 pub use mix::mix;
 pub use origin::Origin;
 pub use unpack::Limits;
-pub use verify::{Compared, Depth, Opened, Verified, open, verify};
+pub use verify::{Compared, Depth, Opened, Verified, open, sha256, verify};
 
 use crate::report::ReportError;
 use crate::store::StoreError;
@@ -69,9 +77,9 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Its contents are not what they say; nothing of it was imported.
-    #[error("failed to import {path}: {}", differences.join("; "))]
-    Differs {
+    /// Its contents are not what they say; nothing of it was used.
+    #[error("failed to believe the archive {path}: {}; nothing of it was used", differences.join("; "))]
+    Damaged {
         /// The archive.
         path: String,
         /// What differs.
@@ -113,6 +121,10 @@ impl ArchiveError {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
         let path = path.display().to_string();
         move |source| ArchiveError::Io { doing, path, source }
+    }
+
+    fn damaged(path: &Path, reason: String) -> ArchiveError {
+        ArchiveError::Damaged { path: path.display().to_string(), differences: vec![reason] }
     }
 
     fn unfit(what: impl ToString, reason: impl ToString) -> ArchiveError {

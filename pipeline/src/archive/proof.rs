@@ -6,22 +6,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use results::accounting::check_totals;
-use results::axes::Dimension;
+use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
 use results::summary::REDUCTION_VERSION;
+use results::tuple::Tuple;
 use wire::Role;
 
 use super::ArchiveError;
 use super::bag::Content;
-use super::contents::{RESULT_FILES, derived};
+use super::contents::{RESULT_FILES, components, derived};
 use super::description::Description;
 use super::digest::Found;
+use super::{front, judged, programs};
 use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
 use crate::judge;
 use crate::key::{Key, ResultId, StatementId};
 use crate::manifest::Listing;
+use crate::search::trials::{Search, streams_of, window};
 use crate::sections::SectionName;
 use crate::stood::Identity;
 use crate::store::{Generation, GenerationTest, Record, Status, Store};
@@ -70,6 +73,10 @@ pub fn records(
         let record = record.unwrap_or_else(|| Err("it is missing".to_string())).map_err(about)?;
         let manifest = manifests.get(&record.key);
         tests.iter().try_for_each(|test| of_its_test((&id, &record), test, manifest, &steps, files))?;
+        if let Some(Ok(manifest)) = manifest {
+            judged::again(&record, manifest)
+                .map_err(|reason| format!("result {} of {}: {reason}", id.short(), record.test))?;
+        }
         Ok((id, record))
     };
     let judged: Vec<Result<(ResultId, Record), String>> = wanted.into_par_iter().map(judge).collect();
@@ -192,12 +199,9 @@ fn strangers(
     known.extend(generation.statements().iter().map(|id| format!("store/acceptances/{id}.json")));
     known.insert(format!("store/generations/{}/{}.json.zst", generation.experiment, description.generation));
     known.insert(format!("experiment/{}", description.file));
-    for name in ["ro-crate-metadata.json", "septet.json", "README.md", "LICENSE", "CITATION.cff"] {
-        known.insert(name.to_string());
-    }
+    known.extend(front::NAMES.map(String::from));
     let mut wrong = Vec::new();
-    let mut folders: Vec<String> = Vec::new();
-    for piece in derived(records)? {
+    for piece in derived(records, description.format)? {
         let Content::Bytes(bytes) = piece.content else { continue };
         let path = payload.join(&piece.name);
         match std::fs::read(&path) {
@@ -205,13 +209,23 @@ fn strangers(
             Ok(_) => wrong.push(format!("{} is not what the records say", piece.name)),
             Err(_) => wrong.push(format!("{} is missing", piece.name)),
         }
-        folders.extend(piece.name.strip_suffix(".json").map(|folder| format!("{folder}/")));
         known.insert(piece.name);
     }
+    let mut licenses: Vec<String> = Vec::new();
+    for component in components(records) {
+        let folder = programs::folder(component);
+        licenses.push(format!("components/{folder}/LICENSE"));
+        for (name, digest) in &component.files {
+            let name = format!("components/{folder}/{name}");
+            if files.get(&format!("data/{name}")).is_some_and(|found| found.blake3 != *digest) {
+                wrong.push(format!("{name} is not what was measured"));
+            }
+            known.insert(name);
+        }
+    }
     for name in files.keys().filter_map(|name| name.strip_prefix("data/")) {
-        let expected = known.contains(name)
-            || name.starts_with("report/")
-            || folders.iter().any(|folder| folder.starts_with("components/") && name.starts_with(folder));
+        let is_license = |start: &String| name.strip_prefix(start).is_some_and(|rest| !rest.contains('/'));
+        let expected = known.contains(name) || name.starts_with("report/") || licenses.iter().any(is_license);
         if !expected {
             wrong.push(format!("{name} is of nothing that the report uses"));
         }
@@ -235,7 +249,10 @@ fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> 
         return Ok(());
     }
     match &record.search {
-        Some(search) => of_these_parties(&search.evidenced(&streams), record)?,
+        Some(search) => {
+            of_these_parties(&search.evidenced(&streams), record)?;
+            of_these_trials(search, &streams, record)?;
+        }
         None => of_these_parties(&streams, record)?,
     }
     if record.reduction_version != REDUCTION_VERSION {
@@ -253,12 +270,22 @@ fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> 
             None => "its samples do not give what its record says".to_string(),
         });
     }
-    if record.is_valid() {
-        let missing = again.flags.iter().find(|flag| !record.flags.contains(flag));
-        if missing.is_some() || record.flags.iter().any(|flag| flag.suspect()) {
-            return Err("it counts as valid although its samples raise a doubt".to_string());
+    // The doubts of the samples are in the reduction, which is equal, and those of the run were judged again.
+    match record.is_valid() {
+        true => balanced(record),
+        false => Ok(()),
+    }
+}
+
+/// Whether the trials of a search count what their samples hold.
+fn of_these_trials(search: &Search, streams: &[RawStream], record: &Record) -> Result<(), String> {
+    for (place, trial) in search.trials.iter().enumerate() {
+        let own = streams_of(streams, place);
+        let fixed = Tuple { rate: Rate::Pps(trial.rate_pps), ..record.tuple.clone() };
+        let window = window(&record.times, trial.duration_ns, record.interval_ns);
+        if results::reduce::trial(&own, &window, &fixed).as_ref() != Some(&trial.count) {
+            return Err(format!("the samples of trial {place} do not give the counts that its record says"));
         }
-        balanced(record)?;
     }
     Ok(())
 }

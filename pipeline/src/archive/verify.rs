@@ -14,12 +14,13 @@ use results::summary::REDUCTION_VERSION;
 use super::bag::{self, PAYLOAD};
 use super::contents::files_below;
 use super::description::{ARCHIVE_FORMAT, Description, Renderer};
-use super::digest::Found;
+use super::digest::{Digested, Found};
+use super::trust::{self, Looked};
 use super::unpack::{Limits, Unpacked, refused, unpack};
-use super::{ArchiveError, proof};
+use super::{ArchiveError, foreign, proof};
 use crate::beneath::Stage;
 use crate::key::ResultId;
-use crate::report;
+use crate::report::{self, ReportError};
 use crate::store::{Generation, GenerationName, Record};
 use crate::workspace::Workspace;
 
@@ -42,6 +43,8 @@ pub struct Opened {
     files: Found,
     depth: Depth,
     differences: Vec<String>,
+    on_trust: Vec<String>,
+    repacked: Option<String>,
     _stage: Stage,
 }
 
@@ -53,7 +56,7 @@ impl Opened {
     pub fn sound(&self) -> Result<(&Workspace, &Generation), ArchiveError> {
         match self.differences.first() {
             None => Ok((&self.workspace, &self.generation)),
-            Some(difference) => Err(refused(&self.archive, format!("it is damaged: {difference}"))),
+            Some(difference) => Err(ArchiveError::damaged(&self.archive, difference.clone())),
         }
     }
 }
@@ -89,6 +92,10 @@ pub struct Verified {
     pub summaries: Compared,
     /// Pages, rendered again.
     pub pages: Compared,
+    /// What nothing in it proves, in words.
+    pub on_trust: Vec<String>,
+    /// How it is packed otherwise than Septet packs; absent where it is not.
+    pub repacked: Option<String>,
     /// Bytes of the payload.
     pub bytes: u64,
     /// Repetitions.
@@ -98,6 +105,21 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// Of an archive that is too damaged for anything to be compared.
+    pub fn nothing(differences: Vec<String>) -> Verified {
+        let unknown = || Compared::Unknown(WRONG.to_string());
+        Verified {
+            digests: Compared::Differs(differences),
+            summaries: unknown(),
+            pages: unknown(),
+            on_trust: Vec::new(),
+            repacked: None,
+            bytes: 0,
+            results: 0,
+            tests: 0,
+        }
+    }
+
     /// The highest level at which all is equal, with those below it: 0 to 3.
     pub fn level(&self) -> u8 {
         let levels = [&self.digests, &self.summaries, &self.pages];
@@ -110,6 +132,8 @@ impl Verified {
     }
 }
 
+/// Why the higher levels are not looked at.
+const WRONG: &str = "not compared, since the contents are not what they say";
 /// Where results are, below the bag.
 const RESULTS: &str = "data/store/results/";
 
@@ -132,7 +156,7 @@ impl Depth {
     /// Whether a file, by its name below the bag, is read again.
     fn keeps(self, name: &str) -> bool {
         let bulky = name.starts_with(RESULTS)
-            || name.starts_with("data/report/")
+            || name.starts_with("data/report/") && name != "data/report/datapackage.json"
             || name.starts_with("data/components/") && !name.ends_with(".json");
         self == Depth::Whole || !bulky
     }
@@ -141,7 +165,8 @@ impl Depth {
 /// Reads what an archive holds, checking every digest.
 ///
 /// # Errors
-/// One that is hostile, of a newer format, or so damaged that nothing can be compared.
+/// One that is hostile, of another kind or of a newer format: refused. One that is so damaged that nothing can be
+/// compared.
 pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, ArchiveError> {
     let stage = Stage::make_temporary()?;
     let read: Mutex<proof::Read> = Mutex::default();
@@ -151,35 +176,48 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
             read.lock().unwrap_or_else(PoisonError::into_inner).insert(id, record);
         }
     };
+    let bag = stage.path().to_path_buf();
     let is_kept = |name: &str| depth.keeps(name);
-    let Unpacked { bag: name, files } = unpack(archive, stage.folder(), limits, &is_kept, &reader)?;
+    let Unpacked { bag: name, files, repacked } = unpack(archive, stage.folder(), limits, &is_kept, &reader)?;
     let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let bag = stage.path().join(&name);
-    let manifest = bag.join(bag::MANIFEST);
-    let listed = fs::read(&manifest).map_err(|_| refused(archive, format!("it has no {}", bag::MANIFEST)))?;
+    if !files.contains_key(&format!("{PAYLOAD}/septet.json")) {
+        let damaged = || ArchiveError::damaged(archive, "its septet.json is missing".to_string());
+        return Err(foreign::named(archive, limits).unwrap_or_else(damaged));
+    }
+    let listed = fs::read(bag.join(bag::MANIFEST)).unwrap_or_default();
     let digest = blake3::hash(&listed).to_hex()[..16].to_string();
     let mut differences = bag::differences(&bag, &files)?;
 
     let payload = bag.join(PAYLOAD);
     let description = description(archive, &payload.join("septet.json"))?;
+    // Where nothing can be compared: all that is known to differ, and why.
     let told = |error: &dyn std::fmt::Display| {
-        let hidden = error.to_string().replace(&format!("{}/", bag.display()), "");
-        let before = if differences.is_empty() { String::new() } else { format!("{}; ", differences.join("; ")) };
-        refused(archive, format!("{before}{}", hidden.trim_end()))
+        let mut differences = differences.clone();
+        differences.push(error.to_string().trim_end().to_string());
+        let differences = differences.into_iter().map(|text| without(&bag, &text)).collect();
+        ArchiveError::Damaged { path: archive.display().to_string(), differences }
     };
     let file = payload.join("experiment").join(&description.file);
     let workspace = Workspace::load(&file, Some(&payload.join("store"))).map_err(|error| told(&error))?;
-    if workspace.experiment.name.as_str() != description.experiment || name != description.experiment {
+    let is_other = name.is_some_and(|name| name != description.experiment);
+    if workspace.experiment.name.as_str() != description.experiment || is_other {
         return Err(refused(archive, "its folder, its description and its experiment have different names"));
     }
     let called: GenerationName = description.generation.parse().map_err(|error| told(&error))?;
     let generation = workspace.store.generation(&description.experiment, &called).map_err(|error| told(&error))?;
-    let (records, wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
+    let (records, mut wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
+    let counts = (records.len(), tests(&records));
+    let Looked { wrong: of_front, on_trust } =
+        trust::look(&workspace, &generation, &description, (&bag, &files), counts)?;
+    // What a lost result makes of it need not be told again.
+    if wrong.is_empty() {
+        wrong = of_front;
+    }
     // What is known to differ by its digest need not be told again as what follows from it.
     if differences.is_empty() {
         differences = wrong;
     }
-    let differences = differences.into_iter().map(|text| text.replace(&format!("{}/", bag.display()), "")).collect();
+    let differences = differences.into_iter().map(|text| without(&bag, &text)).collect();
     Ok(Opened {
         archive: archive.to_path_buf(),
         description,
@@ -191,8 +229,29 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         files,
         depth,
         differences,
+        on_trust,
+        repacked,
         _stage: stage,
     })
+}
+
+/// SHA-256 of an archive's file, hex: what it is cited by; none of a folder.
+pub fn sha256(archive: &Path) -> Result<Option<String>, ArchiveError> {
+    if archive.is_dir() {
+        return Ok(None);
+    }
+    let digested = Digested::of_file(archive).map_err(ArchiveError::io("read", archive))?;
+    Ok(Some(digested.sha256))
+}
+
+/// A text without the names of folders that are gone when it is read.
+fn without(folder: &Path, text: &str) -> String {
+    text.replace(&format!("{}/", folder.display()), "")
+}
+
+/// Number of tests that records are of.
+fn tests(records: &[(ResultId, Record)]) -> usize {
+    records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<&str>>().len()
 }
 
 fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError> {
@@ -203,8 +262,8 @@ fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError>
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(DESCRIPTION_BYTES_MAX).read_to_end(&mut bytes))
-        .map_err(|error| refused(archive, format!("its septet.json cannot be read: {error}")))?;
-    let wrong = |error: serde_json::Error| refused(archive, format!("invalid septet.json: {error}"));
+        .map_err(|error| ArchiveError::damaged(archive, format!("its septet.json cannot be read: {error}")))?;
+    let wrong = |error: serde_json::Error| ArchiveError::damaged(archive, format!("invalid septet.json: {error}"));
     let versioned: Versioned = serde_json::from_slice(&bytes).map_err(wrong)?;
     if versioned.format > ARCHIVE_FORMAT {
         let reason =
@@ -226,17 +285,29 @@ fn description(archive: &Path, path: &Path) -> Result<Description, ArchiveError>
 /// Compares as far as was asked for: at all levels, or with [`Depth::Digests`] at the first.
 pub fn verify(opened: &Opened) -> Result<Verified, ArchiveError> {
     let payload = || opened.files.iter().filter(|(name, _)| bag::is_payload(name));
-    let tests: BTreeSet<&str> = opened.records.iter().map(|(_, record)| record.test.as_str()).collect();
     let digests = digests(opened, payload().count());
     let unknown = |reason: &str| (Compared::Unknown(reason.to_string()), Compared::Unknown(reason.to_string()));
     let (summaries, pages) = match (digests.differs(), opened.depth) {
         // What is not what it says by its digests is not worth deriving anything from.
-        (true, _) => unknown("not compared, since the contents are not what they say"),
+        (true, _) => unknown(WRONG),
         (false, Depth::Digests) => unknown("not compared, since only digests were asked for"),
         (false, Depth::Whole) => (summaries(opened), pages(opened, &opened.bag.join(PAYLOAD))?),
     };
     let bytes = payload().map(|(_, file)| file.len).sum();
-    Ok(Verified { digests, summaries, pages, bytes, results: opened.records.len(), tests: tests.len() })
+    let mut on_trust = opened.on_trust.clone();
+    if let Compared::Unknown(why) = &pages {
+        on_trust.push(format!("report: {why}"));
+    }
+    Ok(Verified {
+        digests,
+        summaries,
+        pages,
+        on_trust,
+        repacked: opened.repacked.clone(),
+        bytes,
+        results: opened.records.len(),
+        tests: tests(&opened.records),
+    })
 }
 
 /// What is not what it says; `files` were looked at.
@@ -271,7 +342,15 @@ fn pages(opened: &Opened, payload: &Path) -> Result<Compared, ArchiveError> {
     }
     let rendered = Stage::make_temporary()?;
     let folder = rendered.folder().make_folder(&rendered.folder().name(["report"])?)?;
-    report::write_apart(&opened.workspace, &opened.generation, &folder)?;
+    match report::write_apart(&opened.workspace, &opened.generation, &folder) {
+        Ok(_) => {}
+        // What this host refuses says nothing of the archive.
+        Err(error @ ReportError::Io { .. }) => return Err(error.into()),
+        Err(error) => {
+            let reason = without(rendered.path(), &without(&opened.bag, &error.to_string()));
+            return Ok(Compared::Differs(vec![reason]));
+        }
+    }
     let folder = folder.shown();
     let kept = payload.join("report");
     let (now, then) = (files_below(folder)?, files_below(&kept)?);

@@ -5,18 +5,36 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::ArchiveError;
 use super::bag::{self, Content, Piece};
+use super::digest::hex;
 use crate::beneath;
 
 /// Most of an archive is compressed already; more effort finds nothing.
 const LEVEL: i32 = 3;
 
-/// Writes an archive, whole or not at all; the number of its bytes.
-pub fn write(out: &Path, name: &str, tags: &[(&'static str, Vec<u8>)], pieces: &[Piece]) -> Result<u64, ArchiveError> {
+/// A written archive.
+#[derive(Debug)]
+pub struct Packed {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+}
+
+/// Writes an archive, whole or not at all.
+pub fn write(
+    out: &Path,
+    name: &str,
+    tags: &[(&'static str, Vec<u8>)],
+    pieces: &[Piece],
+) -> Result<Packed, ArchiveError> {
     let staged = beneath::replacing_output(out)?;
     let writing = || ArchiveError::io("write", out);
-    let encoder = zstd::stream::write::Encoder::new(BufWriter::with_capacity(1 << 20, staged.file()), LEVEL);
+    let file = Digesting { file: BufWriter::with_capacity(1 << 20, staged.file()), bytes: 0, sha256: Sha256::new() };
+    let encoder = zstd::stream::write::Encoder::new(file, LEVEL);
     let mut encoder = encoder.map_err(writing())?;
     encoder.include_checksum(true).map_err(writing())?;
     let mut tar = tar::Builder::new(encoder);
@@ -36,12 +54,32 @@ pub fn write(out: &Path, name: &str, tags: &[(&'static str, Vec<u8>)], pieces: &
     }
     let mut buffered = tar.into_inner().and_then(|encoder| encoder.finish()).map_err(writing())?;
     buffered.flush().map_err(writing())?;
+    let packed = Packed { bytes: buffered.bytes, sha256: hex(&buffered.sha256.clone().finalize()) };
     drop(buffered);
-    let len = staged.file().metadata().map_err(writing())?.len();
     // An archive is made to be given away.
     staged.publish()?;
     staged.finish_synced()?;
-    Ok(len)
+    Ok(packed)
+}
+
+/// A file that is digested while it is written.
+struct Digesting<W> {
+    file: W,
+    bytes: u64,
+    sha256: Sha256,
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.sha256.update(&bytes[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 fn append(

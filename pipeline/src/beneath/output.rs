@@ -11,6 +11,11 @@ use super::{Error, Folder, Kind, NameError, Odd, Replacement};
 
 /// The content of a plain file by its path, which may have so many bytes; links on the way are followed.
 pub fn plain_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    open_plain_file(path).and_then(|file| read_all(file, bytes_max).map_err(Error::new("read", path)))
+}
+
+/// A plain file by its path, to be read; links on the way are followed.
+pub fn open_plain_file(path: &Path) -> Result<File, Error> {
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
     // Asked first, since to open a device may do something.
     let found = std::fs::metadata(path).map_err(Error::new("open", path))?.file_type();
@@ -19,10 +24,7 @@ pub fn plain_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
         return Err(Error::new("open", path)(Odd::Itself { found, wanted: Kind::File }.into()));
     }
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    opened
-        .and_then(plain)
-        .map_err(Error::new("open", path))
-        .and_then(|file| read_all(file, bytes_max).map_err(Error::new("read", path)))
+    opened.and_then(plain).map_err(Error::new("open", path))
 }
 
 fn kind_of(kind: std::fs::FileType) -> Kind {

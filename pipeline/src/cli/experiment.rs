@@ -1,5 +1,6 @@
 //! Commands about an experiment that measure nothing: init, check, plan, status, explain.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::beneath;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{STARTER, Test, schema, select};
-use crate::manifest::{Change, Listing};
+use crate::manifest::{Change, Field, Listing};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
 use crate::workspace::Workspace;
@@ -40,10 +41,30 @@ pub(super) fn init(folder: &Path) -> Result<Exit, Trouble> {
     }
 }
 
+#[derive(Serialize)]
+struct CheckJson {
+    file: String,
+    experiment: String,
+    tests: usize,
+    tables: usize,
+    figures: usize,
+    claims: usize,
+}
+
 /// `septet check`.
-pub(super) fn check(file: &Path) -> Result<Exit, Trouble> {
+pub(super) fn check(file: &Path, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(file, None)?;
     let report = &workspace.experiment.report;
+    if json {
+        return say_json(&CheckJson {
+            file: file.display().to_string(),
+            experiment: workspace.experiment.name.to_string(),
+            tests: workspace.tests().len(),
+            tables: report.tables.len(),
+            figures: report.figures.len(),
+            claims: report.claims.len(),
+        });
+    }
     say(&format!(
         "{}: {}, {}, {}, {}",
         file.display(),
@@ -143,6 +164,8 @@ struct ExplainJson {
     why: Vec<String>,
     manifest: Option<Listing>,
     changes: Vec<String>,
+    /// Files that changed inside of components, by `SECTION COMPONENT`.
+    files_changed: BTreeMap<String, Vec<String>>,
 }
 
 /// `septet explain`: every input of the key, and what changed against what is stored.
@@ -158,6 +181,7 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
     let why = planned.words(test, decision);
     let listing = planned.ready(test).map(|ready| ready.manifest.listing());
     let changes = changes(&planned, test, listing.as_ref());
+    let inside = inside(&planned, test, &changes);
     if json {
         let changes = changes.iter().map(ToString::to_string).collect();
         let name = test.tuple.to_string();
@@ -168,6 +192,7 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
             why,
             manifest: listing,
             changes,
+            files_changed: inside,
         });
     }
     let mut out = format!("test    {}\n", test.tuple);
@@ -201,9 +226,27 @@ pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, T
         out.push_str("\nchanged since it was last measured\n");
         for change in changes {
             out.push_str(&format!("  {change}\n"));
+            for file in inside.get(&format!("{} {}", change.section, change.field)).into_iter().flatten() {
+                out.push_str(&format!("    {file}\n"));
+            }
         }
     }
     say(&out)
+}
+
+/// The files that changed inside of components, by section and component.
+fn inside(planned: &Planned, test: &Test, changes: &[Change]) -> BTreeMap<String, Vec<String>> {
+    let Some(before) = planned.newest_key(test) else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for change in changes {
+        let (Some(Field::Text(was)), Some(Field::Text(is))) = (&change.was, &change.is) else { continue };
+        match planned.inside(&before, was, is) {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => drop(found.insert(format!("{} {}", change.section, change.field), files)),
+            Err(error) => remark(&format!("septet: {error}")),
+        }
+    }
+    found
 }
 
 /// What changed since the test's newest stored repetition.

@@ -142,9 +142,7 @@ fn roots(store: &Store, named: &[PathBuf]) -> Result<HashSet<TestId>, Trouble> {
     let mut tests = HashSet::new();
     for file in files {
         let experiment = experiment::load(&file).map_err(|error| match error {
-            LoadError::Invalid(diagnostics) => {
-                Trouble { exit: Exit::BadInput, text: diagnostics.to_string(), placed: true }
-            }
+            LoadError::Invalid(diagnostics) => Trouble::placed(diagnostics),
             other => Trouble::input(other.to_string()),
         })?;
         tests.extend(experiment.matrix.tests.iter().map(|test| TestId::of(&test.tuple.to_string())));

@@ -19,7 +19,7 @@ pub(super) fn run(command: &HostCommand) -> Result<Exit, Trouble> {
     match command {
         HostCommand::Facts { json, refresh } => facts(*json, *refresh),
         HostCommand::Check { json } => checked(*json),
-        HostCommand::Apply { dry_run, time_limit, hugepages } => apply(*dry_run, *time_limit, *hugepages),
+        HostCommand::Apply { dry_run, time_limit, hugepages, json } => apply(*dry_run, *time_limit, *hugepages, *json),
         HostCommand::Restore => restore(),
     }
 }
@@ -137,7 +137,7 @@ fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool) -> String 
 }
 
 /// `septet host apply`.
-fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>) -> Result<Exit, Trouble> {
+fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>, json: bool) -> Result<Exit, Trouble> {
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let mut agent = Agent::spawn(&agent::program())?;
     let facts = agent.facts(false)?;
@@ -163,8 +163,9 @@ fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>) ->
         Err(AgentError::Interrupted) => return Ok(Exit::Interrupted),
         other => other?,
     };
-    for words in achieved.changed.iter().chain(&achieved.limits) {
-        say(words)?;
+    match json {
+        true => drop(say_json(&achieved)?),
+        false => achieved.changed.iter().chain(&achieved.limits).try_for_each(|words| say(words).map(drop))?,
     }
     remark("the host is held; Ctrl-C gives it back");
     let began = Instant::now();

@@ -47,6 +47,9 @@ enum Command {
     Check {
         /// The experiment.
         file: PathBuf,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
     },
     /// Say what would be measured and why, and how long it would take.
     Plan {
@@ -108,10 +111,13 @@ enum Command {
         /// says so.
         #[arg(long, value_name = "ORIGIN", conflicts_with = "since")]
         with_origin: Option<String>,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
     },
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
-    Archive(ArchiveCommand),
+    Archive(archive::ArchiveCommand),
     /// Say what moved between two generations, by how much, and whether it is real.
     Compare(compare::CompareArgs),
     /// Look after the store.
@@ -238,54 +244,6 @@ struct RunArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum ArchiveCommand {
-    /// Write an archive of an experiment's latest generation.
-    Create {
-        #[command(flatten)]
-        target: Target,
-        /// The archive [default: NAME.tar.zst].
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Its licence, as the SPDX list names it: CC-BY-4.0. A file LICENSE beside the experiment is its text.
-        #[arg(long, value_name = "ID")]
-        license: Option<String>,
-        /// Put in the measured programs themselves, and their licences.
-        #[arg(long)]
-        with_components: bool,
-        /// Machine-readable.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check digests and keys, derive every summary again, render every page again.
-    Verify {
-        /// The archive.
-        archive: PathBuf,
-        /// Stop after digests and keys; samples, logs and pages are not even unpacked.
-        #[arg(long)]
-        digests_only: bool,
-        /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
-        #[arg(long, value_name = "BYTES")]
-        bytes_max: Option<u64>,
-        /// Machine-readable.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Bring an archive's results into a store, under a name of their own, after checking them.
-    Import {
-        /// The archive.
-        archive: PathBuf,
-        #[command(flatten)]
-        place: PlaceArgs,
-        /// Name of the origin [default: the experiment's].
-        #[arg(long = "as", value_name = "NAME")]
-        origin: Option<String>,
-        /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
-        #[arg(long, value_name = "BYTES")]
-        bytes_max: Option<u64>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum StoreCommand {
     /// Read every result; put aside what is not what it should be, and say which tests to run again.
     Verify {
@@ -339,6 +297,10 @@ enum SchemaOf {
     Experiment,
     /// The site file.
     Site,
+    /// A report's summary.json.
+    Summary,
+    /// A result's record.json.
+    Record,
 }
 
 #[derive(Debug, Subcommand)]
@@ -348,11 +310,17 @@ enum SiteCommand {
         /// The folder.
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
     },
     /// Trust a site.toml that lies beside an experiment, as it is now.
     Trust {
         /// The file.
         file: PathBuf,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -425,6 +393,9 @@ enum HostCommand {
         /// Free 2 MiB hugepages that are wanted on NUMA node 0.
         #[arg(long, value_name = "PAGES")]
         hugepages: Option<u64>,
+        /// Machine-readable: what was set, once it is; `-n` always is.
+        #[arg(long)]
+        json: bool,
     },
     /// Give back settings that a killed run could not.
     Restore,
@@ -435,15 +406,15 @@ impl Cli {
     pub fn run(self) -> Result<Exit, Trouble> {
         match self.command {
             Command::Init { folder } => experiment::init(&folder),
-            Command::Check { file } => experiment::check(&file),
+            Command::Check { file, json } => experiment::check(&file, json),
             Command::Plan { target, asked } => experiment::plan(&target, &asked, &|_| true, &|_| false),
             Command::Run(args) => measure::run(&args),
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
             Command::Accept(args) => accept::run(&args),
-            Command::Report { target, output, since, with_origin } => {
-                results::report(&target, &output, since.as_deref(), with_origin.as_deref())
+            Command::Report { target, output, since, with_origin, json } => {
+                results::report(&target, &output, since.as_deref(), with_origin.as_deref(), json)
             }
             Command::Archive(command) => archive::run(command),
             Command::Compare(args) => compare::run(&args),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use results::reduce::TrialCount;
+use serde::Serialize;
 
 use super::{OutputArgs, StoreArgs, Target, pdf, remark, say, say_json, share};
 use crate::archive;
@@ -94,10 +95,11 @@ pub(super) fn report(
     output: &OutputArgs,
     since: Option<&str>,
     with_origin: Option<&str>,
+    json: bool,
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     if let Some(origin) = with_origin {
-        return mixed(workspace, output, origin);
+        return mixed(workspace, output, origin, json);
     }
     let generation = share::generation(target, &workspace)?;
     let held = workspace.store.acceptances(workspace.experiment.name.as_str())?;
@@ -106,22 +108,61 @@ pub(super) fn report(
     }
     let base = since.map(|text| generation_called(&workspace, text)).transpose()?;
     let written = write(&workspace, &generation, output)?;
+    let page = base.map(|base| report::write_since(&workspace, &generation, &base, &written.folder)).transpose()?;
+    if json {
+        return report_json(&workspace, &generation, output, &written, page.as_ref());
+    }
     say(&written.to_string())?;
-    if let Some(base) = base {
-        let page = report::write_since(&workspace, &generation, &base, &written.folder)?;
+    if let Some(page) = page {
         say(&format!("what changed: {}", page.folder.display()))?;
     }
     strict_claims(&workspace, &generation, output)
 }
 
+#[derive(Serialize)]
+struct ReportJson {
+    folder: String,
+    files_written: usize,
+    generation: String,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    claims_refuted: Vec<String>,
+}
+
+/// What was written, and which claims are refuted; under `--strict-claims` exit 4 if there is one.
+fn report_json(
+    workspace: &Workspace,
+    generation: &Generation,
+    output: &OutputArgs,
+    written: &Written,
+    since: Option<&report::Written>,
+) -> Result<Exit, Trouble> {
+    let refuted: Vec<String> = report::refuted(workspace, generation)?.iter().map(ToString::to_string).collect();
+    let exit = if output.strict_claims && !refuted.is_empty() { Exit::Answer } else { Exit::Well };
+    say_json(&ReportJson {
+        folder: written.folder.shown().display().to_string(),
+        files_written: written.files,
+        generation: generation.digest(),
+        complete: generation.complete,
+        since: since.map(|page| page.folder.display().to_string()),
+        claims_refuted: refuted,
+    })?;
+    Ok(exit)
+}
+
 /// A report of one's own results and, where there are none, those of an origin.
-fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str) -> Result<Exit, Trouble> {
+fn mixed(workspace: Workspace, output: &OutputArgs, origin: &str, json: bool) -> Result<Exit, Trouble> {
     let name = workspace.experiment.name.to_string();
     let own = workspace.store.latest_generation(&name)?.map(|(_, generation)| generation);
     let origin = archive::Origin::name(origin)?;
     let (workspace, generation) = archive::mix(workspace, own.as_ref(), &origin)?;
     let usual = usual_output(&format!("{name}+{origin}"));
-    say(&write_to(&workspace, &generation, output, usual)?.to_string())?;
+    let written = write_to(&workspace, &generation, output, usual)?;
+    if json {
+        return report_json(&workspace, &generation, output, &written, None);
+    }
+    say(&written.to_string())?;
     strict_claims(&workspace, &generation, output)
 }
 

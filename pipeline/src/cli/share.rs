@@ -1,9 +1,10 @@
 //! Commands about a shared store, and about the site that names it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{PlaceArgs, SiteCommand, Target, place, remark, say, say_json};
 use crate::conditions::Conditions;
@@ -27,9 +28,7 @@ impl From<RemoteError> for Trouble {
 impl From<SiteError> for Trouble {
     fn from(error: SiteError) -> Trouble {
         match error {
-            SiteError::Invalid(diagnostics) => {
-                Trouble { exit: Exit::BadInput, text: diagnostics.to_string(), placed: true }
-            }
+            SiteError::Invalid(diagnostics) => Trouble::placed(diagnostics),
             other => Trouble::input(other.to_string()),
         }
     }
@@ -268,12 +267,27 @@ fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, 
 /// `septet site ...`.
 pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
     match command {
-        SiteCommand::Trust { file } => match site::trust(&file)? {
+        SiteCommand::Trust { file, json: true } => {
+            let changed = site::trust(&file)?;
+            say_json(&json!({"file": file.display().to_string(), "trusted": true, "changed": changed}))
+        }
+        SiteCommand::Trust { file, json: false } => match site::trust(&file)? {
             true => say(&format!("trusted {} as it is now", file.display())),
             false => say(&format!("{} is trusted already", file.display())),
         },
-        SiteCommand::Show { folder } => {
+        SiteCommand::Show { folder, json } => {
             let site = site_of(&folder)?;
+            if json {
+                let stacks: BTreeMap<&str, BTreeMap<String, String>> = site
+                    .stacks
+                    .iter()
+                    .map(|(name, stack)| {
+                        let places = stack.settings().map(|(key, place)| (key.to_string(), place.to_string()));
+                        (name.as_str(), places.collect())
+                    })
+                    .collect();
+                return say_json(&json!({"remote": site.remote.map(|remote| remote.to_string()), "stacks": stacks}));
+            }
             let mut out =
                 format!("shared store   {}\n", site.remote.map_or("none".to_string(), |remote| remote.to_string()));
             for (name, stack) in &site.stacks {

@@ -63,6 +63,11 @@ impl Diagnostics {
         &self.list
     }
 
+    /// The file.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
     /// Where a diagnostic of this file begins.
     pub fn place(&self, diagnostic: &Diagnostic) -> Place {
         let line = self.lines.line(diagnostic.span.start);

@@ -224,6 +224,7 @@ fn drawables(drawn: &Drawn, meta: &Meta, measured: &Measured, output: &mut Outpu
         output.put(page, None)?;
     }
     output.put(render::render_latex_document(templates, &report).map_err(rendering("report.tex"))?, None)?;
+    output.put(render::render_package(&report), None)?;
     output.put(render::render_summary(&report), None)
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use results::dataset::{RawStream, read_parquet, write_parquet};
+use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
 use results::reduce::{Window, trial};
 use results::summary::REDUCTION_VERSION;
@@ -229,5 +229,5 @@ fn assembled(pending: &Pending, latest: Record, test: &Test, found: Search) -> R
         search: Some(found),
         ..last
     };
-    Ok(Repetition { record, samples: write_parquet(&streams)?, log })
+    Ok(Repetition { samples: judge::write_samples(&streams, &record)?, record, log })
 }

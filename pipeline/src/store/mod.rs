@@ -15,6 +15,7 @@
 //!   acceptances/<id>.json          changes that somebody called harmless; id = BLAKE3 of the file
 //!   archives/<experiment>/          which generations were archived, and stay
 //!   origins/<name>/                 what was imported, each with a store of its own
+//!   salt                            what makes pseudonyms of boots; never given away
 //!   quarantine/                     what was damaged
 //!   lock                            writers share it; who takes results away has it alone
 //! ```
@@ -31,6 +32,8 @@ mod guard;
 mod index;
 mod pending;
 mod record;
+pub mod record_schema;
+mod salt;
 mod verify;
 
 use std::io;
@@ -47,6 +50,7 @@ pub use index::{Entry, Index, Standing, TestId};
 pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
+pub(crate) use salt::names_a_boot;
 pub use verify::{DamagedFile, Finding, Kind, Of, Verification};
 
 use crate::beneath::{self, Below, Kind as FileKind, Odd};

@@ -54,9 +54,17 @@ fn names_and_kinds_that_reach_outside_are_refused() {
         (Entry::special("small/data/evil", EntryType::Char, ""), "is a character device"),
         (Entry::special("small/data/evil", EntryType::Block, ""), "is a block device"),
         (Entry::special("small/data/evil", EntryType::Fifo, ""), "is a pipe"),
-        (Entry::special("small/data/evil", EntryType::XHeader, ""), "is an extension of the tar format"),
-        (Entry::special("small/data/evil", EntryType::GNULongName, ""), "is an extension of the tar format"),
+        (Entry::special("small/data/evil", EntryType::GNUSparse, ""), "is a sparse file"),
+        (Entry::special("small/data/evil", EntryType::Continuous, ""), "is of an unknown kind"),
+        (Entry::special("small/data/evil", EntryType::GNULongLink, ""), "is a hard link"),
+        (Entry::pax(EntryType::XHeader, &[("linkpath", "/etc/passwd")]), "is a link"),
+        (Entry::pax(EntryType::XHeader, &[("GNU.sparse.major", "1")]), "is a sparse file"),
+        (Entry::pax(EntryType::XHeader, &[("path", "a"), ("path", "b")]), "says a thing twice"),
+        (Entry::pax(EntryType::XGlobalHeader, &[("path", "evil")]), "renames all files"),
         (Entry::file("small/data/README.md", b"x"), "holds 'small/data/README.md' twice"),
+        (Entry::file("./small/data/README.md", b"x"), "holds './small/data/README.md' twice"),
+        (Entry::special("small/../..", EntryType::Directory, ""), "leads out of its folder"),
+        (Entry::special(&outside, EntryType::Directory, ""), "is an absolute name"),
         (Entry::file("small/data/README.md/evil", b"x"), "both as a file and as a folder"),
     ];
     for (entry, reason) in extra {
@@ -65,6 +73,31 @@ fn names_and_kinds_that_reach_outside_are_refused() {
         write(&bench.path("b.tar.zst"), &entries);
         refused(&bench, 2, reason);
     }
+    // What an extended header says of the file that follows it.
+    let (x, long) = (EntryType::XHeader, EntryType::GNULongName);
+    let named = |name: &str| Entry { bytes: format!("{name}\0").into_bytes(), ..Entry::special("L", long, "") };
+    let evil = || Entry::file("small/data/evil", b"x");
+    let pairs = [
+        ([Entry::pax(x, &[("path", "../evil")]), evil()], "leads out of its folder"),
+        ([Entry::pax(x, &[("path", &outside)]), evil()], "is an absolute name"),
+        ([Entry::pax(x, &[("path", "small/data/README.md")]), evil()], "twice"),
+        ([Entry::pax(x, &[("size", "99999999")]), evil()], "is of two sizes"),
+        ([named("small/data/../../evil"), evil()], "leads out of its folder"),
+        ([named("small/data/README.md"), evil()], "twice"),
+        ([named("small/data/a"), named("small/data/b")], "is the second extended header of one file"),
+        ([named(&"a/".repeat(100_000)), evil()], "is an extended header that is longer than any name"),
+        ([named("small/data/evil"), Entry::special("x", EntryType::Symlink, "/etc/passwd")], "is a symbolic link"),
+    ];
+    for (entries, reason) in pairs {
+        let mut all = whole.entries();
+        all.extend(entries);
+        write(&bench.path("b.tar.zst"), &all);
+        refused(&bench, 2, reason);
+    }
+    let mut all = whole.entries();
+    all.push(named("small/data/evil"));
+    write(&bench.path("b.tar.zst"), &all);
+    refused(&bench, 4, "it ends after an extended header");
 }
 
 #[test]
@@ -103,40 +136,41 @@ fn contents_that_belong_to_something_else_are_refused() {
     let forge = |parcel: &mut Parcel| parcel.seal().write(&bench.path("b.tar.zst"));
 
     let mut newer = whole.clone();
-    newer.edit("small/data/septet.json", "\"format\": 1", "\"format\": 2");
+    newer.edit("small/data/septet.json", "\"format\": 2", "\"format\": 3");
     forge(&mut newer);
-    refused(&bench, 2, "it has format 2, this septet reads up to 1");
+    refused(&bench, 2, "it has format 3, this septet reads up to 2");
 
     let mut key = whole.clone();
     let manifests: Vec<String> = whole.all(".json").into_iter().filter(|name| name.contains("/manifests/")).collect();
     key.0.insert(manifests[0].clone(), whole.0[&manifests[1]].clone());
     forge(&mut key);
-    refused(&bench, 1, "its content does not have the key that its name says");
+    refused(&bench, 4, "its content does not have the key that its name says");
 
     let mut swapped = whole.clone();
     let samples = whole.all("samples.parquet");
     swapped.0.insert(samples[0].clone(), whole.0[&samples[1]].clone());
     forge(&mut swapped);
-    refused(&bench, 1, "its content is not what its record says");
+    refused(&bench, 4, "its content is not what its record says");
 
     let mut stranger = whole.clone();
     stranger.0.insert("small/data/store/index/checkpoint".to_string(), b"x".to_vec());
     forge(&mut stranger);
-    refused(&bench, 1, "is of nothing that the report uses");
+    refused(&bench, 4, "is of nothing that the report uses");
 
     let mut facts = whole.clone();
     let name = facts.all(".json").into_iter().find(|name| name.contains("/facts/")).expect("a host is described");
     facts.edit(&name, "\"hostname\": \"", "\"hostname\": \"better-");
     forge(&mut facts);
-    refused(&bench, 1, "is not what the records say");
+    refused(&bench, 4, "is not what the records say");
 }
 
-/// A result changed together with everything that names it.
-fn change(parcel: &mut Parcel, of: &str, change: impl FnOnce(&mut Record, &mut Vec<u8>)) {
+/// A result changed together with everything that names it: the first whose test begins so, or the one of this id.
+pub fn change(parcel: &mut Parcel, of: &str, change: impl FnOnce(&mut Record, &mut Vec<u8>)) {
+    let is_of = |name: &String| Record::parse(&parcel.0[name]).is_ok_and(|record| record.test.starts_with(of));
     let record_name = parcel
         .all("record.json")
         .into_iter()
-        .find(|name| Record::parse(&parcel.0[name]).is_ok_and(|record| record.test.starts_with(of)))
+        .find(|name| name.contains(&format!("/{of}/")) || is_of(name))
         .expect("there is such a test");
     let folder = record_name.trim_end_matches("/record.json").to_string();
     let mut record = Record::parse(&parcel.0[&record_name]).expect("it is a record");
@@ -165,6 +199,14 @@ fn change(parcel: &mut Parcel, of: &str, change: impl FnOnce(&mut Record, &mut V
     parcel.0.remove(&generation_name);
     parcel.0.insert(format!("small/data/store/generations/small/{name}.json.zst"), bytes);
     parcel.edit("small/data/septet.json", &before, name.as_str());
+    // The data package lists every file of samples.
+    let package_name = "small/data/datapackage.json".to_string();
+    let mut package: serde_json::Value = serde_json::from_slice(&parcel.0[&package_name]).expect("it is JSON");
+    let samples = parcel.all("samples.parquet");
+    package["resources"][0]["path"] = samples.iter().map(|name| &name["small/data/".len()..]).collect();
+    let mut bytes = serde_json::to_vec_pretty(&package).expect("it can be encoded");
+    bytes.push(b'\n');
+    parcel.0.insert(package_name, bytes);
 }
 
 #[test]
@@ -184,7 +226,7 @@ fn results_that_their_samples_do_not_give_are_refused() {
         record.reduction.values.values_mut().for_each(|value| *value *= 2.0);
     });
     forge(&mut better);
-    refused(&bench, 1, "its record says");
+    refused(&bench, 4, "its record says");
 
     // Samples of another test, every digest made to fit.
     let of = |start: &str| {
@@ -198,10 +240,10 @@ fn results_that_their_samples_do_not_give_are_refused() {
     let theirs = of("latency");
     change(&mut foreign, "throughput", |_, samples| *samples = theirs);
     forge(&mut foreign);
-    refused(&bench, 1, "have the same samples: one of them has those of another");
+    refused(&bench, 4, "have the same samples: one of them has those of another");
 
     let mut renamed = whole.clone();
     change(&mut renamed, "throughput", |record, _| record.test = "throughput/of/another".to_string());
     forge(&mut renamed);
-    refused(&bench, 1, "is listed under");
+    refused(&bench, 4, "is listed under");
 }

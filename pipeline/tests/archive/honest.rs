@@ -80,13 +80,13 @@ fn it_proves_itself_in_a_clean_place_and_gives_the_report_back() {
 }
 
 /// Folder of programs of others; `pipeline/tests/tools.sh` installs some.
-fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     let named = std::env::var_os("SEPTET_TOOLS").map(PathBuf::from);
     named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"))
 }
 
 /// An archive's bag, unpacked.
-fn unpacked(bench: &Bench) -> PathBuf {
+pub fn unpacked(bench: &Bench) -> PathBuf {
     for (name, bytes) in Parcel::read(&bench.path("a.tar.zst")).0 {
         let path = bench.path("unpacked").join(name);
         fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the bench is writable");
@@ -162,21 +162,21 @@ fn what_was_touched_is_named() {
 
     let mut page = whole.clone();
     page.edit("small/data/report/index.html", "Small", "Smell");
-    let ran = verify(&page, 1);
+    let ran = verify(&page, 4);
     assert!(ran.stdout.contains("data/report/index.html is not what manifest-sha256.txt says"), "{}", ran.stdout);
-    let ran = verify(page.seal(), 1);
+    let ran = verify(page.seal(), 4);
     assert!(ran.stdout.contains("report/index.html differs from byte"), "{}", ran.stdout);
     assert!(ran.stdout.contains("6 derived again from raw samples, all equal"), "{}", ran.stdout);
 
     let mut figure = whole.clone();
     figure.0.remove("small/data/report/figures/by-size.csv");
-    let ran = verify(&figure, 1);
+    let ran = verify(&figure, 4);
     assert!(ran.stdout.contains("by-size.csv is missing"), "{}", ran.stdout);
 
     let mut samples = whole.clone();
     let name = samples.named("samples.parquet");
     samples.0.entry(name.clone()).and_modify(|bytes| bytes[100] ^= 1);
-    let ran = verify(samples.seal(), 1);
+    let ran = verify(samples.seal(), 4);
     assert!(ran.stdout.contains("its content is not what its record says"), "{}", ran.stdout);
     let shallow = bench.septet(&["archive", "verify", "b.tar.zst", "--digests-only"]).code(4);
     assert!(shallow.stdout.contains("its content is not what its record says"), "{}", shallow.stdout);
@@ -187,10 +187,13 @@ fn what_was_touched_is_named() {
     let ran = verify(renderer.seal(), 0);
     assert!(ran.stdout.contains("renderer differs"), "{}", ran.stdout);
     assert!(ran.stdout.contains("verified up to level 2 of 3"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("taken on trust: report: renderer differs"), "{}", ran.stdout);
 
     let bytes = fs::read(bench.path("a.tar.zst")).expect("it was made");
     fs::write(bench.path("b.tar.zst"), &bytes[..bytes.len() / 2]).expect("the bench is writable");
-    let ran = bench.septet(&["archive", "verify", "b.tar.zst"]).code(2);
+    let ran = bench.septet(&["archive", "verify", "b.tar.zst", "--json"]).code(4).json();
+    assert_eq!((&ran["level"], &ran["digests"]["outcome"]), (&0.into(), &"differs".into()), "{ran}");
+    let ran = bench.septet(&["archive", "import", "b.tar.zst", "--as", "b"]).code(4);
     assert!(ran.stderr.contains("b.tar.zst"), "{}", ran.stderr);
 }
 

@@ -7,6 +7,10 @@ mod accepted;
 #[path = "../e2e/bench.rs"]
 #[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 mod bench;
+mod data;
 mod forged;
 mod honest;
+mod judged;
 mod parcel;
+mod repacked;
+mod signed;

@@ -98,6 +98,18 @@ impl Entry {
         Entry { name: name.to_string(), kind, target: target.to_string(), bytes: Vec::new() }
     }
 
+    /// An extended header of POSIX's kind.
+    pub fn pax(kind: EntryType, records: &[(&str, &str)]) -> Entry {
+        let record = |(key, value): &(&str, &str)| {
+            // The length counts its own digits.
+            let rest = key.len() + value.len() + 3;
+            let len = (1..).map(|digits| rest + digits).find(|len| len.to_string().len() + rest == *len);
+            format!("{} {key}={value}\n", len.expect("there is such a length"))
+        };
+        let bytes = records.iter().map(record).collect::<String>().into_bytes();
+        Entry { bytes, ..Entry::special("small/PaxHeaders/x", kind, "") }
+    }
+
     /// The header, its name unchecked.
     pub fn header(&self, size: u64) -> tar::Header {
         let mut header = tar::Header::new_ustar();

@@ -7,13 +7,13 @@ use results::axes::Axis;
 use results::metric::Metric;
 
 use super::condition::Condition;
-use super::evidence::{Evidence, shown};
+use super::evidence::{Evidence, shown, weighed};
 use super::interval::Interval;
 use super::shape::{self, Step};
 use super::syntax::{Folding, Kind, Node, Shape};
 use super::truth::{self, Truth};
 use super::universe::{AXES, Binding, Subject, Universe, slot};
-use super::{ClaimError, Verdict};
+use super::{ClaimError, Compared, Comparison, Verdict};
 
 /// Tests looked at in one walk; more is refused, because it would take minutes.
 const LOOKS_MAX: usize = 200_000_000;
@@ -90,7 +90,14 @@ impl Walk<'_> {
                         ),
                         _ => String::new(),
                     };
-                    truths.push(self.evidence.compared(before, truth, |truth| format!("{line}: {}", truth.name())));
+                    let weigh = |node: &Node, value: Option<Interval>| {
+                        let what = self.written(node).to_string();
+                        Some(weighed(what, value?, unit_of(node).and(unit)))
+                    };
+                    let values = [weigh(left, a), weigh(right, b)].into_iter().flatten().collect();
+                    let comparison = self.comparison(truth, binding, comparison.symbol(), values);
+                    let told = |truth: Truth| (format!("{line}: {}", truth.name()), comparison);
+                    truths.push(self.evidence.compared(before, truth, told));
                     left = right;
                 }
                 Ok(truth::all(&truths))
@@ -231,7 +238,7 @@ impl Walk<'_> {
     ) -> Result<Truth, ClaimError> {
         let before = self.evidence.begin();
         let inside: Vec<&Node> = operands.iter().collect();
-        let (mut row, mut told) = (Vec::new(), Vec::new());
+        let (mut row, mut told, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for instance in self.run_through(node, &inside, over, binding)? {
             let value = self.amount(&operands[0], &instance)?;
             let other = operands.get(1).map(|other| self.amount(other, &instance)).transpose()?;
@@ -243,6 +250,8 @@ impl Walk<'_> {
             }
             if let Some(value) = value {
                 told.push(format!("{}: {}", self.universe.shown(over[0], number), shown(value, unit_of(&operands[0]))));
+                let at = format!("{}={}", over[0], self.universe.shown(over[0], number));
+                values.push(weighed(at, value, unit_of(&operands[0])));
                 row.push(Step { x: x.unwrap_or(0.0), value, other: other.flatten() });
             }
         }
@@ -251,7 +260,14 @@ impl Walk<'_> {
             _ => shape::judge(shape, &row),
         };
         let line = format!("{}{} ({})", self.prefix(binding), self.written(node), told.join(", "));
-        Ok(self.evidence.compared(before, truth, |truth| format!("{line}: {}", truth.name())))
+        let comparison = self.comparison(truth, binding, self.written(node), values);
+        Ok(self.evidence.compared(before, truth, |truth| (format!("{line}: {}", truth.name()), comparison)))
+    }
+
+    fn comparison(&self, outcome: Truth, binding: &Binding, relation: &str, values: Vec<Compared>) -> Comparison {
+        let bound = |axis: Axis| Some((axis, self.universe.shown(axis, binding[slot(axis)]?).to_string()));
+        let at = Axis::ALL.into_iter().filter_map(bound).collect();
+        Comparison { outcome, at, relation: relation.to_string(), values }
     }
 
     fn written(&self, node: &Node) -> &str {

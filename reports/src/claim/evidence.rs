@@ -10,7 +10,7 @@ use results::summary::Grade;
 
 use super::interval::Interval;
 use super::truth::Truth;
-use super::{Outcome, Verdict};
+use super::{Compared, Comparison, Outcome, Verdict};
 use crate::model::{State, TestView};
 use crate::number;
 
@@ -38,7 +38,7 @@ impl Touched {
 /// Gathered while judging.
 #[derive(Default)]
 pub(super) struct Evidence {
-    lines: Vec<(Truth, String)>,
+    lines: Vec<(Truth, String, Comparison)>,
     missing: BTreeMap<String, BTreeSet<String>>,
     /// Switches with a test that has no result, and those with one that has.
     absent: BTreeSet<VSwitch>,
@@ -87,7 +87,12 @@ impl Evidence {
     }
 
     /// Ends a comparison: its truth, or doubt where it would rank switches on shared cores.
-    pub fn compared(&mut self, before: Touched, truth: Truth, line: impl FnOnce(Truth) -> String) -> Truth {
+    pub fn compared(
+        &mut self,
+        before: Touched,
+        truth: Truth,
+        line: impl FnOnce(Truth) -> (String, Comparison),
+    ) -> Truth {
         let touched = std::mem::replace(&mut self.touched, before);
         let decided = matches!(truth, Truth::Holds | Truth::Refuted);
         let truth = if decided && touched.ranks_on_shared_cores() {
@@ -101,7 +106,8 @@ impl Evidence {
             self.doubts.insert("A value of one repetition has no interval and decides nothing.");
         }
         if truth != Truth::NotMeasured {
-            self.lines.push((truth, line(truth)));
+            let (text, comparison) = line(truth);
+            self.lines.push((truth, text, Comparison { outcome: truth, ..comparison }));
         }
         self.touched.switches.extend(touched.switches);
         self.touched.shared |= touched.shared;
@@ -115,9 +121,11 @@ impl Evidence {
             Truth::CannotBeTold => 1,
             Truth::NotMeasured | Truth::Holds => 2,
         };
-        self.lines.sort_by_key(|(truth, _)| rank(*truth));
+        self.lines.sort_by_key(|(truth, ..)| rank(*truth));
         let more = self.lines.len().saturating_sub(NUMBERS_MAX);
-        let mut numbers: Vec<String> = self.lines.into_iter().take(NUMBERS_MAX).map(|(_, line)| line).collect();
+        let lines = self.lines.into_iter().take(NUMBERS_MAX);
+        let (mut numbers, comparisons): (Vec<String>, Vec<Comparison>) =
+            lines.map(|(_, line, comparison)| (line, comparison)).unzip();
         if more > 0 {
             numbers.push(format!("and {more} more comparisons"));
         }
@@ -127,6 +135,7 @@ impl Evidence {
             outcome,
             grade: self.grade.unwrap_or(Grade::Indicative),
             numbers,
+            comparisons,
             missing: switches
                 .into_iter()
                 .chain(self.missing.iter().map(|(reason, tests)| told(reason, tests)))
@@ -142,6 +151,18 @@ fn told(reason: &str, tests: &BTreeSet<String>) -> String {
         list.push_str(&format!(" and {} more", tests.len() - MISSING_MAX));
     }
     format!("{list} ({reason})")
+}
+
+/// A value with its interval in the unit of a metric, for programs.
+pub(super) fn weighed(what: String, value: Interval, metric: Option<Metric>) -> Compared {
+    let scale = metric.map_or(1.0, |metric| metric.unit.scale());
+    let ends = (value.low / scale, value.high / scale);
+    Compared {
+        what,
+        value: value.mean / scale,
+        interval: (value.low != value.high && ends.0.is_finite() && ends.1.is_finite()).then_some(ends),
+        unit: metric.map_or("", |metric| metric.unit.symbol()),
+    }
 }
 
 /// A value with its interval in the unit of a metric; plain without one.

@@ -9,6 +9,15 @@ pub const VERSION_KEY: &str = "septet.samples.version";
 /// Metadata key of the list of [`Head`]s, JSON.
 pub const STREAMS_KEY: &str = "septet.samples.streams";
 
+/// Metadata key of the test's name.
+pub const TEST_KEY: &str = "septet.test";
+/// Metadata key of the test's key.
+pub const KEY_KEY: &str = "septet.key";
+/// Metadata key of the times that tell the window, JSON.
+pub const WINDOW_KEY: &str = "septet.window";
+/// Metadata key of the columns' units, JSON.
+pub const UNITS_KEY: &str = "septet.units";
+
 /// The process that wrote a row.
 pub const SOURCE: &str = "source";
 /// Its role.
@@ -26,6 +35,10 @@ pub const COUNT: &str = "count";
 pub struct Field<R> {
     /// Name of the column.
     pub name: &'static str,
+    /// Its unit.
+    pub unit: Option<&'static str>,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
     /// The record's value.
     pub get: fn(&R) -> u32,
     /// Gives the record a value.
@@ -33,38 +46,47 @@ pub struct Field<R> {
 }
 
 macro_rules! field {
-    ($record:ident . $name:ident) => {
+    ($record:ident . $name:ident, $unit:expr, $meaning:expr) => {
         Field {
             name: stringify!($name),
+            unit: $unit,
+            meaning: $meaning,
             get: |record: &$record| record.$name,
             set: |record, value| record.$name = value,
         }
     };
 }
 
+const PACKETS: Option<&str> = Some("packets");
+
 /// Columns of interval rows, [`LOST`] aside. Records count intervals from 1, the table from 0, where a time
 /// follows from the number.
 pub const INTERVAL_FIELDS: [Field<IntervalRecord>; 11] = [
     Field {
         name: "interval",
+        unit: None,
+        meaning: "Number of the interval, from 0 at the common start; warm-up and cool-down are among them.",
         get: |record| record.index.saturating_sub(1),
         set: |record, value| record.index = value.saturating_add(1),
     },
-    field!(IntervalRecord.packets),
-    field!(IntervalRecord.rejected),
-    field!(IntervalRecord.missed),
-    field!(IntervalRecord.duplicates),
-    field!(IntervalRecord.reordered),
-    field!(IntervalRecord.corrupt),
-    field!(IntervalRecord.foreign),
-    field!(IntervalRecord.late_ns_max),
-    field!(IntervalRecord.calls),
-    field!(IntervalRecord.idle_ns),
+    field!(IntervalRecord.packets, PACKETS, "Sent by a sender, received once by the others. Of interval rows."),
+    field!(IntervalRecord.rejected, PACKETS, "Packets that the port refused. Of interval rows."),
+    field!(IntervalRecord.missed, PACKETS, "Packets whose time had passed, never attempted. Of interval rows."),
+    field!(IntervalRecord.duplicates, PACKETS, "Packets that came again. Of interval rows."),
+    field!(IntervalRecord.reordered, PACKETS, "Packets that came after later ones. Of interval rows."),
+    field!(IntervalRecord.corrupt, PACKETS, "Packets whose content was changed on the way. Of interval rows."),
+    field!(IntervalRecord.foreign, PACKETS, "Packets of somebody else. Of interval rows."),
+    field!(IntervalRecord.late_ns_max, Some("ns"), "Largest lateness of a burst. Of interval rows."),
+    field!(IntervalRecord.calls, Some("calls"), "Calls into the port. Of interval rows."),
+    field!(IntervalRecord.idle_ns, Some("ns"), "Time with nothing to do. Of interval rows."),
 ];
 
 /// Columns of round-trip rows, [`RTT_NS`] aside.
-pub const RTT_FIELDS: [Field<RttRecord>; 3] =
-    [field!(RttRecord.burst), field!(RttRecord.place), field!(RttRecord.late_ns)];
+pub const RTT_FIELDS: [Field<RttRecord>; 3] = [
+    field!(RttRecord.burst, None, "Number of the burst, due burst * B / R after the common start. Of rtt rows."),
+    field!(RttRecord.place, None, "Place in the burst. Of rtt rows."),
+    field!(RttRecord.late_ns, Some("ns"), "Lateness of the burst against its time. Of rtt rows."),
+];
 
 /// One stream in the metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

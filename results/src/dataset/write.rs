@@ -1,5 +1,7 @@
 //! Streams to Parquet bytes. It must not know how they are read back.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::{
     ChunkFullNull, ChunkedArray, Column, DataFrame, Int32Type, IntoColumn, KeyValueMetadata, NewChunkedArray,
     ParquetCompression, ParquetWriter, PolarsNumericType, PolarsResult, StatisticsOptions, StringChunked, UInt32Type,
@@ -8,11 +10,12 @@ use polars::prelude::{
 use wire::{OverflowRecord, RttRecord};
 
 use super::columns::{
-    COUNT, Head, INTERVAL_FIELDS, KIND, LOST, ROLE, RTT_FIELDS, RTT_NS, SOURCE, STREAMS_KEY, VERSION_KEY, fits,
-    role_name,
+    COUNT, Head, INTERVAL_FIELDS, KEY_KEY, KIND, LOST, ROLE, RTT_FIELDS, RTT_NS, SOURCE, STREAMS_KEY, TEST_KEY,
+    UNITS_KEY, VERSION_KEY, WINDOW_KEY, fits, role_name,
 };
 use super::seal::{SEAL_KEY, UNSEALED, seal};
 use super::{DatasetError, FORMAT_VERSION, RawStream, check};
+use crate::dictionary;
 
 /// Rows of a row group: what a reader decodes at once.
 const ROW_GROUP_ROWS: usize = 1 << 18;
@@ -24,14 +27,53 @@ const ROW_GROUP_ROWS: usize = 1 << 18;
 ///
 /// Two streams of one name, intervals out of order, more than [`super::ROWS_MAX`] rows.
 pub fn write_parquet(streams: &[RawStream]) -> Result<Vec<u8>, DatasetError> {
+    write(streams, Vec::new())
+}
+
+/// What samples are of, for programs that have nothing but the file.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// Name of the test.
+    pub test: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// Length of an interval, ns.
+    pub interval_ns: u64,
+    /// From the common start to the window, ns.
+    pub warmup_ns: u64,
+    /// The window, ns; of a search that of its full trials.
+    pub duration_ns: u64,
+    /// What is sent behind it, ns.
+    pub cooldown_ns: u64,
+}
+
+/// The same with what the samples are of in the file's metadata.
+///
+/// # Errors
+///
+/// As [`write_parquet`].
+pub fn write_parquet_about(streams: &[RawStream], about: &About) -> Result<Vec<u8>, DatasetError> {
+    let About { test, key, interval_ns, warmup_ns, duration_ns, cooldown_ns } = *about;
+    let window = format!(
+        "{{\"interval_ns\":{interval_ns},\"warmup_ns\":{warmup_ns},\"duration_ns\":{duration_ns},\"cooldown_ns\":{cooldown_ns}}}"
+    );
+    let columns = dictionary::samples();
+    let units: BTreeMap<&str, &str> =
+        columns.iter().filter_map(|column| Some((column.name.as_str(), column.unit?))).collect();
+    let units = serde_json::to_string(&units).map_err(|error| DatasetError::Malformed(error.to_string()))?;
+    let entries = [(TEST_KEY, test.to_string()), (KEY_KEY, key.to_string()), (WINDOW_KEY, window), (UNITS_KEY, units)];
+    write(streams, entries.map(|(key, value)| (key.to_string(), value)).into())
+}
+
+fn write(streams: &[RawStream], about: Vec<(String, String)>) -> Result<Vec<u8>, DatasetError> {
     check(streams)?;
     let heads: Vec<Head> = streams.iter().map(head).collect();
     let list = serde_json::to_string(&heads).map_err(|error| DatasetError::Malformed(error.to_string()))?;
-    let metadata = KeyValueMetadata::from_static(vec![
-        (VERSION_KEY.to_string(), FORMAT_VERSION.to_string()),
-        (STREAMS_KEY.to_string(), list),
-        (SEAL_KEY.to_string(), UNSEALED.to_string()),
-    ]);
+    let mut entries = vec![(VERSION_KEY.to_string(), FORMAT_VERSION.to_string()), (STREAMS_KEY.to_string(), list)];
+    entries.extend(about);
+    // The last, so that no name can be taken for it.
+    entries.push((SEAL_KEY.to_string(), UNSEALED.to_string()));
+    let metadata = KeyValueMetadata::from_static(entries);
     let mut bytes = Vec::new();
     table(streams)
         .and_then(|mut table| {

@@ -1,0 +1,85 @@
+//! A record judged again from what it holds itself: facts, counts, counters and trials. A record that lacks a
+//! doubt which they raise, or that tells of another host than its key, was changed after it was written. Pure. It
+//! must not know files or samples.
+
+use results::axes::Rate;
+use results::tuple::Tuple;
+
+use crate::conditions::{core_plan, sections_of_host};
+use crate::experiment::Times;
+use crate::judge::Run;
+use crate::manifest::{Listing, MANIFEST_VERSION};
+use crate::search::trials::Search;
+use crate::search::{self, Next, SEARCH_VERSION};
+use crate::store::{Record, Status};
+
+/// Holds a record against itself and the manifest of its key.
+///
+/// # Errors
+/// What does not agree, in words.
+pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
+    if matches!(record.status, Status::Failed { .. }) {
+        return Ok(());
+    }
+    let cores = core_plan(&record.tuple, &record.host)?;
+    if manifest.format == MANIFEST_VERSION {
+        for (name, section) in sections_of_host(&record.host, &cores) {
+            // A section without fields is absent.
+            if manifest.sections.get(name.name()).cloned().unwrap_or_default() != section {
+                let name = name.name();
+                return Err(format!("its record tells of another host than its key: {name} differs"));
+            }
+        }
+    }
+    let (tuple, times) = evidenced(record);
+    let run = Run {
+        tuple: &tuple,
+        times: &times,
+        cores: &cores,
+        facts: &record.host,
+        achieved: &record.achieved,
+        evidence: &record.evidence,
+    };
+    let mut raised = run.doubts().flags;
+    raised.extend(&record.reduction.flags);
+    if let Some(search) = &record.search {
+        raised.extend(search.deciding().filter_map(|place| search.trials.get(place)).flat_map(|trial| &trial.flags));
+        concludes(search)?;
+    }
+    if let Some(missing) = raised.iter().find(|flag| !record.flags.contains(flag)) {
+        return Err(format!("its record lacks the flag {}, which what it holds raises", missing.name()));
+    }
+    match (record.flags.iter().find(|flag| flag.suspect()), record.is_valid()) {
+        (Some(flag), true) => Err(format!("it counts as valid although it has the flag {}", flag.name())),
+        (None, false) => Err("it is left out as suspect without a flag that says why".to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// The test that a record's evidence is of: of a search, the last full trial at the rate that was found.
+fn evidenced(record: &Record) -> (Tuple, Times) {
+    let of_search = record.search.as_ref().and_then(|search| {
+        let place = search.deciding().last().or(search.trials.len().checked_sub(1))?;
+        search.trials.get(place)
+    });
+    match of_search {
+        None => (record.tuple.clone(), record.times),
+        Some(trial) => (
+            Tuple { rate: Rate::Pps(trial.rate_pps), ..record.tuple.clone() },
+            Times { duration_ns: trial.duration_ns, ..record.times },
+        ),
+    }
+}
+
+/// Whether the trials of a search lead to what it says that it found.
+fn concludes(search: &Search) -> Result<(), String> {
+    if search.version != SEARCH_VERSION {
+        return Ok(());
+    }
+    let tried: Vec<search::Tried> = search.trials.iter().map(search::trials::Trial::tried).collect();
+    let found = Next::Found { lower_pps: search.lower_pps, upper_pps: search.upper_pps };
+    match search::next(&search.goal, &tried) == found {
+        true => Ok(()),
+        false => Err("its trials do not lead to the rate that it says was found".to_string()),
+    }
+}

@@ -1,0 +1,109 @@
+//! What of an archive follows from the rest of it, is made again and compared; and what does not, and has to be
+//! taken on trust, said in words. It must not know how anything was measured.
+
+use std::path::Path;
+
+use super::ArchiveError;
+use super::bag::{self, Content, PAYLOAD};
+use super::citation::License;
+use super::description::Description;
+use super::digest::Found;
+use super::front::{self, FRONT_VERSION, Front};
+use super::metadata::METADATA;
+use crate::acceptance::Says;
+use crate::store::Generation;
+use crate::workspace::Workspace;
+
+/// What was compared and what could not be.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What does not follow from the rest.
+    pub wrong: Vec<String>,
+    /// What nothing proves.
+    pub on_trust: Vec<String>,
+}
+
+/// Looks at what a reader meets first. `bag` is the folder of the bag, `files` what is in it, `counts` are numbers
+/// of results and tests.
+pub fn look(
+    workspace: &Workspace,
+    generation: &Generation,
+    description: &Description,
+    (bag, files): (&Path, &Found),
+    counts: (usize, usize),
+) -> Result<Looked, ArchiveError> {
+    let mut looked = Looked { wrong: Vec::new(), on_trust: on_trust(workspace, generation, description, files) };
+    if description.front != FRONT_VERSION {
+        let names = front::NAMES.join(", ");
+        looked.on_trust.push(format!("{names}, bag-info.txt: another version of septet wrote them, in its own words"));
+        return Ok(looked);
+    }
+    let read = |name: &str| std::fs::read(bag.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let own = |name: &str| read(&format!("{PAYLOAD}/{name}")).unwrap_or_default();
+    let license = match description.license_given {
+        true => License { text: own(front::LICENSE), own: true, ..License::of(description.license.clone()) },
+        false => License::of(description.license.clone()),
+    };
+    let citation = description.citation_given.then(|| own("CITATION.cff"));
+    let package = bag.join(PAYLOAD).join(front::REPORT_PACKAGE);
+    let report_package = std::fs::read(package).unwrap_or_default();
+    let names: Vec<&str> = payload(files).filter(|name| *name != METADATA).collect();
+    let front = Front {
+        experiment: &workspace.experiment,
+        description,
+        license: &license,
+        citation: citation.as_deref(),
+        created: &generation.created,
+        counts,
+        names: &names,
+        report_package: &report_package,
+    };
+    for piece in front.pieces()? {
+        let Content::Bytes(made) = &piece.content else { continue };
+        match std::fs::read(bag.join(PAYLOAD).join(&piece.name)) {
+            Ok(found) if found == *made => {}
+            Ok(_) => looked.wrong.push(format!("{} does not follow from experiment and results", piece.name)),
+            Err(_) => looked.wrong.push(format!("{} is missing", piece.name)),
+        }
+    }
+    let bytes = files.iter().filter(|(name, _)| bag::is_payload(name)).map(|(_, file)| file.len).sum();
+    let info = front::info(&workspace.experiment, description, &generation.created);
+    if read("bag-info.txt").ok() != Some(bag::about(&info, bytes, payload(files).count())) {
+        looked.wrong.push("bag-info.txt does not follow from experiment and results".to_string());
+    }
+    Ok(looked)
+}
+
+/// Names of the payload, sorted.
+fn payload(files: &Found) -> impl Iterator<Item = &str> {
+    files.keys().filter_map(|name| name.strip_prefix("data/"))
+}
+
+fn on_trust(workspace: &Workspace, generation: &Generation, description: &Description, files: &Found) -> Vec<String> {
+    let mut on_trust = vec![
+        "samples, logs, counters and facts: that they were measured, where and when they say".to_string(),
+        format!("experiment/{}: title, authors, texts and published values", description.file),
+    ];
+    on_trust.push(match (&description.license, description.license_given) {
+        (Some(spdx), true) => format!("LICENSE: {spdx}, and its text as the author gave it"),
+        (None, true) => "LICENSE: the text that the author gave".to_string(),
+        (Some(spdx), false) => format!("LICENSE: {spdx}, which the author named"),
+        (None, false) => "LICENSE: that there is none".to_string(),
+    });
+    if description.citation_given {
+        on_trust.push("CITATION.cff: as the author wrote it".to_string());
+    }
+    let store = &workspace.store;
+    let accepts = |id| store.statement(id).is_ok_and(|statement| matches!(statement.says, Says::Harmless(_)));
+    if generation.statements().iter().any(accepts) {
+        on_trust.push("store/acceptances: that the accepted changes are harmless".to_string());
+    }
+    let is_license = |name: &str| {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        name.starts_with("components/") && last.starts_with("LICENSE")
+    };
+    if payload(files).any(is_license) {
+        on_trust.push("components: the licences beside the programs".to_string());
+    }
+    on_trust
+}
