@@ -156,7 +156,7 @@ impl Layout {
         }
     }
 
-    /// The same of one frame.
+    /// What one received frame is, of any length.
     #[inline]
     pub fn read(&self, frame: &[u8]) -> Arrival {
         match self.read_expected(frame) {
@@ -272,7 +272,7 @@ impl Layout {
         field(16) == IPV4_BYTES + udp_bytes && field(UDP_AT + 4) == udp_bytes
     }
 
-    /// Of frames with the right addresses and lengths.
+    /// Whether the UDP checksum is right, in a frame whose addresses and lengths are.
     #[inline]
     fn udp_checksum_fits(&self, headers: &[u8; OVERHEAD_BYTES], frame: &[u8]) -> bool {
         if headers[UDP_CHECKSUM_AT..] == [0, 0] {

@@ -23,7 +23,7 @@ pub enum Step {
     },
     /// Send this burst; the schedule has moved on.
     Send {
-        /// Its number, from 0.
+        /// The burst's number, from 0.
         burst: u64,
         /// How long ago it was due.
         late_ns: u64,

@@ -124,7 +124,7 @@ impl Payload {
         Self { bytes: bytes.max(HEADER_BYTES_MIN), flows, touch }
     }
 
-    /// Its length.
+    /// The payload's length, bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -23,7 +23,7 @@ const _: () = assert!(3 * (TIME_NS_MAX / 1_000_000_000) * RATE_PPS_MAX < SEQUENC
 pub struct Mac([u8; 6]);
 
 impl Mac {
-    /// Its bytes, as sent.
+    /// The address's bytes, as sent.
     pub fn octets(&self) -> [u8; 6] {
         self.0
     }
@@ -85,7 +85,7 @@ pub struct Traffic {
     pub wait: Wait,
     /// The times.
     pub schedule: Schedule,
-    /// This end.
+    /// The generator's own end.
     pub local: End,
     /// The other end.
     pub remote: End,

@@ -18,9 +18,9 @@ pub enum Verdict {
     First {
         /// How many numbers below it, and above the highest before it, have not been seen.
         gap: u64,
-        /// It fills a gap that was noticed earlier.
+        /// Whether the packet fills a gap that was noticed earlier.
         fills: bool,
-        /// It comes after a higher number of its flow (RFC 4737, section 3.3: type-P-reordered).
+        /// Whether the packet comes after a higher number of its flow (RFC 4737, section 3.3: type-P-reordered).
         reordered: bool,
     },
     /// Seen before, or too old to tell.
@@ -36,7 +36,7 @@ pub struct Window {
     words: Box<[u64]>,
     /// The highest number seen, plus one.
     next: u64,
-    /// The same for each flow.
+    /// The lowest number that was not yet seen, for each flow.
     next_of_flow: Box<[u64]>,
     received: u64,
 }

@@ -36,7 +36,7 @@ pub enum Remedy {
 /// Something that stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Its name, for scripts.
+    /// The finding's name, for scripts.
     pub name: &'static str,
     /// How much it harms.
     pub harm: Harm,

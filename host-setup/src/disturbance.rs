@@ -161,7 +161,7 @@ impl Between<'_> {
         (amount > 0).then(|| (disturbance, cpu.to_string(), amount))
     }
 
-    /// Of threads that were there before and after.
+    /// The disturbances of threads that were there before and after.
     fn of_threads(&self, disturbance: Disturbance, counter: impl Fn(&ThreadCounters) -> u64) -> Option<Found> {
         let increase = |after: &ThreadCounters| {
             let before = self.before.threads.iter().find(|before| before.thread == after.thread)?;

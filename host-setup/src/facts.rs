@@ -103,7 +103,7 @@ pub struct Cpu {
 /// One logical CPU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Core {
-    /// Its number.
+    /// The CPU's number.
     pub cpu: u32,
     /// Package.
     pub package: u32,
@@ -147,7 +147,7 @@ pub enum Privilege {
 /// Something that can be had here, or the reason why not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// Its name: `netns`, `linux-bridge`, `septet-gen`, ...
+    /// The name of what is offered: `netns`, `linux-bridge`, `septet-gen`, ...
     pub name: String,
     /// Why it cannot be had here, in words that complete "skipped: ..."; absent when it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -282,7 +282,7 @@ pub struct FrequencyPolicy {
 /// A state that an idle CPU can sleep in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdleState {
-    /// Its name, `C1E`.
+    /// The state's name, `C1E`.
     pub name: String,
     /// Time to wake up from it, us.
     pub latency_us: u64,
@@ -316,9 +316,9 @@ pub struct Interrupts {
 /// One interrupt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Irq {
-    /// Its number.
+    /// The interrupt's number.
     pub number: u32,
-    /// Its handlers.
+    /// The names of the interrupt's handlers.
     pub name: String,
     /// CPUs that may serve it.
     pub cpus: Vec<u32>,
@@ -328,11 +328,11 @@ pub struct Irq {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Nic {
-    /// Of the interface.
+    /// The interface's name.
     pub name: String,
-    /// Of the device: its PCI address, or how its bus calls it.
+    /// The device's PCI address, or how its bus calls it.
     pub address: String,
-    /// Its driver.
+    /// The device's driver.
     pub driver: Option<String>,
     /// PCI numbers of vendor and device, `8086:1521`.
     pub vendor_device: Option<String>,
@@ -350,7 +350,7 @@ pub struct Nic {
     pub vfs_max: Option<u32>,
     /// Interface of its physical function, if it is a virtual one.
     pub physical_function: Option<String>,
-    /// Its IOMMU group.
+    /// The device's IOMMU group.
     pub iommu_group: Option<String>,
     /// Why it is never touched, in words that complete "it ..."; absent if it may be.
     pub must_stay: Option<String>,

@@ -12,7 +12,7 @@ impl Failure {
         Failure { kind, message: message.into(), advice: None, last_lines: Vec::new() }
     }
 
-    /// The same with a word about what to do.
+    /// This failure with a word about what to do.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Failure {
         self.advice = Some(advice.into());
@@ -46,7 +46,7 @@ pub(crate) trait During<T> {
     fn request(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
     /// The host is not as it must be.
     fn host(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
-    /// This scene went wrong.
+    /// An error as a failure of the scene, which leaves the host usable.
     fn scene(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 

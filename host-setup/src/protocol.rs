@@ -62,7 +62,7 @@ pub enum Op {
     /// Moves an interface of the host into the network namespace of scenes, until the lease ends: then it is what it
     /// was. Only root may, and none that must stay. Answered by [`Answer::Done`].
     MoveIn {
-        /// Its name.
+        /// The interface's name.
         interface: String,
     },
     /// Builds switch, containers and links of one measurement. Answered by [`Answer::Done`].
@@ -148,7 +148,7 @@ pub enum Message {
 /// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
-    /// Of the request.
+    /// The number of the request that this answers.
     pub id: u64,
     /// How it went.
     #[serde(flatten)]
@@ -190,7 +190,7 @@ pub enum FailureKind {
     Host,
     /// Another measurement holds the host.
     Busy,
-    /// This scene failed; another may work.
+    /// A scene failed; another one may work.
     Scene,
 }
 
@@ -241,14 +241,14 @@ pub enum Answer {
 pub enum Event {
     /// An application wrote a line to its standard output.
     Line {
-        /// Its container.
+        /// The application's container.
         container: String,
         /// Without the newline; at most 64 KiB, the rest is cut.
         line: String,
     },
     /// An application ended, or a program of the switch.
     Exit {
-        /// Its container, or the name of the program.
+        /// The application's container, or the name of the program.
         container: String,
         /// Exit code, or 128 plus the signal's number.
         status: i32,
@@ -291,7 +291,7 @@ pub struct Setup {
     /// 2 MiB hugepages that must be free on a NUMA node, as `(node, pages)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_2m: Vec<(u32, u64)>,
-    /// The same of 1 GiB.
+    /// Free hugepages of 1 GiB, as `(NUMA node, pages)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_1g: Vec<(u32, u64)>,
     /// Frequency governor of every CPU, by the kernel's name.
@@ -340,7 +340,7 @@ pub struct Vfs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vf {
-    /// Its MAC address, `02:00:00:00:00:01`.
+    /// The function's MAC address, `02:00:00:00:00:01`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
     /// Whether it may change its address and be promiscuous.
@@ -357,7 +357,7 @@ pub struct Achieved {
     /// All 2 MiB hugepages of a NUMA node, as `(node, pages)`, for each node that some were asked of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_2m: Vec<(u32, u64)>,
-    /// The same of 1 GiB.
+    /// Free hugepages of 1 GiB, as `(NUMA node, pages)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hugepages_1g: Vec<(u32, u64)>,
     /// PCI addresses of the virtual functions made, as `(interface, addresses in order)`.

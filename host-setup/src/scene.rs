@@ -83,7 +83,7 @@ pub struct Container {
     pub cpus: Vec<u32>,
     /// Size of its output folder in memory, bytes at most.
     pub output_bytes_max: u64,
-    /// Its link.
+    /// The container's link to the switch.
     pub link: Link,
 }
 
@@ -112,9 +112,9 @@ pub struct VhostUser {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
-    /// Its name, `eth0`.
+    /// The interface's name, `eth0`.
     pub name: String,
-    /// Its address, `aa:bb:cc:dd:ee:ff`.
+    /// The interface's MAC address, `aa:bb:cc:dd:ee:ff`.
     pub mac: String,
     /// IPv4 address and prefix length, `10.0.0.1/16`; absent for raw techniques, whose frames the
     /// container's own IP stack must not answer.

@@ -39,7 +39,7 @@ pub enum StackError {
         /// What was written.
         key: String,
     },
-    /// It leads nowhere, or somewhere else for everyone who looks.
+    /// The place leads nowhere, or somewhere else for everyone who looks.
     #[error("{place:?} is no place: write an absolute path without '..' and ':', or {SYSTEM:?}")]
     Place {
         /// What was written.

@@ -43,7 +43,7 @@ pub enum AgentError {
         "failed to find septet-host at {0}: it must lie beside the septet program; `make build` puts both into target/release"
     )]
     NotFound(PathBuf),
-    /// It could not be started.
+    /// The agent could not be started.
     #[error("failed to start {path}: {source}")]
     Spawn {
         /// The program.
@@ -51,7 +51,7 @@ pub enum AgentError {
         /// The system's reason.
         source: io::Error,
     },
-    /// It is gone, or says nothing.
+    /// The agent is gone, or says nothing.
     #[error("failed to hear from septet-host: {reason}{}", last(.last_lines))]
     Gone {
         /// In words.
@@ -59,18 +59,18 @@ pub enum AgentError {
         /// Last lines of its standard error.
         last_lines: Vec<String>,
     },
-    /// It answered that it could not.
+    /// The agent answered that it could not.
     #[error("failed to {doing}: {}", shown(.failure))]
     Refused {
         /// What was asked.
         doing: &'static str,
-        /// Its answer.
+        /// The agent's answer.
         failure: Failure,
     },
-    /// It holds the host no longer.
+    /// The agent holds the host no longer.
     #[error("failed to {}\nwhat is stored is kept, the next run goes on from there", shown(.0))]
     Lost(Failure),
-    /// It said something that this program does not understand.
+    /// The agent said something that this program does not understand.
     #[error("failed to understand septet-host: {0}; both programs must be of one build")]
     Nonsense(String),
     /// The user pressed Ctrl-C, or a time limit was reached.
@@ -90,16 +90,16 @@ fn shown(failure: &Failure) -> String {
 /// Something that an application of a scene did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppEvent {
-    /// It wrote a line.
+    /// An application wrote a line.
     Line {
-        /// Its container.
+        /// The application's container.
         container: String,
         /// The line.
         line: String,
     },
-    /// It ended.
+    /// An application ended.
     Exit {
-        /// Its container.
+        /// The application's container.
         container: String,
         /// Exit code, or 128 plus the signal.
         status: i32,
@@ -161,7 +161,7 @@ impl Agent {
         Agent::with_stacks(program, BTreeMap::new())
     }
 
-    /// The same, and tells it which stacks will be named, and what they mean as far as that is known.
+    /// Starts an agent and tells it which stacks will be named, and what they mean as far as that is known.
     pub fn with_stacks(program: &Path, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
         Agent::over(&Direct::at(program), stacks)
     }

@@ -41,9 +41,9 @@ pub struct Conditions<'a> {
 /// What becomes of a test here.
 #[derive(Debug)]
 pub enum Prospect {
-    /// It can be measured.
+    /// The test can be measured.
     Ready(Box<Ready>),
-    /// It cannot, for this reason.
+    /// The test cannot be measured, for this reason.
     Skipped(String),
 }
 

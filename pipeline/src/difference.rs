@@ -73,7 +73,7 @@ impl Difference {
 pub struct Differences {
     /// By what was compared.
     compared: HashMap<(CommonId, CommonId), Arc<Difference>>,
-    /// Of the one that is made next.
+    /// The id of the difference that is made next.
     next: DifferenceId,
 }
 

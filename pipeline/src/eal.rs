@@ -13,9 +13,9 @@ const CPU: &str = "CPU";
 pub struct Port<'a> {
     /// What it finds at its end; none for one that is no DPDK port.
     pub end: End,
-    /// Its address.
+    /// The port's MAC address.
     pub mac: &'a str,
-    /// Its queues.
+    /// How many queues the port has.
     pub queues: u16,
 }
 
@@ -41,7 +41,7 @@ pub fn arguments(port: &Port, memory: Memory, cpus: &[u32]) -> Vec<String> {
     arguments
 }
 
-/// The same for keys.
+/// These arguments as keys have them: without what differs from run to run.
 pub fn neutral(arguments: &[String]) -> Vec<String> {
     let neutral = |argument: &String| match argument.strip_prefix("--lcores=0@") {
         Some(_) => format!("--lcores=0@{CPU}"),

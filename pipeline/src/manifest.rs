@@ -131,7 +131,7 @@ impl Section {
         }
     }
 
-    /// Its fields in order of name.
+    /// The section's fields in order of name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
         self.0.iter().map(|(name, field)| (name.as_str(), field))
     }
@@ -224,7 +224,7 @@ pub struct Common {
     sections: Vec<(Cow<'static, str>, Sealed)>,
     /// Name of the section that each test has of its own.
     own: &'static str,
-    /// Of the encoding up to the test's own section.
+    /// The state of the hash after the encoding up to the test's own section.
     hasher: blake3::Hasher,
     /// The encoding behind it.
     rest: Vec<u8>,
@@ -267,7 +267,7 @@ impl Common {
         found.map_or_else(|| Sealed::new(Section::new()), |(_, sealed)| sealed.clone())
     }
 
-    /// The same with other sections of these names.
+    /// These sections with others in place of those of the same names.
     pub fn with(&self, sections: &BTreeMap<String, Sealed>) -> Common {
         let kept = self.sections.iter().filter(|(name, _)| !sections.contains_key(&**name)).cloned();
         let new = sections.iter().map(|(name, sealed)| (Cow::Owned(name.clone()), sealed.clone()));

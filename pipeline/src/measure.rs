@@ -22,7 +22,7 @@ const READY_MAX: Duration = Duration::from_secs(30);
 const REPORT_MAX: Duration = Duration::from_secs(60);
 /// From the last request to the common start, ns: time for every generator to read its line.
 const LEAD_NS: u64 = 10_000_000;
-/// The same, for each generator more, ns.
+/// What each generator adds to [`LEAD_NS`], ns.
 const LEAD_NS_EACH: u64 = 1_000_000;
 /// How often the agent looks at the host while the window lasts, ms: each look takes the housekeeping CPU a
 /// fraction of a millisecond.
@@ -55,9 +55,9 @@ pub struct Failed {
 /// How a repetition ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was measured; whether it counts is for others to judge.
+    /// The repetition was measured; whether it counts is for others to judge.
     Measured(Box<Measured>),
-    /// It failed; the scene is down, the next test may work.
+    /// The repetition failed; the scene is down, the next test may work.
     Failed(Failed),
     /// The user wanted to stop; the scene is down.
     Interrupted,

@@ -15,7 +15,7 @@ use crate::planned::Planned;
 pub struct Twin {
     /// The test.
     pub test: Test,
-    /// Its key.
+    /// The twin's key.
     pub key: Key,
 }
 

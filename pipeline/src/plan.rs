@@ -29,7 +29,7 @@ const CHUNK: usize = 2048;
 pub struct Decision {
     /// The decision.
     pub status: Status,
-    /// Its key; absent for a skipped test.
+    /// The test's key; absent for a skipped test.
     pub key: Option<Key>,
     /// Why, in words; empty for a stored test.
     pub why: Vec<Why>,
@@ -46,11 +46,11 @@ pub struct Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Its valid repetitions suffice.
+    /// The test's valid repetitions suffice.
     Stored,
     /// More are wanted.
     ToMeasure,
-    /// It cannot be measured here.
+    /// The test cannot be measured here.
     Skipped,
 }
 
@@ -68,11 +68,11 @@ pub struct Have {
 /// A reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It cannot be measured here.
+    /// The test cannot be measured here, for this reason.
     Skipped(String),
     /// Nothing of this test is stored.
     New,
-    /// It is stored under another key; what changed is in the two manifests.
+    /// The test is stored under another key; what changed is in the two manifests.
     Changed(Key),
     /// Some repetitions are there, more are wanted.
     TooFew,

@@ -49,7 +49,7 @@ pub struct PlanJson {
     stored: usize,
     to_measure: usize,
     skipped: usize,
-    /// Of the stored ones, those whose results are in the shared store and not here.
+    /// How many of the stored tests have results in the shared store only.
     #[serde(skip_serializing_if = "Option::is_none")]
     shared: Option<usize>,
     eta_s: f64,

@@ -18,11 +18,11 @@ pub struct Ready {
     pub cores: Arc<CorePlan>,
     /// How its containers are made.
     pub runtime: Runtime,
-    /// Its switch's rendered configuration.
+    /// The switch's rendered configuration.
     pub configuration: Arc<str>,
     /// What the memory of its DPDK programs is made of; absent for one that has none.
     pub memory: Option<Memory>,
-    /// Its switch.
+    /// The test's switch.
     pub switch: SwitchPlan,
 }
 
@@ -31,7 +31,7 @@ pub struct Ready {
 pub struct SwitchPlan {
     /// What containers find at their ends of its links.
     pub ends: Ends,
-    /// Its ports, cores, queues and memory.
+    /// The switch's ports, cores, queues and memory.
     pub shape: Shape,
     /// How much memory it has, MiB.
     pub memory_mib: u32,

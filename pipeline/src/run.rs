@@ -72,7 +72,7 @@ pub trait Watcher {
     fn begins(&mut self, test: &Test);
     /// A trial of a search was made: packets/s a sender, and what part was lost.
     fn tried(&mut self, test: &Test, rate_pps: u32, loss_ratio: f64);
-    /// It is stored.
+    /// A repetition is stored.
     fn stored(&mut self, test: &Test, record: &Record);
     /// A repetition failed, or a test was given up.
     fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]);

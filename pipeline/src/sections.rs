@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub enum SectionName {
     /// The kernel of the host.
     Kernel,
-    /// Its processor.
+    /// The host's processor.
     Cpu,
     /// What kind of host it is.
     Host,

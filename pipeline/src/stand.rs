@@ -9,7 +9,7 @@ use crate::conditions::Conditions;
 pub struct Stand<'a> {
     /// What people call it.
     pub name: String,
-    /// Of its host.
+    /// The agent of the stand's host.
     pub agent: &'a mut Agent,
     /// What measurements on it stand on.
     pub conditions: &'a Conditions<'a>,

@@ -15,14 +15,14 @@ pub struct Identity {
     pub key: Key,
     /// The test's name.
     pub test: String,
-    /// Its coordinates.
+    /// The test's coordinates.
     pub tuple: Tuple,
     /// Whether nothing was measured.
     pub failed: bool,
 }
 
 impl Identity {
-    /// Of a record.
+    /// The identity of a record.
     pub fn of(record: &Record) -> Identity {
         Identity {
             key: record.key,

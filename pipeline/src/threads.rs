@@ -14,7 +14,7 @@ const SPARE: usize = 8;
 const PER_CPU_MAX: usize = 4;
 /// The variable that says how many threads work.
 const WORKERS: &str = "RAYON_NUM_THREADS";
-/// The same for the library that reads and writes Parquet, which asks when it starts.
+/// The variable of the library that reads and writes Parquet, which asks when it starts.
 const READERS: &str = "POLARS_MAX_THREADS";
 
 /// Prepares the threads of this program; what a user should know of it. Where fewer can be made than there are CPUs,

@@ -49,7 +49,7 @@ impl Workspace {
         Ok(Workspace { file: path, experiment, store })
     }
 
-    /// Its tests, each once, in order of declaration.
+    /// The experiment's tests, each once, in order of declaration.
     pub fn tests(&self) -> &[Test] {
         &self.experiment.matrix.tests
     }

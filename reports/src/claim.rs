@@ -51,10 +51,10 @@
 //!
 //! Every value is an interval (95 %, over repetitions), arithmetic is interval arithmetic (Moore, "Interval
 //! Analysis", 1966), and a comparison holds or is refuted only when every value of both intervals agrees;
-//! otherwise it cannot be told. That two 95 % intervals do not overlap is a stricter test than a t-test at
+//! otherwise it is inconclusive. That two 95 % intervals do not overlap is a stricter test than a t-test at
 //! 5 %. A value of one repetition has no interval and decides nothing. The maximum over noisy values is
 //! biased upwards; its interval is that of the maximum of the ends. A comparison between switches whose cores
-//! were shared cannot be told: the sleep policy decides such races.
+//! were shared is inconclusive: the sleep policy decides such races.
 
 mod condition;
 mod evaluate;
@@ -119,7 +119,7 @@ pub enum Outcome {
     /// Some instance is contradicted by every value within its interval.
     Refuted,
     /// Intervals overlap, or cores were shared.
-    CannotBeTold,
+    Inconclusive,
     /// What it needs was not measured.
     NotMeasured,
 }
@@ -130,7 +130,7 @@ impl Outcome {
         match self {
             Outcome::Holds => "holds",
             Outcome::Refuted => "refuted",
-            Outcome::CannotBeTold => "cannot be told",
+            Outcome::Inconclusive => "inconclusive",
             Outcome::NotMeasured => "not measured",
         }
     }
@@ -140,7 +140,7 @@ impl Outcome {
         match self {
             Outcome::Holds => "holds",
             Outcome::Refuted => "refuted",
-            Outcome::CannotBeTold => "doubtful",
+            Outcome::Inconclusive => "doubtful",
             Outcome::NotMeasured => "open",
         }
     }
@@ -213,7 +213,7 @@ impl Claim {
         evaluate::run(&self.root, &self.source, subjects).map(|_| ())
     }
 
-    /// Its verdict over `tests` (those of its groups). What [`Claim::check`] would refuse is not measured.
+    /// The claim's verdict over `tests` (those of its groups). What [`Claim::check`] would refuse is not measured.
     pub fn judge(&self, tests: &[&TestView]) -> Verdict {
         let subjects = tests.iter().map(|test| universe::Subject { tuple: &test.tuple, view: Some(test) }).collect();
         evaluate::run(&self.root, &self.source, subjects).unwrap_or_else(|error| Verdict {

@@ -42,7 +42,7 @@ pub fn svg(title: &str, rows: &[RatioRow]) -> Result<String, RenderError> {
     let series = rows.iter().enumerate().map(|(place, row)| {
         let (name, look) = match row.moved {
             true => ("moved", Look::ordered(0)),
-            false => ("cannot be told from no change", Look::ordered(5)),
+            false => ("no significant difference", Look::ordered(5)),
         };
         let label = if first(row.moved) == Some(place) { name } else { "" };
         Series { label: label.to_string(), look, marks: true, points: vec![point(place, row)] }
@@ -108,7 +108,7 @@ mod tests {
             moved,
         };
         let drawn = svg("a against b", &[row(0.5, true), row(1.01, false), row(1.0, false)]).unwrap();
-        assert!(drawn.contains("moved") && drawn.contains("cannot be told from no change"));
+        assert!(drawn.contains("moved") && drawn.contains("no significant difference"));
         assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("<b>"));
         assert!(svg("nothing", &[]).is_ok());
         let wide = RatioRow { interval: None, ..row(1e9, true) };

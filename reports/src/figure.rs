@@ -33,7 +33,7 @@ pub struct Missing {
 /// A drawable figure with everything said below it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
-    /// Its identifier; names its files.
+    /// The figure's identifier; names its files.
     pub id: Id,
     /// Heading, cleaned.
     pub title: Option<String>,
@@ -322,7 +322,7 @@ fn notes(draft: &Draft, series: &[Series], y: &PlotAxis) -> Vec<String> {
     notes
 }
 
-/// That some averages hold repetitions far from the others: told, never dropped.
+/// The note that some averages hold repetitions far from the others: told, never dropped.
 fn far_note(tests: &[String]) -> Option<String> {
     const LISTED_MAX: usize = 4;
     let listed = tests.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");

@@ -90,7 +90,7 @@ fn flag_line(flag: Flag, count: String) -> FlagLine {
     let harm = match (flag.suspect(), flag.indicative()) {
         (true, _) => "left out of averages",
         (false, true) => "makes results indicative",
-        (false, false) => "told only",
+        (false, false) => "informational",
     };
     FlagLine { name: flag.name(), harm, meaning: flag.meaning(), advice: flag.advice(), count }
 }

@@ -15,11 +15,11 @@ use crate::topology::Route;
 /// One test as reports see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestView {
-    /// Its coordinates.
+    /// The test's coordinates.
     pub tuple: Tuple,
-    /// Its unique name.
+    /// The test's unique name.
     pub name: String,
-    /// Its key, lower-case hexadecimal; absent for a skipped test. Names the page `tests/KEY.html`.
+    /// The test's key, lower-case hexadecimal; absent for a skipped test. Names the page `tests/KEY.html`.
     pub key: Option<String>,
     /// How its packets get from one container to the other.
     pub route: Route,
@@ -48,9 +48,9 @@ impl TestView {
 pub enum State {
     /// There is at least one valid repetition.
     Measured,
-    /// It could be measured here and has not been, or every repetition was suspect.
+    /// The test could be measured here and has not been, or every repetition was suspect.
     NotMeasured,
-    /// It cannot be measured here; the reason completes "skipped: ".
+    /// The test cannot be measured here; the reason completes "skipped: ".
     Skipped(String),
 }
 
@@ -59,7 +59,7 @@ pub enum State {
 pub struct Fact {
     /// What.
     pub label: String,
-    /// Its value, unit included.
+    /// The fact's value, unit included.
     pub value: String,
 }
 
@@ -95,7 +95,7 @@ pub struct ComponentRow {
 pub struct Meta {
     /// The experiment's name.
     pub name: Id,
-    /// Its title; the name stands in for an absent one.
+    /// The experiment's title; the name stands in for an absent one.
     pub title: Option<String>,
     /// Names of authors, none for an anonymous report.
     pub authors: Vec<String>,
@@ -161,11 +161,11 @@ pub struct RepetitionView {
     pub id: String,
     /// Whether it is left out of averages.
     pub suspect: bool,
-    /// Its flags in order of harm.
+    /// The repetition's flags in order of harm.
     pub flags: Vec<Flag>,
     /// What the host did that raised some of them, in words.
     pub seen: Vec<(Flag, String)>,
-    /// Its values in base units.
+    /// The repetition's values in base units.
     pub values: BTreeMap<Quantity, f64>,
     /// Packet accounting of each program that took part.
     pub counts: Vec<PartyCounts>,
@@ -176,7 +176,7 @@ pub struct RepetitionView {
 /// The packet accounting of one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartyCounts {
-    /// Its container: `sender-0`.
+    /// The generator's container: `sender-0`.
     pub name: String,
     /// Labelled counts: attempted, sent, rejected, received, lost, ...
     pub counts: Vec<(&'static str, u64)>,

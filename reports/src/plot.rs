@@ -27,7 +27,7 @@ pub enum Form {
 pub struct Tick {
     /// Where, in the axis's unit.
     pub at: f64,
-    /// Its text; empty for a tick whose text would overlap another's.
+    /// The tick's text; empty where it would overlap another's.
     pub label: String,
 }
 
@@ -83,7 +83,7 @@ pub struct Point {
 pub struct Series {
     /// In the legend; empty when there is only one series without a name.
     pub label: String,
-    /// Its look.
+    /// The series' look.
     pub look: Look,
     /// Whether points are marked, as far as there are few enough of them.
     pub marks: bool,
@@ -144,7 +144,7 @@ impl Whisker {
         /// Between the first and the last of a line, at most.
         const SPAN: f64 = 0.036;
         const CAP_MAX: f64 = 0.005;
-        /// Of the distance between neighbours.
+        /// A cap's width, as a fraction of the distance between neighbours.
         const CAP_PART: f64 = 0.36;
         /// What a drawing's box has of its width, at least.
         const BOX: f64 = 0.75;

@@ -23,7 +23,7 @@ pub struct Comparison {
 /// One published number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComparisonRow {
-    /// Of which tests: `io = udp, P = 64B`.
+    /// Which tests the row is of: `io = udp, P = 64B`.
     pub what: String,
     /// What, and in which unit all numbers of the row are.
     pub metric: Metric,

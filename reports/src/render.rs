@@ -14,7 +14,7 @@ use crate::{csv, html, json, latex, package, svg};
 pub struct OutputFile {
     /// Below the report's folder, with `/` between parts.
     pub path: String,
-    /// Its content.
+    /// The file's content.
     pub bytes: Vec<u8>,
 }
 

@@ -10,7 +10,7 @@ use crate::table::Table;
 /// A claim as a report shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimView {
-    /// Its identifier.
+    /// The claim's identifier.
     pub id: Id,
     /// The statement in words.
     pub text: String,
@@ -50,11 +50,11 @@ impl ClaimView {
 pub struct Report<'a> {
     /// About the experiment.
     pub meta: &'a Meta,
-    /// Its figures.
+    /// The report's figures.
     pub figures: &'a [Figure],
-    /// Its tables.
+    /// The report's tables.
     pub tables: &'a [Table],
-    /// Its claims.
+    /// The report's claims.
     pub claims: &'a [ClaimView],
     /// All of its tests.
     pub tests: &'a [&'a TestView],

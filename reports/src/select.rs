@@ -51,7 +51,7 @@ pub enum SpecError {
     TooManySeries {
         /// The axis of the series.
         axis: Axis,
-        /// Its values among the selected tests.
+        /// How many values the axis has among the selected tests.
         count: usize,
         /// Most series of a figure.
         max: usize,

@@ -44,7 +44,7 @@ pub struct Changes {
 /// A claim with another verdict or other numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimChange {
-    /// Its identifier.
+    /// The claim's identifier.
     pub id: String,
     /// The verdict that it had; absent for a claim that is new.
     pub was: Option<&'static str>,
@@ -55,7 +55,7 @@ pub struct ClaimChange {
 /// A test with other results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestChange {
-    /// Its name.
+    /// The test's name.
     pub name: String,
     /// The key that it has.
     pub key: Option<String>,

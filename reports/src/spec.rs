@@ -126,11 +126,11 @@ pub struct FigureSpec {
     pub selection: Selection,
     /// Horizontal axis.
     pub x: Axis,
-    /// Its scale; for an axis of names it is not looked at.
+    /// Scale of the x axis; for an axis of names it is not looked at.
     pub x_scale: Scale,
     /// Vertical axis.
     pub y: Metric,
-    /// Its scale.
+    /// Scale of the y axis.
     pub y_scale: Scale,
     /// One line or set of bars for each value of this axis.
     pub series: Option<Axis>,

@@ -27,12 +27,12 @@ impl Ink {
         format!("k{}", self.0)
     }
 
-    /// Its name in LaTeX: `septet-blue`.
+    /// The ink's name in LaTeX: `septet-blue`.
     pub fn tex(self) -> String {
         format!("septet-{}", PALETTE[usize::from(self.0) % PALETTE.len()].0)
     }
 
-    /// Its value on white, `#RRGGBB`.
+    /// The ink's value on white, `#RRGGBB`.
     pub fn hex(self) -> &'static str {
         PALETTE[usize::from(self.0) % PALETTE.len()].1
     }
@@ -307,6 +307,6 @@ mod tests {
         assert!(looks.iter().all(|look| look.dash != Dash::Solid));
     }
 
-    /// Of `custom:mine`. If this must change, figures of others change their colours.
+    /// The look of `custom:mine`. If this must change, figures of others change their colours.
     const PINNED: (u8, Marker, Dash) = (7, Marker::Square, Dash::DashDotted);
 }

@@ -20,7 +20,7 @@ use crate::text;
 /// A table that can be set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// Its identifier; names its files.
+    /// The table's identifier; names its files.
     pub id: Id,
     /// Caption, cleaned.
     pub caption: Option<String>,
@@ -47,7 +47,7 @@ pub struct Table {
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Its heading.
+    /// The heading.
     pub heading: String,
     /// What it shows.
     pub metric: Metric,
@@ -58,7 +58,7 @@ pub struct Column {
 /// A row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its heading.
+    /// The heading.
     pub heading: String,
     /// A cell for each column; absent where no test stands.
     pub cells: Vec<Option<TableCell>>,

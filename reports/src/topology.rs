@@ -121,7 +121,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name in style sheets.
+    /// The kind's name in style sheets.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Host => "host",
@@ -155,7 +155,7 @@ pub struct Block {
 /// A line along which packets go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wire {
-    /// Its corners.
+    /// The wire's corners.
     pub points: Vec<(f64, f64)>,
     /// Whether packets also go backwards: an arrow at both ends instead of the last.
     pub both_ways: bool,

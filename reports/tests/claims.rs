@@ -57,19 +57,19 @@ const CLAIMS: [(u32, &[&str], &str, Outcome); 18] = [
         9,
         &["remote"],
         "(for V, P: max(rx_gbps_l1, over R) <= 10Gbps) and (for V: max(rx_gbps_l1[P=1500], over R) ~ 10Gbps within 5%) and (for V: max(rx_gbps_l1[P=64], over R) < 9.5Gbps)",
-        Outcome::CannotBeTold,
+        Outcome::Inconclusive,
     ),
     (
         10,
         &["local", "remote"],
         "for V in (ovs, vpp), P <= 256: max(rx_mpps[L=remote], over R) ~ max(rx_mpps[L=local], over R) within 15%",
-        Outcome::CannotBeTold,
+        Outcome::Inconclusive,
     ),
     (
         11,
         &["remote"],
         "for V in (ovs, vpp): (for P <= 128: max(rx_mpps[V=sriov], over R) > max(rx_mpps, over R)) and max(rx_mpps[P=1500], over R) >= max(rx_mpps[V=sriov, P=1500], over R)",
-        Outcome::CannotBeTold,
+        Outcome::Inconclusive,
     ),
     (12, &["local", "local-more"], "for V: flat(max(rx_mpps[P=64], over R), over S, within 10%)", Outcome::Holds),
     (
@@ -155,7 +155,7 @@ fn switches_on_shared_cores_are_not_ranked() {
     }
     let members = among(&tests, &["latency-local"]);
     let ranking = claim::parse("for P, B: rtt_us_mean[V=ovs] < rtt_us_mean[V=snabb]").unwrap().judge(&members);
-    assert_eq!(ranking.outcome, Outcome::CannotBeTold);
+    assert_eq!(ranking.outcome, Outcome::Inconclusive);
     assert!(ranking.doubts[0].contains("sleep policy"), "{ranking:?}");
     let alone = claim::parse("for V = ovs, P: rtt_us_mean[B=4] < rtt_us_mean[B=128]").unwrap().judge(&members);
     assert_eq!(alone.outcome, Outcome::Holds);

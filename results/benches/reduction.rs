@@ -49,7 +49,7 @@ fn tuple() -> Tuple {
     }
 }
 
-/// Of the whole traffic: the trims are cut off.
+/// The window of the whole traffic: the trims are cut off.
 fn window(round_trips: u64) -> Window {
     let traffic_ns = round_trips * 1_000_000_000 / u64::from(RATE_PPS);
     let duration_ns = (traffic_ns.saturating_sub(2 * TRIM_NS) / INTERVAL_NS * INTERVAL_NS).max(INTERVAL_NS);

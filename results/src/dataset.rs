@@ -144,7 +144,7 @@ pub enum DatasetError {
         source_name: String,
         /// The file.
         file: &'static str,
-        /// Its size.
+        /// The file's size, bytes.
         bytes: usize,
     },
     /// An interval lies in another one's place.
@@ -181,7 +181,7 @@ pub enum DatasetError {
     /// The file is of a version to come.
     #[error("read samples of format version {version}: this septet knows up to {FORMAT_VERSION}; use a newer one")]
     NewerVersion {
-        /// Its version.
+        /// The version that was found.
         version: u64,
     },
     /// The file is not what [`write_parquet`] writes.
@@ -195,7 +195,7 @@ pub enum DatasetError {
     Parquet {
         /// `read` or `write`.
         what: &'static str,
-        /// Its reason.
+        /// What polars said.
         #[source]
         source: polars::error::PolarsError,
     },

@@ -88,7 +88,7 @@ pub const PAGE_FAULTS_PER_S_MAX: f64 = 100.0;
 /// as a part of all, above which it is flagged: below are a shell, a journal, a few programs that wake up now and then,
 /// and what ticks of 10 ms leave open.
 pub const FOREIGN_LOAD_RATIO_MAX: f64 = 0.05;
-/// The same, above which results are indicative.
+/// The part above which results are indicative.
 pub const FOREIGN_LOAD_RATIO_HIGH: f64 = 0.25;
 /// Pressure (PSI, `some`) above this part of the window is flagged.
 pub const PRESSURE_RATIO_MAX: f64 = 0.05;

@@ -203,7 +203,7 @@ fn summarise_with(
 #[derive(Clone, Copy)]
 struct Sampled<'a> {
     value: f64,
-    /// Its interval within the repetition, where it has one.
+    /// The quantity's interval within the repetition, where it has one.
     within: Option<(f64, f64)>,
     stand: &'a str,
 }

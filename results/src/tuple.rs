@@ -120,7 +120,7 @@ impl Tuple {
         }
     }
 
-    /// Its value on an axis.
+    /// The test's value on an axis.
     pub fn value(&self, axis: Axis) -> Value {
         let name = |text: &str| Value::Name(text.to_string());
         match axis {
@@ -145,7 +145,7 @@ impl Tuple {
         }
     }
 
-    /// Its value on an axis as test names and reports write it: `1vs1`, `64B`, `1Mpps`, `raw-mmsg`.
+    /// The test's value on an axis as names and reports write it: `1vs1`, `64B`, `1Mpps`, `raw-mmsg`.
     pub fn shown(&self, axis: Axis) -> String {
         match axis {
             Axis::S => self.pairs.to_string(),

@@ -168,17 +168,17 @@ impl<'eal> Device<'eal> {
         unsafe { sys::rte_eth_dev_socket_id(self.port) }
     }
 
-    /// Its number.
+    /// The port's number in DPDK.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its name, as in the arguments.
+    /// The device's name, as in EAL's arguments.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its queues each way.
+    /// How many queues the device has each way.
     pub fn queues(&self) -> u16 {
         self.queues
     }

@@ -34,7 +34,7 @@ pub enum Event {
         /// The clock again: `hz` as measured over the whole run.
         clock: Clock,
     },
-    /// It cannot go on; the process exits with 1 next.
+    /// The generator cannot go on; the process exits with 1 next.
     Failed {
         /// Completes the sentence "failed to ...".
         message: String,

@@ -90,7 +90,7 @@ impl Schedule {
 pub enum Port {
     /// A network interface of the container.
     Interface {
-        /// Its name, `eth0`.
+        /// The interface's name, `eth0`.
         name: String,
     },
     /// A DPDK port, by the arguments for the EAL that the caller made.
@@ -129,7 +129,7 @@ pub struct Request {
     pub wait: Wait,
     /// The times.
     pub schedule: Schedule,
-    /// This end.
+    /// The generator's own end.
     pub local: Endpoint,
     /// The other end.
     pub remote: Endpoint,

@@ -58,7 +58,7 @@ pub(crate) struct Linker {
 }
 
 impl Linker {
-    /// That of the system below a folder, on this processor.
+    /// The linker of the system below a folder, on this processor.
     pub(crate) fn below(root: &Path) -> Linker {
         static KNOWN: Remembered<Arc<Names>> = Remembered::new();
         let read = |mut file: File| {
@@ -74,12 +74,12 @@ impl Linker {
         Linker { root: root.to_path_buf(), first: Vec::new(), levels: hwcaps::levels(), cache }
     }
 
-    /// That of this host.
+    /// The linker of this host.
     pub(crate) fn of_host() -> Linker {
         Linker::below(Path::new("/"))
     }
 
-    /// The same for programs that are started with an `LD_LIBRARY_PATH`.
+    /// This linker for programs that are started with an `LD_LIBRARY_PATH`.
     pub(crate) fn searching_first(self, first: &[PathBuf]) -> Linker {
         Linker { first: first.to_vec(), ..self }
     }

@@ -58,7 +58,7 @@ pub(crate) fn build_id(path: &Path) -> Option<String> {
     notes.find_map(|notes| among(notes, endian))
 }
 
-/// The same among ELF notes alone, as the kernel shows its own.
+/// The build-id among ELF notes alone, as the kernel shows its own.
 pub(crate) fn build_id_in(notes: &[u8]) -> Option<String> {
     /// What names and contents are padded to, bytes.
     const ALIGNMENT: u64 = 4;

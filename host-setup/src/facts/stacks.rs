@@ -63,7 +63,7 @@ impl Facts {
         }
     }
 
-    /// The same with a component as a stack has it; as it is, where the stack has none of its own.
+    /// These facts with a component as a stack has it; unchanged where the stack has none of its own.
     fn replaced(&self, component: &str, stack: &StackFacts) -> Facts {
         let mut facts = self.clone();
         if let Some(offer) = stack.switches.iter().find(|offer| offer.name == component) {

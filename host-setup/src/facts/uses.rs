@@ -17,11 +17,11 @@ pub enum Part<'a> {
 /// All that a measurement runs through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Through<'a> {
-    /// Its switch.
+    /// The test's switch.
     pub switch: &'a str,
-    /// Its application.
+    /// The test's application.
     pub application: &'a str,
-    /// Its container runtime; absent where it is not known: any could have been.
+    /// The test's container runtime; absent where it is not known: any could have been.
     pub runtime: Option<&'a str>,
 }
 

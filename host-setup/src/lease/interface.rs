@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
-    /// Its name.
+    /// The interface's name.
     pub name: String,
-    /// Its link-layer address, `02:00:00:00:00:01`.
+    /// The interface's link-layer address, `02:00:00:00:00:01`.
     pub mac: String,
     /// What kind of virtual interface it is; absent for one with a device below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct Interface {
     pub mtu_bytes: u32,
     /// Whether it is up.
     pub up: bool,
-    /// Its addresses and how much of each is the network's, bits; none that the kernel makes by itself.
+    /// The interface's addresses and their prefix lengths, bits; none that the kernel makes by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<(IpAddr, u8)>,
 }
@@ -48,9 +48,9 @@ pub trait Links {
 /// A step towards what an interface was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Its name; only of one that is down.
+    /// Another name; only while the interface is down.
     Rename(String),
-    /// Its largest packet, bytes.
+    /// Another MTU, bytes.
     Mtu(u32),
     /// Up, or down.
     Up(bool),
@@ -61,13 +61,13 @@ pub enum Change {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// It is what it was.
+    /// The interface is what it was.
     Back,
-    /// It is not there yet: what the kernel gives back comes a moment after the namespace's end.
+    /// The interface is not there yet: what the kernel gives back comes a moment after the namespace's end.
     NotYet,
-    /// It cannot come back, in words.
+    /// The interface cannot come back, in words.
     Gone(String),
-    /// It is there and not what it was.
+    /// The interface is there and not what it was.
     Failed(String),
 }
 

@@ -17,7 +17,7 @@ use crate::protocol::{Failure, FailureKind};
 
 /// First line of a journal; another version is not touched.
 const HEADER: &str = r#"{"septet-journal":2}"#;
-/// The same of one from before interfaces were noted.
+/// The first line of a journal from before interfaces were noted.
 const HEADER_FILES_ONLY: &str = r#"{"septet-journal":1}"#;
 /// How long an interface is awaited that the kernel gives back: that comes a moment after its namespace's end.
 const RETURN_MAX: Duration = Duration::from_secs(5);

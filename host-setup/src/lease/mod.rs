@@ -32,9 +32,9 @@ pub trait Record {
 pub enum Entry {
     /// A value is about to be changed.
     Change {
-        /// Of the setting.
+        /// The setting's path.
         path: String,
-        /// Its value before.
+        /// The setting's value before the change.
         old: String,
         /// What is about to be written.
         new: String,
@@ -46,9 +46,9 @@ pub enum Entry {
     },
     /// What the kernel made of the last change of that path.
     Became {
-        /// Of the setting.
+        /// The setting's path.
         path: String,
-        /// Its value after.
+        /// The setting's value after the change.
         value: String,
     },
 }
@@ -56,18 +56,18 @@ pub enum Entry {
 /// What came of one restored setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Restored {
-    /// It has its old value, now or still.
+    /// The setting has its old value, now or still.
     Back,
     /// Somebody else changed it since; left alone.
     ChangedByOthers {
-        /// Of the setting.
+        /// The setting's path.
         path: String,
         /// What they made of it.
         value: String,
     },
-    /// It could not be given its old value.
+    /// The setting could not be given its old value.
     Failed {
-        /// Of the setting.
+        /// The setting's path.
         path: String,
         /// What it should be.
         old: String,

@@ -46,9 +46,9 @@ pub struct Snapshot {
 /// Counts of one thread since it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadCounters {
-    /// Its number, in the agent's own process namespace.
+    /// The thread's number, in the agent's own process namespace.
     pub thread: u32,
-    /// Its name.
+    /// The thread's name.
     pub name: String,
     /// How often it was moved to another CPU; absent where the kernel does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ impl Load {
 pub struct Busy {
     /// Name of its program, printable, at most 15 characters.
     pub name: String,
-    /// Its number, as the agent sees it.
+    /// The process's number, as the agent sees it.
     pub pid: u32,
     /// Processor time that it had, ns.
     pub cpu_ns: u64,
@@ -176,7 +176,7 @@ pub enum Disturbance {
 /// A setting that somebody changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingChange {
-    /// Its name, as in [`Snapshot::settings`].
+    /// The setting's name, as in [`Snapshot::settings`].
     pub name: String,
     /// What it was; absent if it was not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

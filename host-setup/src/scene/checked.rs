@@ -85,9 +85,9 @@ impl CheckedLink {
 /// A network interface that has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedInterface {
-    /// Its name in the container.
+    /// The interface's name in the container.
     pub name: String,
-    /// Its address.
+    /// The interface's MAC address.
     pub mac: Mac,
     /// IPv4 address and prefix length.
     pub ipv4: Option<(Ipv4Addr, u8)>,
@@ -106,7 +106,7 @@ pub struct CheckedContainer {
     pub cpus: Vec<u32>,
     /// Bytes of its output folder at most.
     pub output_bytes_max: u64,
-    /// Its link.
+    /// The container's link to the switch.
     pub link: CheckedLink,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn turbos(tree: &dyn Tree, policies: &[String]) -> Vec<Turbo> {
     each.filter(|path| tree.read(path).is_ok()).map(|path| Turbo { path, on: "1", off: "0" }).collect()
 }
 
-/// The same, for facts.
+/// The paths by which turbo is set, for facts.
 pub(crate) fn turbo_paths(tree: &dyn Tree) -> Vec<String> {
     turbos(tree, &policies(tree)).into_iter().map(|turbo| turbo.path).collect()
 }

@@ -96,7 +96,7 @@ impl Route {
         }
     }
 
-    /// Of the link itself: multicast and link-local ones come with every interface that is up.
+    /// Whether the route is the link's own: multicast and link-local ones come with every interface that is up.
     fn is_local(&self) -> bool {
         match self.destination {
             IpAddr::V4(address) => address.is_link_local() || address.is_multicast(),

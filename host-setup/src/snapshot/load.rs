@@ -25,7 +25,7 @@ struct Process {
     /// The CPU that it ran on last.
     cpu: u32,
     own_ticks: u64,
-    /// Of children that have ended.
+    /// The time that its ended children took, in clock ticks.
     children_ticks: u64,
 }
 

@@ -15,7 +15,7 @@ const NAME: &[u8] = b"septet-host";
 
 /// The answer to an attempt to hold the host.
 pub(crate) enum Attempt {
-    /// It is held as long as this, or a copy of it in a child, is open.
+    /// The host is held as long as this, or a copy of it in a child, is open.
     Held(OwnedFd),
     /// Another holds it.
     Busy {

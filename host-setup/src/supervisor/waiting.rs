@@ -13,7 +13,7 @@ const SAY_EVERY: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(50);
 
 pub(super) struct Waiting {
-    /// Of the request.
+    /// The number of the request that waits.
     pub id: u64,
     pub setup: Setup,
     until: Instant,

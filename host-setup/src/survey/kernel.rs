@@ -82,7 +82,7 @@ pub(super) fn read(tree: &Tree) -> Kernel {
     }
 }
 
-/// Those that matter, sorted. What follows `--` is for the first process.
+/// The boot parameters that matter, sorted. What follows `--` is for the first process.
 fn boot_parameters(line: &str) -> Vec<String> {
     let words = line.split_ascii_whitespace().take_while(|word| *word != "--");
     let matters = |word: &&str| {

@@ -50,7 +50,7 @@ fn policy(tree: &Tree, number: u32) -> FrequencyPolicy {
     }
 }
 
-/// Of the first CPU that has any; they are alike but on hybrid processors.
+/// The idle states of the first CPU that has any; they are alike but on hybrid processors.
 fn idle_states(tree: &Tree) -> Vec<IdleState> {
     let folder = format!("{CPU}/cpu0/cpuidle");
     let state = |number: u32| {

@@ -26,7 +26,7 @@ pub(super) fn cpu(tree: &Tree) -> Cpu {
     }
 }
 
-/// Of the `allowed` CPUs those that are online.
+/// The `allowed` CPUs that are online, with where each lies.
 pub(super) fn topology(tree: &Tree, allowed: &[u32]) -> Vec<Core> {
     let online = tree.cpus(&format!("{CPUS}/online"));
     let isolated = tree.cpus(&format!("{CPUS}/isolated"));

@@ -41,7 +41,7 @@ impl Tree {
         numbers
     }
 
-    /// The same files as settings see them.
+    /// These files as settings see them.
     pub(super) fn settings(&self) -> HostTree {
         HostTree::at(&self.0)
     }

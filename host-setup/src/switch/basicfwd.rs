@@ -20,7 +20,7 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 const NAME: &str = "basicfwd";
-/// Its name beside the agent.
+/// The program's name beside the agent.
 const PROGRAM: &str = "basicfwd";
 /// What the sample takes for itself, MiB.
 const OWN_MIB: u32 = 64;

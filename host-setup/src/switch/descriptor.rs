@@ -189,7 +189,7 @@ impl Descriptor {
         self.io.iter().any(|taken| taken == io)
     }
 
-    /// Its memory with so many ports, MiB.
+    /// The switch's memory with so many ports, MiB.
     pub fn memory_mib(&self, ports: u32) -> u32 {
         match &self.memory {
             MemoryUse::None { .. } => 0,

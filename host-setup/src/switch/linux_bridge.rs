@@ -244,6 +244,7 @@ mod tests {
         assert!([shape(0, 0), shape(65, 0), shape(2, 1)].map(refused).iter().all(|refused| *refused));
     }
 
-    /// Of two ports. If this must change, every measurement through a linux-bridge becomes dirty.
+    /// The digest of a configuration of two ports. If this must change, every measurement through a linux-bridge
+    /// becomes dirty.
     const PINNED: &str = "e57ace3f41cf9bce8f91e47f24d44eab0d0db3a9f31441d4e7a42b0132abccaa";
 }

@@ -91,7 +91,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Of a scene's switch and so many containers.
+    /// The shape of a scene's switch with so many containers.
     pub fn of(switch: &crate::scene::Switch, containers: usize) -> Shape {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (ports, cores) = (count(containers), count(switch.cpus.len()));
@@ -115,13 +115,13 @@ pub enum End {
 /// A switch that cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// This version knows it, and does not drive it.
+    /// This version knows the switch, and does not drive it.
     #[error("this version of septet-host does not drive {0} yet")]
     NotDriven(String),
     /// Nobody knows it.
     #[error("there is no switch called {0:?}")]
     Unknown(String),
-    /// It cannot be what was asked.
+    /// The switch cannot be what was asked.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }

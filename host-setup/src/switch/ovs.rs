@@ -147,7 +147,7 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     Ok(Box::new(Ovs::start(site)?))
 }
 
-/// Its programs and their environment.
+/// The switch's programs and their environment.
 struct Parts {
     daemon: PathBuf,
     database: PathBuf,

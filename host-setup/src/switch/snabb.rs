@@ -35,7 +35,7 @@ const FOLDER: &str = "/run/septet/snabb";
 /// Where Snabb keeps what others may read of it, and its hugepages.
 const SHARED: &str = "/run/snabb";
 const HUGEPAGES: &str = "/run/snabb/hugetlbfs";
-/// It remembers there what it agreed on with the other end of a socket.
+/// Where Snabb remembers what it agreed on with the other end of a socket.
 const REMEMBERED: (&str, &str) = ("/tmp", "vhost_features_");
 /// How long its own child may take to remove what it shared.
 const TIDY: Duration = Duration::from_secs(5);
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(&blake3::hash(text.as_bytes()).to_hex()[..16], PINNED);
     }
 
-    /// Of two ports. If this must change, every measurement through Snabb becomes dirty.
+    /// The digest of a configuration of two ports. If this must change, every measurement through Snabb becomes dirty.
     const PINNED: &str = "9fd296b5a404b1a9";
 
     #[test]

@@ -54,7 +54,7 @@ impl Source {
         Source::default()
     }
 
-    /// Those of a place of a stack.
+    /// The source that a stack's place is.
     fn at(place: &str) -> Result<Source, String> {
         if place == SYSTEM {
             return Ok(Source::system());

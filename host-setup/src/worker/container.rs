@@ -40,7 +40,7 @@ const STEP: Duration = Duration::from_secs(20);
 /// How far a container has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its namespaces stand, no application runs.
+    /// The container's namespaces stand, no application runs.
     Held,
     /// The application runs.
     Running,

@@ -15,7 +15,7 @@ use crate::protocol::{Failure, Mapped};
 /// Digests of files that have been read, by device, inode, size and time of change.
 pub(super) type Digests = BTreeMap<(u64, u64, u64, i64, i64), String>;
 
-/// Of each process and all that it has forked, under its name.
+/// The files that each process, and all that it has forked, has mapped, under the process's name.
 pub(super) fn read(
     processes: impl Iterator<Item = (String, Pid)>,
     digests: &mut Digests,

@@ -85,7 +85,7 @@ struct Worker<'a> {
     stacks: Rc<Stacks>,
     privilege: Privilege,
     stage: Option<Stage>,
-    /// Of files that processes had mapped.
+    /// Digests of files that processes had mapped.
     digests: mapped::Digests,
     /// The window that is looked at, or why it no longer can be.
     watch: Result<Option<Watch>, Failure>,

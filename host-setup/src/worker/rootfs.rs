@@ -44,7 +44,7 @@ struct RootSources {
 
 /// A file that an application loads, the application first.
 struct Source {
-    /// Its name in the application's component.
+    /// The file's name in the application's component.
     name: String,
     /// Where it goes, below the root.
     inside: PathBuf,

@@ -13,11 +13,11 @@ const METADATA_NAMES: [&str; 3] = ["metadata.google.internal", "metadata", "inst
 /// With which keys a store is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// Those in the environment.
+    /// The keys in the environment.
     Environment,
     /// None: everybody may read it.
     Anonymous,
-    /// Those that this machine's cloud gives it, as was asked for.
+    /// The keys that this machine's cloud gives it, as was asked for.
     OfTheCloud,
 }
 

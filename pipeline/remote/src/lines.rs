@@ -63,7 +63,7 @@ pub enum Op {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// Of the request; 0 for the first line, which says that the store was understood.
+    /// The number of the request; 0 for the first line, which says that the store was understood.
     pub id: u64,
     /// The answer.
     pub is: Outcome,
@@ -81,14 +81,14 @@ pub enum Outcome {
     Names(Vec<String>),
     /// There is such an object.
     There,
-    /// It was copied; so many bytes.
+    /// The object was copied; so many bytes.
     Copied(u64),
-    /// It is longer than it said, or than was to be taken; nothing of it is left.
+    /// The object is longer than it said, or than was to be taken; nothing of it is left.
     Longer(u64),
     /// There is no such object.
     Absent,
-    /// It was deleted, or was not there.
+    /// The object was deleted, or was not there.
     Deleted,
-    /// It failed; completes "failed to ...".
+    /// The request failed; completes "failed to ...".
     Failed(String),
 }

@@ -36,9 +36,9 @@ const OBJECT_MAX: Duration = Duration::from_secs(900);
 pub enum Got {
     /// There is none.
     Nothing,
-    /// It was copied: so many bytes.
+    /// The object was copied: so many bytes.
     All(u64),
-    /// It is longer than it said, or than may be taken: this was the most.
+    /// The object is longer than it said, or than may be taken: this was the most.
     TooMuch(u64),
 }
 

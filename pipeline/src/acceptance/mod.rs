@@ -89,7 +89,7 @@ impl Acceptance {
 pub struct Acceptances(Vec<Acceptance>);
 
 impl Acceptances {
-    /// Those of an experiment among all statements, oldest first.
+    /// The acceptances of an experiment among all statements, oldest first.
     pub fn in_force(statements: &[(StatementId, Statement)], experiment: &str) -> Acceptances {
         let withdrawn: HashSet<StatementId> = statements
             .iter()

@@ -61,7 +61,7 @@ impl Acceptances {
     }
 }
 
-/// The same for one test after the other: most have in common what others have.
+/// What counts by acceptances for one test after the other: most have in common what others have.
 #[derive(Debug)]
 pub struct Leaning<'a> {
     acceptances: &'a Acceptances,

@@ -31,7 +31,7 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Says {
-    /// This change changes no measurement.
+    /// The change affects no measurement.
     Harmless(Step),
     /// An earlier statement does not hold any more.
     Withdrawn {

@@ -23,9 +23,9 @@ pub const TAGS: [&str; 4] = ["bagit.txt", "bag-info.txt", MANIFEST, TAG_MANIFEST
 /// A file of the payload.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Its name below the payload's folder.
+    /// The file's name below the payload's folder.
     pub name: String,
-    /// Its content.
+    /// The file's content.
     pub content: Content,
 }
 

@@ -16,9 +16,9 @@ const BYTES_MAX: u64 = 1 << 20;
 /// The terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct License {
-    /// Its identifier in the SPDX list, if it was given.
+    /// The licence's identifier in the SPDX list, if it was given.
     pub spdx: Option<String>,
-    /// Its text.
+    /// The licence's text.
     pub text: String,
     /// Whether there is any: without one, nobody may use the archive.
     pub given: bool,

@@ -39,7 +39,7 @@ pub struct Wanted<'a> {
 /// An archive that was made.
 #[derive(Debug)]
 pub struct Archived {
-    /// Its bytes.
+    /// The archive's size, bytes.
     pub bytes: u64,
     /// SHA-256 of it, hex: what it is cited by.
     pub sha256: String,

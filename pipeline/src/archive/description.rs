@@ -51,7 +51,7 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Of this program.
+    /// The renderer of this program.
     pub fn here() -> Renderer {
         let templates = blake3::hash(&templates::digest_input()).to_hex().to_string();
         Renderer { version: RENDERER_VERSION, templates }
@@ -59,7 +59,7 @@ impl Renderer {
 }
 
 impl Description {
-    /// Of an archive that this program makes.
+    /// The description of an archive that this program makes.
     pub fn new(experiment: &str, file: &str, generation: &str) -> Description {
         Description {
             format: ARCHIVE_FORMAT,

@@ -29,14 +29,14 @@ pub struct Digested {
 }
 
 impl Digested {
-    /// Of these bytes.
+    /// The digests of these bytes.
     pub fn of(bytes: &[u8]) -> Digested {
         let mut hashing = Hashing::default();
         hashing.update(bytes);
         hashing.finish()
     }
 
-    /// Of a file.
+    /// The digests of a file.
     pub fn of_file(path: &Path) -> io::Result<Digested> {
         let (mut file, mut hashing, mut piece) = (File::open(path)?, Hashing::default(), vec![0; 1 << 17]);
         loop {

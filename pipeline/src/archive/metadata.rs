@@ -15,7 +15,7 @@ pub struct About<'a> {
     pub experiment: &'a Experiment,
     /// Name of its file.
     pub file: &'a str,
-    /// Its terms.
+    /// The archive's licence.
     pub license: &'a License,
     /// When its results were complete, RFC 3339.
     pub created: &'a str,

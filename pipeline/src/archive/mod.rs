@@ -69,7 +69,7 @@ pub enum ArchiveError {
         /// The system's reason.
         source: io::Error,
     },
-    /// It is not what an archive may be; nothing of it was used.
+    /// The archive is not what an archive may be; nothing of it was used.
     #[error("failed to open the archive {path}: {reason}; nothing of it was used")]
     Refused {
         /// The archive.

@@ -48,7 +48,7 @@ impl Limits {
 pub struct Unpacked {
     /// Name of the bag's folder; none of one that lies in no folder of its own.
     pub bag: Option<String>,
-    /// Its files, by name below that.
+    /// The archive's files, by name below that.
     pub files: Found,
     /// How it is packed otherwise than Septet packs; absent where it is not.
     pub repacked: Option<String>,

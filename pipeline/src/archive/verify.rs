@@ -146,7 +146,7 @@ fn result_of(name: &str) -> Option<ResultId> {
 /// How much of an archive is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Its digests: results and pages are digested and read as they come out of it, and written nowhere.
+    /// The archive's digests: results and pages are digested and read as they come out of it, and written nowhere.
     Digests,
     /// All of it, to be used.
     Whole,

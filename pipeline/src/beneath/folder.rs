@@ -34,7 +34,7 @@ pub struct Folder {
 pub struct Look {
     /// What it is.
     pub kind: Kind,
-    /// Its bytes.
+    /// The file's size, bytes.
     pub len: u64,
     /// When it was changed last, ns since 1970.
     pub mtime_ns: i128,
@@ -56,19 +56,19 @@ impl Look {
 /// An entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name, one part.
+    /// The entry's name, one part.
     pub name: OsString,
     /// What it is.
     pub kind: Kind,
 }
 
 impl Listed {
-    /// Its name as text; none for one that is no UTF-8, which nothing of ours is.
+    /// The entry's name as text; none for one that is no UTF-8, which nothing of ours is.
     pub fn text(&self) -> Option<&str> {
         self.name.to_str()
     }
 
-    /// Its name to be used in the folder that was listed.
+    /// The entry's name, to be used in the folder that was listed.
     pub fn below(&self) -> Option<Below> {
         self.text()?.parse().ok()
     }
@@ -83,12 +83,12 @@ impl Folder {
         Ok(Folder { fd: Arc::new(fd), shown: path.to_path_buf() })
     }
 
-    /// The same; nothing where it is not there.
+    /// Opens the folder that the user named; nothing where it is not there.
     pub fn open_if_there(path: &Path) -> Result<Option<Folder>, Error> {
         if_there(Folder::open(path))
     }
 
-    /// The same, made with all folders above it where they are missing.
+    /// Opens the folder that the user named, made with all folders above it where they are missing.
     pub fn make(path: &Path) -> Result<Folder, Error> {
         if let Some(folder) = Folder::open_if_there(path)? {
             return Ok(folder);
@@ -101,7 +101,7 @@ impl Folder {
         self.fd.as_fd()
     }
 
-    /// Its path, as the user is told it.
+    /// The folder's path, as the user is told it.
     pub fn shown(&self) -> &Path {
         &self.shown
     }
@@ -116,7 +116,7 @@ impl Folder {
         self.reach(name, Reach::Mounts)
     }
 
-    /// The same, unless another file system is mounted there, or on the way.
+    /// A folder below, unless another file system is mounted there, or on the way.
     pub(super) fn folder_not_mounted(&self, name: &Below) -> Result<Folder, Error> {
         self.reach(name, Reach::OneFileSystem)
     }
@@ -128,7 +128,7 @@ impl Folder {
         Ok(Folder { fd: Arc::new(fd), shown })
     }
 
-    /// The same; nothing where it is not there.
+    /// A folder below; nothing where it is not there.
     pub fn folder_if_there(&self, name: &Below) -> Result<Option<Folder>, Error> {
         if_there(self.folder(name))
     }
@@ -231,7 +231,7 @@ impl Folder {
         read_all(self.file(name)?, bytes_max).map_err(Error::new("read", &self.path_of(name)))
     }
 
-    /// The same; nothing where it is not there.
+    /// A file's content; nothing where it is not there.
     pub fn read_if_there(&self, name: &Below, bytes_max: u64) -> Result<Option<Vec<u8>>, Error> {
         if_there(self.read(name, bytes_max))
     }
@@ -333,7 +333,7 @@ impl Spot {
         Spot { folder: folder.clone(), name }
     }
 
-    /// Its path.
+    /// The spot's path.
     pub fn path(&self) -> PathBuf {
         self.folder.path_of(&self.name)
     }

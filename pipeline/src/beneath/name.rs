@@ -16,16 +16,16 @@ pub struct Below(String);
 /// Why a text names nothing below a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// It begins at the root.
+    /// The name begins at the root.
     #[error("it is an absolute name")]
     Absolute,
-    /// It has a part `..`.
+    /// The name has a part `..`.
     #[error("it leads out of its folder")]
     Outwards,
     /// It, or a part of it, is empty or `.`.
     #[error("it is not a plain name")]
     Empty,
-    /// It has a zero byte.
+    /// The name has a zero byte.
     #[error("it contains a zero byte")]
     Zero,
     /// It, or a part of it, is too long.
@@ -52,12 +52,12 @@ impl Below {
         self.0.rsplit_once('/').map(|(above, _)| Below(above.to_string()))
     }
 
-    /// Its last part.
+    /// The name's last part.
     pub fn last(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(_, last)| last)
     }
 
-    /// Its parts.
+    /// The name's parts.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }

@@ -114,7 +114,7 @@ impl Replacement {
         Ok(())
     }
 
-    /// The same, synced first, and its folder after it.
+    /// Puts the new file in place, synced first, and its folder after it.
     pub fn finish_synced(self) -> Result<(), Error> {
         self.file().sync_all().map_err(Error::new("sync", &self.folder.path_of(&self.target)))?;
         let folder = self.folder.clone();

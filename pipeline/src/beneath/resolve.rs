@@ -64,7 +64,7 @@ impl fmt::Display for Kind {
 /// Something is of another kind than it must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Odd {
-    /// It itself is.
+    /// The file itself is odd.
     #[error("it is {found}, not {wanted}{}", remedy(*found))]
     Itself {
         /// What it is.
@@ -83,7 +83,7 @@ pub enum Odd {
     /// Another file system begins there.
     #[error("another file system is mounted there")]
     Mount,
-    /// It holds more than it may.
+    /// The file holds more than it may.
     #[error("it has {bytes} bytes, and {most} are the most that it may have")]
     Large {
         /// How many it has.
@@ -91,10 +91,10 @@ pub enum Odd {
         /// How many it may have.
         most: u64,
     },
-    /// It holds folders in folders, deeper than anything sensible.
+    /// The folder holds folders in folders, deeper than anything sensible.
     #[error("its folders are nested too deeply")]
     Deep,
-    /// Its name leads elsewhere.
+    /// The name leads elsewhere.
     #[error("{0}")]
     Name(super::NameError),
 }

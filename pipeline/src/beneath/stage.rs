@@ -84,7 +84,7 @@ impl Stage {
         &self.folder
     }
 
-    /// Its path.
+    /// The stage's path.
     pub fn path(&self) -> &Path {
         self.folder.shown()
     }

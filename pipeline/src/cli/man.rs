@@ -13,7 +13,7 @@ use crate::exit::{Exit, Trouble};
 use crate::experiment::schema;
 use crate::planned::plural;
 
-/// Of the pages: of the day on which what they say was last looked at as a whole, never of the day of a build.
+/// The date of the pages: the day on which what they say was last looked at as a whole, never the day of a build.
 const DATE: &str = "2026-11-27";
 /// Where lines of a page are broken: sources are read, too.
 const COLUMNS: usize = 78;

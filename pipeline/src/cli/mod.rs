@@ -131,7 +131,7 @@ enum Command {
     Host(HostCommand),
     /// Print a JSON Schema, by which editors and taplo check files.
     Schema {
-        /// Of which file.
+        /// Which file's schema.
         #[arg(value_enum, default_value = "experiment")]
         of: SchemaOf,
     },
@@ -260,7 +260,7 @@ enum StoreCommand {
     Gc(GcArgs),
     /// Copy results to a shared store that it does not have.
     Push {
-        /// Its address, s3://, https:// or file:/// [default: `remote` of the site].
+        /// Address of the shared store: s3://, https:// or file:/// [default: `remote` of the site].
         url: Option<String>,
         #[command(flatten)]
         place: PlaceArgs,
@@ -270,7 +270,7 @@ enum StoreCommand {
     },
     /// Copy results from a shared store that this one does not have, and check each.
     Pull {
-        /// Its address, s3://, https:// or file:/// [default: `remote` of the site].
+        /// Address of the shared store: s3://, https:// or file:/// [default: `remote` of the site].
         url: Option<String>,
         #[command(flatten)]
         place: PlaceArgs,

@@ -11,7 +11,7 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Store, Trouble> {
     Ok(Store::meant(args.store.as_deref(), Path::new(""))?)
 }
 
-/// The same, which must be there.
+/// The store that is meant, which must be there.
 pub(super) fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
     let store = place(args)?;
     match store.exists() {
@@ -20,7 +20,7 @@ pub(super) fn open(args: &PlaceArgs) -> Result<Store, Trouble> {
     }
 }
 
-/// The same, also where it is too damaged for anything but finding out what of it is.
+/// The store that is meant, also where it is too damaged for anything but finding out what of it is.
 pub(super) fn open_damaged(args: &PlaceArgs) -> Result<Store, Trouble> {
     let store = Store::meant_damaged(args.store.as_deref(), Path::new(""))?;
     match store.root().is_dir() {

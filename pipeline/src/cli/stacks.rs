@@ -14,7 +14,7 @@ use crate::exit::Trouble;
 use crate::preparation;
 use crate::workspace::Workspace;
 
-/// That a component came from a stack: `ovs=new`.
+/// An assumption that a component came from a stack: `ovs=new`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assumption {
     component: String,

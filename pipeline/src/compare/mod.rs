@@ -44,7 +44,7 @@ pub struct Comparison {
 /// One test on both sides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its name.
+    /// The test's name.
     pub test: String,
     /// What is compared.
     pub metric: Metric,

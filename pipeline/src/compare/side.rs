@@ -33,7 +33,7 @@ pub struct Side {
 /// A test on one side.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Its coordinates.
+    /// The test's coordinates.
     pub tuple: Tuple,
     /// Valid repetitions, in order of measurement.
     pub repetitions: Vec<(ResultId, Repetition)>,

@@ -34,7 +34,7 @@ pub struct Stand(pub usize);
 /// A test that wants repetitions.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
-    /// Its key; no two tasks have the same.
+    /// The task's key; no two tasks have the same.
     pub key: Key,
     /// What one repetition will take; zero for a test that looks at the time by itself.
     pub cost: Duration,
@@ -78,7 +78,7 @@ pub enum Event {
     },
     /// A repetition is in the store.
     Stored {
-        /// Of this test.
+        /// The test that ended.
         test: Number,
         /// What the next repetition will take, if one is wanted; none for a test that failed.
         more: Option<Duration>,
@@ -96,7 +96,7 @@ pub enum Returned {
     Interrupted,
     /// The time limit was reached in the midst of it.
     OutOfTime,
-    /// It cannot be measured there, in words.
+    /// The test cannot be measured there, in words.
     Unfit(String),
 }
 
@@ -133,7 +133,7 @@ pub enum Order {
 pub enum End {
     /// Nothing is wanted any more.
     Settled,
-    /// It was stopped.
+    /// The run was stopped.
     Stopped(Stop),
     /// No stand is left for what is wanted.
     NoStand,

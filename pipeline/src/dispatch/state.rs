@@ -5,7 +5,7 @@ use super::{Number, Stand};
 /// What a test of a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It wants one more repetition, in this block.
+    /// The test wants one more repetition, in this block.
     Wanted {
         /// The block: as many repetitions of it were stored in this run.
         block: u64,
@@ -30,7 +30,7 @@ pub enum State {
     Stored,
     /// A repetition failed and is stored as a failure: no more is wanted of it in this run.
     Failed,
-    /// It cannot be measured in this run.
+    /// The test cannot be measured in this run.
     GivenUp(GivenUp),
 }
 
@@ -41,7 +41,7 @@ pub enum GivenUp {
     Lost {
         /// How many.
         stands: u32,
-        /// Of the last one.
+        /// The reason of the last loss.
         reason: String,
     },
     /// No stand that is left can measure it; why the last one asked cannot.
@@ -63,13 +63,13 @@ impl std::fmt::Display for GivenUp {
 /// What a stand is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StandState {
-    /// Its hosts are being leased and prepared.
+    /// The stand's hosts are being leased and prepared.
     Preparing,
-    /// It waits for a test.
+    /// The stand waits for a test.
     Free,
-    /// It measures this test, or waits until what it measured is stored.
+    /// The stand measures this test, or waits until what it measured is stored.
     Busy(Number),
-    /// It takes no test any more, for this reason.
+    /// The stand takes no test any more, for this reason.
     Aside(String),
 }
 

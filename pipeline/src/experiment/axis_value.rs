@@ -110,7 +110,7 @@ impl AxisValue {
         })
     }
 
-    /// Its axis.
+    /// The value's axis.
     pub fn axis(&self) -> Axis {
         match self {
             AxisValue::Dimension(_) => Axis::D,
@@ -187,7 +187,7 @@ impl AxisValue {
         }
     }
 
-    /// Its number, where the axis is numeric.
+    /// The value as a number, where the axis is numeric.
     pub fn number(&self) -> Option<u64> {
         match self.value() {
             Value::Number(number) => Some(number),

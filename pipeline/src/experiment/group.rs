@@ -37,7 +37,7 @@ pub fn keys() -> Vec<&'static str> {
 /// Where the parts of a group are.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Its head.
+    /// Where the group's head stands.
     pub head: Span,
     /// The values of each axis that it names.
     pub axes: Vec<(Axis, Spans)>,

@@ -56,7 +56,7 @@ pub struct Protocol {
     pub repetitions: Repetitions,
     /// In what order.
     pub order: Order,
-    /// Of the random order; absent for one made from the matrix.
+    /// The seed of the random order; absent for one made from the matrix.
     pub seed: Option<u64>,
     /// Whether the host's settings stay as they are: nothing is set but what programs need to run.
     pub leaves_host: bool,
@@ -67,7 +67,7 @@ pub struct Protocol {
 pub struct Heading {
     /// Names the report's folder.
     pub name: Id,
-    /// Of the report.
+    /// The report's title.
     pub title: String,
     /// As they are to be shown.
     pub authors: Vec<String>,

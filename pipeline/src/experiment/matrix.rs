@@ -40,7 +40,7 @@ pub struct Group {
     pub axes: Vec<AxisValues>,
     /// Partial tuples that are left out.
     pub exclude: Vec<Partial>,
-    /// Its own times, or the protocol's.
+    /// The group's own times, or the protocol's.
     pub times: Times,
 }
 
@@ -72,7 +72,7 @@ pub type GroupSet = Arc<[u16]>;
 /// One test of the matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Test {
-    /// Its coordinates, distinct from every other test's.
+    /// The test's coordinates, distinct from every other test's.
     pub tuple: Tuple,
     /// How long its traffic flows.
     pub times: Times,

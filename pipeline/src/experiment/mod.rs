@@ -52,7 +52,7 @@ const SECTIONS_MAX: usize = 1_000;
 pub struct Experiment {
     /// Names the report's folder.
     pub name: Id,
-    /// Of the report; the name where the file gives none.
+    /// The report's title; the name where the file gives none.
     pub title: String,
     /// As they are to be shown.
     pub authors: Vec<String>,
@@ -71,7 +71,7 @@ pub struct Experiment {
 /// A file that is no experiment.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("failed to read the experiment {}: {source}", path.display())]
     Read {
         /// The file.
@@ -79,7 +79,7 @@ pub enum LoadError {
         /// Why not.
         source: std::io::Error,
     },
-    /// It was read, and is wrong; rendered as it is to be printed.
+    /// The file was read, and is wrong; rendered as it is to be printed.
     #[error(transparent)]
     Invalid(#[from] Diagnostics),
 }

@@ -26,7 +26,7 @@ const LIST_MAX: usize = 100;
 pub struct Drawable {
     /// What it is.
     pub spec: Spec,
-    /// Its identifier's place.
+    /// Where its identifier stands in the file.
     pub id: Span,
     /// Each group that it is made of, with its place.
     pub from: Vec<(Id, Span)>,

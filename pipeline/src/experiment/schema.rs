@@ -17,7 +17,7 @@ use super::{KEYS, group};
 /// The dialect; taplo knows this one.
 pub(crate) const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 
-/// Of the experiment file.
+/// The schema of the experiment file.
 pub fn experiment() -> Value {
     let mut schema = table(&KEYS, &["experiment", "protocol", "tests"], "An experiment of septet", |key| match key {
         "experiment" => table(&HEADING_KEYS, &["name"], "What the experiment is called", heading),

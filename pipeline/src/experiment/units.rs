@@ -35,7 +35,7 @@ pub const COUNT: &UnitTable = &[("", 1)];
 /// Why a text is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// It does not begin with a number.
+    /// The text does not begin with a number.
     #[error("it is not a number")]
     NotANumber,
     /// A number stands without a unit where one is needed.
@@ -44,10 +44,10 @@ pub enum QuantityError {
     /// The unit is not one of the table.
     #[error("'{0}' is not a unit of it")]
     UnknownUnit(String),
-    /// It is not a whole number of base units.
+    /// The quantity is not a whole number of base units.
     #[error("it is not a whole number")]
     NotWhole,
-    /// It is larger than can be counted.
+    /// The quantity is larger than can be counted.
     #[error("it is too large")]
     TooLarge,
 }

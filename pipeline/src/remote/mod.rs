@@ -66,7 +66,7 @@ pub enum RemoteError {
     Newer {
         /// The store.
         url: String,
-        /// Its format.
+        /// The shared store's format.
         found: u32,
     },
     /// One's own store.

@@ -21,7 +21,7 @@ const CHECKPOINT: &str = "index/checkpoint";
 /// What a shared store has, and the parts that say so.
 #[derive(Debug)]
 pub struct SharedIndex {
-    /// Its results.
+    /// The results of the shared store.
     pub index: Index,
     parts: Vec<String>,
 }

@@ -67,7 +67,7 @@ pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
     Ok(shared)
 }
 
-/// Those whose object is not in a shared store.
+/// The items whose object is not in a shared store.
 fn absent<T: Copy>(remote: &mut Remote, all: &[T], name: impl Fn(T) -> String) -> Result<Vec<T>, RemoteError> {
     let found = remote.copy(all.iter().map(|one| Op::Has { name: name(*one) }).collect())?;
     Ok(all.iter().zip(found).filter(|(_, found)| *found == Outcome::Absent).map(|(one, _)| *one).collect())

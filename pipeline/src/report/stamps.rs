@@ -36,7 +36,7 @@ impl Inputs {
         Inputs::of(hasher)
     }
 
-    /// Of templates and a value's debug text, which has every field.
+    /// The digest of templates and of a value's debug text, which has every field.
     pub(super) fn of_debug(templates: &Templates, value: &impl Debug) -> Inputs {
         let mut hasher = blake3::Hasher::new();
         hasher.update(templates.digest_input());
@@ -44,7 +44,7 @@ impl Inputs {
         Inputs::of(hasher)
     }
 
-    /// Of these inputs and one value more.
+    /// The digest of these inputs and one value more.
     pub(super) fn with(self, value: &impl Debug) -> Inputs {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
@@ -183,7 +183,7 @@ impl Stamps {
         fresh
     }
 
-    /// The same for all files of a figure or table.
+    /// Keeps all files of a figure or table whose inputs have not changed.
     pub(super) fn keep_drawable_if_fresh(&mut self, id: &str, inputs: Inputs) -> bool {
         let mut paths = Vec::new();
         for (kind, extensions) in [("figures", &["svg", "tex", "csv"][..]), ("tables", &["tex", "csv"])] {

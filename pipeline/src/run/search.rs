@@ -26,9 +26,9 @@ const SUSPECT_MAX: u32 = 3;
 
 /// How a trial ended.
 enum Made<'t> {
-    /// It is kept among these.
+    /// The trial is kept among these.
     Kept(Pending<'t>),
-    /// Its counts do not agree: it feeds no bracket.
+    /// The trial's counts do not agree: it feeds no bracket.
     Suspect(Pending<'t>, Vec<Flag>),
     /// Nothing was measured.
     Failed(Pending<'t>, Failed),

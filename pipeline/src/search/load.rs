@@ -10,9 +10,9 @@ use super::{Goal, Tried};
 /// Whether a rate meets the goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does: a lower bound.
+    /// The load is within the goal: a lower bound.
     Within,
-    /// It does not: an upper bound.
+    /// The load is above the goal: an upper bound.
     Above,
     /// More trials are needed.
     Open,

@@ -41,7 +41,7 @@ pub struct Site {
 /// Why a site file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    /// It cannot be read.
+    /// The site file cannot be read.
     #[error("failed to read the site file {path}: {source}")]
     Read {
         /// The file.
@@ -49,7 +49,7 @@ pub enum SiteError {
         /// Why not.
         source: std::io::Error,
     },
-    /// It is wrong; rendered as it is to be printed.
+    /// The site file is wrong; rendered as it is to be printed.
     #[error(transparent)]
     Invalid(#[from] Diagnostics),
 }

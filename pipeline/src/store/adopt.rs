@@ -12,9 +12,9 @@ use crate::manifest::Listing;
 /// What became of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adopted {
-    /// It is in the store.
+    /// The result is in the store.
     Kept,
-    /// It is not what it must be, in words; nothing was kept of it.
+    /// The result is not what it must be, in words; nothing of it was kept.
     Refused(String),
 }
 
@@ -22,9 +22,9 @@ pub enum Adopted {
 /// the name of its key, unless the store has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// Its name.
+    /// The result's name.
     pub id: ResultId,
-    /// Its key.
+    /// The result's key.
     pub key: Key,
 }
 

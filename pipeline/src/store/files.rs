@@ -68,7 +68,7 @@ fn unfollowed(error: beneath::Error) -> StoreError {
 pub(super) struct Root(Arc<OnceLock<Folder>>);
 
 impl Store {
-    /// Its folder; nothing where nothing was ever written to it.
+    /// The store's folder; nothing where nothing was ever written to it.
     pub(crate) fn folder(&self) -> Result<Option<Folder>, StoreError> {
         if let Some(folder) = self.open.0.get() {
             return Ok(Some(folder.clone()));
@@ -77,7 +77,7 @@ impl Store {
         Ok(found.map(|folder| self.open.0.get_or_init(|| folder).clone()))
     }
 
-    /// Its folder, made if it is missing.
+    /// The store's folder, made if it is missing.
     pub(super) fn made(&self) -> Result<Folder, StoreError> {
         match self.folder()? {
             Some(folder) => Ok(folder),

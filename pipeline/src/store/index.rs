@@ -25,7 +25,7 @@ const FOLD_ENTRIES: usize = 4096;
 pub struct TestId([u8; 16]);
 
 impl TestId {
-    /// Of the test of that name.
+    /// The id of the test of that name.
     pub fn of(name: &str) -> TestId {
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..16]);
@@ -36,11 +36,11 @@ impl TestId {
 /// One repetition, as the index knows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// Its key.
+    /// The result's key.
     pub key: Key,
-    /// Its folder.
+    /// The result's folder.
     pub id: ResultId,
-    /// Its test.
+    /// The result's test.
     pub test: TestId,
     /// Whether it counts.
     pub standing: Standing,
@@ -55,7 +55,7 @@ pub struct Entry {
 /// A [`Status`] without its reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It counts.
+    /// The repetition counts.
     Valid,
     /// Kept, left out of averages.
     Suspect,

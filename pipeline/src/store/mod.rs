@@ -121,7 +121,7 @@ pub enum StoreError {
     Newer {
         /// The store.
         path: String,
-        /// Its format.
+        /// The store's format.
         found: u32,
     },
     /// Somebody adds results, so that none can be taken away.

@@ -30,7 +30,7 @@ pub struct Occasion {
 pub struct PendingTrial {
     /// What the search sees.
     pub trial: Trial,
-    /// Its record, as a repetition at a fixed rate.
+    /// The trial's record, as a repetition at a fixed rate.
     pub record: Record,
     /// What was said while it ran.
     pub log: String,

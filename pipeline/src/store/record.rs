@@ -25,7 +25,7 @@ pub struct Record {
     pub format: u32,
     /// Name of the test.
     pub test: String,
-    /// Its coordinates.
+    /// The test's coordinates.
     pub tuple: Tuple,
     /// The protocol's times.
     pub times: Times,
@@ -68,7 +68,7 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum Status {
-    /// It counts.
+    /// The repetition counts.
     Valid,
     /// Kept, marked, left out of averages; the flags say why.
     Suspect,
@@ -118,7 +118,7 @@ pub struct Evidence {
 pub struct Party {
     /// What it did.
     pub role: wire::Role,
-    /// Its counts.
+    /// The generator's counts.
     pub totals: wire::Totals,
     /// What it told time by.
     pub clock: wire::Clock,

@@ -40,7 +40,7 @@ impl Verification {
 /// Something that is wrong with a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Its folder.
+    /// The result's folder.
     pub id: ResultId,
     /// The test to run again, if anything can still tell.
     pub test: Option<String>,
@@ -55,7 +55,7 @@ pub struct Finding {
 pub enum Kind {
     /// The result: its record, its samples or its log.
     Result,
-    /// It is not there, though the index or the latest generation names it.
+    /// The result is not there, though the index or the latest generation names it.
     Gone,
     /// The manifest of its key.
     Manifest(Key),
@@ -92,7 +92,7 @@ pub enum Of {
 struct Look {
     /// Results that the index or a latest generation names.
     named: HashSet<ResultId>,
-    /// Those of the index.
+    /// The results in the index.
     indexed: HashSet<ResultId>,
     /// Generations that are what their names say, with their files.
     generations: Vec<(Below, Generation)>,

@@ -98,11 +98,11 @@ impl Evidence {
         let truth = if decided && touched.ranks_on_shared_cores() {
             self.doubts
                 .insert("Switches whose cores were shared are not ranked: the sleep policy of each decides who wins.");
-            Truth::CannotBeTold
+            Truth::Inconclusive
         } else {
             truth
         };
-        if truth == Truth::CannotBeTold && touched.single {
+        if truth == Truth::Inconclusive && touched.single {
             self.doubts.insert("A value of one repetition has no interval and decides nothing.");
         }
         if truth != Truth::NotMeasured {
@@ -118,7 +118,7 @@ impl Evidence {
     pub fn verdict(mut self, outcome: Outcome) -> Verdict {
         let rank = |truth: Truth| match truth {
             Truth::Refuted => 0,
-            Truth::CannotBeTold => 1,
+            Truth::Inconclusive => 1,
             Truth::NotMeasured | Truth::Holds => 2,
         };
         self.lines.sort_by_key(|(truth, ..)| rank(*truth));

@@ -63,7 +63,7 @@ impl Interval {
         match (surely, surely_not) {
             (true, _) => Truth::Holds,
             (_, true) => Truth::Refuted,
-            _ => Truth::CannotBeTold,
+            _ => Truth::Inconclusive,
         }
     }
 
@@ -84,7 +84,7 @@ impl Interval {
         } else if nearest > reach(ends[0].max(ends[1])) {
             Truth::Refuted
         } else {
-            Truth::CannotBeTold
+            Truth::Inconclusive
         }
     }
 }
@@ -102,11 +102,11 @@ mod tests {
     fn overlap_cannot_be_told() {
         assert_eq!(interval(1.0, 0.2).below(interval(2.0, 0.2), true), Truth::Holds);
         assert_eq!(interval(2.0, 0.2).below(interval(1.0, 0.2), true), Truth::Refuted);
-        assert_eq!(interval(1.0, 0.6).below(interval(2.0, 0.6), true), Truth::CannotBeTold);
-        assert_eq!(Interval::unbounded(1.0).below(interval(2.0, 0.1), true), Truth::CannotBeTold);
+        assert_eq!(interval(1.0, 0.6).below(interval(2.0, 0.6), true), Truth::Inconclusive);
+        assert_eq!(Interval::unbounded(1.0).below(interval(2.0, 0.1), true), Truth::Inconclusive);
         assert_eq!(interval(100.0, 1.0).about(interval(102.0, 1.0), 0.05), Truth::Holds);
         assert_eq!(interval(100.0, 1.0).about(interval(120.0, 1.0), 0.05), Truth::Refuted);
-        assert_eq!(interval(100.0, 1.0).about(interval(105.0, 1.0), 0.05), Truth::CannotBeTold);
+        assert_eq!(interval(100.0, 1.0).about(interval(105.0, 1.0), 0.05), Truth::Inconclusive);
     }
 
     proptest! {

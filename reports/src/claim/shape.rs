@@ -27,7 +27,7 @@ pub(super) fn judge(shape: Shape, row: &[Step]) -> Truth {
 
 fn steps(row: &[Step], comparison: Comparison) -> Vec<Truth> {
     match row.len() {
-        1 => vec![Truth::CannotBeTold],
+        1 => vec![Truth::Inconclusive],
         _ => row.windows(2).map(|pair| comparison.judge(pair[0].value, pair[1].value)).collect(),
     }
 }
@@ -49,7 +49,7 @@ fn flat(row: &[Step], within: f64) -> Truth {
 /// Least squares of the means over log2 x; each interval has to lie within reach of the line.
 fn logarithmic(row: &[Step], within: f64) -> Truth {
     if row.len() < 3 {
-        return Truth::CannotBeTold;
+        return Truth::Inconclusive;
     }
     let count = row.len() as f64;
     let logs: Vec<f64> = row.iter().map(|step| number::log2(step.x)).collect();
@@ -58,7 +58,7 @@ fn logarithmic(row: &[Step], within: f64) -> Truth {
     let spread: f64 = logs.iter().map(|log| (log - mean_x) * (log - mean_x)).sum();
     let shared: f64 = logs.iter().zip(row).map(|(log, step)| (log - mean_x) * (step.value.mean - mean_y)).sum();
     if spread <= 0.0 {
-        return Truth::CannotBeTold;
+        return Truth::Inconclusive;
     }
     let slope = shared / spread;
     let reach = within * row.iter().map(|step| step.value.mean).fold(0.0, f64::max);
@@ -104,7 +104,7 @@ mod tests {
         let level = row(&[(1.0, 10.0), (2.0, 10.1), (4.0, 9.9)], None);
         let rising = row(&[(1.0, 10.0), (2.0, 20.0), (4.0, 30.0), (8.0, 40.0)], None);
         assert_eq!(judge(Shape::Flat(0.05), &level), Truth::Holds);
-        assert_eq!(judge(Shape::Flat(0.02), &level), Truth::CannotBeTold);
+        assert_eq!(judge(Shape::Flat(0.02), &level), Truth::Inconclusive);
         assert_eq!(judge(Shape::Flat(0.05), &rising), Truth::Refuted);
         assert_eq!(judge(Shape::Increasing, &rising), Truth::Holds);
         assert_eq!(judge(Shape::Decreasing, &rising), Truth::Refuted);

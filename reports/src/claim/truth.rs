@@ -1,4 +1,4 @@
-//! Truth with doubt: what is known, what cannot be told, what was not measured, and how they combine. It must
+//! Truth with doubt: what is known, what is inconclusive, what was not measured, and how they combine. It must
 //! not know what is judged.
 
 use super::Outcome;
@@ -11,14 +11,14 @@ fn first_of(parts: &[Truth], order: &[Truth], otherwise: Truth) -> Truth {
     order.iter().copied().find(|truth| parts.contains(truth)).unwrap_or(otherwise)
 }
 
-/// All of the parts: a contradiction decides, then what is missing, then what cannot be told.
+/// All of the parts: a contradiction decides, then what is missing, then what is inconclusive.
 pub(super) fn all(parts: &[Truth]) -> Truth {
-    first_of(parts, &[Truth::Refuted, Truth::NotMeasured, Truth::CannotBeTold], Truth::Holds)
+    first_of(parts, &[Truth::Refuted, Truth::NotMeasured, Truth::Inconclusive], Truth::Holds)
 }
 
 /// One of the parts.
 pub(super) fn any(parts: &[Truth]) -> Truth {
-    first_of(parts, &[Truth::Holds, Truth::NotMeasured, Truth::CannotBeTold], Truth::Refuted)
+    first_of(parts, &[Truth::Holds, Truth::NotMeasured, Truth::Inconclusive], Truth::Refuted)
 }
 
 /// The opposite.
@@ -38,18 +38,18 @@ pub(super) fn every_measured(instances: &[Truth]) -> Truth {
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome::{CannotBeTold, Holds, NotMeasured, Refuted};
+    use super::Outcome::{Holds, Inconclusive, NotMeasured, Refuted};
     use super::*;
 
     #[test]
     fn what_is_known_decides_before_what_is_not() {
         assert_eq!(all(&[Holds, NotMeasured, Refuted]), Refuted);
-        assert_eq!(all(&[Holds, CannotBeTold, NotMeasured]), NotMeasured);
+        assert_eq!(all(&[Holds, Inconclusive, NotMeasured]), NotMeasured);
         assert_eq!(all(&[Holds, Holds]), Holds);
-        assert_eq!(any(&[Refuted, CannotBeTold]), CannotBeTold);
+        assert_eq!(any(&[Refuted, Inconclusive]), Inconclusive);
         assert_eq!(any(&[NotMeasured, Holds]), Holds);
         assert_eq!(every_measured(&[NotMeasured, Holds]), Holds);
         assert_eq!(every_measured(&[NotMeasured]), NotMeasured);
-        assert_eq!(not(CannotBeTold), CannotBeTold);
+        assert_eq!(not(Inconclusive), Inconclusive);
     }
 }

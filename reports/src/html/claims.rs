@@ -74,7 +74,7 @@ pub(super) fn outcomes_of(claims: &[ClaimView]) -> String {
     let kinds = [
         (count(Some(Outcome::Holds)), "holds", "hold"),
         (count(Some(Outcome::Refuted)), "is refuted", "are refuted"),
-        (count(Some(Outcome::CannotBeTold)), "cannot be told", "cannot be told"),
+        (count(Some(Outcome::Inconclusive)), "is inconclusive", "are inconclusive"),
         (count(Some(Outcome::NotMeasured)), "is not measured", "are not measured"),
         (count(None), "is not judged yet", "are not judged yet"),
     ];

@@ -221,7 +221,7 @@ fn table() -> Value {
 }
 
 fn claim() -> Value {
-    let outcomes = [Outcome::Holds, Outcome::Refuted, Outcome::CannotBeTold, Outcome::NotMeasured].map(Outcome::name);
+    let outcomes = [Outcome::Holds, Outcome::Refuted, Outcome::Inconclusive, Outcome::NotMeasured].map(Outcome::name);
     let value = object(
         "A value of it",
         &["what", "value", "ci95", "unit"],
@@ -255,7 +255,7 @@ fn claim() -> Value {
             "comparisons": {"type": ["array", "null"], "items": comparison},
             "numbers": texts("The comparisons in words"),
             "missing": texts("What it would need and was not measured"),
-            "doubts": texts("Why something cannot be told"),
+            "doubts": texts("Why it is inconclusive"),
             "published": published(),
         }),
     )

@@ -60,7 +60,7 @@ impl VSwitch {
         self.name
     }
 
-    /// Its place among the well-known ones.
+    /// The switch's place among the well-known ones.
     pub fn place(self) -> Option<usize> {
         Some(usize::from(self.rank)).filter(|place| *place < VSwitch::WELL_KNOWN.len())
     }

@@ -20,7 +20,7 @@ pub const UNITS_KEY: &str = "septet.units";
 
 /// The process that wrote a row.
 pub const SOURCE: &str = "source";
-/// Its role.
+/// The generator's role.
 pub const ROLE: &str = "role";
 /// The kind of row.
 pub const KIND: &str = "kind";

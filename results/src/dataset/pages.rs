@@ -8,7 +8,7 @@
 /// A column chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
-    /// Its bytes in the file: all of its pages.
+    /// The chunk's bytes in the file: all of its pages.
     pub bytes: &'a [u8],
     /// Values that it must have: the rows of its group.
     pub rows: u64,

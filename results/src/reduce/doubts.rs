@@ -87,7 +87,7 @@ pub(super) fn unsteady(streams: &[RawStream], window: &Window, tuple: &Tuple) ->
     (moved > (expected * STEADY_RATIO_MAX).max(edges)).then_some(Flag::NotSteady)
 }
 
-/// It missed deadlines and had no time left.
+/// Whether the generator missed deadlines and had no time left.
 fn is_generator_bound(stream: &RawStream, window: &Window) -> bool {
     let missed = window.sum(&stream.intervals, |record| record.missed);
     let idle_ns = window.sum(&stream.intervals, |record| record.idle_ns);

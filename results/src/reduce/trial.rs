@@ -14,7 +14,7 @@ const FLIGHT_NS: f64 = 1e6;
 pub struct TrialCount {
     /// Due by the schedule.
     pub intended: u64,
-    /// Of these: rejected by the port, missed by the sender, lost on the way, or corrupt.
+    /// How many of the intended were rejected by the port, missed by the sender, lost on the way, or corrupt.
     pub lost: u64,
 }
 

@@ -10,7 +10,7 @@ use crate::statistics::{SampleError, require};
 pub struct Ratio {
     /// The later mean over the earlier one.
     pub value: f64,
-    /// Its 95 % interval; absent where the earlier mean cannot be told from 0, so that any ratio is possible.
+    /// The ratio's 95 % interval; absent where the earlier mean may be 0, for then any ratio is possible.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -18,7 +18,7 @@ pub struct Ratio {
 #[derive(Clone, Copy, Debug)]
 struct Side {
     mean: f64,
-    /// Of the mean: the sample's variance over its size.
+    /// The variance of the mean: the sample's variance over its size.
     variance: f64,
     freedom: f64,
 }

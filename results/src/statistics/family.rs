@@ -39,7 +39,7 @@ pub struct Pair<'a> {
 pub struct Judged {
     /// Probability of such a difference where there is none, of this test alone.
     pub p: f64,
-    /// The same for all tests together.
+    /// The p-value corrected for all tests together.
     pub p_adjusted: f64,
     /// Least change, as a part of the earlier mean, that is detected with 50 % power; absent where the
     /// earlier mean is 0.
@@ -56,7 +56,7 @@ impl Judged {
 /// One test's figures, as parts of its earlier mean.
 struct Test {
     difference: f64,
-    /// Of one value.
+    /// The variance of one value.
     variance: f64,
     freedom: f64,
     /// 1 / n + 1 / m: the error's square is this times the variance.

@@ -27,9 +27,9 @@ const HEAD_BYTES_MAX: u64 = 1 << 20;
 pub(super) enum Wrong {
     /// The system refuses.
     Io(io::Error),
-    /// It is of a newer format.
+    /// The file is of a newer format.
     Newer(u32),
-    /// It is not what it must be, in words.
+    /// The file is not what it must be, in words.
     Damaged(String),
 }
 
@@ -38,7 +38,7 @@ impl Wrong {
         Wrong::Damaged(error.to_string())
     }
 
-    /// The same about a file.
+    /// This fault as an error about a file.
     pub(super) fn of(self, path: &Path) -> StoreError {
         match self {
             Wrong::Io(error) => StoreError::io("read", path)(error),
@@ -236,7 +236,7 @@ impl Generation {
         whole.checked(experiment, name).map_err(|wrong| wrong.to_string())
     }
 
-    /// Its name and the content of its file.
+    /// The generation's name and the content of its file.
     pub fn file(&self) -> Result<(GenerationName, Vec<u8>), StoreError> {
         let (name, json) = match self.is_older() {
             true => (self.name(), serde_json::to_vec(self)),

@@ -25,7 +25,7 @@ pub struct Head {
     pub complete: bool,
     /// Seed of the random order.
     pub seed: String,
-    /// Those that nothing followed when it was made, sorted.
+    /// The generations that nothing followed when this one was made, sorted.
     pub follows: Vec<GenerationName>,
     /// How many stand one after the other up to this one, itself counted.
     pub line: u64,
@@ -72,7 +72,7 @@ impl Head {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Its name.
+    /// The generation's name.
     pub fn name(&self) -> GenerationName {
         GenerationName::new(&self.created, &self.stands_on, Some(&self.own()))
     }

@@ -31,7 +31,7 @@ const GONE_BYTES_MAX: u64 = 1 << 20;
 pub struct Line {
     /// The oldest first; the last is the latest.
     names: Vec<GenerationName>,
-    /// Those that nothing follows, in the same order.
+    /// The generations that nothing follows, in the same order.
     heads: Vec<GenerationName>,
     /// Files whose heads cannot be used, each with why, and whether nothing follows it.
     unusable: Vec<Unusable>,
@@ -42,9 +42,9 @@ pub struct Line {
 /// A generation whose head cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
-    /// Its name.
+    /// The generation's name.
     pub name: GenerationName,
-    /// Its file.
+    /// The generation's file.
     pub path: PathBuf,
     /// Why, in words.
     pub reason: String,
@@ -58,7 +58,7 @@ impl Line {
         &self.names
     }
 
-    /// Those that nothing follows; the last is taken for the latest.
+    /// The generations that nothing follows; the last is taken for the latest.
     pub fn heads(&self) -> &[GenerationName] {
         &self.heads
     }
@@ -79,7 +79,7 @@ impl Line {
         }
     }
 
-    /// Those that one more follows, and its place in the line.
+    /// What one more generation follows, and its place in the line.
     fn next(&self) -> (Vec<GenerationName>, u64) {
         let doubtful = self.unusable.iter().filter(|unusable| unusable.unfollowed).map(|unusable| &unusable.name);
         let mut follows: Vec<GenerationName> =

@@ -38,7 +38,7 @@ pub struct Generation {
     pub complete: bool,
     /// Seed of the random order, hex; made from the matrix.
     pub seed: String,
-    /// Those that nothing followed when it was kept, sorted.
+    /// The generations that nothing followed when this one was kept, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub follows: Vec<GenerationName>,
     /// How many stand one after the other up to this one, itself counted; 0 until it is kept.
@@ -56,15 +56,15 @@ fn is_zero(number: &u64) -> bool {
 /// A test in a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenerationTest {
-    /// Its name.
+    /// The test's name.
     pub name: String,
-    /// Its key; absent for a skipped test.
+    /// The test's key; absent for a skipped test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
     /// Why it was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
-    /// Its repetitions, valid and suspect, in order of id.
+    /// The test's repetitions, valid and suspect, in order of id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<ResultId>,
     /// Older keys that some of the repetitions have, and the accepted changes by which they count.
@@ -144,7 +144,7 @@ impl Generation {
         self.format <= VERSION_WITH_LEANS
     }
 
-    /// Its name.
+    /// The generation's name.
     pub fn name(&self) -> GenerationName {
         match self.is_older() {
             true => GenerationName::new(&self.created, &self.stands_on().to_hex(), None),

@@ -24,7 +24,7 @@ pub struct GenerationName(String);
 pub struct NotAName(String);
 
 impl GenerationName {
-    /// Of what was made at that time, with these digests; `own` is absent in formats before 3.
+    /// The name of what was made at that time, with these digests; `own` is absent in formats before 3.
     pub(super) fn new(created: &str, stands_on: &str, own: Option<&str>) -> GenerationName {
         let time = file_time(created);
         let short = |digest: &str| digest.chars().take(DIGITS).collect::<String>();

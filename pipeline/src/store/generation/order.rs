@@ -10,9 +10,9 @@ use super::name::GenerationName;
 /// A generation as order sees it.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name.
+    /// The generation's name.
     pub name: GenerationName,
-    /// Those that it follows, there or not.
+    /// The generations that this one follows, there or not.
     pub follows: Vec<GenerationName>,
     /// What decides where order does not.
     pub rank: Rank,
