@@ -62,12 +62,15 @@ pub(crate) struct Entry {
     pub driver: Option<Driver>,
 }
 
+/// Finds a switch's programs in a source, or says why they cannot be run.
+type Programs = fn(&Source) -> Result<Software, String>;
+
 /// How a switch is rendered, found and run.
 pub(crate) struct Driver {
     /// The configuration in a shape that its descriptor allows; see [`Descriptor::render`].
     pub render: fn(&Shape) -> String,
     /// Where its programs are; absent for one that is not made of any.
-    pub programs: Option<fn(&Source) -> Result<Software, String>>,
+    pub programs: Option<Programs>,
     /// The program among them that is the project's own and lies beside the agent.
     pub beside: Option<&'static str>,
     /// Starts that of a scene whose configuration is as rendered.

@@ -29,7 +29,7 @@ pub(super) fn init(folder: &Path) -> Result<Exit, Trouble> {
             match beneath::create_beside(folder, SCHEMA_FILE, schema.as_bytes()) {
                 // One that is there is somebody's, or of an earlier experiment in this folder.
                 Err(error) if error.source.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(Trouble::input(error.to_string()));
+                    Err(Trouble::input(error.to_string()))
                 }
                 _ => say(&format!("wrote {0}\nnext: septet run {0}", path.display())),
             }
