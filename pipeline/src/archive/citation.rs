@@ -1,11 +1,10 @@
 //! Under which terms an archive may be used, and how it is cited: `LICENSE` and `CITATION.cff`. Files of these
 //! names beside the experiment are taken as they are. It must not know results.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use super::ArchiveError;
+use crate::beneath::Folder;
 use crate::experiment::Experiment;
 
 /// Names under which a licence may lie beside an experiment.
@@ -43,7 +42,7 @@ impl License {
         }
         let spdx = named.map(String::from);
         for name in LICENSE_FILES {
-            if let Some(text) = beside_experiment(&beside.join(name))? {
+            if let Some(text) = beside_experiment(beside, name)? {
                 return Ok(License { spdx, text, given: true, own: true });
             }
         }
@@ -61,19 +60,18 @@ impl License {
     }
 }
 
-fn beside_experiment(path: &Path) -> Result<Option<String>, ArchiveError> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(ArchiveError::io("open", path))?;
-    file.take(BYTES_MAX).read_to_string(&mut text).map_err(ArchiveError::io("read", path))?;
-    Ok(Some(text))
+/// A file that lies beside the experiment. The folder may be somebody else's, and what the file holds is published: a
+/// link in it is refused.
+fn beside_experiment(folder: &Path, name: &str) -> Result<Option<String>, ArchiveError> {
+    let folder = Folder::open(folder)?;
+    let Some(bytes) = folder.read_if_there(&folder.name([name])?, BYTES_MAX)? else { return Ok(None) };
+    let unfit = |_| ArchiveError::unfit(format!("{name} beside the experiment"), "write it as text in UTF-8");
+    String::from_utf8(bytes).map(Some).map_err(unfit)
 }
 
 /// The author's own `CITATION.cff` beside the experiment.
 pub fn beside(folder: &Path) -> Result<Option<String>, ArchiveError> {
-    beside_experiment(&folder.join("CITATION.cff"))
+    beside_experiment(folder, "CITATION.cff")
 }
 
 /// `CITATION.cff` (Citation File Format 1.2.0), made from what the experiment says.

@@ -170,3 +170,15 @@ fn a_pdf_is_made_of_copies_with_nobodys_settings() {
     assert_eq!(ran.code, 3, "{ran:?}");
     scene.unharmed("a PDF that is a link");
 }
+
+#[test]
+fn what_an_archive_publishes_is_not_read_through_links() {
+    for name in ["LICENSE", "COPYING", "CITATION.cff"] {
+        let scene = Scene::new();
+        scene.link(name, "precious");
+        let ran = scene.ends(&["archive", "create", "small.toml", "-o", "mine.tar.zst"]);
+        assert_eq!(ran.code, 3, "{name}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("{name}: it is a symbolic link")), "{name}: {}", ran.stderr);
+        assert!(!scene.bench.path("mine.tar.zst").exists(), "{name}: an archive was made");
+    }
+}
