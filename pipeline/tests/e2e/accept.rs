@@ -98,7 +98,7 @@ fn what_is_taken_back_is_measured_again() {
     let both = fs::read_dir(bench.path(".septet/acceptances")).expect("it is there").count();
     assert_eq!(both, 2, "nothing said is edited or deleted");
     let report = bench.septet(&["report", "small.toml"]).code(0);
-    assert!(report.stderr.contains("taken back since"), "{}", report.stderr);
+    assert!(report.stderr.contains("relies on a withdrawn acceptance"), "{}", report.stderr);
 
     let run = bench.septet(&["run", "small.toml"]).code(0);
     assert!(run.stdout.contains("measured 6 repetitions"), "{}", run.stdout);

@@ -180,7 +180,7 @@ fn manual_pages_say_what_each_exit_code_means() {
         let page = fs::read_to_string(bench.path("pages").join(page)).expect("it was written");
         let codes = page.split(".SH \"EXIT STATUS\"").nth(1).unwrap_or_else(|| panic!("none in {page}"));
         for code in [0, 1, 2, 3, 4, 130] {
-            assert!(codes.contains(&format!(".TP\n{code}\n")), "{code}: {codes}");
+            assert!(codes.contains(&format!("\\fB{code}\\fR\n")), "{code}: {codes}");
         }
     }
 }
