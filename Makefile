@@ -9,6 +9,10 @@ GENERATORS = cd generators && CARGO_TARGET_DIR=$(CURDIR)/target/generators
 DPDK = $(shell pkg-config --exists libdpdk 2>/dev/null && echo -p septet-dpdk-sys -p septet-generator-dpdk)
 SETUP = sh host-setup/setup.sh
 
+# Programs leave a signal ignored that was ignored when they started, as nohup and shells' background jobs have it; tests
+# send such signals.
+HEARING = env --default-signal=HUP,INT
+
 .PHONY: demo test build site setup setup-test bench lint clean-demo
 
 # Sets up, builds, measures, reports.
@@ -17,8 +21,8 @@ demo: setup build site
 
 # Sets up, runs every test.
 test: setup-test build
-	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(CARGO) test $(PROFILE) --workspace --quiet
-	$(GENERATORS) $(CARGO) test $(PROFILE) --quiet
+	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(HEARING) $(CARGO) test $(PROFILE) --workspace --quiet
+	$(GENERATORS) $(HEARING) $(CARGO) test $(PROFILE) --quiet
 	$(if $(DPDK),$(GENERATORS) $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh generators/tests/reproducible.sh
 
