@@ -156,17 +156,13 @@ pub fn restore(program: &Path) -> Result<std::process::ExitStatus, AgentError> {
 }
 
 impl Agent {
-    /// Starts the agent of this host and agrees on a protocol.
+    /// Starts the agent of this host directly, and agrees on a protocol.
     pub fn spawn(program: &Path) -> Result<Agent, AgentError> {
-        Agent::with_stacks(program, BTreeMap::new())
+        Agent::over(&Direct::at(program), BTreeMap::new())
     }
 
-    /// Starts an agent and tells it which stacks will be named, and what they mean as far as that is known.
-    pub fn with_stacks(program: &Path, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
-        Agent::over(&Direct::at(program), stacks)
-    }
-
-    /// The same over any transport: what is said, and how one listens, does not depend on it.
+    /// Starts an agent over a transport and tells it which stacks will be named, and what they mean as far as that is
+    /// known. What is said, and how one listens, does not depend on the transport.
     pub fn over(transport: &dyn Transport, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
         let mut command = transport.command()?;
         let path = PathBuf::from(command.get_program());

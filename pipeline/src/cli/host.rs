@@ -1,5 +1,6 @@
 //! Commands about this host.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use host_setup::settings::planned;
 use serde::Serialize;
 
 use super::{HostCommand, remark, say, say_json};
-use crate::agent::{self, Agent, AgentError};
+use crate::agent::{self, AgentError};
 use crate::exit::{Exit, Trouble};
 use crate::signals::Signals;
 
@@ -139,7 +140,7 @@ fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool) -> String 
 /// `septet host apply`.
 fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>, json: bool) -> Result<Exit, Trouble> {
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
-    let mut agent = Agent::spawn(&agent::program())?;
+    let mut agent = super::stacks::start(BTreeMap::new())?;
     let facts = agent.facts(false)?;
     if facts.privilege != Privilege::Root
         && let Some(right) = missing_right(&facts)

@@ -9,9 +9,10 @@ use host_setup::facts::Facts;
 use host_setup::stack::{SYSTEM, Stack};
 
 use super::share;
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, Direct, Sudo};
 use crate::exit::Trouble;
 use crate::preparation;
+use crate::site;
 use crate::workspace::Workspace;
 
 /// An assumption that a component came from a stack: `ovs=new`.
@@ -43,7 +44,15 @@ pub(super) fn agent<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a
         let mut known = share::site_of(&share::beside(&workspace.file))?.stacks;
         wanted = names.into_iter().map(|name| (name.to_string(), known.remove(name))).collect();
     }
-    Ok(Agent::with_stacks(&agent::program(), wanted)?)
+    start(wanted)
+}
+
+/// Starts the agent of this host as the user's own site file says: directly, or by sudo.
+pub(super) fn start(stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, Trouble> {
+    Ok(match site::own()?.sudo {
+        Some(program) => Agent::over(&Sudo::at(&program), stacks)?,
+        None => Agent::over(&Direct::at(&agent::program()), stacks)?,
+    })
 }
 
 /// Facts of this host, by a short-lived agent; digests are computed again with `refresh`. Under assumptions they are
@@ -62,7 +71,7 @@ pub(super) fn facts(workspace: &Workspace, refresh: bool, assumptions: &[Assumpt
 /// Facts of this host with all stacks that the site defines for experiments in a folder.
 pub(super) fn of_host(folder: &Path, refresh: bool) -> Result<Facts, Trouble> {
     let stacks = share::site_of(folder)?.stacks.into_iter().map(|(name, stack)| (name, Some(stack)));
-    ask(Agent::with_stacks(&agent::program(), stacks.collect())?, refresh)
+    ask(start(stacks.collect())?, refresh)
 }
 
 fn ask(mut agent: Agent, refresh: bool) -> Result<Facts, Trouble> {

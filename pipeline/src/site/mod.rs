@@ -23,7 +23,9 @@ pub use trust::{TrustError, trust};
 /// Name of the file, in `~/.config/septet` and beside experiments.
 pub const SITE_FILE: &str = "site.toml";
 /// Keys of the file.
-pub const KEYS: [&str; 2] = ["store", "stacks"];
+pub const KEYS: [&str; 3] = ["agent", "store", "stacks"];
+/// Keys of `[agent]`.
+pub const AGENT_KEYS: [&str; 1] = ["sudo"];
 /// Keys of `[store]`.
 pub const STORE_KEYS: [&str; 1] = ["remote"];
 /// Largest site file, bytes.
@@ -32,6 +34,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// What a site says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
+    /// The program that sudo lets this user start as root, as its rule names it; only the user's own file says so.
+    pub sudo: Option<PathBuf>,
     /// Where results are shared.
     pub remote: Option<Address>,
     /// The stacks that it names; what lies at their places is the agent's to say.
@@ -72,12 +76,30 @@ pub fn folder() -> Option<PathBuf> {
     Some(named("XDG_CONFIG_HOME").or_else(|| Some(named("HOME")?.join(".config")))?.join("septet"))
 }
 
+/// Whose a site file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The user's own, which may say how the agent is started.
+    Own,
+    /// One that lies beside an experiment.
+    Beside,
+}
+
+/// What the user's own site file says, whatever lies beside an experiment. A file that cannot be read says nothing.
+pub fn own() -> Result<Site, SiteError> {
+    let Some(path) = folder().map(|folder| folder.join(SITE_FILE)) else { return Ok(Site::default()) };
+    match read(&path) {
+        Ok(Some(bytes)) => Ok(parse_bytes(&bytes, &path, Whose::Own)?),
+        Ok(None) | Err(_) => Ok(Site::default()),
+    }
+}
+
 /// The site of an experiment in a folder: the user's own, over which a trusted one beside the experiment goes.
 pub fn find(beside: &Path) -> Result<Found, SiteError> {
     let mut found = Found::default();
     let own = folder().map(|folder| folder.join(SITE_FILE));
     match own.as_deref().map(read).transpose() {
-        Ok(Some(Some(bytes))) => found.site = parse_bytes(&bytes, &own.unwrap_or_default())?,
+        Ok(Some(Some(bytes))) => found.site = parse_bytes(&bytes, &own.unwrap_or_default(), Whose::Own)?,
         Ok(_) => {}
         Err(error) => found.unread = Some(error.to_string()),
     }
@@ -85,7 +107,7 @@ pub fn find(beside: &Path) -> Result<Found, SiteError> {
     if let Some(bytes) = read(&path)? {
         match trust::is_trusted(&bytes) {
             true => {
-                let theirs = parse_bytes(&bytes, &path)?;
+                let theirs = parse_bytes(&bytes, &path, Whose::Beside)?;
                 found.site.remote = theirs.remote.or(found.site.remote);
                 found.site.stacks.extend(theirs.stacks);
             }
@@ -103,15 +125,19 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SiteError> {
     }
 }
 
-fn parse_bytes(bytes: &[u8], path: &Path) -> Result<Site, Diagnostics> {
-    parse(&String::from_utf8_lossy(bytes), &path.display().to_string())
+fn parse_bytes(bytes: &[u8], path: &Path, whose: Whose) -> Result<Site, Diagnostics> {
+    parse_as(&String::from_utf8_lossy(bytes), &path.display().to_string(), whose)
 }
 
-/// Checks a site file; all that is wrong with it comes back together.
+/// Checks a site file of the user's own; all that is wrong with it comes back together.
 pub fn parse(source: &str, file_name: &str) -> Result<Site, Diagnostics> {
+    parse_as(source, file_name, Whose::Own)
+}
+
+fn parse_as(source: &str, file_name: &str, whose: Whose) -> Result<Site, Diagnostics> {
     let (root, syntax) = DeTable::parse_recoverable(source);
     let mut findings = Findings::new(source, !syntax.is_empty());
-    let site = site(root.get_ref(), &mut findings);
+    let site = site(root.get_ref(), whose, &mut findings);
     let mut list = findings.list;
     list.extend(syntax.iter().map(|error| Diagnostic {
         span: error.span().unwrap_or(source.len()..source.len()),
@@ -135,10 +161,30 @@ fn masked(source: &str) -> String {
     source.split_inclusive(ends).map(word).collect()
 }
 
-fn site(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Site {
+/// How the agent is started. A site file beside an experiment, trusted or not, is not asked.
+fn sudo(file: &Section<'_, '_>, whose: Whose, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    let node = file.get("agent")?;
+    if whose == Whose::Beside {
+        let help = format!("write it into ~/.config/septet/{SITE_FILE}");
+        findings.error(node.span(), "only your own site file says how the agent is started", Some(help));
+        return None;
+    }
+    let section = Section::of("[agent]", node, findings)?;
+    section.only(&AGENT_KEYS, findings);
+    let node = section.get("sudo")?;
+    let path = PathBuf::from(document::text(node, "sudo", 4000, false, findings)?);
+    if !path.is_absolute() {
+        let help = "write the program as the rule of sudo names it: /opt/septet/septet-host".to_string();
+        findings.error(node.span(), "sudo is not an absolute path", Some(help));
+        return None;
+    }
+    Some(path)
+}
+
+fn site(root: &DeTable<'_>, whose: Whose, findings: &mut Findings<'_>) -> Site {
     let file = Section::new("the site file", root, 0..0);
     file.only(&KEYS, findings);
-    let mut site = Site::default();
+    let mut site = Site { sudo: sudo(&file, whose, findings), ..Site::default() };
     if let Some(section) = file.get("store").and_then(|node| Section::of("[store]", node, findings)) {
         section.only(&STORE_KEYS, findings);
         if let Some(node) = section.get("remote")

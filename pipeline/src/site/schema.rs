@@ -3,13 +3,17 @@
 use host_setup::stack;
 use serde_json::{Value, json};
 
-use super::{KEYS, STORE_KEYS};
+use super::{AGENT_KEYS, KEYS, STORE_KEYS};
 use crate::experiment::schema::{DIALECT, ID, table};
 use crate::remote::address::SCHEMES;
 
 /// The schema.
 pub fn schema() -> Value {
     let mut schema = table(&KEYS, &[], "What a site says for all of its experiments", |key| match key {
+        "agent" => table(&AGENT_KEYS, &[], "How the agent is started; in your own site file only", |_| {
+            let what = "The program that sudo lets you start as root, as its rule names it";
+            json!({"type": "string", "pattern": "^\\/", "description": what})
+        }),
         "store" => table(&STORE_KEYS, &[], "Where results are kept", |_| {
             let known = SCHEMES.map(|scheme| scheme.replace('/', "\\/")).join("|");
             json!({"type": "string", "pattern": format!("^({known})"), "description": "A shared store"})

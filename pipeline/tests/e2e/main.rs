@@ -5,6 +5,7 @@
 
 mod accept;
 mod bench;
+mod by_sudo;
 mod compare;
 mod cpus;
 mod faults;
