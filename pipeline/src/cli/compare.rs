@@ -13,6 +13,7 @@ use results::summary::{Estimate, Grade};
 use serde::Serialize;
 
 use super::{Target, remark, say, say_json, share};
+use crate::archive::ArchiveError;
 use crate::beneath;
 use crate::compare::{Comparison, Row, SideError, compare, resolve};
 use crate::exit::{Exit, Trouble};
@@ -59,6 +60,8 @@ impl From<SideError> for Trouble {
     fn from(error: SideError) -> Trouble {
         match error {
             SideError::Store(error) => error.into(),
+            // Exit 4 says that something is slower, so that what cannot be compared is not to be taken for it.
+            SideError::Archive(error @ ArchiveError::Damaged { .. }) => Trouble::input(error.to_string()),
             SideError::Archive(error) => error.into(),
             other => Trouble::input(other.to_string()),
         }
