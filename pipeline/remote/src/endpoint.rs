@@ -110,9 +110,19 @@ mod tests {
             assert!(parse("AWS_ENDPOINT_URL", text).is_ok(), "{text}");
         }
         for text in [
-            "127.0.0.1:9000", "localhost:9000", "", "http://", "ftp://x", "http://169.254.169.254", "http://2852039166/",
-            "http://0xa9fea9fe/x", "http://[fd00:ec2::254]/", "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/",
-            "http://metadata.google.internal/", "http://169.254.170.2/v2",
+            "127.0.0.1:9000",
+            "localhost:9000",
+            "",
+            "http://",
+            "ftp://x",
+            "http://169.254.169.254",
+            "http://2852039166/",
+            "http://0xa9fea9fe/x",
+            "http://[fd00:ec2::254]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[fe80::1]/",
+            "http://metadata.google.internal/",
+            "http://169.254.170.2/v2",
         ] {
             assert!(parse("AWS_ENDPOINT_URL", text).is_err(), "{text}");
         }

@@ -79,13 +79,11 @@ async fn carry_out(store: &objects::Objects, id: u64, op: Op) -> Result<Outcome,
             Ok(Outcome::Names(rest))
         }
         Op::Has { name } => Ok(if store.has(&name).await? { Outcome::There } else { Outcome::Absent }),
-        Op::Get { name, to, bytes_max } => {
-            Ok(match store.get(&name, &to, bytes_max).await? {
-                objects::Got::Nothing => Outcome::Absent,
-                objects::Got::All(bytes) => Outcome::Copied(bytes),
-                objects::Got::TooMuch(most) => Outcome::Longer(most),
-            })
-        }
+        Op::Get { name, to, bytes_max } => Ok(match store.get(&name, &to, bytes_max).await? {
+            objects::Got::Nothing => Outcome::Absent,
+            objects::Got::All(bytes) => Outcome::Copied(bytes),
+            objects::Got::TooMuch(most) => Outcome::Longer(most),
+        }),
         Op::Put { name, from } => store.put(&name, &from).await.map(Outcome::Copied),
         Op::Delete { name } => store.delete(&name).await.map(|()| Outcome::Deleted),
     }

@@ -27,7 +27,7 @@ pub struct Description {
     pub renderer: Renderer,
     /// Version of septet that made it.
     pub septet: String,
-    /// Version of what a reader meets first ([`FRONT_VERSION`]); 0 before format 2.
+    /// Version of what a reader meets first (`FRONT_VERSION`); 0 before format 2.
     #[serde(default)]
     pub front: u32,
     /// Its licence, as the SPDX list names it.
