@@ -16,6 +16,9 @@ const LOCK: &str = "lock";
 /// How the names of those in a folder begin that others use as well.
 const SCRATCH: &str = "septet-work.";
 
+/// How often in a row a new one may be cleared by others before it is locked; more often, its parent is not there.
+const CLEARED_MAX: u32 = 100;
+
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// A name that no other living process or earlier call uses.
@@ -61,12 +64,17 @@ impl Stage {
     }
 
     fn called(prefix: &str, parent: &Folder, mode: u32) -> Result<Stage, Error> {
+        let mut cleared = 0;
         loop {
             let name = parent.name([&format!("{prefix}{}", unique_name())])?;
-            let folder = parent.new_folder(&name, mode)?;
-            let file = match folder.create(&folder.name([LOCK])?) {
+            let made = parent.new_folder(&name, mode);
+            let made = made.and_then(|folder| Ok((folder.create(&folder.name([LOCK])?)?, folder)));
+            let (file, folder) = match made {
                 // Taken for a dead one's and cleared before it was locked.
-                Err(error) if error.is_absent() => continue,
+                Err(error) if error.is_absent() && cleared < CLEARED_MAX => {
+                    cleared += 1;
+                    continue;
+                }
                 other => other?,
             };
             match Held::now(file, Lock::Alone) {
@@ -154,6 +162,32 @@ fn clear_if_dead(parent: &Folder, name: &Below) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_who_begin_and_clear_at_once_all_get_a_folder_of_their_own() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let parent = Folder::open(folder.path()).expect("it is there");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        clear_abandoned(&parent).expect("it can be listed");
+                        let stage = Stage::make(&parent).expect("others only clear what is nobody's");
+                        assert!(stage.path().is_dir());
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+    }
+
+    #[test]
+    fn a_parent_that_is_gone_is_told() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let parent = Folder::open(folder.path()).expect("it is there");
+        folder.close().expect("it is ours");
+        assert!(Stage::make(&parent).expect_err("there is nowhere").is_absent());
+    }
 
     #[test]
     fn names_have_the_form_that_is_cleared() {
