@@ -27,7 +27,7 @@ timed() {
     echo "fresh-debian: $words: $(($(date +%s) - began)) s"
 }
 inside() { chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb \
-    PATH=/opt/cargo/bin:/usr/sbin:/usr/bin:/sbin:/bin RUSTUP_HOME=/opt/rustup CARGO_HOME=/root/.cargo "$@"; }
+    PATH=/opt/cargo/bin:/usr/sbin:/usr/bin:/sbin:/bin RUSTUP_HOME=/opt/rustup "$@"; }
 as_user() { chroot "$root" /usr/sbin/runuser -u visitor -- /usr/bin/env -i HOME=/home/visitor LANG=C.UTF-8 TERM=dumb \
     PATH=/opt/cargo/bin:/usr/bin:/bin RUSTUP_HOME=/opt/rustup CARGO_HOME=/home/visitor/.cargo "$@"; }
 
@@ -47,19 +47,26 @@ mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/run"
-cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+for file in resolv.conf hosts; do
+    # A host may have neither.
+    if [ -f "/etc/$file" ]; then cp "/etc/$file" "$root/etc/"; fi
+done
 timed "a C compiler, make and git" inside sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev make git ca-certificates'
 inside id visitor >/dev/null 2>&1 || inside useradd --create-home visitor
 
 # Rust is what the README asks for besides; it is lent, and can only be read. What it downloads goes into the copy.
-mkdir -p "$root/opt/cargo" "$root/opt/rustup" "$root/root/.cargo" "$root/home/visitor/.cargo"
+mkdir -p "$root/opt/cargo" "$root/opt/rustup"
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 for pair in "$cargo_home:$root/opt/cargo" "${RUSTUP_HOME:-$HOME/.rustup}:$root/opt/rustup"; do
     mount --bind "${pair%%:*}" "${pair#*:}"
     mount -o remount,bind,ro "${pair#*:}"
 done
 for home in root home/visitor; do
-    cp "$cargo_home"/config* "$root/$home/.cargo/" 2>/dev/null || true
+    mkdir -p "$root/$home/.cargo"
+    # Which registry there is; without a configuration cargo has its own.
+    for config in "$cargo_home"/config*; do
+        if [ -f "$config" ]; then cp "$config" "$root/$home/.cargo/"; fi
+    done
     rm -rf "$root/$home/septet"
     git clone -q "$sources" "$root/$home/septet"
 done
@@ -67,7 +74,7 @@ inside chown -R visitor: /home/visitor
 
 case "$what" in
     packages)
-        timed "setup.sh measure test" inside sh /root/septet/host-setup/setup.sh measure test
+        timed "setup.sh measure test" inside sh -c 'sh ~/septet/host-setup/setup.sh measure test'
         inside sh -c 'dpkg-query -W -f "\${Package}\n" | grep -E "^(lmodern|cm-super|texlive-)"' | tr '\n' ' '
         echo
         # A report that somebody made here: the programs are not what is tried.
@@ -81,7 +88,7 @@ case "$what" in
         timed "a PDF without lmodern" inside sh -c "dpkg --purge --force-depends lmodern fonts-lmodern && $tex"
         ;;
     *)
-        timed "make $what as root" inside make -C /root/septet "$what"
+        timed "make $what as root" inside sh -c "make -C ~/septet $what"
         timed "make $what as a user" as_user make -C /home/visitor/septet "$what"
         ;;
 esac
