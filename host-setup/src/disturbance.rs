@@ -17,7 +17,7 @@ const PAR_PPM: u64 = 1_000_000;
 pub const CPUS: &str = "cpus";
 
 /// Where a disturbance was, and how much of it, in the unit of the disturbance.
-type Found = (Disturbance, String, u64);
+type Disturbed = (Disturbance, String, u64);
 
 /// The worst of each disturbance between two snapshots on some CPUs (all if there are none). Frequencies that
 /// are not counted are held against those of `first`. Counters that a host does not have, and what did not
@@ -135,7 +135,7 @@ struct Between<'a> {
 
 impl Between<'_> {
     /// In order of [`Disturbance`].
-    fn found(&self) -> impl Iterator<Item = Found> {
+    fn found(&self) -> impl Iterator<Item = Disturbed> {
         let (low, high) = self.frequencies();
         let found = [
             low,
@@ -155,14 +155,14 @@ impl Between<'_> {
         self.cpus.is_empty() || self.cpus.contains(&cpu)
     }
 
-    fn of_cpus(&self, disturbance: Disturbance, counter: impl Fn(&Snapshot) -> &[(u32, u64)]) -> Option<Found> {
+    fn of_cpus(&self, disturbance: Disturbance, counter: impl Fn(&Snapshot) -> &[(u32, u64)]) -> Option<Disturbed> {
         let increases = increases(counter(self.before), counter(self.after));
         let (cpu, amount) = increases.filter(|(cpu, _)| self.measures(**cpu)).max_by_key(|(_, amount)| *amount)?;
         (amount > 0).then(|| (disturbance, cpu.to_string(), amount))
     }
 
     /// The disturbances of threads that were there before and after.
-    fn of_threads(&self, disturbance: Disturbance, counter: impl Fn(&ThreadCounters) -> u64) -> Option<Found> {
+    fn of_threads(&self, disturbance: Disturbance, counter: impl Fn(&ThreadCounters) -> u64) -> Option<Disturbed> {
         let increase = |after: &ThreadCounters| {
             let before = self.before.threads.iter().find(|before| before.thread == after.thread)?;
             Some((after.name.clone(), counter(after).saturating_sub(counter(before))))
@@ -172,14 +172,14 @@ impl Between<'_> {
         (amount > 0).then_some((disturbance, name, amount))
     }
 
-    fn pressure(&self) -> Option<Found> {
+    fn pressure(&self) -> Option<Disturbed> {
         let increases = increases(&self.before.pressure_us, &self.after.pressure_us);
         let (resource, amount) = increases.max_by_key(|(_, amount)| *amount)?;
         (amount > 0).then(|| (Disturbance::Pressure, resource.clone(), amount))
     }
 
     /// The lowest and the highest. By the cycles that a CPU counted where that is known, else by two looks.
-    fn frequencies(&self) -> (Option<Found>, Option<Found>) {
+    fn frequencies(&self) -> (Option<Disturbed>, Option<Disturbed>) {
         let mut ratios: BTreeMap<u32, u64> = BTreeMap::new();
         let first: BTreeMap<u32, u64> = self.first.frequency_khz.iter().copied().collect();
         for (cpu, khz) in &self.after.frequency_khz {

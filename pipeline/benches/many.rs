@@ -20,7 +20,7 @@ use std::time::Instant;
 use host_setup::facts::Facts;
 use host_setup::protocol::Achieved;
 use pipeline::agent::Agent;
-use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::Test;
 use pipeline::key::ResultId;
 use pipeline::manifest::Manifest;
@@ -181,7 +181,7 @@ fn make_store(many: &Path, septet: &Path) {
     let samples = results::dataset::write_parquet(&[]).expect("no samples are samples");
     let log = zstd::bulk::compress(b"synthetic\n", 3).expect("it is short");
     workspace.tests().par_chunks(512).for_each(|tests| {
-        let mut shared = Shared::default();
+        let mut shared = KnownSurroundings::default();
         for test in tests {
             match conditions.judge(test, &mut shared) {
                 Prospect::Ready(ready) => write(&workspace, test, &ready.manifest, &facts, &samples, &log),

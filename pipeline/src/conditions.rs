@@ -49,16 +49,16 @@ pub enum Prospect {
 
 /// What tests share with one another, so that a hundred thousand of them need not make it anew.
 #[derive(Debug, Default)]
-pub struct Shared {
-    surroundings: HashMap<Kind, Result<Surroundings, String>>,
+pub struct KnownSurroundings {
+    surroundings: HashMap<SurroundingsKey, Result<Surroundings, String>>,
     /// The last one, since tests of a kind come one after the other.
-    last: Option<(Kind, Result<Surroundings, String>)>,
+    last: Option<(SurroundingsKey, Result<Surroundings, String>)>,
 }
 
 /// What decides the surroundings of a test. Every field of a tuple that [`Conditions::surroundings`] looks at
 /// must be here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Kind {
+struct SurroundingsKey {
     dimension: Dimension,
     locality: Locality,
     vswitch: VSwitch,
@@ -73,10 +73,10 @@ struct Kind {
     times: Times,
 }
 
-impl Kind {
-    fn of(test: &Test) -> Kind {
+impl SurroundingsKey {
+    fn of(test: &Test) -> SurroundingsKey {
         let Tuple { dimension, locality, pairs, vswitch, packet: _, rate, burst: _, variant } = &test.tuple;
-        Kind {
+        SurroundingsKey {
             dimension: *dimension,
             locality: *locality,
             vswitch: *vswitch,
@@ -128,15 +128,15 @@ impl<'a> Conditions<'a> {
     }
 
     /// What becomes of a test.
-    pub fn judge(&self, test: &Test, shared: &mut Shared) -> Prospect {
+    pub fn judge(&self, test: &Test, shared: &mut KnownSurroundings) -> Prospect {
         match self.ready(test, shared) {
             Ok(ready) => Prospect::Ready(Box::new(ready)),
             Err(reason) => Prospect::Skipped(reason),
         }
     }
 
-    fn ready(&self, test: &Test, shared: &mut Shared) -> Result<Ready, String> {
-        let kind = Kind::of(test);
+    fn ready(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Ready, String> {
+        let kind = SurroundingsKey::of(test);
         if shared.last.as_ref().is_none_or(|(last, _)| *last != kind) {
             let made = shared.surroundings.entry(kind.clone()).or_insert_with(|| self.surroundings(test));
             shared.last = Some((kind, made.clone()));

@@ -11,7 +11,7 @@ use host_setup::switch::Ends;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{About, DatasetError, RawStream, write_parquet_about};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STALLED_NS_MAX};
-use results::reduce::{Window, reduce};
+use results::reduce::{CountedWindow, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 use results::tuple::Tuple;
 
@@ -69,7 +69,7 @@ pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<R
             file(wire::OVERFLOW_FILE),
         )?);
     }
-    let window = Window::from(&traffic::schedule(&about.test.times));
+    let window = CountedWindow::from(&traffic::schedule(&about.test.times));
     let reduction = reduce(&streams, &window, &about.test.tuple);
     let Test { tuple, times, .. } = about.test;
     let Doubts { flags: mut of_the_run, seen } = Run {
@@ -117,7 +117,8 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
     if let Some(search) = &record.search {
         return search.reduce(streams, times, *interval_ns, tuple);
     }
-    let window = Window { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
+    let window =
+        CountedWindow { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
     reduce(streams, &window, tuple)
 }
 

@@ -77,7 +77,7 @@ pub fn measure(
     let parties = traffic::parties(&test.tuple, &test.times, ready.switch.ends, &ready.cores, ready.memory);
     let scene = traffic::scene(&test.tuple, ready, &parties);
     let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
-    let window = Window { schedule: traffic::schedule(&test.times), cpus: drift::measuring(&ready.cores) };
+    let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus: drift::measuring(&ready.cores) };
     let result = session.build(scene).and_then(|()| session.traffic(&parties, window));
     let teardown = Instant::now();
     if !matches!(result, Err(Stop::Agent(_))) {
@@ -96,7 +96,7 @@ pub fn measure(
 }
 
 /// When what is measured is measured, and where.
-struct Window {
+struct WindowPlan {
     schedule: Schedule,
     /// CPUs of generators and switch.
     cpus: Vec<u32>,
@@ -159,7 +159,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn traffic(&mut self, parties: &[Party], window: Window) -> Result<(Files, Evidence), Stop> {
+    fn traffic(&mut self, parties: &[Party], window: WindowPlan) -> Result<(Files, Evidence), Stop> {
         let began = Instant::now();
         let (listening, others): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| party.listens());
         for party in listening.into_iter().chain(others) {
@@ -183,7 +183,7 @@ impl Session<'_> {
         for party in parties {
             self.tell(&party.container, &Command::Start { epoch_mono_ns: start })?;
         }
-        let Window { schedule, cpus } = window;
+        let WindowPlan { schedule, cpus } = window;
         let from_mono_ns = start + schedule.warmup_ns;
         let until_mono_ns = from_mono_ns + schedule.duration_ns;
         let watch = Op::Watch { cpus: cpus.clone(), from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::acceptance::{Step, is_trigger, trigger};
-use crate::conditions::{Prospect, Shared};
+use crate::conditions::{KnownSurroundings, Prospect};
 use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::key::Key;
 use crate::manifest::Section;
@@ -26,7 +26,7 @@ pub struct Offer {
 /// Every change that could be declared harmless, in order of name.
 pub fn offers(planned: &Planned) -> Result<Vec<Offer>, StoreError> {
     let stored = older_results(planned);
-    let (conditions, mut shared) = (planned.conditions, Shared::default());
+    let (conditions, mut shared) = (planned.conditions, KnownSurroundings::default());
     let (mut manifests, mut differences) = (Manifests::of(&planned.workspace.store), Differences::default());
     let mut found: BTreeMap<String, Offer> = BTreeMap::new();
     let mut known: HashMap<DifferenceId, Option<Steps>> = HashMap::new();

@@ -4,7 +4,7 @@
 
 use results::tuple::STACK_DEFAULT;
 
-use crate::conditions::{Prospect, Shared};
+use crate::conditions::{KnownSurroundings, Prospect};
 use crate::experiment::Test;
 use crate::key::Key;
 use crate::plan::Status;
@@ -25,7 +25,7 @@ pub struct Twin {
 /// # Errors
 /// When there is something to measure and nothing of it can be measured so, in words.
 pub fn twins(planned: &Planned, stack: &str, takes: &dyn Fn(&Test) -> bool) -> Result<Vec<Twin>, String> {
-    let (mut shared, mut twins, mut problem) = (Shared::default(), Vec::new(), None);
+    let (mut shared, mut twins, mut problem) = (KnownSurroundings::default(), Vec::new(), None);
     for (test, decision) in planned.tests() {
         if decision.status != Status::ToMeasure || *test.tuple.variant.stack != *STACK_DEFAULT || !takes(test) {
             continue;

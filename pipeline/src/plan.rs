@@ -7,7 +7,7 @@ use results::tuple::{STACK_DEFAULT, Tuple};
 use serde::Serialize;
 
 use crate::acceptance::{Acceptances, Lean, Leaning};
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
@@ -137,7 +137,7 @@ pub fn plan(
     let decisions = tests
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
-            let mut shared = Shared::default();
+            let mut shared = KnownSurroundings::default();
             let mut leaning = Leaning::new(accepted);
             chunk.iter().map(move |test| match conditions.judge(test, &mut shared) {
                 Prospect::Skipped(reason) => skipped(protocol, Why::Skipped(reason)),
@@ -164,7 +164,8 @@ fn decide(
 ) -> Decision {
     let key = ready.manifest.key();
     let Repetitions { min, max, .. } = protocol.repetitions;
-    let Evidence { own, leans, standing } = Evidence::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
+    let StoredResults { own, leans, standing } =
+        StoredResults::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
     let have = Have { have: standing.valid, min, max };
     let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, leans, repetitions: have, eta_ms };
     let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
@@ -219,7 +220,7 @@ pub struct KeyStanding {
 
 /// What is stored of a test, and how it stands.
 #[derive(Debug)]
-pub struct Evidence<'i> {
+pub struct StoredResults<'i> {
     /// Everything under its own key.
     pub own: &'i [Entry],
     /// Older keys whose valid repetitions count with them; none where its own suffice.
@@ -228,7 +229,7 @@ pub struct Evidence<'i> {
     pub standing: KeyStanding,
 }
 
-impl<'i> Evidence<'i> {
+impl<'i> StoredResults<'i> {
     /// What there is for a manifest and its key.
     pub fn of(
         manifest: &Manifest,
@@ -236,20 +237,20 @@ impl<'i> Evidence<'i> {
         wanted: &Repetitions,
         index: &'i Index,
         leaning: &mut Leaning,
-    ) -> Evidence<'i> {
+    ) -> StoredResults<'i> {
         let own = index.of_key(key);
         let alone = standing(own, &[], wanted);
         if alone.next == Next::Enough {
-            return Evidence { own, leans: Vec::new(), standing: alone };
+            return StoredResults { own, leans: Vec::new(), standing: alone };
         }
         let valid = |key: &Key| index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
         let leans: Vec<Lean> =
             leaning.keys(manifest).into_iter().filter(|lean| valid(&lean.key).next().is_some()).collect();
         if leans.is_empty() {
-            return Evidence { own, leans, standing: alone };
+            return StoredResults { own, leans, standing: alone };
         }
         let older: Vec<Entry> = leans.iter().flat_map(|lean| valid(&lean.key)).copied().collect();
-        Evidence { own, standing: standing(own, &older, wanted), leans }
+        StoredResults { own, standing: standing(own, &older, wanted), leans }
     }
 }
 

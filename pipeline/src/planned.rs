@@ -7,7 +7,7 @@ use host_setup::facts::Component;
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::experiment::Test;
 use crate::inside;
@@ -98,7 +98,7 @@ impl<'a> Planned<'a> {
 
     /// What a test runs through here; absent for a skipped one.
     pub fn ready(&self, test: &Test) -> Option<Box<Ready>> {
-        match self.conditions.judge(test, &mut Shared::default()) {
+        match self.conditions.judge(test, &mut KnownSurroundings::default()) {
             Prospect::Ready(ready) => Some(ready),
             Prospect::Skipped(_) => None,
         }
@@ -246,7 +246,7 @@ impl<'a> Planned<'a> {
 struct Reasons<'p> {
     planned: &'p Planned<'p>,
     conditions: &'p Conditions<'p>,
-    shared: Shared,
+    shared: KnownSurroundings,
     manifests: Manifests<'p>,
     differences: Differences,
     /// Differences in words.
@@ -255,7 +255,7 @@ struct Reasons<'p> {
 
 impl<'p> Reasons<'p> {
     fn new(planned: &'p Planned<'p>) -> Reasons<'p> {
-        let (conditions, shared) = (planned.conditions, Shared::default());
+        let (conditions, shared) = (planned.conditions, KnownSurroundings::default());
         let manifests = Manifests::of(&planned.workspace.store);
         Reasons { planned, conditions, shared, manifests, differences: Differences::default(), told: HashMap::new() }
     }

@@ -9,7 +9,7 @@ use host_setup::protocol::Setup;
 use host_setup::settings::planned;
 use results::axes::Io;
 
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::drift;
 use crate::experiment::{Experiment, Test};
 
@@ -22,7 +22,7 @@ pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
 pub fn setup<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Setup {
     let facts = conditions.facts();
     let moves_interrupts = planned::moves_interrupts(facts);
-    let mut shared = Shared::default();
+    let mut shared = KnownSurroundings::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
     let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
     for test in tests.filter(|test| moves_interrupts || test.tuple.variant.io == Io::Dpdk) {
@@ -52,7 +52,7 @@ pub fn indicative<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t T
     if facts.knobs.left {
         reasons.push("the host is left as it is, as host = \"leave\" in [protocol] asks".into());
     }
-    let mut shared = Shared::default();
+    let mut shared = KnownSurroundings::default();
     for test in tests {
         if let Prospect::Ready(ready) = conditions.judge(test, &mut shared)
             && ready.cores.oversubscribed

@@ -28,7 +28,7 @@ use self::work::{Stopped, Work};
 use self::writing::Desk;
 use crate::agent::AgentError;
 use crate::clock::{self, ClockError};
-use crate::conditions::Shared;
+use crate::conditions::KnownSurroundings;
 use crate::dispatch::{self, Dispatcher, Impossible, Limits, Place, Sequence, StandState};
 use crate::experiment::{Order, Test};
 use crate::pair::Twin;
@@ -154,7 +154,7 @@ pub fn run(
             let (desk, news) = (desk.clone(), tell.clone());
             let work = Work::new(place, workspace, agent, conditions, desk, news, until);
             threads.push(scope.spawn(move || work.run(wait, setup, &assignments)));
-            posts.push(Post { name, conditions, shared: Shared::default(), orders, quiet: shares_host });
+            posts.push(Post { name, conditions, shared: KnownSurroundings::default(), orders, quiet: shares_host });
         }
         drop(desk);
         let mut writing = None;

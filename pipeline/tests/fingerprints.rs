@@ -7,7 +7,7 @@ use std::fs;
 use host_setup::facts::{Component, Facts, FrequencyPolicy, Offer, Privilege, StackFacts};
 use host_setup::protocol::Setup;
 use host_setup::survey::{Around, of_tree};
-use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment};
 use pipeline::preparation;
 
@@ -55,7 +55,7 @@ fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
     let conditions = Conditions::new(facts);
     let experiment = experiment();
     let tests = experiment.matrix.tests.iter();
-    let key = |test| match conditions.judge(test, &mut Shared::default()) {
+    let key = |test| match conditions.judge(test, &mut KnownSurroundings::default()) {
         Prospect::Ready(ready) => Some(ready.manifest.key().to_string()),
         Prospect::Skipped(_) => None,
     };

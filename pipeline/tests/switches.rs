@@ -6,7 +6,7 @@ use std::path::Path;
 use host_setup::facts::{Component, Facts, Offer, Privilege};
 use host_setup::survey::{Around, of_tree};
 use host_setup::switch::{self, Descriptor, Drawn, Ends, Template};
-use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment, Test};
 use pipeline::ready::Ready;
 use pipeline::traffic;
@@ -71,7 +71,7 @@ fn with_idle(name: &str) -> Facts {
 }
 
 fn judged(facts: &Facts, test: &Test) -> Result<Ready, String> {
-    match Conditions::new(facts).judge(test, &mut Shared::default()) {
+    match Conditions::new(facts).judge(test, &mut KnownSurroundings::default()) {
         Prospect::Ready(ready) => Ok(*ready),
         Prospect::Skipped(reason) => Err(reason),
     }

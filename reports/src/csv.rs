@@ -3,7 +3,7 @@
 //! are drawn.
 
 use results::axes::Axis;
-use results::dictionary::{self, Column, Kind};
+use results::dictionary::{self, Column, ColumnKind};
 use results::metric::Metric;
 use results::statistics::positive;
 use results::tuple::{Tuple, Value};
@@ -67,7 +67,7 @@ pub fn table_sheet(table: &Table) -> Sheet {
     let only = metrics.first().copied().filter(|first| metrics.iter().all(|metric| metric == first));
     let value = match only {
         Some(metric) => dictionary::metric(metric),
-        None => Column::new("value", Kind::Number, None, "The value, in the unit of the row."),
+        None => Column::new("value", ColumnKind::Number, None, "The value, in the unit of the row."),
     };
     let mut sheet = Sheet { columns: places.columns(&value, only.is_none()), rows: Vec::new() };
     for (column, cell) in cells() {
@@ -104,31 +104,46 @@ impl<'a> Places<'a> {
     fn columns(&self, value: &Column, named: bool) -> Vec<Column> {
         let mut columns: Vec<Column> = self.axes.iter().map(|(_, column)| column.clone()).collect();
         if named {
-            columns.push(Column::new("metric", Kind::Text, None, "What the value is."));
-            columns.push(Column::new("unit", Kind::Text, None, "The unit of the value; empty for a ratio."));
+            columns.push(Column::new("metric", ColumnKind::Text, None, "What the value is."));
+            columns.push(Column::new("unit", ColumnKind::Text, None, "The unit of the value; empty for a ratio."));
         }
         columns.push(value.clone());
         for (end, word) in [("low", "Lower"), ("high", "Upper")] {
             let meaning = format!("{word} end of the 95 % interval of {}.", value.name);
-            columns.push(Column::new(format!("{}_ci95_{end}", value.name), Kind::Number, value.unit, meaning));
+            columns.push(Column::new(format!("{}_ci95_{end}", value.name), ColumnKind::Number, value.unit, meaning));
         }
         let count = "Valid repetitions that the value is a mean of.";
-        columns.push(Column::new("n", Kind::Integer, Some("repetitions"), count));
+        columns.push(Column::new("n", ColumnKind::Integer, Some("repetitions"), count));
         columns.extend(self.folded.iter().map(|(_, column)| Column {
             name: format!("{}_chosen", column.name),
             meaning: format!("{} Of several, that of the value that was chosen.", column.meaning),
             ..column.clone()
         }));
         columns.extend([
-            Column::new("flags", Kind::Text, None, "Doubts about the repetitions, by name, with blanks between."),
-            Column::new("test", Kind::Text, None, "The test's name."),
-            Column::new("key", Kind::Text, None, "The test's key: the digest of all that could change the value."),
+            Column::new("flags", ColumnKind::Text, None, "Doubts about the repetitions, by name, with blanks between."),
+            Column::new("test", ColumnKind::Text, None, "The test's name."),
+            Column::new(
+                "key",
+                ColumnKind::Text,
+                None,
+                "The test's key: the digest of all that could change the value.",
+            ),
         ]);
         if self.others.is_some() {
             columns.extend([
-                Column::new("origin", Kind::Text, None, "Whether the value was measured here or published elsewhere."),
-                Column::new("bound", Kind::Text, None, "How a published value is meant: exactly, at-most, at-least."),
-                Column::new("published_in", Kind::Text, None, "Where a published value comes from."),
+                Column::new(
+                    "origin",
+                    ColumnKind::Text,
+                    None,
+                    "Whether the value was measured here or published elsewhere.",
+                ),
+                Column::new(
+                    "bound",
+                    ColumnKind::Text,
+                    None,
+                    "How a published value is meant: exactly, at-most, at-least.",
+                ),
+                Column::new("published_in", ColumnKind::Text, None, "Where a published value comes from."),
             ]);
         }
         columns

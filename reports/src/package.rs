@@ -1,7 +1,7 @@
 //! `datapackage.json`: every file of data in a report, and what each of its columns means, as a Frictionless Data
 //! Package. Columns come from the writers of the files. It must not know values.
 
-use results::dictionary::{Column, Kind};
+use results::dictionary::{Column, ColumnKind};
 use serde_json::{Value, json};
 
 use crate::csv::{self, Sheet};
@@ -63,9 +63,9 @@ pub fn schema(columns: &[Column]) -> Value {
 
 fn field(column: &Column) -> Value {
     let kind = match column.kind {
-        Kind::Text => "string",
-        Kind::Integer => "integer",
-        Kind::Number => "number",
+        ColumnKind::Text => "string",
+        ColumnKind::Integer => "integer",
+        ColumnKind::Number => "number",
     };
     let mut field = json!({"name": column.name, "type": kind, "description": column.meaning});
     if let Some(unit) = column.unit {

@@ -105,7 +105,7 @@ impl Scenario {
 
 /// What a box stands for; writers choose its look by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BlockKind {
     /// A machine.
     Host,
     /// A container; drawn as a stack where there are several pairs.
@@ -120,16 +120,16 @@ pub enum Kind {
     Card,
 }
 
-impl Kind {
+impl BlockKind {
     /// The kind's name in style sheets.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Host => "host",
-            Kind::Container => "container",
-            Kind::Port => "port",
-            Kind::Switch => "switch",
-            Kind::Kernel => "kernel",
-            Kind::Card => "card",
+            BlockKind::Host => "host",
+            BlockKind::Container => "container",
+            BlockKind::Port => "port",
+            BlockKind::Switch => "switch",
+            BlockKind::Kernel => "kernel",
+            BlockKind::Card => "card",
         }
     }
 }
@@ -138,7 +138,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: BlockKind,
     /// Left end.
     pub x: f64,
     /// Upper end.
@@ -198,7 +198,7 @@ impl Drawing {
         drawing
     }
 
-    fn block(&mut self, kind: Kind, (x, y): (f64, f64), (width, height): (f64, f64), lines: Vec<String>) {
+    fn block(&mut self, kind: BlockKind, (x, y): (f64, f64), (width, height): (f64, f64), lines: Vec<String>) {
         self.blocks.push(Block { kind, x, y, width, height, lines });
     }
 
@@ -212,12 +212,12 @@ impl Drawing {
         if scenario.several() {
             for behind in [2.0, 1.0] {
                 let place = (at.0 + behind * STACK, at.1 - behind * STACK);
-                self.block(Kind::Container, place, CONTAINER, Vec::new());
+                self.block(BlockKind::Container, place, CONTAINER, Vec::new());
             }
         }
-        self.block(Kind::Container, at, CONTAINER, vec!["container".to_string(), role.to_string()]);
+        self.block(BlockKind::Container, at, CONTAINER, vec!["container".to_string(), role.to_string()]);
         let port = vec![scenario.route.port().to_string()];
-        self.block(Kind::Port, (x - PORT.0 / 2.0, PORT_TOP), PORT, port);
+        self.block(BlockKind::Port, (x - PORT.0 / 2.0, PORT_TOP), PORT, port);
         (x, PORT_TOP + PORT.1)
     }
 
@@ -227,17 +227,17 @@ impl Drawing {
         match scenario.route {
             Route::Kernel => {
                 self.block(
-                    Kind::Kernel,
+                    BlockKind::Kernel,
                     (left - 10.0, SWITCH_TOP - 15.0),
                     (size.0 + 20.0, SWITCH_HEIGHT + 22.0),
                     vec!["kernel".to_string()],
                 );
-                self.block(Kind::Switch, (left, SWITCH_TOP), size, switch_lines(scenario));
+                self.block(BlockKind::Switch, (left, SWITCH_TOP), size, switch_lines(scenario));
             }
-            Route::Virtio => self.block(Kind::Switch, (left, SWITCH_TOP), size, switch_lines(scenario)),
+            Route::Virtio => self.block(BlockKind::Switch, (left, SWITCH_TOP), size, switch_lines(scenario)),
             Route::Card => {
                 let lines = vec!["network card".to_string(), "embedded switch".to_string()];
-                self.block(Kind::Card, (left, SWITCH_TOP), size, lines);
+                self.block(BlockKind::Card, (left, SWITCH_TOP), size, lines);
             }
             Route::Direct => {}
         }
@@ -247,7 +247,7 @@ impl Drawing {
         const WIDTH: f64 = 274.0;
         let height = SWITCH_TOP + if scenario.route == Route::Direct { 6.0 } else { SWITCH_HEIGHT + 16.0 };
         (self.width, self.height) = (WIDTH + 2.0 * MARGIN, height + 2.0 * MARGIN);
-        self.block(Kind::Host, (MARGIN, MARGIN), (WIDTH, height), vec!["host".to_string()]);
+        self.block(BlockKind::Host, (MARGIN, MARGIN), (WIDTH, height), vec!["host".to_string()]);
         let (first, second) = scenario.roles();
         let (left, right) = (MARGIN + 66.0, MARGIN + WIDTH - 66.0);
         let from = self.container(scenario, first, left);
@@ -274,7 +274,7 @@ impl Drawing {
         (self.width, self.height) = (2.0 * WIDTH + GAP + 2.0 * MARGIN, height + 2.0 * MARGIN);
         let (first, second) = scenario.roles();
         for (left, role, sends) in [(MARGIN, first, true), (MARGIN + WIDTH + GAP, second, false)] {
-            self.block(Kind::Host, (left, MARGIN), (WIDTH, height), vec!["host".to_string()]);
+            self.block(BlockKind::Host, (left, MARGIN), (WIDTH, height), vec!["host".to_string()]);
             let middle = left + WIDTH / 2.0;
             let port = self.container(scenario, role, middle);
             let (near, far) = (left + 16.0, left + WIDTH - 16.0);
@@ -288,7 +288,7 @@ impl Drawing {
             }
             if !card_is_switch {
                 let lines = vec!["network card".to_string()];
-                self.block(Kind::Card, (near, CARD_TOP), (far - near, CARD_HEIGHT), lines);
+                self.block(BlockKind::Card, (near, CARD_TOP), (far - near, CARD_HEIGHT), lines);
                 let from = if scenario.route == Route::Direct { port.1 } else { SWITCH_TOP + SWITCH_HEIGHT };
                 let mut path = vec![(middle, from), (middle, CARD_TOP)];
                 if !sends {

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use results::axes::{Burst, Dimension, Locality, PacketSize, Pairs, Rate, VSwitch};
 use results::dataset::{RawStream, read_parquet, write_parquet};
 use results::metric::Quantity;
-use results::reduce::{Window, reduce};
+use results::reduce::{CountedWindow, reduce};
 use results::statistics::random::Random;
 use results::summary::{Repetition, summarise};
 use results::tuple::{Tuple, Variant};
@@ -50,10 +50,10 @@ fn tuple() -> Tuple {
 }
 
 /// The window of the whole traffic: the trims are cut off.
-fn window(round_trips: u64) -> Window {
+fn window(round_trips: u64) -> CountedWindow {
     let traffic_ns = round_trips * 1_000_000_000 / u64::from(RATE_PPS);
     let duration_ns = (traffic_ns.saturating_sub(2 * TRIM_NS) / INTERVAL_NS * INTERVAL_NS).max(INTERVAL_NS);
-    Window { warmup_ns: TRIM_NS, duration_ns, interval_ns: INTERVAL_NS }
+    CountedWindow { warmup_ns: TRIM_NS, duration_ns, interval_ns: INTERVAL_NS }
 }
 
 fn make(folder: &Path, tests: u64, round_trips: u64) {
@@ -85,7 +85,7 @@ fn make(folder: &Path, tests: u64, round_trips: u64) {
         let bytes = write_parquet(&streams).expect("they can be written");
         fs::write(folder.join(format!("{test:04}.parquet")), bytes).expect("the file can be written");
     });
-    let Window { warmup_ns, duration_ns, .. } = window(round_trips);
+    let CountedWindow { warmup_ns, duration_ns, .. } = window(round_trips);
     let bursts = |ns: u64| wire::bursts_intended(ns, u64::from(RATE_PPS), BURST);
     fs::write(
         folder.join("window"),

@@ -7,7 +7,7 @@ use crate::metric::{Metric, Quantity};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Text.
     Text,
     /// Whole numbers.
@@ -22,7 +22,7 @@ pub struct Column {
     /// In the header.
     pub name: String,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Its unit; none for what has none.
     pub unit: Option<&'static str>,
     /// In a sentence.
@@ -31,15 +31,20 @@ pub struct Column {
 
 impl Column {
     /// A column.
-    pub fn new(name: impl Into<String>, kind: Kind, unit: Option<&'static str>, meaning: impl Into<String>) -> Column {
+    pub fn new(
+        name: impl Into<String>,
+        kind: ColumnKind,
+        unit: Option<&'static str>,
+        meaning: impl Into<String>,
+    ) -> Column {
         Column { name: name.into(), kind, unit, meaning: meaning.into() }
     }
 }
 
 /// The columns of a file of samples, in their order.
 pub fn samples() -> Vec<Column> {
-    let text = |name: &str, meaning: &str| Column::new(name, Kind::Text, None, meaning);
-    let number = |name: &str, unit, meaning: &str| Column::new(name, Kind::Integer, unit, meaning);
+    let text = |name: &str, meaning: &str| Column::new(name, ColumnKind::Text, None, meaning);
+    let number = |name: &str, unit, meaning: &str| Column::new(name, ColumnKind::Integer, unit, meaning);
     let mut columns = vec![
         text(SOURCE, "The process that wrote the row: send-0; t007.send-0 in the eighth trial of a search."),
         text(ROLE, "What the process did: send, receive, client or server."),
@@ -68,8 +73,10 @@ pub fn axis(axis: Axis, is_numeric: bool) -> Column {
         _ => ("", None),
     };
     match is_numeric {
-        true => Column::new(format!("{axis}{suffix}"), Kind::Integer, unit, format!("{}.", meaning_of_axis(axis))),
-        false => Column::new(axis.name(), Kind::Text, None, format!("{}.", meaning_of_axis(axis))),
+        true => {
+            Column::new(format!("{axis}{suffix}"), ColumnKind::Integer, unit, format!("{}.", meaning_of_axis(axis)))
+        }
+        false => Column::new(axis.name(), ColumnKind::Text, None, format!("{}.", meaning_of_axis(axis))),
     }
 }
 
@@ -96,7 +103,7 @@ pub fn meaning_of_axis(axis: Axis) -> &'static str {
 
 /// The column of a metric; its name ends in its unit.
 pub fn metric(metric: Metric) -> Column {
-    Column::new(metric.to_string(), Kind::Number, unit(metric), format!("{}.", metric.quantity.meaning()))
+    Column::new(metric.to_string(), ColumnKind::Number, unit(metric), format!("{}.", metric.quantity.meaning()))
 }
 
 /// The unit of a metric; none for a ratio.
@@ -108,7 +115,7 @@ pub fn unit(metric: Metric) -> Option<&'static str> {
 pub fn quantity(quantity: Quantity) -> Column {
     let name = serde_json::to_value(quantity).ok().and_then(|name| name.as_str().map(str::to_string));
     let meaning = format!("{}.", quantity.meaning());
-    Column::new(name.unwrap_or_default(), Kind::Number, quantity.base_unit(), meaning)
+    Column::new(name.unwrap_or_default(), ColumnKind::Number, quantity.base_unit(), meaning)
 }
 
 #[cfg(test)]

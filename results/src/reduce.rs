@@ -28,7 +28,7 @@ pub use trial::{TrialCount, trial};
 
 /// The part of a repetition that counts, in nanoseconds from the common start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct CountedWindow {
     /// Where it begins.
     pub warmup_ns: u64,
     /// How long it is.
@@ -37,13 +37,17 @@ pub struct Window {
     pub interval_ns: u64,
 }
 
-impl From<&Schedule> for Window {
-    fn from(schedule: &Schedule) -> Window {
-        Window { warmup_ns: schedule.warmup_ns, duration_ns: schedule.duration_ns, interval_ns: schedule.interval_ns }
+impl From<&Schedule> for CountedWindow {
+    fn from(schedule: &Schedule) -> CountedWindow {
+        CountedWindow {
+            warmup_ns: schedule.warmup_ns,
+            duration_ns: schedule.duration_ns,
+            interval_ns: schedule.interval_ns,
+        }
     }
 }
 
-impl Window {
+impl CountedWindow {
     /// Where it ends.
     fn end_ns(&self) -> u64 {
         self.warmup_ns.saturating_add(self.duration_ns)
@@ -82,7 +86,7 @@ fn roles(dimension: Dimension) -> (Role, Role) {
 ///
 /// Rates and ratios of all pairs together, round-trip times of all clients together; where a process left no
 /// stream at all there are no values, only flags.
-pub fn reduce(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Reduction {
+pub fn reduce(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Reduction {
     let mut reduction = Reduction { flags: doubts::shortfall(streams, window, tuple), ..Reduction::default() };
     if window.duration_ns == 0 || !doubts::is_staffed(streams, tuple) {
         return reduction;
@@ -101,7 +105,7 @@ pub fn reduce(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Reductio
 }
 
 /// Counts the packets of the window.
-fn packets(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Packets {
+fn packets(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Packets {
     let (source, sink) = roles(tuple.dimension);
     let measured = if tuple.dimension == Dimension::Throughput { sink } else { source };
     let records = |role| streams.iter().filter(move |stream| stream.role == role).flat_map(|stream| &stream.intervals);
@@ -142,7 +146,7 @@ impl Packets {
 /// and delimiter 8, gap 12 (IEEE 802.3).
 const L1_OVERHEAD_BYTES: f64 = 24.0;
 
-fn rates(values: &mut BTreeMap<Quantity, f64>, packets: &Packets, window: &Window, tuple: &Tuple) {
+fn rates(values: &mut BTreeMap<Quantity, f64>, packets: &Packets, window: &CountedWindow, tuple: &Tuple) {
     let per_second = |count: f64| count * 1e9 / window.duration_ns as f64;
     let rx_pps = per_second(packets.received);
     values.insert(Quantity::RxPps, rx_pps);

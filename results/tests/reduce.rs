@@ -5,12 +5,12 @@ use results::axes::{Burst, Dimension, FrameSize, Locality, PacketSize, Pairs, Ra
 use results::dataset::{RawStream, read_parquet, write_parquet};
 use results::flags::Flag;
 use results::metric::Quantity;
-use results::reduce::{Window, reduce, trial};
+use results::reduce::{CountedWindow, reduce, trial};
 use results::tuple::{Tuple, Variant};
 use wire::{IntervalRecord, OverflowRecord, Role, RttRecord};
 
 const MS: u64 = 1_000_000;
-const WINDOW: Window = Window { warmup_ns: 200 * MS, duration_ns: 1000 * MS, interval_ns: 10 * MS };
+const WINDOW: CountedWindow = CountedWindow { warmup_ns: 200 * MS, duration_ns: 1000 * MS, interval_ns: 10 * MS };
 
 fn tuple(dimension: Dimension, pairs: u16, rate_pps: u64, burst: u16) -> Tuple {
     Tuple {
@@ -30,7 +30,7 @@ fn stream(source: &str, role: Role, intervals: Vec<IntervalRecord>) -> RawStream
 }
 
 /// Intervals over warm-up, window and as much again of cool-down, each with the packets of bursts due in it.
-fn due_intervals(window: &Window, rate_pps: u64, burst: u16) -> Vec<IntervalRecord> {
+fn due_intervals(window: &CountedWindow, rate_pps: u64, burst: u16) -> Vec<IntervalRecord> {
     let count = (2 * window.warmup_ns + window.duration_ns).div_ceil(window.interval_ns);
     let due = |ns| wire::bursts_intended(ns, rate_pps, burst);
     (0..count)
@@ -44,7 +44,7 @@ fn due_intervals(window: &Window, rate_pps: u64, burst: u16) -> Vec<IntervalReco
 }
 
 /// One pair, nothing lost.
-fn perfect(window: &Window, rate_pps: u64, burst: u16) -> Vec<RawStream> {
+fn perfect(window: &CountedWindow, rate_pps: u64, burst: u16) -> Vec<RawStream> {
     let intervals = due_intervals(window, rate_pps, burst);
     vec![stream("send-0", Role::Send, intervals.clone()), stream("receive-0", Role::Receive, intervals)]
 }
@@ -264,7 +264,7 @@ fn absurd_records_and_windows_do_not_panic() {
     for warmup_ns in [0, 1, u64::MAX] {
         for duration_ns in [0, 1, u64::MAX] {
             for interval_ns in [0, 1, u64::MAX] {
-                let reduction = reduce(&streams, &Window { warmup_ns, duration_ns, interval_ns }, &test);
+                let reduction = reduce(&streams, &CountedWindow { warmup_ns, duration_ns, interval_ns }, &test);
                 assert!(reduction.values.values().all(|value| value.is_finite()), "{reduction:?}");
             }
         }
@@ -281,7 +281,7 @@ proptest! {
         rate_pps in 1u64..20_000_000, burst in 1u16..=1024,
         warmup_ns in 0u64..300 * MS, duration_ns in 50 * MS..2000 * MS, interval_ns in MS..50 * MS,
     ) {
-        let window = Window { warmup_ns, duration_ns, interval_ns };
+        let window = CountedWindow { warmup_ns, duration_ns, interval_ns };
         let test = tuple(Dimension::Throughput, 1, rate_pps, burst);
         let mut streams = perfect(&window, rate_pps, burst);
         let end = (warmup_ns + duration_ns).div_ceil(interval_ns) as u32;

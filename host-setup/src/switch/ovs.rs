@@ -12,7 +12,7 @@ use super::forwarder::{Names, pages};
 use super::plugins::Shown;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
-use super::source::{Source, Wanted};
+use super::source::{ProgramFile, Source};
 use super::{
     Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
     unixctl, vhost,
@@ -31,15 +31,18 @@ pub(super) static ENTRY: Entry =
 const MEMORY_MIB: u32 = 1024;
 
 /// In the order of [`Parts`].
-const PARTS: [Wanted; 5] = [
-    Wanted {
+const PARTS: [ProgramFile; 5] = [
+    ProgramFile {
         system: "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
         inside: &["lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "sbin/ovs-vswitchd", "bin/ovs-vswitchd"],
     },
-    Wanted { system: "/usr/sbin/ovsdb-server", inside: &["sbin/ovsdb-server", "bin/ovsdb-server"] },
-    Wanted { system: "/usr/bin/ovsdb-tool", inside: &["bin/ovsdb-tool"] },
-    Wanted { system: "/usr/bin/ovs-vsctl", inside: &["bin/ovs-vsctl"] },
-    Wanted { system: "/usr/share/openvswitch/vswitch.ovsschema", inside: &["share/openvswitch/vswitch.ovsschema"] },
+    ProgramFile { system: "/usr/sbin/ovsdb-server", inside: &["sbin/ovsdb-server", "bin/ovsdb-server"] },
+    ProgramFile { system: "/usr/bin/ovsdb-tool", inside: &["bin/ovsdb-tool"] },
+    ProgramFile { system: "/usr/bin/ovs-vsctl", inside: &["bin/ovs-vsctl"] },
+    ProgramFile {
+        system: "/usr/share/openvswitch/vswitch.ovsschema",
+        inside: &["share/openvswitch/vswitch.ovsschema"],
+    },
 ];
 const DRIVERS: [&str; 2] = ["bus_vdev", "mempool_ring"];
 const PACKAGES: [&str; 3] = ["openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common"];

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use super::forwarder::Names;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
-use super::source::{Source, Wanted};
+use super::source::{ProgramFile, Source};
 use super::{
     Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
     vhost,
@@ -26,7 +26,7 @@ pub(super) static ENTRY: Entry =
     Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
 
 /// No distribution has it: where its own `make install` puts it.
-const PROGRAMS: [Wanted; 1] = [Wanted { system: "/usr/local/bin/snabb", inside: &["bin/snabb"] }];
+const PROGRAMS: [ProgramFile; 1] = [ProgramFile { system: "/usr/local/bin/snabb", inside: &["bin/snabb"] }];
 /// What it goes by, which says to it what it is.
 const NAME: &str = "snabb";
 const PROGRAM: &str = include_str!("snabb.lua");

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::source::{self, Source, Wanted};
+use super::source::{self, ProgramFile, Source};
 use crate::component::{self, ComponentError, Linker};
 use crate::facts::Privilege;
 
@@ -67,7 +67,7 @@ pub(crate) fn software(name: &str, privilege: Privilege, source: &Source) -> Res
 /// What is made of programs of a source, or else of the system's.
 pub(super) fn made_of(
     source: &Source,
-    wanted: &[Wanted],
+    wanted: &[ProgramFile],
     packages: &'static [&'static str],
     drivers: &'static [&'static str],
 ) -> Result<Software, String> {

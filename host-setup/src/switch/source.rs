@@ -18,7 +18,7 @@ const NIX_STORE: &str = "/nix/store";
 const MANIFEST_FORMAT: u32 = 1;
 
 /// A program of a switch, or a file that it cannot do without.
-pub(super) struct Wanted {
+pub(super) struct ProgramFile {
     /// Where the system's packages put it.
     pub system: &'static str,
     /// Where it can be in a place of a stack, best first.

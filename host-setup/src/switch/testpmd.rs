@@ -3,7 +3,7 @@
 
 use super::forwarder::{Forwarder, Names, pages, ports, text};
 use super::software::made_of;
-use super::source::{Source, Wanted};
+use super::source::{ProgramFile, Source};
 use super::{
     Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
 };
@@ -17,7 +17,7 @@ pub(super) static ENTRY: Entry =
 
 const NAME: &str = "testpmd";
 const PACKAGES: [&str; 2] = ["dpdk-dev", "dpdk"];
-const PROGRAMS: [Wanted; 1] = [Wanted { system: "/usr/bin/dpdk-testpmd", inside: &["bin/dpdk-testpmd"] }];
+const PROGRAMS: [ProgramFile; 1] = [ProgramFile { system: "/usr/bin/dpdk-testpmd", inside: &["bin/dpdk-testpmd"] }];
 /// Packet buffers for each port: rings on both sides full, and bursts under way.
 const BUFFERS_A_PORT: u32 = 8192;
 /// What the program takes for itself, MiB.

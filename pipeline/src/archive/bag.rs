@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ArchiveError;
-use super::digest::{Digested, Found};
+use super::digest::{Digested, DigestedFiles};
 
 /// Folder of the payload.
 pub const PAYLOAD: &str = "data";
@@ -90,7 +90,7 @@ pub fn is_payload(name: &str) -> bool {
 
 /// Every way in which a bag's files are not what its tag files say, in words; empty if there is none.
 /// `found` are the files that are there, by name below the bag.
-pub fn differences(folder: &Path, found: &Found) -> Result<Vec<String>, ArchiveError> {
+pub fn differences(folder: &Path, found: &DigestedFiles) -> Result<Vec<String>, ArchiveError> {
     let read = |name: &str| -> Result<String, ArchiveError> {
         let path = folder.join(name);
         let bytes = std::fs::read(&path).map_err(ArchiveError::io("read", &path))?;

@@ -27,7 +27,7 @@ pub(super) const RESULT_FILES: [&str; 3] = ["log.zst", "record.json", "samples.p
 
 /// What is asked of a new archive.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub struct ArchiveRequest<'a> {
     /// The file to write.
     pub out: &'a Path,
     /// The terms.
@@ -56,7 +56,11 @@ pub struct Archived {
 }
 
 /// Writes the archive of a generation.
-pub fn create(workspace: &Workspace, generation: &Generation, wanted: &Wanted) -> Result<Archived, ArchiveError> {
+pub fn create(
+    workspace: &Workspace,
+    generation: &Generation,
+    wanted: &ArchiveRequest,
+) -> Result<Archived, ArchiveError> {
     let (stored, _) = generation.file()?;
     let generation = of_the_experiment(workspace, generation);
     let records = records(workspace, &generation)?;

@@ -48,8 +48,8 @@ impl Digested {
     }
 }
 
-/// What was found, by name below the bag.
-pub type Found = BTreeMap<String, Digested>;
+/// What files hold, by name below the bag.
+pub type DigestedFiles = BTreeMap<String, Digested>;
 
 /// A file that came whole.
 struct Whole {
@@ -61,7 +61,7 @@ struct Whole {
 /// Where files go.
 pub struct Intake<'a> {
     jobs: SyncSender<Whole>,
-    done: &'a Mutex<Result<Found, ArchiveError>>,
+    done: &'a Mutex<Result<DigestedFiles, ArchiveError>>,
 }
 
 /// Whoever reads files on their way, by name: each that is not longer than [`PIECE_BYTES`].
@@ -72,9 +72,9 @@ pub type Reader<'a> = &'a (dyn Fn(&str, &[u8]) + Sync);
 pub fn take_in<T>(
     reader: Reader,
     feed: impl FnOnce(&Intake) -> Result<T, ArchiveError>,
-) -> Result<(T, Found), ArchiveError> {
+) -> Result<(T, DigestedFiles), ArchiveError> {
     let threads = rayon::current_num_threads();
-    let done = Mutex::new(Ok(Found::new()));
+    let done = Mutex::new(Ok(DigestedFiles::new()));
     let (jobs, queue) = sync_channel(threads);
     let queue = Mutex::new(queue);
     let fed = std::thread::scope(|scope| {
@@ -89,7 +89,7 @@ pub fn take_in<T>(
     Ok((fed?, found))
 }
 
-fn work(queue: &Mutex<Receiver<Whole>>, reader: Reader, done: &Mutex<Result<Found, ArchiveError>>) {
+fn work(queue: &Mutex<Receiver<Whole>>, reader: Reader, done: &Mutex<Result<DigestedFiles, ArchiveError>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Whole { name, spot, bytes }) = job else { return };
@@ -102,7 +102,7 @@ fn work(queue: &Mutex<Receiver<Whole>>, reader: Reader, done: &Mutex<Result<Foun
     }
 }
 
-fn note(done: &Mutex<Result<Found, ArchiveError>>, name: String, digested: Result<Digested, ArchiveError>) {
+fn note(done: &Mutex<Result<DigestedFiles, ArchiveError>>, name: String, digested: Result<Digested, ArchiveError>) {
     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
     match (&mut *done, digested) {
         (Ok(found), Ok(digested)) => drop(found.insert(name, digested)),

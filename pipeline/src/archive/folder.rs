@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 use super::unpack::refused;
-use crate::beneath::{Below, Folder, Kind, Odd};
+use crate::beneath::{Below, FileKind, Folder, Odd};
 
 /// What makes a folder a bag.
 const MARK: &str = "bagit.txt";
@@ -23,7 +23,7 @@ pub fn bag(archive: &Path) -> Result<Bag, ArchiveError> {
         return Ok(Bag(folder));
     }
     if let [only] = &folder.list()?[..]
-        && only.kind == Kind::Folder
+        && only.kind == FileKind::Folder
         && let Some(name) = only.below()
     {
         let inside = folder.folder(&name)?;
@@ -64,8 +64,8 @@ impl Bag {
                 let Some(part) = listed.text() else { return Err(refused(archive, "a name in it is not UTF-8")) };
                 let name = if below.is_empty() { part.to_string() } else { format!("{below}/{part}") };
                 match listed.kind {
-                    Kind::Folder => open.push(name),
-                    Kind::File => {
+                    FileKind::Folder => open.push(name),
+                    FileKind::File => {
                         let at = self.0.name([&name]).map_err(|_| odd(archive, &name, "is no plain name"))?;
                         members.bytes += self.file(archive, &name, &at)?.1;
                         members.names.push((name, at));

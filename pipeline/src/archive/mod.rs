@@ -44,7 +44,7 @@ use std::io;
 use std::path::Path;
 
 pub use citation::License;
-pub use contents::{Archived, Wanted, create};
+pub use contents::{ArchiveRequest, Archived, create};
 pub use description::{ARCHIVE_FORMAT, Description};
 pub use import::{Imported, import};
 pub use mix::mix;

@@ -34,9 +34,9 @@ const OWN_LICENSES: [(&str, &str); 2] = [
     ("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
 ];
 
-/// What was found.
+/// The files of programs that an archive can take in, and those that are gone.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundPrograms {
     /// Programs, libraries and licences.
     pub pieces: Vec<Piece>,
     /// Files that are not here any more.
@@ -51,9 +51,9 @@ pub fn folder(component: &Component) -> String {
 }
 
 /// Finds the files of components, and the terms that they come under.
-pub fn find(components: &[&Component]) -> Found {
+pub fn find(components: &[&Component]) -> FoundPrograms {
     let folders = folders();
-    let mut found = Found::default();
+    let mut found = FoundPrograms::default();
     for component in components {
         let folder = folder(component);
         let mut licenses: BTreeMap<String, Piece> = BTreeMap::new();

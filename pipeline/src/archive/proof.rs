@@ -17,7 +17,7 @@ use super::ArchiveError;
 use super::bag::Content;
 use super::contents::{RESULT_FILES, components, derived};
 use super::description::Description;
-use super::digest::Found;
+use super::digest::DigestedFiles;
 use super::{front, judged, programs};
 use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
@@ -40,7 +40,7 @@ pub fn records(
     workspace: &Workspace,
     generation: &Generation,
     description: &Description,
-    files: &Found,
+    files: &DigestedFiles,
     mut read: Read,
 ) -> Result<(Results, Vec<String>), ArchiveError> {
     let store = &workspace.store;
@@ -118,7 +118,7 @@ fn of_its_test(
     test: &GenerationTest,
     manifest: Option<&Result<Listing, String>>,
     steps: &HashMap<StatementId, Step>,
-    files: &Found,
+    files: &DigestedFiles,
 ) -> Result<(), String> {
     Identity::of(record).stands_under(id, test)?;
     let (short, name) = (id.short(), &test.name);
@@ -185,7 +185,7 @@ fn strangers(
     generation: &Generation,
     description: &Description,
     records: &[(ResultId, Record)],
-    files: &Found,
+    files: &DigestedFiles,
 ) -> Result<Vec<String>, ArchiveError> {
     let root = store.root();
     let payload = root.parent().unwrap_or(root);

@@ -7,7 +7,7 @@ use super::ArchiveError;
 use super::bag::{self, Content, PAYLOAD};
 use super::citation::License;
 use super::description::Description;
-use super::digest::Found;
+use super::digest::DigestedFiles;
 use super::front::{self, FRONT_VERSION, Front};
 use super::metadata::METADATA;
 use crate::acceptance::Says;
@@ -29,7 +29,7 @@ pub fn look(
     workspace: &Workspace,
     generation: &Generation,
     description: &Description,
-    (bag, files): (&Path, &Found),
+    (bag, files): (&Path, &DigestedFiles),
     counts: (usize, usize),
 ) -> Result<Looked, ArchiveError> {
     let mut looked = Looked { wrong: Vec::new(), on_trust: on_trust(workspace, generation, description, files) };
@@ -75,11 +75,16 @@ pub fn look(
 }
 
 /// Names of the payload, sorted.
-fn payload(files: &Found) -> impl Iterator<Item = &str> {
+fn payload(files: &DigestedFiles) -> impl Iterator<Item = &str> {
     files.keys().filter_map(|name| name.strip_prefix("data/"))
 }
 
-fn on_trust(workspace: &Workspace, generation: &Generation, description: &Description, files: &Found) -> Vec<String> {
+fn on_trust(
+    workspace: &Workspace,
+    generation: &Generation,
+    description: &Description,
+    files: &DigestedFiles,
+) -> Vec<String> {
     let mut on_trust = vec![
         "samples, logs, counters and facts: that they were measured, where and when they say".to_string(),
         format!("experiment/{}: title, authors, texts and published values", description.file),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 use super::bag::{PAYLOAD, TAGS};
-use super::digest::{Found, Intake, Reader, take_in};
+use super::digest::{DigestedFiles, Intake, Reader, take_in};
 use super::entries::{Extensions, Meaning};
 use super::folder::{self, Members};
 use super::foreign;
@@ -49,7 +49,7 @@ pub struct Unpacked {
     /// Name of the bag's folder; none of one that lies in no folder of its own.
     pub bag: Option<String>,
     /// The archive's files, by name below that.
-    pub files: Found,
+    pub files: DigestedFiles,
     /// How it is packed otherwise than Septet packs; absent where it is not.
     pub repacked: Option<String>,
 }

@@ -14,7 +14,7 @@ use results::summary::REDUCTION_VERSION;
 use super::bag::{self, PAYLOAD};
 use super::contents::files_below;
 use super::description::{ARCHIVE_FORMAT, Description, Renderer};
-use super::digest::{Digested, Found};
+use super::digest::{Digested, DigestedFiles};
 use super::trust::{self, Looked};
 use super::unpack::{Limits, Unpacked, refused, unpack};
 use super::{ArchiveError, foreign, proof};
@@ -40,7 +40,7 @@ pub struct Opened {
     pub(super) generation: Generation,
     pub(super) records: Vec<(ResultId, Record)>,
     bag: PathBuf,
-    files: Found,
+    files: DigestedFiles,
     depth: Depth,
     differences: Vec<String>,
     on_trust: Vec<String>,

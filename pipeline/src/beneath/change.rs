@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::resolve::{self, Kind, Odd, Reach};
+use super::resolve::{self, FileKind, Odd, Reach};
 use super::{Below, Error, Folder, UNFINISHED};
 
 /// Folders in folders that a removal goes down, or a copy.
@@ -66,7 +66,7 @@ impl Folder {
     fn copy(&self, from: &Below, folder: &Folder, to: &Below, depth: usize) -> Result<(), Error> {
         let shown = self.path_of(from);
         let found = self.look(from)?.map(|look| look.kind);
-        if found != Some(Kind::Folder) {
+        if found != Some(FileKind::Folder) {
             let mut source = self.file(from)?;
             let mut target = folder.create(to)?;
             io::copy(&mut source, &mut target).map_err(Error::new("copy", &shown))?;
@@ -129,7 +129,7 @@ fn remove(at: impl AsFd, part: &OsStr, depth: usize) -> io::Result<()> {
         Err(Errno::EISDIR | Errno::EPERM) => {}
         other => return Ok(other?),
     }
-    if Kind::of(&resolve::stat(&at, part)?) != Kind::Folder {
+    if FileKind::of(&resolve::stat(&at, part)?) != FileKind::Folder {
         return Err(Errno::EPERM.into());
     }
     if depth == 0 {

@@ -16,7 +16,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fstat, mkdirat};
 use nix::unistd::fsync;
 
-use super::resolve::{self, Kind, Odd, Reach};
+use super::resolve::{self, FileKind, Odd, Reach};
 use super::{Below, Error, if_there};
 
 /// How a folder is held: enough to resolve names in it, whatever its permissions.
@@ -33,7 +33,7 @@ pub struct Folder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The file's size, bytes.
     pub len: u64,
     /// When it was changed last, ns since 1970.
@@ -45,7 +45,7 @@ pub struct Look {
 impl Look {
     fn of(stat: &FileStat) -> Look {
         Look {
-            kind: Kind::of(stat),
+            kind: FileKind::of(stat),
             len: u64::try_from(stat.st_size).unwrap_or(0),
             mtime_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
             uid: stat.st_uid,
@@ -59,7 +59,7 @@ pub struct Listed {
     /// The entry's name, one part.
     pub name: OsString,
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
 }
 
 impl Listed {
@@ -200,14 +200,14 @@ impl Folder {
 
     /// Refuses what is there and no plain file, for what is to be written later.
     pub fn refuse_odd(&self, name: &Below) -> Result<(), Error> {
-        self.only(name, Kind::File).map_err(Error::new("use", &self.path_of(name)))
+        self.only(name, FileKind::File).map_err(Error::new("use", &self.path_of(name)))
     }
 
     /// Refuses what is there and of another kind.
-    pub(super) fn only(&self, name: &Below, wanted: Kind) -> io::Result<()> {
-        let found = self.in_parent(name, |fd, last| Ok(Kind::of(&resolve::stat(fd, last)?)));
+    pub(super) fn only(&self, name: &Below, wanted: FileKind) -> io::Result<()> {
+        let found = self.in_parent(name, |fd, last| Ok(FileKind::of(&resolve::stat(fd, last)?)));
         match found {
-            Ok(found) if found != wanted => Err(Odd::Itself { found, wanted: Kind::File }.into()),
+            Ok(found) if found != wanted => Err(Odd::Itself { found, wanted: FileKind::File }.into()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -216,9 +216,9 @@ impl Folder {
     /// A plain file, to be read. What is none is not even opened, since that alone can wait for ever, or do something.
     pub fn file(&self, name: &Below) -> Result<File, Error> {
         let opened = self.in_parent(name, |fd, last| {
-            let found = Kind::of(&resolve::stat(fd, last)?);
-            if found != Kind::File {
-                return Err(Odd::Itself { found, wanted: Kind::File }.into());
+            let found = FileKind::of(&resolve::stat(fd, last)?);
+            if found != FileKind::File {
+                return Err(Odd::Itself { found, wanted: FileKind::File }.into());
             }
             let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
             plain(File::from(resolve::open_text(fd, last, flags, Mode::empty(), Reach::Mounts)?))
@@ -272,11 +272,11 @@ impl Folder {
                 continue;
             }
             let kind = match entry.file_type() {
-                Some(nix::dir::Type::File) => Kind::File,
-                Some(nix::dir::Type::Directory) => Kind::Folder,
-                Some(nix::dir::Type::Symlink) => Kind::Link,
+                Some(nix::dir::Type::File) => FileKind::File,
+                Some(nix::dir::Type::Directory) => FileKind::Folder,
+                Some(nix::dir::Type::Symlink) => FileKind::Link,
                 _ => match resolve::stat(self.fd(), name) {
-                    Ok(stat) => Kind::of(&stat),
+                    Ok(stat) => FileKind::of(&stat),
                     // Gone since it was listed.
                     Err(_) => continue,
                 },
@@ -299,9 +299,9 @@ fn as_name(name: &CStr) -> OsString {
 
 /// An open file, if it is a plain one.
 pub(super) fn plain(file: File) -> io::Result<File> {
-    match Kind::of(&fstat(&file)?) {
-        Kind::File => Ok(file),
-        found => Err(Odd::Itself { found, wanted: Kind::File }.into()),
+    match FileKind::of(&fstat(&file)?) {
+        FileKind::File => Ok(file),
+        found => Err(Odd::Itself { found, wanted: FileKind::File }.into()),
     }
 }
 

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::stat::{Mode, fstat};
 
-use super::resolve::{Kind, Reach};
+use super::resolve::{FileKind, Reach};
 use super::{Below, Error, Folder, resolve};
 use crate::signals;
 
@@ -61,7 +61,7 @@ impl Folder {
         // For writing, because that is what a network file system wants of who locks.
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let opened =
-            self.only(name, Kind::File).and_then(|_| resolve::open(self.fd(), name, flags, mode, Reach::Mounts));
+            self.only(name, FileKind::File).and_then(|_| resolve::open(self.fd(), name, flags, mode, Reach::Mounts));
         opened.and_then(|fd| super::folder::plain(File::from(fd))).map_err(Error::new("open", &self.path_of(name)))
     }
 

@@ -24,7 +24,7 @@ pub use lock::{Held, Lock};
 pub use name::{Below, NameError};
 pub use output::{append_line, create_beside, followed, open_plain_file, plain_file, replacing_output, write_output};
 pub use replace::{Replacement, UNFINISHED};
-pub use resolve::{Kind, Odd};
+pub use resolve::{FileKind, Odd};
 pub(crate) use stage::unique_name;
 pub use stage::{Stage, clear_abandoned};
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::folder::{plain, read_all};
-use super::{Error, Folder, Kind, NameError, Odd, Replacement};
+use super::{Error, FileKind, Folder, NameError, Odd, Replacement};
 
 /// The content of a plain file by its path, which may have so many bytes; links on the way are followed.
 pub fn plain_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
@@ -21,18 +21,18 @@ pub fn open_plain_file(path: &Path) -> Result<File, Error> {
     let found = std::fs::metadata(path).map_err(Error::new("open", path))?.file_type();
     if !found.is_file() {
         let found = kind_of(found);
-        return Err(Error::new("open", path)(Odd::Itself { found, wanted: Kind::File }.into()));
+        return Err(Error::new("open", path)(Odd::Itself { found, wanted: FileKind::File }.into()));
     }
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     opened.and_then(plain).map_err(Error::new("open", path))
 }
 
-fn kind_of(kind: std::fs::FileType) -> Kind {
+fn kind_of(kind: std::fs::FileType) -> FileKind {
     match kind {
-        _ if kind.is_dir() => Kind::Folder,
-        _ if kind.is_fifo() => Kind::Fifo,
-        _ if kind.is_socket() => Kind::Socket,
-        _ => Kind::Device,
+        _ if kind.is_dir() => FileKind::Folder,
+        _ if kind.is_fifo() => FileKind::Fifo,
+        _ if kind.is_socket() => FileKind::Socket,
+        _ => FileKind::Device,
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use nix::errno::Errno;
 
 use super::lock::{Held, Lock};
-use super::resolve::{Kind, Odd};
+use super::resolve::{FileKind, Odd};
 use super::{Below, Error, Folder};
 
 /// End of the name of a file that is being written beside the one that it will replace.
@@ -33,7 +33,7 @@ impl Folder {
             None => self.clone(),
         };
         let target = folder.name([name.last()])?;
-        folder.only(&target, Kind::File).map_err(Error::new("write", &self.path_of(name)))?;
+        folder.only(&target, FileKind::File).map_err(Error::new("write", &self.path_of(name)))?;
         let staged = folder.name([&format!(".{}{UNFINISHED}", name.last())])?;
         loop {
             match folder.create(&staged) {
@@ -57,10 +57,10 @@ impl Folder {
     fn clear_unfinished(&self, staged: &Below) -> Result<(), Error> {
         match self.look(staged)?.map(|look| look.kind) {
             None => return Ok(()),
-            Some(Kind::File) => {}
+            Some(FileKind::File) => {}
             // Nothing of ours: a folder is told, anything else goes without being opened.
-            Some(Kind::Folder) => {
-                let odd = Odd::Itself { found: Kind::Folder, wanted: Kind::File };
+            Some(FileKind::Folder) => {
+                let odd = Odd::Itself { found: FileKind::Folder, wanted: FileKind::File };
                 return Err(Error::new("write", &self.path_of(staged))(odd.into()));
             }
             Some(_) => return self.remove_file(staged).map(drop),
@@ -75,7 +75,8 @@ impl Folder {
     /// Writes a file unless it has these bytes already, and says whether it did. Not synced: for what can be made
     /// again, such as pages.
     pub fn replace_if_different(&self, name: &Below, bytes: &[u8]) -> Result<bool, Error> {
-        let same_len = self.look(name)?.is_some_and(|look| look.kind == Kind::File && look.len == bytes.len() as u64);
+        let same_len =
+            self.look(name)?.is_some_and(|look| look.kind == FileKind::File && look.len == bytes.len() as u64);
         if same_len && self.read(name, bytes.len() as u64)? == bytes {
             return Ok(false);
         }

@@ -20,7 +20,7 @@ static STEPS_ONLY: AtomicBool = AtomicBool::new(false);
 
 /// What lies under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A plain file.
     File,
     /// A folder.
@@ -35,28 +35,28 @@ pub enum Kind {
     Device,
 }
 
-impl Kind {
-    pub(super) fn of(stat: &FileStat) -> Kind {
+impl FileKind {
+    pub(super) fn of(stat: &FileStat) -> FileKind {
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
-            SFlag::S_IFREG => Kind::File,
-            SFlag::S_IFDIR => Kind::Folder,
-            SFlag::S_IFLNK => Kind::Link,
-            SFlag::S_IFIFO => Kind::Fifo,
-            SFlag::S_IFSOCK => Kind::Socket,
-            _ => Kind::Device,
+            SFlag::S_IFREG => FileKind::File,
+            SFlag::S_IFDIR => FileKind::Folder,
+            SFlag::S_IFLNK => FileKind::Link,
+            SFlag::S_IFIFO => FileKind::Fifo,
+            SFlag::S_IFSOCK => FileKind::Socket,
+            _ => FileKind::Device,
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::File => "a file",
-            Kind::Folder => "a folder",
-            Kind::Link => "a symbolic link",
-            Kind::Fifo => "a FIFO (named pipe)",
-            Kind::Socket => "a socket",
-            Kind::Device => "a device",
+            FileKind::File => "a file",
+            FileKind::Folder => "a folder",
+            FileKind::Link => "a symbolic link",
+            FileKind::Fifo => "a FIFO (named pipe)",
+            FileKind::Socket => "a socket",
+            FileKind::Device => "a device",
         })
     }
 }
@@ -68,9 +68,9 @@ pub enum Odd {
     #[error("it is {found}, not {wanted}{}", remedy(*found))]
     Itself {
         /// What it is.
-        found: Kind,
+        found: FileKind,
         /// What it must be.
-        wanted: Kind,
+        wanted: FileKind,
     },
     /// Something on the way to it is no folder.
     #[error("{part} on the way to it is {found}, not a folder{}", remedy(*found))]
@@ -78,7 +78,7 @@ pub enum Odd {
         /// The part of its name.
         part: String,
         /// What that is.
-        found: Kind,
+        found: FileKind,
     },
     /// Another file system begins there.
     #[error("another file system is mounted there")]
@@ -115,7 +115,7 @@ impl Odd {
 
     /// Whether it itself is a link.
     pub fn is_link(&self) -> bool {
-        matches!(self, Odd::Itself { found: Kind::Link, .. })
+        matches!(self, Odd::Itself { found: FileKind::Link, .. })
     }
 
     /// Whether it has too many bytes.
@@ -125,8 +125,8 @@ impl Odd {
 }
 
 /// What is to be added about links.
-fn remedy(found: Kind) -> &'static str {
-    if found == Kind::Link { "; links are not followed here" } else { "" }
+fn remedy(found: FileKind) -> &'static str {
+    if found == FileKind::Link { "; links are not followed here" } else { "" }
 }
 
 impl From<Odd> for io::Error {
@@ -234,12 +234,12 @@ fn explained(at: BorrowedFd, name: &Below, error: Errno) -> io::Error {
     let mut parts = name.parts().peekable();
     while let Some(part) = parts.next() {
         let from = folder.as_ref().map_or(at, AsFd::as_fd);
-        let Ok(found) = stat(from, part).map(|stat| Kind::of(&stat)) else { break };
+        let Ok(found) = stat(from, part).map(|stat| FileKind::of(&stat)) else { break };
         match (parts.peek().is_some(), found) {
-            (true, Kind::Folder) => {}
+            (true, FileKind::Folder) => {}
             (true, found) => return Odd::OnTheWay { part: part.to_string(), found }.into(),
             (false, found) => {
-                let wanted = if error == Errno::ENOTDIR { Kind::Folder } else { Kind::File };
+                let wanted = if error == Errno::ENOTDIR { FileKind::Folder } else { FileKind::File };
                 let odd = (found != wanted).then_some(Odd::Itself { found, wanted });
                 return odd.map_or_else(|| error.into(), io::Error::from);
             }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nix::errno::Errno;
 
 use super::lock::{Held, Lock};
-use super::resolve::Kind;
+use super::resolve::FileKind;
 use super::{Below, Error, Folder, resolve};
 
 /// Name of the lock in each.
@@ -119,9 +119,9 @@ pub fn clear_abandoned(parent: &Folder) -> Result<(), Error> {
     for entry in parent.list()? {
         let Some(name) = entry.below() else { continue };
         match entry.kind {
-            Kind::Folder => clear_if_dead(parent, &name),
+            FileKind::Folder => clear_if_dead(parent, &name),
             // Of an earlier kind of stage, which was a file that locked itself.
-            Kind::File => {
+            FileKind::File => {
                 if let Ok(Some(_held)) = parent.lock_if_free(&name, Lock::Alone) {
                     let _ = parent.remove_file(&name);
                 }
@@ -137,8 +137,8 @@ fn clear_temporary(parent: &Folder) {
     let own = nix::unistd::geteuid().as_raw();
     for entry in parent.list().unwrap_or_default() {
         let agreed = entry.text().and_then(|text| text.strip_prefix(SCRATCH)).is_some_and(is_unique_name);
-        let Some(name) = entry.below().filter(|_| agreed && entry.kind == Kind::Folder) else { continue };
-        if matches!(parent.look(&name), Ok(Some(look)) if look.uid == own && look.kind == Kind::Folder) {
+        let Some(name) = entry.below().filter(|_| agreed && entry.kind == FileKind::Folder) else { continue };
+        if matches!(parent.look(&name), Ok(Some(look)) if look.uid == own && look.kind == FileKind::Folder) {
             clear_if_dead(parent, &name);
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{PlaceArgs, Target, place, remark, say, say_json, share};
 use crate::archive::signature::{self, Signed};
-use crate::archive::{self, ArchiveError, Compared, Depth, License, Limits, Origin, Verified, Wanted};
+use crate::archive::{self, ArchiveError, ArchiveRequest, Compared, Depth, License, Limits, Origin, Verified};
 use crate::beneath;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
@@ -135,7 +135,7 @@ fn create(target: &Target, asked: &Create) -> Result<Exit, Trouble> {
     }
     let out = output.map_or_else(|| PathBuf::from(format!("{}.tar.zst", workspace.experiment.name)), Path::to_path_buf);
     let named = output.map_or_else(|| out.clone(), beneath::followed);
-    let wanted = Wanted { out: &named, license: &license, with_components };
+    let wanted = ArchiveRequest { out: &named, license: &license, with_components };
     let archived = archive::create(&workspace, &generation, &wanted)?;
     if let Some(why) = &archived.unnoted {
         remark(&format!("septet: {why}; `store gc` does not know that this generation was archived"));

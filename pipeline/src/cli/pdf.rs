@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use crate::beneath::{self, Folder, Kind, Stage};
+use crate::beneath::{self, FileKind, Folder, Stage};
 use crate::exit::Trouble;
 
 /// The document, and what comes of it.
@@ -53,7 +53,7 @@ pub(super) fn compile(folder: &Folder) -> Result<(), Trouble> {
 
 /// Copies what TeX reads of one folder.
 fn copy(from: &Folder, to: &Folder) -> Result<(), beneath::Error> {
-    for entry in from.list()?.into_iter().filter(|entry| entry.kind == Kind::File) {
+    for entry in from.list()?.into_iter().filter(|entry| entry.kind == FileKind::File) {
         let is_read = entry.text().is_some_and(|name| EXTENSIONS.iter().any(|end| name.ends_with(end)));
         if let Some(name) = entry.below().filter(|_| is_read) {
             to.replace_if_different(&name, &from.read(&name, BYTES_MAX)?)?;

@@ -13,7 +13,7 @@ use crate::experiment::Test;
 use crate::key::{Key, ResultId};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
-use crate::remote::share::{self, Shared};
+use crate::remote::share::{self, Transfer};
 use crate::remote::{Address, Remote, RemoteError};
 use crate::site::{self, Site, SiteError, TrustError};
 use crate::store::{Entry, Generation, GenerationName, Line};
@@ -88,10 +88,10 @@ struct SharedJson<'a> {
     notes: &'a [String],
 }
 
-fn told(verb: &str, url: &str, shared: &Shared, json: bool) -> Result<Exit, Trouble> {
+fn told(verb: &str, url: &str, shared: &Transfer, json: bool) -> Result<Exit, Trouble> {
     let exit = if shared.refused.is_empty() { Exit::Well } else { Exit::Answer };
     if json {
-        let Shared { copied, there, refused, notes } = shared;
+        let Transfer { copied, there, refused, notes } = shared;
         say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused, notes })?;
         return Ok(exit);
     }
@@ -131,7 +131,7 @@ fn missing(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> HashSet<Key> {
     of_a_test.filter_map(|(_, decision)| decision.key).collect()
 }
 
-fn told_what_came(shared: &Shared, url: &Address) {
+fn told_what_came(shared: &Transfer, url: &Address) {
     for refused in &shared.refused {
         remark(&format!("septet: not pulled: {refused}"));
     }

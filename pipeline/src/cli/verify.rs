@@ -7,7 +7,7 @@ use super::{remark, say, say_json};
 use crate::archive::Origin;
 use crate::exit::{Exit, Trouble};
 use crate::planned::plural;
-use crate::store::{DamagedFile, Kind, Of, Store, Verification};
+use crate::store::{Damage, DamagedFile, Of, Store, Verification};
 
 #[derive(Serialize)]
 struct FindingJson {
@@ -116,8 +116,8 @@ fn tell(store: &Store, own: &Looked, origins: &[(String, Looked)]) -> Result<(),
     for finding in &found.findings {
         remark(&format!("damaged: {}", finding.what));
         let again = match finding.kind {
-            Kind::Manifest(_) => "--force",
-            Kind::Result | Kind::Gone => "--only",
+            Damage::Manifest(_) => "--force",
+            Damage::Result | Damage::Gone => "--only",
         };
         match &finding.test {
             Some(test) => remark(&format!("  run again: septet run FILE {again} {test}")),

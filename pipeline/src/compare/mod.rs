@@ -20,7 +20,7 @@ use crate::acceptance::trigger;
 use crate::difference::{Difference, Tally};
 use crate::planned::plural;
 
-pub use side::{Measured, Side, SideError, pick, resolve};
+pub use side::{Side, SideError, SideTest, pick, resolve};
 
 /// A comparison of two sides.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,7 +189,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(earlier: &Measured, later: &Measured, metric: Option<Metric>) -> Result<Pair, String> {
+    fn of(earlier: &SideTest, later: &SideTest, metric: Option<Metric>) -> Result<Pair, String> {
         let metric = metric.unwrap_or_else(|| usual(&earlier.tuple));
         let (before, after) = (earlier.without(later), later.without(earlier));
         let side = |repetitions: &[Repetition], which: &str| {

@@ -25,14 +25,14 @@ pub struct Side {
     /// What it is called.
     pub name: String,
     /// By the test's name; those without a valid repetition are left out.
-    pub tests: BTreeMap<String, Measured>,
+    pub tests: BTreeMap<String, SideTest>,
     /// Versions of components, by digest, where they have any.
     pub versions: BTreeMap<String, String>,
 }
 
-/// A test on one side.
+/// What one side has of a test.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub struct SideTest {
     /// The test's coordinates.
     pub tuple: Tuple,
     /// Valid repetitions, in order of measurement.
@@ -42,18 +42,18 @@ pub struct Measured {
     pub manifests: Vec<Manifest>,
 }
 
-impl Measured {
+impl SideTest {
     fn ids(&self) -> BTreeSet<ResultId> {
         self.repetitions.iter().map(|(id, _)| *id).collect()
     }
 
     /// Whether both sides stand on the very same repetitions.
-    pub fn is_same(&self, other: &Measured) -> bool {
+    pub fn is_same(&self, other: &SideTest) -> bool {
         self.ids() == other.ids()
     }
 
     /// Repetitions; where the other side has some of them and fewer altogether, only those of this side alone.
-    pub fn without(&self, other: &Measured) -> Vec<Repetition> {
+    pub fn without(&self, other: &SideTest) -> Vec<Repetition> {
         let theirs = other.ids();
         let gives_way = self.repetitions.len() > theirs.len();
         let kept = self.repetitions.iter().filter(|(id, _)| !gives_way || !theirs.contains(id));
@@ -205,7 +205,7 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
             records.sort_by(|a, b| (&a.0.started, a.1).cmp(&(&b.0.started, b.1)));
             let Some((first, ..)) = records.first() else { return Ok(None) };
             let components = records.iter().flat_map(|(record, ..)| &record.host.components);
-            let found = Found {
+            let found = TestRecords {
                 name: stands.name.clone(),
                 // What was measured under another name of the same key has that name in its record.
                 tuple: select::name(&stands.name).unwrap_or_else(|_| first.tuple.clone()),
@@ -218,20 +218,20 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
         .collect();
     let mut manifests = Manifests::of(&workspace.store);
     let mut side = Side { name, tests: BTreeMap::new(), versions: BTreeMap::new() };
-    for Found { name, tuple, repetitions, keys, versions } in tests?.into_iter().flatten() {
+    for TestRecords { name, tuple, repetitions, keys, versions } in tests?.into_iter().flatten() {
         let own = Sealed::new(test_section(&tuple));
         let mut under = Vec::new();
         for key in &keys {
             under.extend(manifests.get(&own, key)?);
         }
         side.versions.extend(versions);
-        side.tests.insert(name, Measured { tuple, repetitions, manifests: under });
+        side.tests.insert(name, SideTest { tuple, repetitions, manifests: under });
     }
     Ok(side)
 }
 
 /// A test as its records have it.
-struct Found {
+struct TestRecords {
     name: String,
     tuple: Tuple,
     repetitions: Vec<(ResultId, Repetition)>,
@@ -252,7 +252,7 @@ mod tests {
         };
         let tests = ["", "+stack=new"].map(|stack| {
             let tuple = tuple(stack);
-            (tuple.to_string(), Measured { tuple, repetitions: Vec::new(), manifests: Vec::new() })
+            (tuple.to_string(), SideTest { tuple, repetitions: Vec::new(), manifests: Vec::new() })
         });
         let side = Side { name: "g".to_string(), tests: tests.into(), versions: BTreeMap::new() };
         let new = of_stack(side.clone(), "new");

@@ -23,17 +23,17 @@ fn tuple(dimension: Dimension) -> Tuple {
     }
 }
 
-fn measured(dimension: Dimension, ids: std::ops::Range<u8>, values: &[f64]) -> Measured {
+fn measured(dimension: Dimension, ids: std::ops::Range<u8>, values: &[f64]) -> SideTest {
     let quantity = if dimension == Dimension::Latency { Quantity::RttMean } else { Quantity::RxPps };
     let repetition = |value: &f64| Repetition {
         reduction: Reduction { values: [(quantity, *value)].into(), ..Reduction::default() },
         ..Repetition::default()
     };
     let repetitions = ids.zip(values).map(|(id, value)| (ResultId([id; 32]), repetition(value))).collect();
-    Measured { tuple: tuple(dimension), repetitions, manifests: Vec::new() }
+    SideTest { tuple: tuple(dimension), repetitions, manifests: Vec::new() }
 }
 
-fn side(name: &str, tests: Vec<(&str, Measured)>) -> Side {
+fn side(name: &str, tests: Vec<(&str, SideTest)>) -> Side {
     let tests = tests.into_iter().map(|(test, measured)| (test.to_string(), measured)).collect();
     Side { name: name.into(), tests, versions: BTreeMap::new() }
 }
@@ -101,7 +101,7 @@ fn of_a_thousand_comparisons_of_the_same_thing_no_more_than_fifty_name_something
     for (shape, repetitions) in [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)] {
         let mut named = 0;
         for _ in 0..1000 {
-            let mut one = |first: u8| -> Vec<(String, Measured)> {
+            let mut one = |first: u8| -> Vec<(String, SideTest)> {
                 (0..20u8)
                     .map(|test| {
                         let values: Vec<f64> = (0..repetitions).map(|_| draw(shape)).collect();

@@ -145,14 +145,14 @@ mod tests {
 
     /// A shared store, and the numbers that were put into it.
     #[derive(Default)]
-    struct Shared {
+    struct SharedStore {
         parts: BTreeMap<String, Vec<Entry>>,
         pushed: BTreeSet<u8>,
     }
 
     impl Pusher {
         /// The next step: one list, get, put or delete, as others see it.
-        fn step(&mut self, shared: &mut Shared, next: &mut u8) {
+        fn step(&mut self, shared: &mut SharedStore, next: &mut u8) {
             const MOST: usize = 2;
             *self = match std::mem::take(self) {
                 Pusher::Idle => {
@@ -191,7 +191,7 @@ mod tests {
         fn nothing_is_lost_whoever_pushes_and_folds_at_the_same_time(
             turns in prop::collection::vec(0usize..3, 1..250),
         ) {
-            let (mut pushers, mut shared, mut next) = ([Pusher::Idle, Pusher::Idle, Pusher::Idle], Shared::default(), 0);
+            let (mut pushers, mut shared, mut next) = ([Pusher::Idle, Pusher::Idle, Pusher::Idle], SharedStore::default(), 0);
             for turn in turns {
                 pushers[turn].step(&mut shared, &mut next);
                 let there: BTreeSet<u8> = shared.parts.values().flatten().map(|entry| entry.id.0[0]).collect();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn parts_do_not_heap_up() {
-        let (mut pusher, mut shared, mut next) = (Pusher::Idle, Shared::default(), 0);
+        let (mut pusher, mut shared, mut next) = (Pusher::Idle, SharedStore::default(), 0);
         let mut most = 0;
         while next < 40 {
             pusher.step(&mut shared, &mut next);

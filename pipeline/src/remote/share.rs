@@ -25,7 +25,7 @@ const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
 /// What a push or pull did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
+pub struct Transfer {
     /// Results that were copied.
     pub copied: usize,
     /// Results that were there already.
@@ -47,7 +47,7 @@ fn manifest_name(key: &Key) -> String {
 }
 
 /// Copies to a shared store every result that it does not have.
-pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
+pub fn push(store: &Store, remote: &mut Remote) -> Result<Transfer, RemoteError> {
     // Not in the store, which may be somebody else's: to push from it needs no right to write.
     let stage = Stage::make_temporary()?;
     let theirs = parts::read(remote, stage.folder())?;
@@ -56,7 +56,7 @@ pub fn push(store: &Store, remote: &mut Remote) -> Result<Shared, RemoteError> {
     let fresh: Vec<&Entry> = ours.entries().iter().filter(|entry| !known.contains(&entry.id)).collect();
     // The index is written last; what a cut push has copied is found by its records.
     let missing = absent(remote, &fresh, |entry| result_name(&entry.id, "record.json"))?;
-    let mut shared = Shared { there: ours.entries().len() - missing.len(), ..Shared::default() };
+    let mut shared = Transfer { there: ours.entries().len() - missing.len(), ..Transfer::default() };
     let bad = push_all(store, remote, stage.folder(), &missing, &mut shared)?;
     let new: Vec<Entry> = fresh.into_iter().filter(|entry| !bad.contains(&entry.id)).copied().collect();
     known.extend(new.iter().map(|entry| entry.id));
@@ -79,7 +79,7 @@ fn push_all(
     remote: &mut Remote,
     folder: &Folder,
     missing: &[&Entry],
-    shared: &mut Shared,
+    shared: &mut Transfer,
 ) -> Result<HashSet<ResultId>, RemoteError> {
     if missing.is_empty() {
         return Ok(HashSet::new());
@@ -135,7 +135,7 @@ pub fn look(remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Vec<
 }
 
 /// Copies from a shared store the results that are wanted and that one's own does not have.
-pub fn pull(store: &Store, remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Shared, RemoteError> {
+pub fn pull(store: &Store, remote: &mut Remote, wanted: &dyn Fn(&Entry) -> bool) -> Result<Transfer, RemoteError> {
     let stage = store.stage_for_results()?;
     let theirs = parts::read(remote, stage.folder())?;
     let all = theirs.index.entries().iter().filter(|entry| wanted(entry));
@@ -148,7 +148,7 @@ pub fn pull_generation(
     store: &Store,
     remote: &mut Remote,
     experiment: &str,
-) -> Result<Option<(Generation, Shared)>, RemoteError> {
+) -> Result<Option<(Generation, Transfer)>, RemoteError> {
     let stage = store.stage_for_results()?;
     let Some(generation) = generations::latest(remote, stage.folder(), experiment)? else { return Ok(None) };
     let shared = fetch(store, remote, stage.folder(), &results_of(&generation))?;
@@ -159,7 +159,7 @@ pub fn pull_generation(
 }
 
 /// Copies from a shared store what a generation names and one's own store does not have.
-pub fn complete(store: &Store, remote: &mut Remote, generation: &Generation) -> Result<Shared, RemoteError> {
+pub fn complete(store: &Store, remote: &mut Remote, generation: &Generation) -> Result<Transfer, RemoteError> {
     if !generation.statements().is_empty() {
         // Under which of a test's keys each was measured is in the index.
         let named: HashSet<ResultId> = generation.tests.iter().flat_map(|test| test.repetitions.clone()).collect();
@@ -178,11 +178,11 @@ fn results_of(generation: &Generation) -> Vec<(ResultId, Key)> {
 }
 
 /// Copies results that are not there yet, each with its key; `stage` lies on the store's file system.
-fn fetch(store: &Store, remote: &mut Remote, stage: &Folder, all: &[(ResultId, Key)]) -> Result<Shared, RemoteError> {
+fn fetch(store: &Store, remote: &mut Remote, stage: &Folder, all: &[(ResultId, Key)]) -> Result<Transfer, RemoteError> {
     let mut seen = HashSet::new();
     let is_missing = |(id, _): &&(ResultId, Key)| seen.insert(*id) && !store.has_result(id);
     let missing: Vec<&(ResultId, Key)> = all.iter().filter(is_missing).collect();
-    let mut shared = Shared { there: all.len() - missing.len(), ..Shared::default() };
+    let mut shared = Transfer { there: all.len() - missing.len(), ..Transfer::default() };
     if missing.is_empty() {
         return Ok(shared);
     }
@@ -200,7 +200,7 @@ fn fetch_batch(
     writer: &mut Writer,
     stage: &Folder,
     batch: &[&(ResultId, Key)],
-    shared: &mut Shared,
+    shared: &mut Transfer,
 ) -> Result<(), RemoteError> {
     let mut ops = Vec::new();
     let keys: BTreeSet<Key> = batch.iter().map(|(_, key)| *key).collect();
@@ -236,7 +236,7 @@ fn fetch_bodies(
     remote: &mut Remote,
     stage: &Folder,
     arrivals: Vec<Arrival>,
-    shared: &mut Shared,
+    shared: &mut Transfer,
 ) -> Result<Vec<Arrival>, RemoteError> {
     let (mut ops, mut whose) = (Vec::new(), Vec::new());
     for (number, arrival) in arrivals.iter().enumerate() {

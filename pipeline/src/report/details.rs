@@ -9,7 +9,7 @@ use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use wire::Role;
 
-use super::views::{self, Measured};
+use super::views::{self, ViewedTests};
 use crate::clock;
 use crate::key::ResultId;
 use crate::manifest::Section;
@@ -27,7 +27,7 @@ const LOG_LINES: usize = 16;
 const LOG_LINE_CHARS: usize = 400;
 
 /// The details of a test.
-pub(super) fn of(workspace: &Workspace, measured: &Measured, place: usize) -> Result<Details, StoreError> {
+pub(super) fn of(workspace: &Workspace, measured: &ViewedTests, place: usize) -> Result<Details, StoreError> {
     let records = measured.records(place);
     let repetitions: Result<_, _> = records.iter().map(|(id, record)| repetition(workspace, id, record)).collect();
     let mut details = Details { repetitions: repetitions?, ..Details::default() };

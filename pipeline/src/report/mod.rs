@@ -26,14 +26,14 @@ use reports::table::{Table, build_table};
 use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
-use crate::beneath::{self, Destination, Folder, Kind, UNFINISHED};
+use crate::beneath::{self, Destination, FileKind, Folder, UNFINISHED};
 use crate::store::{Generation, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
 pub use since::write_since;
 use stamps::{Inputs, Stamps};
 pub use verdicts::refuted;
-use views::Measured;
+use views::ViewedTests;
 pub(crate) use views::repetition as repetition_of;
 
 /// Why a report could not be written.
@@ -176,7 +176,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(workspace: &Workspace, measured: &Measured) -> Result<Drawn, ReportError> {
+    fn new(workspace: &Workspace, measured: &ViewedTests) -> Result<Drawn, ReportError> {
         let spec = &workspace.experiment.report;
         let by_group = ByGroup::new(&measured.views);
         let drawing = |id: &Id| {
@@ -205,7 +205,7 @@ impl Drawn {
 }
 
 /// Figures, tables, claims, and the pages that hold them all.
-fn drawables(drawn: &Drawn, meta: &Meta, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+fn drawables(drawn: &Drawn, meta: &Meta, measured: &ViewedTests, output: &mut Output) -> Result<(), ReportError> {
     let templates = output.templates;
     for figure in &drawn.figures {
         output.put_all(&figure.id, figure, || render::render_figure(templates, figure))?;
@@ -229,7 +229,12 @@ fn drawables(drawn: &Drawn, meta: &Meta, measured: &Measured, output: &mut Outpu
 }
 
 /// A page a test; rendered side by side, since each reads its own samples.
-fn test_pages(workspace: &Workspace, meta: &Meta, measured: &Measured, output: &mut Output) -> Result<(), ReportError> {
+fn test_pages(
+    workspace: &Workspace,
+    meta: &Meta,
+    measured: &ViewedTests,
+    output: &mut Output,
+) -> Result<(), ReportError> {
     const BATCH: usize = 64;
     let templates = output.templates;
     let header = Inputs::of_debug(templates, &page_header(workspace, meta));
@@ -334,7 +339,7 @@ impl Output<'_> {
 /// A folder that has files but no report in it is left alone. A first file that was never finished is nobody's.
 fn refuse_foreign(folder: &Folder) -> Result<(), ReportError> {
     let style = folder.name(["septet.css"])?;
-    if folder.look(&style)?.is_some_and(|look| look.kind == Kind::File) {
+    if folder.look(&style)?.is_some_and(|look| look.kind == FileKind::File) {
         return Ok(());
     }
     let is_unfinished = |name: &std::ffi::OsString| name.to_string_lossy().ends_with(UNFINISHED);

@@ -7,7 +7,7 @@ use std::path::Path;
 use reports::templates::Templates;
 
 use super::ReportError;
-use crate::beneath::{Folder, Kind};
+use crate::beneath::{FileKind, Folder};
 
 /// Largest template, bytes.
 const BYTES_MAX: u64 = 1 << 20;
@@ -23,9 +23,9 @@ pub(super) fn of(file: &Path) -> Result<Templates, ReportError> {
     if let Some(beside) = Folder::open_if_there(file.parent().unwrap_or(Path::new("")))? {
         let name = beside.name([FOLDER])?;
         // A link is none of ours, as is a file of that name.
-        if beside.look(&name)?.is_some_and(|look| look.kind == Kind::Folder) {
+        if beside.look(&name)?.is_some_and(|look| look.kind == FileKind::Folder) {
             let folder = beside.folder(&name)?;
-            for entry in folder.list()?.into_iter().filter(|entry| entry.kind == Kind::File).take(FILES_MAX) {
+            for entry in folder.list()?.into_iter().filter(|entry| entry.kind == FileKind::File).take(FILES_MAX) {
                 let Some(name) = entry.below() else { continue };
                 let bytes = folder.read(&name, BYTES_MAX)?;
                 let text = String::from_utf8(bytes).map_err(|_| ReportError::Io {

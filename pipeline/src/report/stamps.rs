@@ -10,7 +10,7 @@ use reports::templates::Templates;
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use crate::beneath::{Below, Folder, Kind, Nearby};
+use crate::beneath::{Below, FileKind, Folder, Nearby};
 use crate::store::{Store, StoreError};
 
 /// Most bytes of a file of stamps: those of 100,000 pages have 20 million.
@@ -146,13 +146,13 @@ impl Stamps {
     }
 
     /// Size and time of a file of the report, or of a folder of it.
-    fn size_and_time(&mut self, path: &str, kind: Kind) -> Option<(u64, i128)> {
+    fn size_and_time(&mut self, path: &str, kind: FileKind) -> Option<(u64, i128)> {
         let look = self.folder.look(&path.parse().ok()?)?;
         (look.kind == kind).then_some((look.len, look.mtime_ns))
     }
 
     fn tests_mtime_ns(&mut self) -> Option<i128> {
-        self.size_and_time("tests", Kind::Folder).map(|(_, time)| time)
+        self.size_and_time("tests", FileKind::Folder).map(|(_, time)| time)
     }
 
     /// Whether the report as a whole is made of these inputs and stands as it was written.
@@ -160,7 +160,7 @@ impl Stamps {
         let Some(head) = self.recall::<Head>("head.json") else { return false };
         head.inputs == inputs
             && head.tests_mtime_ns == self.tests_mtime_ns()
-            && head.front.iter().all(|(path, stamp)| self.size_and_time(path, Kind::File) == Some(*stamp))
+            && head.front.iter().all(|(path, stamp)| self.size_and_time(path, FileKind::File) == Some(*stamp))
     }
 
     /// Reads what was rendered from what.
@@ -170,7 +170,7 @@ impl Stamps {
 
     /// Whether a file stands as a stamp says.
     fn stands(&mut self, path: &str, stamp: Stamp) -> bool {
-        self.size_and_time(path, Kind::File) == Some((stamp.len, stamp.mtime_ns))
+        self.size_and_time(path, FileKind::File) == Some((stamp.len, stamp.mtime_ns))
     }
 
     /// Whether a file is there as it was written, from these inputs; if so its stamp is kept.

@@ -25,7 +25,7 @@ use crate::traffic;
 use crate::workspace::Workspace;
 
 /// Tests as reports see them, with the records behind them.
-pub(super) struct Measured {
+pub(super) struct ViewedTests {
     /// One a test, in the matrix's order.
     pub(super) views: Vec<TestView>,
     /// Records of each test by id, in order of measurement.
@@ -36,7 +36,7 @@ pub(super) struct Measured {
 }
 
 /// Reads the records of a generation.
-pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Measured, StoreError> {
+pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<ViewedTests, StoreError> {
     let known: HashMap<&str, &GenerationTest> =
         generation.tests.iter().map(|test| (test.name.as_str(), test)).collect();
     let accepted = AcceptedChanges::read(&workspace.store, generation)?;
@@ -80,7 +80,7 @@ pub(super) fn read(workspace: &Workspace, generation: &Generation) -> Result<Mea
         })
         .collect();
     let (views, records) = rows?.into_iter().unzip();
-    Ok(Measured {
+    Ok(ViewedTests {
         views,
         records,
         generation: generation.digest(),
@@ -145,7 +145,7 @@ fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result
     Ok(judge::reduce_again(record, &streams))
 }
 
-impl Measured {
+impl ViewedTests {
     /// Ids of a test's repetitions.
     pub(super) fn ids(&self, place: usize) -> Vec<ResultId> {
         self.records[place].iter().map(|(id, _)| *id).collect()

@@ -9,7 +9,7 @@ use super::news::{Assignment, News};
 use super::tally::Tally;
 use super::{Finished, Request, RunError, Watcher};
 use crate::agent::AgentError;
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::dispatch::{Dispatcher, End, Event, Number, Order, Returned, Stand, State, Stop};
 use crate::measure::Failed;
 use crate::workspace::Workspace;
@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 pub(super) struct Post<'t> {
     pub(super) name: String,
     pub(super) conditions: &'t Conditions<'t>,
-    pub(super) shared: Shared,
+    pub(super) shared: KnownSurroundings,
     pub(super) orders: Sender<Assignment<'t>>,
     /// Whether this program runs on its host.
     pub(super) quiet: bool,

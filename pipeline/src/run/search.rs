@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
-use results::reduce::{Window, trial};
+use results::reduce::{CountedWindow, trial};
 use results::summary::REDUCTION_VERSION;
 
 use super::RunError;
@@ -135,7 +135,7 @@ impl<'t> Work<'t> {
             return Ok(Made::Suspect(pending, record.flags));
         }
         let duration_ns = test.times.duration_ns;
-        let window = Window { warmup_ns: test.times.warmup_ns, duration_ns, interval_ns: INTERVAL_NS };
+        let window = CountedWindow { warmup_ns: test.times.warmup_ns, duration_ns, interval_ns: INTERVAL_NS };
         let Some(count) = trial(&read_parquet(&samples)?, &window, &test.tuple) else {
             return failed(pending, "count a trial: a generator left no samples".to_string());
         };

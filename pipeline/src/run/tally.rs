@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::acceptance::{Acceptances, Leaning};
-use crate::conditions::{Conditions, Prospect, Shared};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::dispatch::{Number, State, Task};
 use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
-use crate::plan::{self, Evidence, Next};
+use crate::plan::{self, Next, StoredResults};
 use crate::store::{Entry, Index};
 use crate::workspace::Workspace;
 
@@ -54,7 +54,7 @@ impl<'t> Tally<'t> {
     ) -> Tally<'t> {
         let repetitions = &workspace.experiment.protocol.repetitions;
         let mut tally = Tally { repetitions, leaning: Leaning::new(accepted), index, tests: Vec::new(), left: (0, 0) };
-        let mut shared = Shared::default();
+        let mut shared = KnownSurroundings::default();
         let mut seen = BTreeSet::new();
         let asked = workspace.tests().iter().filter(|test| (request.only)(test));
         let asked = asked.map(|test| (test, (request.force)(test)));
@@ -144,7 +144,7 @@ impl<'t> Tally<'t> {
     /// How many repetitions a test wants, and what one costs, milliseconds; none if it wants none.
     fn look(&mut self, at: usize) -> Option<(u64, u64)> {
         let asked = &self.tests[at];
-        let of = Evidence::of(&asked.manifest, &asked.key, self.repetitions, &self.index, &mut self.leaning);
+        let of = StoredResults::of(&asked.manifest, &asked.key, self.repetitions, &self.index, &mut self.leaning);
         let (more, have) = match asked.force {
             true => (asked.added < self.repetitions.min, asked.added),
             false => (matches!(of.standing.next, Next::More(_)), of.standing.valid),

@@ -7,7 +7,7 @@ use results::axes::Rate;
 use results::dataset::RawStream;
 use results::flags::Flag;
 use results::metric::Quantity;
-use results::reduce::{TrialCount, Window, reduce, trial};
+use results::reduce::{CountedWindow, TrialCount, reduce, trial};
 use results::summary::Reduction;
 use results::tuple::Tuple;
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,8 @@ pub fn streams_of(streams: &[RawStream], place: usize) -> Vec<RawStream> {
 }
 
 /// The window of a trial.
-pub fn window(times: &Times, duration_ns: u64, interval_ns: u64) -> Window {
-    Window { warmup_ns: times.warmup_ns, duration_ns, interval_ns }
+pub fn window(times: &Times, duration_ns: u64, interval_ns: u64) -> CountedWindow {
+    CountedWindow { warmup_ns: times.warmup_ns, duration_ns, interval_ns }
 }
 
 impl Search {

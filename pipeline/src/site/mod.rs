@@ -60,7 +60,7 @@ pub enum SiteError {
 
 /// A site, and what a user should know about where it came from.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundSite {
     /// What it says.
     pub site: Site,
     /// A site file beside the experiment that is not trusted, and was not read.
@@ -95,8 +95,8 @@ pub fn own() -> Result<Site, SiteError> {
 }
 
 /// The site of an experiment in a folder: the user's own, over which a trusted one beside the experiment goes.
-pub fn find(beside: &Path) -> Result<Found, SiteError> {
-    let mut found = Found::default();
+pub fn find(beside: &Path) -> Result<FoundSite, SiteError> {
+    let mut found = FoundSite::default();
     let own = folder().map(|folder| folder.join(SITE_FILE));
     match own.as_deref().map(read).transpose() {
         Ok(Some(Some(bytes))) => found.site = parse_bytes(&bytes, &own.unwrap_or_default(), Whose::Own)?,

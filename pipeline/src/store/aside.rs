@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::verify::{DamagedFile, Kind, Of, Verification};
+use super::verify::{Damage, DamagedFile, Of, Verification};
 use super::{Store, StoreError};
 use crate::beneath::Below;
 use crate::key::ResultId;
@@ -30,17 +30,17 @@ impl Store {
             }
         }
         found.files.extend(formats);
-        let bad = found.findings.iter().filter(|finding| !matches!(finding.kind, Kind::Manifest(_)));
+        let bad = found.findings.iter().filter(|finding| !matches!(finding.kind, Damage::Manifest(_)));
         let bad: HashSet<ResultId> = bad.map(|finding| finding.id).collect();
         if !bad.is_empty() {
             self.take_off_index(&bad)?;
         }
         for finding in &found.findings {
             let (from, to) = match finding.kind {
-                Kind::Result => (self.result_name(&finding.id)?, finding.id.to_string()),
-                Kind::Manifest(key) => (self.manifest_name(&key)?, format!("{key}.json")),
+                Damage::Result => (self.result_name(&finding.id)?, finding.id.to_string()),
+                Damage::Manifest(key) => (self.manifest_name(&key)?, format!("{key}.json")),
                 // An empty folder: it was told, and is not told again.
-                Kind::Gone => {
+                Damage::Gone => {
                     self.made()?.make_folder(&self.quarantined(&finding.id.to_string())?)?;
                     continue;
                 }

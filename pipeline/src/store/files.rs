@@ -134,7 +134,7 @@ impl Store {
 
     /// Names of the folders in a folder, in order.
     pub(crate) fn subfolders(&self, name: &Below) -> Result<Vec<String>, StoreError> {
-        let folders = self.list(name)?.into_iter().filter(|entry| entry.kind == beneath::Kind::Folder);
+        let folders = self.list(name)?.into_iter().filter(|entry| entry.kind == beneath::FileKind::Folder);
         Ok(folders.filter_map(|entry| entry.name.into_string().ok()).collect())
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::{INDEX, Status, Store, StoreError};
-use crate::beneath::{Below, Held, Kind, Lock, Nearby, unique_name};
+use crate::beneath::{Below, FileKind, Held, Lock, Nearby, unique_name};
 use crate::key::{Key, ResultId};
 
 /// Bytes of an encoded entry.
@@ -290,7 +290,7 @@ impl Store {
         let mut nearby = Nearby::new(&root);
         let mut is_there = |entry: &Entry| {
             let name = self.result_name(&entry.id).ok();
-            name.and_then(|name| nearby.look(&name)).is_some_and(|look| look.kind == Kind::Folder)
+            name.and_then(|name| nearby.look(&name)).is_some_and(|look| look.kind == FileKind::Folder)
         };
         Ok(bytes
             .chunks_exact(ENTRY_BYTES)

@@ -51,9 +51,9 @@ pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
 pub(crate) use salt::names_a_boot;
-pub use verify::{DamagedFile, Finding, Kind, Of, Verification};
+pub use verify::{Damage, DamagedFile, Finding, Of, Verification};
 
-use crate::beneath::{self, Below, Kind as FileKind, Odd};
+use crate::beneath::{self, Below, FileKind, Odd};
 use crate::key::{Key, ResultId};
 use crate::manifest::Listing;
 use files::{Place, Root};

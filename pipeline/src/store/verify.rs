@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::{Generation, Record, Store, StoreError, acceptances};
-use crate::beneath::{Below, Kind as FileKind};
+use crate::beneath::{Below, FileKind};
 use crate::key::{Key, ResultId};
 use crate::stood::Identity;
 
@@ -47,12 +47,12 @@ pub struct Finding {
     /// What is wrong, in words.
     pub what: String,
     /// What of it is to be put aside.
-    pub kind: Kind,
+    pub kind: Damage,
 }
 
 /// What is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Damage {
     /// The result: its record, its samples or its log.
     Result,
     /// The result is not there, though the index or the latest generation names it.
@@ -223,7 +223,7 @@ impl Store {
         id: &ResultId,
         names: &HashMap<ResultId, String>,
     ) -> (u64, Option<Finding>, Option<Record>) {
-        let finding = |test: Option<String>, what: String| Some(Finding { id: *id, test, what, kind: Kind::Result });
+        let finding = |test: Option<String>, what: String| Some(Finding { id: *id, test, what, kind: Damage::Result });
         let record = match self.record(id) {
             Ok(record) => record,
             Err(error) => return (0, finding(names.get(id).cloned(), error.to_string()), None),
@@ -248,7 +248,7 @@ impl Store {
             Ok(None) => format!("the manifest of its key {} is missing", key.short()),
             Err(error) => error.to_string(),
         };
-        Some(Finding { id, test: Some(test), what, kind: Kind::Manifest(*key) })
+        Some(Finding { id, test: Some(test), what, kind: Damage::Manifest(*key) })
     }
 
     /// A result that somebody names, that is not there, and that was not put aside.
@@ -256,7 +256,7 @@ impl Store {
         let is_aside = self.quarantined(&id.to_string()).is_ok_and(|name| self.has(&name));
         let is_known = self.has_result(id) || is_aside;
         let what = format!("result {} is not there", id.short());
-        (!is_known).then(|| Finding { id: *id, test: names.get(id).cloned(), what, kind: Kind::Gone })
+        (!is_known).then(|| Finding { id: *id, test: names.get(id).cloned(), what, kind: Damage::Gone })
     }
 
     /// Results that are there and that the index, as it is now, does not have.
@@ -286,12 +286,12 @@ impl Store {
                 look.names.entry(id).or_insert_with(|| test.clone());
             }
             findings.extend(match kind {
-                Kind::Result if self.has_result(&id) => self.verify_result(&id, &look.names).1,
-                Kind::Result => None,
-                Kind::Gone if look.named.contains(&id) => self.verify_gone(&id, &look.names),
-                Kind::Gone => None,
+                Damage::Result if self.has_result(&id) => self.verify_result(&id, &look.names).1,
+                Damage::Result => None,
+                Damage::Gone if look.named.contains(&id) => self.verify_gone(&id, &look.names),
+                Damage::Gone => None,
                 // Its results may have been deleted, and it with them.
-                Kind::Manifest(key) => match self.record(&id) {
+                Damage::Manifest(key) => match self.record(&id) {
                     Ok(record) => self.verify_manifest(&key, id, record.test),
                     Err(_) => None,
                 },

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use host_setup::protocol::Achieved;
 use pipeline::agent::Agent;
-use pipeline::conditions::{Conditions, Prospect, Shared};
+use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::Test;
 use pipeline::key::Key;
 use pipeline::run::{self, Request, Watcher};
@@ -118,7 +118,7 @@ fn many(stands: usize, tests: usize) {
     let facts = agents[0].facts(false).expect("a stand-in has facts");
     let conditions = Conditions::new(&facts);
     let workspace = Workspace::load("many.toml".as_ref(), None).expect("the experiment is right");
-    let mut shared = Shared::default();
+    let mut shared = KnownSurroundings::default();
     for test in workspace.tests() {
         let prospect = conditions.judge(test, &mut shared);
         assert!(matches!(prospect, Prospect::Ready(_)), "{}: {prospect:?}", test.tuple);

@@ -7,10 +7,10 @@ use results::axes::Axis;
 use results::metric::Metric;
 
 use super::condition::Condition;
-use super::evidence::{Evidence, shown, weighed};
+use super::evidence::{ClaimEvidence, shown, weighed};
 use super::interval::Interval;
 use super::shape::{self, Step};
-use super::syntax::{Folding, Kind, Node, Shape};
+use super::syntax::{Folding, Node, NodeKind, Shape};
 use super::truth::{self, Truth};
 use super::universe::{AXES, Binding, Subject, Universe, slot};
 use super::{ClaimError, Compared, Comparison, Verdict};
@@ -21,7 +21,7 @@ const LOOKS_MAX: usize = 200_000_000;
 /// Resolves everything and judges what has results. Fails where a selection does not come to one test.
 pub(super) fn run(root: &Node, source: &str, subjects: Vec<Subject>) -> Result<Verdict, ClaimError> {
     let mut walk =
-        Walk { universe: Universe::new(subjects), source, looks: 0, evidence: Evidence::default(), whole: root };
+        Walk { universe: Universe::new(subjects), source, looks: 0, evidence: ClaimEvidence::default(), whole: root };
     let outcome = walk.truth(root, &[None; AXES])?;
     Ok(walk.evidence.verdict(outcome))
 }
@@ -30,7 +30,7 @@ struct Walk<'a> {
     universe: Universe<'a>,
     source: &'a str,
     looks: usize,
-    evidence: Evidence,
+    evidence: ClaimEvidence,
     whole: &'a Node,
 }
 
@@ -53,10 +53,10 @@ impl Walk<'_> {
 
     fn truth(&mut self, node: &Node, binding: &Binding) -> Result<Truth, ClaimError> {
         match &node.kind {
-            Kind::Or(parts) => Ok(truth::any(&self.truths(parts, binding)?)),
-            Kind::And(parts) => Ok(truth::all(&self.truths(parts, binding)?)),
-            Kind::Not(inner) => Ok(truth::not(self.truth(inner, binding)?)),
-            Kind::Quantified { all, binders, body } => {
+            NodeKind::Or(parts) => Ok(truth::any(&self.truths(parts, binding)?)),
+            NodeKind::And(parts) => Ok(truth::all(&self.truths(parts, binding)?)),
+            NodeKind::Not(inner) => Ok(truth::not(self.truth(inner, binding)?)),
+            NodeKind::Quantified { all, binders, body } => {
                 let axes: Vec<Axis> = binders.iter().map(|binder| binder.axis).collect();
                 let places = self.select(None, binders, binding)?;
                 if places.is_empty() {
@@ -69,7 +69,7 @@ impl Walk<'_> {
                 }
                 Ok(if *all { truth::every_measured(&truths) } else { truth::any(&truths) })
             }
-            Kind::Relation { first, rest } => {
+            NodeKind::Relation { first, rest } => {
                 let mut truths = Vec::with_capacity(rest.len());
                 let mut left = first.as_ref();
                 for (comparison, right) in rest {
@@ -102,7 +102,7 @@ impl Walk<'_> {
                 }
                 Ok(truth::all(&truths))
             }
-            Kind::Shape { shape, over, operands } => self.shape(node, *shape, over, operands, binding),
+            NodeKind::Shape { shape, over, operands } => self.shape(node, *shape, over, operands, binding),
             _ => Err(ClaimError::new(node.at.clone(), "this is a number where a statement is needed")),
         }
     }
@@ -154,12 +154,12 @@ impl Walk<'_> {
 
     fn amount(&mut self, node: &Node, binding: &Binding) -> Result<Amount, ClaimError> {
         match &node.kind {
-            Kind::Number { value, .. } => Ok(Some(Interval::exact(*value))),
-            Kind::Negate(inner) => Ok(self.amount(inner, binding)?.map(Interval::negated)),
-            Kind::Sum(terms) => self.combine(terms, binding, |held, subtracted, term| {
+            NodeKind::Number { value, .. } => Ok(Some(Interval::exact(*value))),
+            NodeKind::Negate(inner) => Ok(self.amount(inner, binding)?.map(Interval::negated)),
+            NodeKind::Sum(terms) => self.combine(terms, binding, |held, subtracted, term| {
                 held.plus(if subtracted { term.negated() } else { term })
             }),
-            Kind::Product(factors) => {
+            NodeKind::Product(factors) => {
                 self.combine(
                     factors,
                     binding,
@@ -168,8 +168,8 @@ impl Walk<'_> {
                     },
                 )
             }
-            Kind::Select { metric, conditions } => self.resolve(node, *metric, conditions, binding),
-            Kind::Fold { fold, over, value } => {
+            NodeKind::Select { metric, conditions } => self.resolve(node, *metric, conditions, binding),
+            NodeKind::Fold { fold, over, value } => {
                 let mut known = Vec::new();
                 for instance in self.run_through(node, &[value.as_ref()], over, binding)? {
                     known.extend(self.amount(value, &instance)?);
@@ -276,7 +276,7 @@ impl Walk<'_> {
 
     fn told(&self, node: &Node, value: Interval, unit: Option<Metric>) -> String {
         match node.kind {
-            Kind::Number { .. } => self.written(node).to_string(),
+            NodeKind::Number { .. } => self.written(node).to_string(),
             _ => format!("{} = {}", self.written(node), shown(value, unit_of(node).and(unit))),
         }
     }
@@ -323,11 +323,11 @@ fn folded(fold: Folding, known: &[Interval]) -> Amount {
 /// The metric in whose unit a number is shown: that of its first selection; none for quotients.
 fn unit_of(node: &Node) -> Option<Metric> {
     match &node.kind {
-        Kind::Select { metric, .. } => Some(*metric),
-        Kind::Fold { value, .. } => unit_of(value),
-        Kind::Negate(inner) => unit_of(inner),
-        Kind::Sum(terms) => terms.iter().find_map(|(_, term)| unit_of(term)),
-        Kind::Product(factors) => {
+        NodeKind::Select { metric, .. } => Some(*metric),
+        NodeKind::Fold { value, .. } => unit_of(value),
+        NodeKind::Negate(inner) => unit_of(inner),
+        NodeKind::Sum(terms) => terms.iter().find_map(|(_, term)| unit_of(term)),
+        NodeKind::Product(factors) => {
             let measured: Vec<(bool, Metric)> =
                 factors.iter().filter_map(|(divides, factor)| Some((*divides, unit_of(factor)?))).collect();
             match measured.as_slice() {

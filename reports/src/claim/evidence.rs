@@ -37,7 +37,7 @@ impl Touched {
 
 /// Gathered while judging.
 #[derive(Default)]
-pub(super) struct Evidence {
+pub(super) struct ClaimEvidence {
     lines: Vec<(Truth, String, Comparison)>,
     missing: BTreeMap<String, BTreeSet<String>>,
     /// Switches with a test that has no result, and those with one that has.
@@ -48,7 +48,7 @@ pub(super) struct Evidence {
     touched: Touched,
 }
 
-impl Evidence {
+impl ClaimEvidence {
     /// Notes a test; its value in base units if there is one.
     pub fn value(&mut self, test: &TestView, metric: Metric) -> Option<Interval> {
         let Some(summary) = test.measured() else {
@@ -81,7 +81,7 @@ impl Evidence {
         }
     }
 
-    /// Starts a comparison; what it looks at is kept apart until [`Evidence::compared`].
+    /// Starts a comparison; what it looks at is kept apart until [`ClaimEvidence::compared`].
     pub fn begin(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
     }

@@ -7,7 +7,7 @@ use results::tuple::Value;
 
 use super::condition::{self, Accepts, Condition};
 use super::scan::Scanner;
-use super::syntax::{Comparison, Dimension, Folding, Kind, Node, Shape};
+use super::syntax::{Comparison, Dimension, Folding, Node, NodeKind, Shape};
 use super::{ClaimError, DEPTH_MAX, LEN_MAX};
 use crate::suggest;
 
@@ -60,7 +60,7 @@ impl Parser<'_> {
         result
     }
 
-    fn node(&self, start: usize, kind: Kind) -> Node {
+    fn node(&self, start: usize, kind: NodeKind) -> Node {
         Node { at: start..self.scan.end(), kind }
     }
 
@@ -76,7 +76,7 @@ impl Parser<'_> {
         }
         self.scan.expect(":", "after the axes that 'for' runs through")?;
         let body = Box::new(self.nested(Self::claim)?);
-        Ok(self.node(start, Kind::Quantified { all, binders, body }))
+        Ok(self.node(start, NodeKind::Quantified { all, binders, body }))
     }
 
     fn alternatives(&mut self) -> Parsed {
@@ -85,7 +85,7 @@ impl Parser<'_> {
         while self.scan.keyword("or") {
             parts.push(self.conjunction()?);
         }
-        Ok(self.one_or(start, parts, Kind::Or))
+        Ok(self.one_or(start, parts, NodeKind::Or))
     }
 
     fn conjunction(&mut self) -> Parsed {
@@ -94,10 +94,10 @@ impl Parser<'_> {
         while self.scan.keyword("and") {
             parts.push(self.negation()?);
         }
-        Ok(self.one_or(start, parts, Kind::And))
+        Ok(self.one_or(start, parts, NodeKind::And))
     }
 
-    fn one_or(&self, start: usize, mut parts: Vec<Node>, kind: fn(Vec<Node>) -> Kind) -> Node {
+    fn one_or(&self, start: usize, mut parts: Vec<Node>, kind: fn(Vec<Node>) -> NodeKind) -> Node {
         match parts.len() {
             1 => parts.remove(0),
             _ => self.node(start, kind(parts)),
@@ -108,7 +108,7 @@ impl Parser<'_> {
         let start = self.scan.start();
         if self.scan.keyword("not") {
             let inner = Box::new(self.nested(Self::negation)?);
-            return Ok(self.node(start, Kind::Not(inner)));
+            return Ok(self.node(start, NodeKind::Not(inner)));
         }
         self.relation()
     }
@@ -140,7 +140,7 @@ impl Parser<'_> {
         }
         match rest.is_empty() {
             true => Ok(first),
-            false => Ok(self.node(start, Kind::Relation { first: Box::new(first), rest })),
+            false => Ok(self.node(start, NodeKind::Relation { first: Box::new(first), rest })),
         }
     }
 
@@ -172,7 +172,7 @@ impl Parser<'_> {
             };
             terms.push((subtracted, self.product()?));
         }
-        Ok(self.one_or_signed(start, terms, Kind::Sum))
+        Ok(self.one_or_signed(start, terms, NodeKind::Sum))
     }
 
     fn product(&mut self) -> Parsed {
@@ -186,10 +186,15 @@ impl Parser<'_> {
             };
             factors.push((divides, self.unary()?));
         }
-        Ok(self.one_or_signed(start, factors, Kind::Product))
+        Ok(self.one_or_signed(start, factors, NodeKind::Product))
     }
 
-    fn one_or_signed(&self, start: usize, mut parts: Vec<(bool, Node)>, kind: fn(Vec<(bool, Node)>) -> Kind) -> Node {
+    fn one_or_signed(
+        &self,
+        start: usize,
+        mut parts: Vec<(bool, Node)>,
+        kind: fn(Vec<(bool, Node)>) -> NodeKind,
+    ) -> Node {
         match parts.len() {
             1 => parts.remove(0).1,
             _ => self.node(start, kind(parts)),
@@ -200,7 +205,7 @@ impl Parser<'_> {
         let start = self.scan.start();
         if self.scan.symbol("-") {
             let inner = Box::new(self.nested(Self::unary)?);
-            return Ok(self.node(start, Kind::Negate(inner)));
+            return Ok(self.node(start, NodeKind::Negate(inner)));
         }
         self.primary()
     }
@@ -245,27 +250,27 @@ impl Parser<'_> {
             }
             self.scan.expect("]", "to close '['")?;
         }
-        Ok(self.node(start, Kind::Select { metric, conditions }))
+        Ok(self.node(start, NodeKind::Select { metric, conditions }))
     }
 
     fn quantity(&mut self, start: usize, value: f64) -> Parsed {
         if self.scan.symbol("%") {
-            return Ok(self.node(start, Kind::Number { value: value / 100.0, dimension: Dimension::Pure }));
+            return Ok(self.node(start, NodeKind::Number { value: value / 100.0, dimension: Dimension::Pure }));
         }
         if self.scan.symbol("µs") {
-            return Ok(self.node(start, Kind::Number { value: value * 1e3, dimension: Dimension::Time }));
+            return Ok(self.node(start, NodeKind::Number { value: value * 1e3, dimension: Dimension::Time }));
         }
         if let Some((name, at)) = self.scan.peek_name() {
             if let Some(&(_, size, dimension)) = UNITS.iter().find(|(unit, _, _)| *unit == name) {
                 self.scan.name();
-                return Ok(self.node(start, Kind::Number { value: value * size, dimension }));
+                return Ok(self.node(start, NodeKind::Number { value: value * size, dimension }));
             }
             if !["and", "or", "within"].contains(&name) {
                 let near = suggest::nearest(name, UNITS.iter().map(|(unit, _, _)| *unit));
                 return Err(ClaimError::new(at, format!("'{name}' is no unit")).suggesting(near));
             }
         }
-        Ok(self.node(start, Kind::Number { value, dimension: Dimension::Pure }))
+        Ok(self.node(start, NodeKind::Number { value, dimension: Dimension::Pure }))
     }
 
     fn function(&mut self, start: usize, name: &str) -> Parsed {
@@ -309,13 +314,13 @@ impl Parser<'_> {
                     _ => Folding::Mean,
                 };
                 let value = Box::new(operands.remove(0));
-                return Ok(self.node(start, Kind::Fold { fold, over, value }));
+                return Ok(self.node(start, NodeKind::Fold { fold, over, value }));
             }
         };
         if over.len() > 1 && shape != Shape::Flat(within.unwrap_or(0.0)) {
             return Err(ClaimError::new(end, format!("'{name}' runs over one axis")));
         }
-        Ok(self.node(start, Kind::Shape { shape, over, operands }))
+        Ok(self.node(start, NodeKind::Shape { shape, over, operands }))
     }
 
     fn axis(&mut self) -> Result<Axis, ClaimError> {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::ClaimError;
-use super::syntax::{Comparison, Dimension, Kind, Node};
+use super::syntax::{Comparison, Dimension, Node, NodeKind};
 
 /// What a part stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,27 +37,27 @@ fn number(node: &Node, source: &str) -> Result<Dimension, ClaimError> {
 
 fn sort(node: &Node, source: &str) -> Result<Sort, ClaimError> {
     match &node.kind {
-        Kind::Quantified { body: inner, .. } | Kind::Not(inner) => {
+        NodeKind::Quantified { body: inner, .. } | NodeKind::Not(inner) => {
             statement(inner, source)?;
             Ok(Sort::Statement)
         }
-        Kind::Or(parts) | Kind::And(parts) => {
+        NodeKind::Or(parts) | NodeKind::And(parts) => {
             parts.iter().try_for_each(|part| statement(part, source))?;
             Ok(Sort::Statement)
         }
-        Kind::Relation { first, rest } => {
+        NodeKind::Relation { first, rest } => {
             let mut left = (first.as_ref(), number(first, source)?);
             for (comparison, right) in rest {
                 let right = (right, number(right, source)?);
                 same(left, right, source)?;
-                if let (Comparison::About(_), Kind::Number { value: 0.0, .. }) = (comparison, &right.0.kind) {
+                if let (Comparison::About(_), NodeKind::Number { value: 0.0, .. }) = (comparison, &right.0.kind) {
                     return Err(ClaimError::new(right.0.at.clone(), "nothing lies within a percentage of 0; use '<'"));
                 }
                 left = right;
             }
             Ok(Sort::Statement)
         }
-        Kind::Shape { operands, .. } => {
+        NodeKind::Shape { operands, .. } => {
             let dimensions: Vec<Dimension> =
                 operands.iter().map(|operand| number(operand, source)).collect::<Result<_, _>>()?;
             if let ([first, second], [a, b]) = (operands.as_slice(), dimensions.as_slice()) {
@@ -65,7 +65,7 @@ fn sort(node: &Node, source: &str) -> Result<Sort, ClaimError> {
             }
             Ok(Sort::Statement)
         }
-        Kind::Sum(terms) => {
+        NodeKind::Sum(terms) => {
             let Some(((_, first), rest)) = terms.split_first() else { return Ok(Sort::Number(Dimension::Pure)) };
             let left = (first, number(first, source)?);
             for (_, term) in rest {
@@ -73,11 +73,11 @@ fn sort(node: &Node, source: &str) -> Result<Sort, ClaimError> {
             }
             Ok(Sort::Number(left.1))
         }
-        Kind::Product(factors) => product(factors, source).map(Sort::Number),
-        Kind::Negate(inner) => number(inner, source).map(Sort::Number),
-        Kind::Number { dimension, .. } => Ok(Sort::Number(*dimension)),
-        Kind::Select { metric, .. } => Ok(Sort::Number(Dimension::of(*metric))),
-        Kind::Fold { value, .. } => number(value, source).map(Sort::Number),
+        NodeKind::Product(factors) => product(factors, source).map(Sort::Number),
+        NodeKind::Negate(inner) => number(inner, source).map(Sort::Number),
+        NodeKind::Number { dimension, .. } => Ok(Sort::Number(*dimension)),
+        NodeKind::Select { metric, .. } => Ok(Sort::Number(Dimension::of(*metric))),
+        NodeKind::Fold { value, .. } => number(value, source).map(Sort::Number),
     }
 }
 
@@ -108,7 +108,7 @@ fn same(left: (&Node, Dimension), right: (&Node, Dimension), source: &str) -> Re
         return Ok(());
     }
     let bare = |node: &Node, other: Dimension| -> Option<ClaimError> {
-        let Kind::Number { dimension: Dimension::Pure, .. } = node.kind else { return None };
+        let NodeKind::Number { dimension: Dimension::Pure, .. } = node.kind else { return None };
         let text = written(source, &node.at);
         let example = format!("{text}{}", other.unit());
         let message = format!("{text} has no unit; it stands beside {}", other.name());

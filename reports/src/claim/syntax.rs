@@ -13,12 +13,12 @@ use super::interval::Interval;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub at: Range<usize>,
-    pub kind: Kind,
+    pub kind: NodeKind,
 }
 
 /// What a part is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Quantified {
         all: bool,
         binders: Vec<Condition>,
@@ -151,16 +151,18 @@ impl Node {
     /// Every selection inside, in order of writing.
     pub fn selections<'a>(&'a self, found: &mut Vec<(Metric, &'a [Condition])>) {
         match &self.kind {
-            Kind::Select { metric, conditions } => found.push((*metric, conditions)),
-            Kind::Number { .. } => {}
-            Kind::Not(inner) | Kind::Negate(inner) => inner.selections(found),
-            Kind::Quantified { body, .. } => body.selections(found),
-            Kind::Fold { value, .. } => value.selections(found),
-            Kind::Or(parts) | Kind::And(parts) | Kind::Shape { operands: parts, .. } => {
+            NodeKind::Select { metric, conditions } => found.push((*metric, conditions)),
+            NodeKind::Number { .. } => {}
+            NodeKind::Not(inner) | NodeKind::Negate(inner) => inner.selections(found),
+            NodeKind::Quantified { body, .. } => body.selections(found),
+            NodeKind::Fold { value, .. } => value.selections(found),
+            NodeKind::Or(parts) | NodeKind::And(parts) | NodeKind::Shape { operands: parts, .. } => {
                 parts.iter().for_each(|part| part.selections(found));
             }
-            Kind::Sum(parts) | Kind::Product(parts) => parts.iter().for_each(|(_, part)| part.selections(found)),
-            Kind::Relation { first, rest } => {
+            NodeKind::Sum(parts) | NodeKind::Product(parts) => {
+                parts.iter().for_each(|(_, part)| part.selections(found))
+            }
+            NodeKind::Relation { first, rest } => {
                 first.selections(found);
                 rest.iter().for_each(|(_, part)| part.selections(found));
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::TestView;
 use crate::number::pixel;
 use crate::templates::{RenderError, Templates};
-use crate::topology::{self, Block, Drawing, Kind, Wire};
+use crate::topology::{self, Block, BlockKind, Drawing, Wire};
 
 /// Distance between lines of text.
 const LINE: f64 = 13.5;
@@ -79,9 +79,11 @@ fn block(block: &Block) -> BlockView {
     let middle = block.x + block.width / 2.0;
     let spread = LINE * block.lines.len().saturating_sub(1) as f64;
     let (x, first) = match block.kind {
-        Kind::Host => (block.x + 8.0, block.y + 10.0),
-        Kind::Kernel => (middle, block.y + 8.0),
-        Kind::Container | Kind::Port | Kind::Switch | Kind::Card => (middle, block.y + (block.height - spread) / 2.0),
+        BlockKind::Host => (block.x + 8.0, block.y + 10.0),
+        BlockKind::Kernel => (middle, block.y + 8.0),
+        BlockKind::Container | BlockKind::Port | BlockKind::Switch | BlockKind::Card => {
+            (middle, block.y + (block.height - spread) / 2.0)
+        }
     };
     let line = |(place, text): (usize, &String)| LineView {
         x: pixel(x),
@@ -95,11 +97,11 @@ fn block(block: &Block) -> BlockView {
         width: pixel(block.width),
         height: pixel(block.height),
         radius: match block.kind {
-            Kind::Host => "6",
-            Kind::Container => "4",
-            Kind::Port | Kind::Switch | Kind::Kernel | Kind::Card => "2",
+            BlockKind::Host => "6",
+            BlockKind::Container => "4",
+            BlockKind::Port | BlockKind::Switch | BlockKind::Kernel | BlockKind::Card => "2",
         },
-        anchor: if block.kind == Kind::Host { "start" } else { "middle" },
+        anchor: if block.kind == BlockKind::Host { "start" } else { "middle" },
         lines: block.lines.iter().enumerate().map(line).collect(),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::TestView;
 use crate::number::pixel;
-use crate::topology::{self, Block, Drawing, Kind, Wire};
+use crate::topology::{self, Block, BlockKind, Drawing, Wire};
 
 #[derive(Serialize)]
 pub(super) struct ScenarioData {
@@ -58,16 +58,16 @@ fn block(block: &Block) -> BlockData {
         kind: block.kind.name(),
         corners: format!("{} rectangle {}", place(block.x, block.y), place(right, bottom)),
         at: match block.kind {
-            Kind::Host => place(block.x, block.y),
-            Kind::Kernel => place((block.x + right) / 2.0, block.y),
-            Kind::Container | Kind::Port | Kind::Switch | Kind::Card => {
+            BlockKind::Host => place(block.x, block.y),
+            BlockKind::Kernel => place((block.x + right) / 2.0, block.y),
+            BlockKind::Container | BlockKind::Port | BlockKind::Switch | BlockKind::Card => {
                 place((block.x + right) / 2.0, (block.y + bottom) / 2.0)
             }
         },
         anchor: match block.kind {
-            Kind::Host => "septet corner",
-            Kind::Kernel => "septet top",
-            Kind::Container | Kind::Port | Kind::Switch | Kind::Card => "septet text",
+            BlockKind::Host => "septet corner",
+            BlockKind::Kernel => "septet top",
+            BlockKind::Container | BlockKind::Port | BlockKind::Switch | BlockKind::Card => "septet text",
         },
         lines: block.lines.clone(),
     }

@@ -5,7 +5,7 @@ use wire::{IntervalRecord, Role};
 use crate::axes::Dimension;
 use crate::dataset::RawStream;
 use crate::flags::{Flag, IDLE_RATIO_MIN, MISSED_RATIO_MAX, STEADY_RATIO_MAX};
-use crate::reduce::{Packets, Window, roles};
+use crate::reduce::{CountedWindow, Packets, roles};
 use crate::statistics::steady::{Steadiness, mser_5};
 use crate::tuple::Tuple;
 
@@ -23,7 +23,7 @@ pub fn is_staffed(streams: &[RawStream], tuple: &Tuple) -> bool {
 }
 
 /// [`Flag::SampleShortfall`] where a process is missing, or an interval of the window is.
-pub fn shortfall(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Vec<Flag> {
+pub fn shortfall(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Vec<Flag> {
     let interval_ns = window.interval_ns.max(1);
     let expected = window.end_ns().div_ceil(interval_ns) - window.warmup_ns / interval_ns;
     let is_covered = |stream: &RawStream| {
@@ -38,7 +38,7 @@ pub fn shortfall(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Vec<F
 }
 
 /// Doubts about what was offered.
-pub(super) fn of_offer(streams: &[RawStream], window: &Window, tuple: &Tuple, packets: &Packets) -> Vec<Flag> {
+pub(super) fn of_offer(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple, packets: &Packets) -> Vec<Flag> {
     let (source, _) = roles(tuple.dimension);
     let sources = || streams.iter().filter(|stream| stream.role == source);
     let mut flags = Vec::new();
@@ -59,7 +59,7 @@ pub(super) fn of_offer(streams: &[RawStream], window: &Window, tuple: &Tuple, pa
 /// received packets of each interval, from the common start on, would drop more than the warm-up does, and the
 /// mean without that part differs by more than [`STEADY_RATIO_MAX`]. Either alone is what noise does: where it
 /// is best to cut noise is anywhere. The rates of a latency test are its schedule's.
-pub(super) fn unsteady(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Option<Flag> {
+pub(super) fn unsteady(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Option<Flag> {
     let (_, sink) = roles(tuple.dimension);
     if tuple.dimension == Dimension::Latency || window.interval_ns == 0 {
         return None;
@@ -88,7 +88,7 @@ pub(super) fn unsteady(streams: &[RawStream], window: &Window, tuple: &Tuple) ->
 }
 
 /// Whether the generator missed deadlines and had no time left.
-fn is_generator_bound(stream: &RawStream, window: &Window) -> bool {
+fn is_generator_bound(stream: &RawStream, window: &CountedWindow) -> bool {
     let missed = window.sum(&stream.intervals, |record| record.missed);
     let idle_ns = window.sum(&stream.intervals, |record| record.idle_ns);
     missed > 0.0 && idle_ns < window.duration_ns as f64 * IDLE_RATIO_MIN
@@ -97,7 +97,7 @@ fn is_generator_bound(stream: &RawStream, window: &Window) -> bool {
 /// Sent, rejected and missed packets together are those that were due, to within [`RATE_TOLERANCE`], a burst
 /// and a bounded lateness at each edge, and what a stall across an edge moved: its missed deadlines are booked
 /// where it ended.
-fn is_explained(stream: &RawStream, window: &Window, tuple: &Tuple) -> bool {
+fn is_explained(stream: &RawStream, window: &CountedWindow, tuple: &Tuple) -> bool {
     let Some(rate_pps) = tuple.rate.fixed_pps() else { return true };
     let burst = f64::from(tuple.burst.get());
     let due = window.bursts(rate_pps, tuple.burst.get());
@@ -115,7 +115,7 @@ fn is_explained(stream: &RawStream, window: &Window, tuple: &Tuple) -> bool {
 }
 
 /// Missed deadlines of the first interval that ends after `ns` and in which the sender did anything.
-fn missed_from(stream: &RawStream, ns: u64, window: &Window) -> f64 {
+fn missed_from(stream: &RawStream, ns: u64, window: &CountedWindow) -> f64 {
     let is_active = |record: &&IntervalRecord| {
         let ends_ns = u64::from(record.index).saturating_mul(window.interval_ns);
         ends_ns > ns && (record.packets, record.rejected, record.missed) != (0, 0, 0)

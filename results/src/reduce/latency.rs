@@ -11,7 +11,7 @@ use wire::{OverflowRecord, Role, RttRecord};
 
 use crate::dataset::RawStream;
 use crate::metric::Quantity;
-use crate::reduce::Window;
+use crate::reduce::CountedWindow;
 use crate::statistics::bootstrap::{InBurst, percentile_of_many, percentiles_by_bursts};
 use crate::statistics::percentile::{EXCEEDANCES_MIN, Share, of_sorted, rank};
 use crate::summary::Reduction;
@@ -32,7 +32,7 @@ const RESAMPLED_MAX: usize = 100_000;
 /// Adds the round trips of all clients to the reduction. A percentile with fewer than [`EXCEEDANCES_MIN`]
 /// independent bursts expected beyond it is refused. Intervals within the repetition are left out where round
 /// trips are in buckets.
-pub fn round_trips(reduction: &mut Reduction, streams: &[RawStream], window: &Window, tuple: &Tuple) {
+pub fn round_trips(reduction: &mut Reduction, streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) {
     let clients = || streams.iter().filter(|stream| stream.role == Role::Client);
     let due = tuple.rate.fixed_pps().map(|rate_pps| window.bursts(rate_pps, tuple.burst.get()));
     let inside = |record: &&RttRecord| due.as_ref().is_none_or(|due| due.contains(&u64::from(record.burst)));

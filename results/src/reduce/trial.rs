@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::RawStream;
-use crate::reduce::{Packets, Window, doubts, packets};
+use crate::reduce::{CountedWindow, Packets, doubts, packets};
 use crate::tuple::Tuple;
 
 /// How long packets may be on their way: traffic that crosses an edge of the window, ns.
@@ -30,7 +30,7 @@ impl TrialCount {
 /// What was lost on the way is told by the receiver's gaps: they are exact to the packet, while the difference
 /// of two counts over a window is off by what is in flight at its edges, and a search for no loss at all would
 /// never end. Where the difference is larger than edges explain, as after a receiver that went silent, it counts.
-pub fn trial(streams: &[RawStream], window: &Window, tuple: &Tuple) -> Option<TrialCount> {
+pub fn trial(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Option<TrialCount> {
     if window.duration_ns == 0 || !doubts::is_staffed(streams, tuple) {
         return None;
     }
