@@ -15,6 +15,8 @@ measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc ope
 # sudo, opendoas: what an ordinary user may do through them is tried with the real ones.
 test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures"
 test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc sudo"
+# Emulated hosts, each with its sshd.
+test="$test openssh-server openssh-client"
 
 wanted=""
 for set in "$@"; do

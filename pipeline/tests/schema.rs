@@ -104,6 +104,15 @@ fn taplo_takes_what_the_reader_takes_and_refuses_typos() {
         ("[store]\nremot = \"s3://bucket\"\n", false),
         ("[store]\nremote = \"ftp://bucket\"\n", false),
         ("[stacks]\n\"../evil\" = { ovs = \"x\" }\n", false),
+        (
+            "[hosts.a]\nssh = \"root@a\"\ncores = \"0,2-3\"\n[hosts.b]\nsudo = \"/opt/septet/septet-host\"\n\
+             [[cables]]\nends = [\"a:eth1\", \"b:0000:3b:00.0\"]\n[stands.x]\nhosts = [\"a\", \"b\"]\n",
+            true,
+        ),
+        ("[hosts.a]\nssh = \"-oProxyCommand=x\"\n", false),
+        ("[hosts.a]\nshh = \"x\"\n", false),
+        ("[hosts.\"a b\"]\n", false),
+        ("[hosts.a]\n[hosts.b]\n[[cables]]\nends = [\"a:eth1\", \"b\"]\n", false),
     ] {
         assert_eq!(pipeline::site::parse(text, "site.toml").is_ok(), sound, "{text}");
         assert_eq!(taplo(folder.path(), &site, text), Some(sound), "{text}");

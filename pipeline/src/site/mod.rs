@@ -3,6 +3,7 @@
 //! error with its place, all in one go. It must not use what it says.
 
 mod schema;
+mod testbed;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -13,17 +14,17 @@ use toml::de::DeTable;
 
 use crate::beneath;
 use crate::experiment::diagnostic::{Diagnostic, Diagnostics, quoted};
-use crate::experiment::document::{self, Findings, Section};
-
+use crate::experiment::document::{self, Findings, Node, Section};
 use crate::remote::address::{self, Address, SCHEMES};
 
 pub use schema::schema;
+pub use testbed::{Cable, End, Host, Nic, Reach, StandPlan, Testbed};
 pub use trust::{TrustError, trust};
 
 /// Name of the file, in `~/.config/septet` and beside experiments.
 pub const SITE_FILE: &str = "site.toml";
 /// Keys of the file.
-pub const KEYS: [&str; 3] = ["agent", "store", "stacks"];
+pub const KEYS: [&str; 7] = ["agent", "store", "stacks", "hosts", "cables", "stands", "classes"];
 /// Keys of `[agent]`.
 pub const AGENT_KEYS: [&str; 1] = ["sudo"];
 /// Keys of `[store]`.
@@ -40,6 +41,8 @@ pub struct Site {
     pub remote: Option<Address>,
     /// The stacks that it names; what lies at their places is the agent's to say.
     pub stacks: BTreeMap<String, Stack>,
+    /// Its hosts, and how they are cabled; none where everything is measured on this machine.
+    pub testbed: Testbed,
 }
 
 /// Why a site file cannot be used.
@@ -110,6 +113,9 @@ pub fn find(beside: &Path) -> Result<FoundSite, SiteError> {
                 let theirs = parse_bytes(&bytes, &path, Whose::Beside)?;
                 found.site.remote = theirs.remote.or(found.site.remote);
                 found.site.stacks.extend(theirs.stacks);
+                if !theirs.testbed.hosts.is_empty() {
+                    found.site.testbed = theirs.testbed;
+                }
             }
             false => found.untrusted = Some(path),
         }
@@ -171,11 +177,26 @@ fn sudo(file: &Section<'_, '_>, whose: Whose, findings: &mut Findings<'_>) -> Op
     }
     let section = Section::of("[agent]", node, findings)?;
     section.only(&AGENT_KEYS, findings);
-    let node = section.get("sudo")?;
+    absolute(section.get("sudo")?, whose, findings)
+}
+
+/// The program that sudo lets a user start, here or on a host. Only the user's own file says so.
+fn absolute(node: &Node<'_>, whose: Whose, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    if whose == Whose::Beside {
+        let help = format!("write it into ~/.config/septet/{SITE_FILE}");
+        findings.error(node.span(), "only your own site file says how the agent is started", Some(help));
+        return None;
+    }
     let path = PathBuf::from(document::text(node, "sudo", 4000, false, findings)?);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
     if !path.is_absolute() {
         let help = "write the program as the rule of sudo names it: /opt/septet/septet-host".to_string();
         findings.error(node.span(), "sudo is not an absolute path", Some(help));
+        return None;
+    }
+    if !path.as_os_str().as_encoded_bytes().iter().all(|byte| plain(*byte)) {
+        let help = "letters, digits, and / . _ + - are taken: a shell of another host will read it".to_string();
+        findings.error(node.span(), "sudo is a path with other characters than those of plain names", Some(help));
         return None;
     }
     Some(path)
@@ -185,6 +206,7 @@ fn site(root: &DeTable<'_>, whose: Whose, findings: &mut Findings<'_>) -> Site {
     let file = Section::new("the site file", root, 0..0);
     file.only(&KEYS, findings);
     let mut site = Site { sudo: sudo(&file, whose, findings), ..Site::default() };
+    site.testbed = testbed::read(&file, whose, findings);
     if let Some(section) = file.get("store").and_then(|node| Section::of("[store]", node, findings)) {
         section.only(&STORE_KEYS, findings);
         if let Some(node) = section.get("remote")

@@ -3,6 +3,7 @@
 use host_setup::stack;
 use serde_json::{Value, json};
 
+use super::testbed::{CABLE_KEYS, CLASS_KEYS, CORES, HOST_KEYS, INTERFACE, PCI, SSH_NAME, STAND_KEYS};
 use super::{AGENT_KEYS, KEYS, STORE_KEYS};
 use crate::experiment::schema::{DIALECT, ID, table};
 use crate::remote::address::SCHEMES;
@@ -24,6 +25,32 @@ pub fn schema() -> Value {
             "propertyNames": {"pattern": ID, "not": {"const": stack::SYSTEM}},
             "additionalProperties": one_stack(),
         }),
+        "hosts" => every(one_host(), "Hosts, by what the site calls them"),
+        "cables" => json!({"type": "array", "items": table(&CABLE_KEYS, &CABLE_KEYS, "A cable between two hosts", |_| {
+            let end = format!("^[A-Za-z0-9_][A-Za-z0-9._-]*:({PCI}|{INTERFACE})$");
+            json!({
+                "type": "array",
+                "items": {"type": "string", "pattern": end, "description": "HOST:INTERFACE or HOST:PCI-ADDRESS"},
+                "minItems": 2,
+                "maxItems": 2,
+            })
+        })}),
+        "stands" => every(
+            table(
+                &STAND_KEYS,
+                &STAND_KEYS,
+                "What one measurement needs for itself",
+                |_| json!({"type": "array", "items": name("A host"), "minItems": 1, "maxItems": 2}),
+            ),
+            "Stands, where they are not simply all hosts and cables",
+        ),
+        "classes" => every(
+            table(&CLASS_KEYS, &[], "Hosts that are held to be alike", |_| {
+                let what = "What may differ between them, as `SECTION FIELD` of septet explain";
+                json!({"type": "array", "items": {"type": "string"}, "description": what})
+            }),
+            "Classes of hosts",
+        ),
         _ => json!({}),
     });
     schema["$schema"] = DIALECT.into();
@@ -38,5 +65,33 @@ fn one_stack() -> Value {
         let what = if key == stack::FROM { "all that are not named" } else { key };
         let place = format!("^({}|\\/[^:]*)$", stack::SYSTEM);
         json!({"type": "string", "pattern": place, "description": format!("A folder, a Nix profile, for {what}")})
+    })
+}
+
+fn name(description: &str) -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$", "description": description})
+}
+
+/// A table of tables with free names.
+fn every(one: Value, description: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": description,
+        "propertyNames": name("Its name"),
+        "additionalProperties": one,
+    })
+}
+
+fn one_host() -> Value {
+    table(&HOST_KEYS, &[], "A host", |key| match key {
+        "ssh" => json!({"type": "string", "pattern": SSH_NAME, "description": "What ssh calls it, if not its name"}),
+        "here" => json!({"type": "boolean", "description": "It is this machine"}),
+        "sudo" => {
+            let what = "The agent that sudo lets you start there as root; in your own site file only";
+            json!({"type": "string", "pattern": "^\\/[A-Za-z0-9\\/._+-]*$", "description": what})
+        }
+        "class" => json!({"type": "string", "pattern": ID, "description": "Hosts of one class are held to be alike"}),
+        "cores" => json!({"type": "string", "pattern": CORES, "description": "The CPUs that may be used"}),
+        _ => json!({}),
     })
 }
