@@ -11,7 +11,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
     BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkVfInfo, State, Stats64, VfInfo,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkVfInfo, LinkXdp, State, Stats64, VfInfo,
 };
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, route::RouteType};
@@ -45,6 +45,15 @@ pub(crate) struct Ends {
 pub(crate) struct PortState {
     pub up: bool,
     pub forwarding: bool,
+}
+
+/// Whether a link has somebody at its other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carrier {
+    pub up: bool,
+    /// Since the link was made.
+    pub changes: u32,
+    pub mtu_bytes: u32,
 }
 
 /// A connection to the kernel. Belongs to the namespace in which it was opened.
@@ -172,13 +181,7 @@ impl Netlink {
     }
 
     pub(crate) fn add_ipv4(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), NetlinkError> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
-        message.header.index = index;
-        message.header.prefix_len = prefix;
-        message.attributes =
-            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
-        self.create(RouteNetlinkMessage::NewAddress(message))
+        self.create(RouteNetlinkMessage::NewAddress(address_message(index, address, prefix)))
     }
 
     pub(crate) fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: Mac) -> Result<(), NetlinkError> {
@@ -226,6 +229,32 @@ impl Netlink {
             LinkAttribute::Stats64(stats) => Some(stats),
             _ => None,
         }))
+    }
+
+    /// Whether a link has a carrier, how often that has changed, and its MTU in bytes.
+    pub(crate) fn carrier(&mut self, name: &str) -> Result<Carrier, NetlinkError> {
+        let mut carrier = Carrier { up: false, changes: 0, mtu_bytes: 0 };
+        for attribute in self.link(name)?.attributes {
+            match attribute {
+                LinkAttribute::Carrier(up) => carrier.up = up != 0,
+                LinkAttribute::CarrierChanges(changes) => carrier.changes = changes,
+                LinkAttribute::Mtu(bytes) => carrier.mtu_bytes = bytes,
+                _ => {}
+            }
+        }
+        Ok(carrier)
+    }
+
+    /// Takes away whatever program looks at packets before the kernel does: one outlives its program.
+    pub(crate) fn detach_xdp(&mut self, name: &str) -> Result<(), NetlinkError> {
+        let mut link = named(name);
+        link.attributes.push(LinkAttribute::Xdp(vec![LinkXdp::Fd(-1)]));
+        self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    pub(crate) fn delete_ipv4(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), NetlinkError> {
+        let message = address_message(index, address, prefix);
+        self.acknowledged(RouteNetlinkMessage::DelAddress(message), 0)
     }
 
     fn link(&mut self, name: &str) -> Result<LinkMessage, NetlinkError> {
@@ -317,6 +346,16 @@ impl Netlink {
             };
         }
     }
+}
+
+fn address_message(index: u32, address: Ipv4Addr, prefix: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.index = index;
+    message.header.prefix_len = prefix;
+    message.attributes =
+        vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
+    message
 }
 
 fn named(name: &str) -> LinkMessage {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::counters::{
-    Busy, Disturbance, Load, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, Watched,
+    Busy, Disturbance, Load, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, UplinkState, Watched,
 };
 use crate::facts::Facts;
 use crate::scene::Scene;
@@ -64,6 +64,18 @@ pub enum Op {
     MoveIn {
         /// The interface's name.
         interface: String,
+    },
+    /// Looks at an interface that was moved in, and speaks over it to the agent at the other end of the cable, which is
+    /// asked the same at the same time. Answered by [`Answer::Cable`].
+    Cable {
+        /// The interface's name.
+        interface: String,
+        /// Which end this is, 0 or 1.
+        end: u8,
+        /// What the two of them tell each other, so that no other agent is taken for one of them.
+        word: u64,
+        /// How long to wait for the other one, milliseconds.
+        patience_ms: u64,
     },
     /// Builds switch, containers and links of one measurement. Answered by [`Answer::Done`].
     Build {
@@ -223,6 +235,8 @@ pub enum Answer {
     Load(Load),
     /// To [`Op::Watched`].
     Watched(Watched),
+    /// To [`Op::Cable`].
+    Cable(CableSeen),
     /// To [`Op::Mapped`].
     Mapped {
         /// Each file of each process once.
@@ -234,6 +248,20 @@ pub enum Answer {
     /// Nothing more to say.
     Done {},
 }
+
+/// What was seen of one end of a cable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CableSeen {
+    /// Whether there is a carrier.
+    pub carrier: bool,
+    /// Largest packet of the interface, bytes.
+    pub mtu_bytes: u32,
+    /// Whether the other agent was heard, in packets of [`CABLE_MTU_BYTES`].
+    pub heard: bool,
+}
+
+/// What a cable must carry, bytes: the largest packet that a test sends.
+pub const CABLE_MTU_BYTES: u32 = 1500;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ pub mod checked;
 use serde::{Deserialize, Serialize};
 
 use crate::eal::Memory;
+use crate::switch::uplink::{self, By};
 
 /// Where a container's application finds its output folder: writable, in memory, the only such place.
 pub const OUTPUT_FOLDER: &str = "/out";
@@ -65,9 +66,31 @@ pub struct Switch {
     /// What its memory is made of; absent for a switch without memory of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
+    /// Its way to another host; absent where all containers are on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<Uplink>,
     /// Its rendered configuration, as `switch::render` made it; the agent renders again and
     /// refuses a difference, since this text is in the key.
     pub configuration: String,
+}
+
+/// A switch's way to another host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uplink {
+    /// The interface, which must have been moved in, or the PCI address of the device.
+    pub device: String,
+    /// By what the switch gets at it.
+    pub by: By,
+    /// Which side of the test this is, 0 or 1.
+    pub side: u8,
+}
+
+impl Uplink {
+    /// What of it is the switch's shape.
+    pub fn shape(&self) -> uplink::Uplink {
+        uplink::Uplink { by: self.by, side: self.side }
+    }
 }
 
 /// A container and its one link to the switch.

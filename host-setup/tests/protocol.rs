@@ -72,7 +72,7 @@ fn an_older_snapshot_without_ports_is_read() {
 }
 
 fn render(kind: &str, cores: u32, memory: Option<Memory>) -> String {
-    switch::render(kind, &Shape { ports: 2, cores, queues: 1, memory }).expect("a switch of two ports")
+    switch::render(kind, &Shape { ports: 2, cores, queues: 1, memory, uplink: None }).expect("a switch of two ports")
 }
 
 /// The scene's containers on a switch with sockets for ports, each of a folder of its own.
@@ -103,7 +103,7 @@ fn sockets_are_shared_by_those_who_are_joined_and_nobody_else() {
 
 #[test]
 fn a_switch_is_refused_what_it_cannot_use() {
-    let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m) };
+    let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m), uplink: None };
     let refused = |kind, shape: Shape| switch::render(kind, &shape).expect_err("a refusal").to_string();
     assert_eq!(
         refused("basicfwd", Shape { cores: 2, ..shape }),
@@ -157,6 +157,7 @@ fn scene() -> Scene {
             cpus: Vec::new(),
             queues: 1,
             memory: None,
+            uplink: None,
             configuration: render("linux-bridge", 0, None),
         },
         containers: vec![container("send-0", 1), container("receive-0", 2)],

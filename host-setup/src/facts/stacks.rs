@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Component, Facts, Offer};
 use crate::stack::{SYSTEM, components};
+use crate::switch::uplink::{self, By};
 
 /// What a stack has in place of the system's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +70,10 @@ impl Facts {
         if let Some(offer) = stack.switches.iter().find(|offer| offer.name == component) {
             facts.switches.retain(|other| other.name != component);
             facts.switches.push(offer.clone());
-            facts.components.retain(|other| other.name != component);
-            facts.components.extend(stack.components.iter().filter(|other| other.name == component).cloned());
+            let uplinks = By::ALL.map(|by| uplink::component(component, by));
+            let is_of_it = |other: &Component| other.name == component || uplinks.contains(&other.name);
+            facts.components.retain(|other| !is_of_it(other));
+            facts.components.extend(stack.components.iter().filter(|other| is_of_it(other)).cloned());
         }
         facts
     }
@@ -139,7 +142,7 @@ mod tests {
         let mut facts = facts();
         facts.runtimes = vec![Offer { components: vec!["busybox".into()], ..offer("netns", None) }];
         let names = |switch| {
-            let through = Through { switch, application: "septet-gen", runtime: None };
+            let through = Through { switch, application: "septet-gen", runtime: None, uplink: None };
             facts.components_on(&through).into_iter().map(|component| &*component.name).collect::<Vec<_>>()
         };
         assert_eq!(names("ovs"), ["ovs", "busybox"]);

@@ -2,6 +2,7 @@
 //! pages. Pure. It must not know what a component is made of.
 
 use super::{Component, Facts, Offer};
+use crate::switch::uplink::{self, By};
 
 /// One part of what a measurement runs through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Through<'a> {
     pub application: &'a str,
     /// The test's container runtime; absent where it is not known: any could have been.
     pub runtime: Option<&'a str>,
+    /// By what the switch reaches another host; absent for a test that stays on one.
+    pub uplink: Option<By>,
 }
 
 impl Facts {
@@ -65,13 +68,27 @@ impl Facts {
         }
     }
 
+    /// What the uplink of a switch runs through besides the switch; nothing for one in the kernel.
+    ///
+    /// # Errors
+    /// When its driver is not here, in words that complete "skipped: ...".
+    pub fn component_of_uplink(&self, switch: &str, by: By) -> Result<Option<&Component>, String> {
+        if by == By::Kernel {
+            return Ok(None);
+        }
+        let missing = || format!("{switch} has no driver here for an uplink by {by}");
+        self.component(&uplink::component(switch, by)).map(Some).ok_or_else(missing)
+    }
+
     /// The components of a whole measurement that are known, in order of the facts.
     pub fn components_on(&self, through: &Through) -> Vec<&Component> {
-        let Through { switch, application, runtime } = *through;
+        let Through { switch, application, runtime, uplink } = *through;
         let runtimes = self.runtimes.iter().filter(|offer| runtime.is_none_or(|name| offer.name == name));
         let parts = [Part::Switch(switch), Part::Application(application)];
         let parts = parts.into_iter().filter_map(|part| self.offer(part));
         let named: Vec<&String> = parts.chain(runtimes).flat_map(|offer| &offer.components).collect();
-        self.components.iter().filter(|component| named.contains(&&component.name)).collect()
+        let uplink = uplink.map(|by| uplink::component(switch, by));
+        let is_used = |name: &String| named.contains(&name) || uplink.as_ref() == Some(name);
+        self.components.iter().filter(|component| is_used(&component.name)).collect()
     }
 }

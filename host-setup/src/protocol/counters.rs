@@ -41,6 +41,18 @@ pub struct Snapshot {
     /// or for a switch that does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortCounters>,
+    /// The interface that is the switch's way to another host; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<UplinkState>,
+}
+
+/// How the interface to another host stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UplinkState {
+    /// Whether there is a carrier.
+    pub carrier: bool,
+    /// How often that has changed since the interface was made.
+    pub changes: u32,
 }
 
 /// Counts of one thread since it began.
@@ -66,7 +78,7 @@ pub struct ThreadCounters {
 /// Counts of one port of the switch since it was built, in packets, as the switch sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortCounters {
-    /// The container at the other end.
+    /// The container at the other end, or `uplink` for the other host.
     pub container: String,
     /// Taken from the container.
     pub received: u64,

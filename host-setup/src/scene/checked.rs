@@ -6,7 +6,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use super::{Container, Interface, Link, Runtime, Scene, VhostUser};
+use super::{Container, Interface, Link, Runtime, Scene, Uplink, VhostUser};
+use crate::switch::uplink::{By, SIDES_MAX, UPLINK};
 
 /// Most containers of a scene; 8vs8 is 16.
 pub const CONTAINERS_MAX: usize = 64;
@@ -134,6 +135,9 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     if scene.switch.queues == 0 || scene.switch.queues > QUEUES_MAX {
         return Err(wrong("switch", format!("{} queues are not between 1 and {QUEUES_MAX}", scene.switch.queues)));
     }
+    if let Some(uplink) = &scene.switch.uplink {
+        check_uplink(uplink).map_err(|problem| wrong("uplink", problem))?;
+    }
     check_cpus("housekeeping", scene.housekeeping.as_slice())?;
     let containers = scene.containers.iter().map(check_container).collect::<Result<Vec<_>, _>>()?;
     unique(containers.iter().map(|container| container.name.clone()), "container names")?;
@@ -151,10 +155,42 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     })
 }
 
+fn check_uplink(uplink: &Uplink) -> Result<(), String> {
+    let Uplink { device, by, side } = uplink;
+    if *side >= SIDES_MAX {
+        return Err(format!("there is no side {side}"));
+    }
+    let fits = match by {
+        By::Pci => is_pci_address(device),
+        By::Kernel | By::AfPacket | By::AfXdp => is_interface(device),
+    };
+    let kind = if *by == By::Pci { "a PCI address like 0000:01:00.0" } else { "the name of an interface" };
+    if fits { Ok(()) } else { Err(format!("{} is not {kind}", quoted(device))) }
+}
+
+/// Whether it can be the name of an interface that is given to a switch: what it stands in means nothing else then.
+pub fn is_interface(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    is_word(name, 15, allowed) && !matches!(name, "lo" | "all" | "default")
+}
+
+/// Whether it is a PCI address as the kernel writes it, `0000:01:00.0`.
+pub fn is_pci_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split([':', '.']).collect();
+    let hex = |part: &&str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let shape = parts.iter().zip([4, 2, 2, 1]).all(|(part, length)| hex(part, length));
+    parts.len() == 4 && shape && text.as_bytes()[4] == b':' && text.as_bytes()[7] == b':' && text.as_bytes()[10] == b'.'
+}
+
 fn check_container(container: &Container) -> Result<CheckedContainer, SceneError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !is_word(&container.name, 12, allowed) {
         return Err(wrong("container", format!("{} is not a name of [a-z0-9-]{{1,12}}", quoted(&container.name))));
+    }
+    if container.name == UPLINK {
+        return Err(wrong("container", format!("{UPLINK} is the port to another host")));
     }
     let place = || format!("container {}", container.name);
     if !is_word(&container.application, 64, |byte| allowed(byte) || byte == b'.' || byte == b'_') {

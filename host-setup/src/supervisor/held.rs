@@ -78,6 +78,9 @@ impl Held {
             return Err(Failure::new(FailureKind::Host, message).advise("run septet-host as root"));
         }
         settings::may_move(&HostTree::of_host(), name)?;
+        if self.has_moved_in(name) {
+            return Ok(());
+        }
         let all = HostLinks.all().host(doing)?;
         let Some(interface) = all.into_iter().find(|interface| interface.name == name) else {
             let message = format!("{}: there is no such interface", doing());
@@ -86,6 +89,11 @@ impl Held {
         self.journal.append(&Entry::Moved { interface }).host(doing)?;
         self.interfaces.push(name.to_owned());
         links::send_to(name, self.worker).host(doing)
+    }
+
+    /// Whether an interface of this name is in the worker's namespace by this lease.
+    pub(super) fn has_moved_in(&self, name: &str) -> bool {
+        self.interfaces.iter().any(|interface| interface == name)
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {

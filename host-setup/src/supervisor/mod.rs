@@ -230,8 +230,21 @@ impl Supervisor {
                 return Ok(Next::Exit);
             }
             Op::Build { scene } => {
+                if let (Some(held), Some(uplink)) = (&self.held, &scene.switch.uplink)
+                    && !held.has_moved_in(&uplink.device)
+                {
+                    let message = format!("build a scene: {:?} was not moved in", uplink.device);
+                    return self.refuse(id, Failure::new(FailureKind::Request, message));
+                }
                 // The worker says if there is no such CPU.
                 let _ = scene.housekeeping.map_or_else(unpin, |cpu| pin(&[cpu]));
+                return self.pass_on(id, line);
+            }
+            Op::Cable { ref interface, .. } => {
+                if self.held.as_ref().is_some_and(|held| !held.has_moved_in(interface)) {
+                    let message = format!("look at a cable: {interface:?} was not moved in");
+                    return self.refuse(id, Failure::new(FailureKind::Request, message));
+                }
                 return self.pass_on(id, line);
             }
             Op::Start { .. }

@@ -9,6 +9,7 @@ use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
 use crate::facts::{Component, Offer, Privilege, StackFacts};
 use crate::privilege::Rights;
 use crate::stack;
+use crate::switch::uplink::By;
 use crate::switch::{Descriptor, Ends, Source, Stacks};
 use crate::{switch, worker};
 
@@ -54,6 +55,9 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
                 offer.components.push(component.into());
                 offer.io = switch::descriptor(component).map(|descriptor| descriptor.io.clone()).unwrap_or_default();
                 facts.components.push(Component { id: found.id.or_else(|| Some(place.clone())), ..found });
+                if let Some(descriptor) = switch::descriptor(component) {
+                    facts.components.extend(uplinks(descriptor, privilege, &source, digests));
+                }
             }
             Ok(_) => continue,
             Err(reason)
@@ -111,6 +115,7 @@ fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Comp
                 offer.io = descriptor.io.clone();
                 offer.components.extend(component.iter().map(|component| component.name.clone()));
                 components.extend(component);
+                components.extend(uplinks(descriptor, rights.privilege, &Source::system(), digests));
             }
             Err(reason) => offer.missing = Some(reason),
         }
@@ -132,6 +137,24 @@ fn can_stand(descriptor: &Descriptor, rights: Rights) -> Result<(), String> {
         return Err("this kernel makes no bridges or no veth pairs".into());
     }
     Ok(())
+}
+
+/// What the uplinks of a switch run through besides itself, of those that its source has the drivers of.
+fn uplinks(
+    descriptor: &Descriptor,
+    privilege: Privilege,
+    source: &Source,
+    digests: &mut DigestCache,
+) -> Vec<Component> {
+    let Ok(Some(software)) = switch::software(&descriptor.name, privilege, source) else { return Vec::new() };
+    let of = |by: &By| {
+        let files = software.files_of_uplink(*by).ok()?;
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let name = switch::uplink::component(&descriptor.name, *by);
+        fingerprint(&software.linker(), &name, &files, &[], digests).ok()
+    };
+    // A driver that is not there, or cannot be read, is one that cannot be had.
+    descriptor.uplinks().iter().filter_map(of).collect()
 }
 
 fn component_of_switch(

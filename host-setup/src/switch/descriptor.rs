@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::{Asked, Refusal};
 use super::template::Template;
+use super::uplink::{By, Uplink};
 use super::{End, RenderError, Shape};
 use crate::eal::Memory;
 
@@ -209,9 +210,21 @@ impl Descriptor {
     /// # Errors
     /// The first of what was asked that it cannot have.
     pub fn check(&self, shape: &Shape) -> Result<(), Refusal> {
-        let Shape { ports, cores, queues, memory } = *shape;
+        let Shape { ports, cores, queues, memory, uplink } = *shape;
         let refuse = |asked, why: &str| Err(Refusal { switch: self.name.clone(), asked, why: why.to_string() });
-        if ports == 0 || ports > self.ports.most || (self.ports.even && !ports.is_multiple_of(2)) {
+        if let Some(Uplink { by, .. }) = uplink {
+            match self.uplinks() {
+                [] => return refuse(Asked::Uplink(by), "it does not reach a second host"),
+                takes if !takes.contains(&by) => {
+                    let names: Vec<&str> = takes.iter().map(|by| by.name()).collect();
+                    return refuse(Asked::Uplink(by), &format!("it takes {}", names.join(", ")));
+                }
+                _ => {}
+            }
+        }
+        // Where one side of each pair is on another host, their number may be odd.
+        let is_odd = uplink.is_none() && self.ports.even && !ports.is_multiple_of(2);
+        if ports == 0 || ports > self.ports.most || is_odd {
             return refuse(Asked::Ports(ports), &self.ports.why);
         }
         match &self.queues {
@@ -239,17 +252,28 @@ impl Descriptor {
         }
     }
 
-    /// Whether a test that offers so many ports, cores and queues is possible on any host: with any memory that it
-    /// can have.
+    /// By what it can reach a second host, best first; nothing for a switch that cannot.
+    pub fn uplinks(&self) -> &'static [By] {
+        match (self.uplink, self.ends) {
+            (false, _) => &[],
+            (true, Ends::Interfaces) => &[By::Kernel],
+            (true, _) => &[By::Pci, By::AfXdp, By::AfPacket],
+        }
+    }
+
+    /// Whether a test that offers so many ports of a host, cores and queues is possible on any host: with any memory
+    /// that it can have, and any uplink if it is `remote`.
     ///
     /// # Errors
     /// What it cannot have anywhere.
-    pub fn possible(&self, ports: u32, cores: u32, queues: u16) -> Result<(), Refusal> {
+    pub fn possible(&self, ports: u32, cores: u32, queues: u16, remote: bool) -> Result<(), Refusal> {
         if let (Cores::None { why }, 2..) = (&self.cores, cores) {
             return Err(Refusal { switch: self.name.clone(), asked: Asked::Cores(cores), why: why.clone() });
         }
         let memory = self.memory.modes().first().copied();
-        self.check(&self.shape(&Shape { ports, cores, queues, memory }))
+        let any = self.uplinks().first().copied().unwrap_or(By::Kernel);
+        let uplink = remote.then_some(Uplink { by: any, side: 0 });
+        self.check(&self.shape(&Shape { ports, cores, queues, memory, uplink }))
     }
 
     /// The whole configuration in this shape: every value that is set, one a line, with names that are the same in
@@ -262,14 +286,19 @@ impl Descriptor {
         match (&self.configuration, driver) {
             (Some(template), _) => {
                 self.check(shape)?;
-                Ok(template.render(shape, self.memory_mib(shape.ports)))
+                Ok(template.render(shape, self.memory_mib(shape.ports)) + &uplinked(shape))
             }
             (None, Some(Some(driver))) => {
                 self.check(shape)?;
-                Ok((driver.render)(shape))
+                Ok((driver.render)(shape) + &uplinked(shape))
             }
             (None, Some(None)) => Err(RenderError::NotDriven(self.name.clone())),
             (None, None) => Err(RenderError::Unknown(self.name.clone())),
         }
     }
+}
+
+/// What a configuration ends with where there is an uplink, whoever renders the rest.
+fn uplinked(shape: &Shape) -> String {
+    shape.uplink.map_or(String::new(), |Uplink { by, side }| format!("uplink by {by} on side {side}\n"))
 }

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use super::plugins::Shown;
 use super::program::{Program, Start};
-use super::{Shape, Site, Software, Switch, telemetry, vhost};
+use super::{Shape, Site, Software, Switch, telemetry, uplink, vhost};
 use crate::eal::Memory;
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind, PortCounters};
@@ -26,6 +26,8 @@ pub(super) struct Names {
     pub cores: Vec<String>,
     /// Sockets of the ports.
     pub sockets: Vec<String>,
+    /// The interface or device of the uplink, where there is one.
+    pub uplink: String,
 }
 
 impl Names {
@@ -35,6 +37,7 @@ impl Names {
             main: "HOUSEKEEPING".into(),
             cores: (0..cores).map(|core| format!("CORE{core}")).collect(),
             sockets: (0..ports).map(|port| format!("PORT{port}")).collect(),
+            uplink: uplink::NEUTRAL.into(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Names {
             main: scene.housekeeping.unwrap_or(0).to_string(),
             cores: scene.switch.cpus.iter().map(u32::to_string).collect(),
             sockets: sockets.iter().map(|socket| socket.display().to_string()).collect(),
+            uplink: scene.switch.uplink.as_ref().map(|uplink| uplink.device.clone()).unwrap_or_default(),
         })
     }
 }

@@ -22,6 +22,7 @@ mod telemetry;
 mod template;
 mod testpmd;
 mod unixctl;
+pub mod uplink;
 mod vhost;
 mod vpp;
 
@@ -35,6 +36,7 @@ pub(crate) use self::running::{Site, Switch};
 pub(crate) use self::software::{Software, software};
 pub(crate) use self::source::{Source, Stacks};
 pub use self::template::Template;
+pub use self::uplink::Uplink;
 pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
 use crate::eal::Memory;
 use crate::failure::During;
@@ -82,7 +84,7 @@ pub(crate) struct Driver {
 /// What of a switch is chosen for a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
-    /// Ports, one a container.
+    /// Ports, one a container. An uplink is another one.
     pub ports: u32,
     /// CPUs on which it polls; none for a switch that runs in the kernel on its callers' CPUs. Its main and
     /// control threads are not among them: they keep to the housekeeping CPU.
@@ -91,6 +93,8 @@ pub struct Shape {
     pub queues: u16,
     /// What its memory is made of; absent for a switch without memory of its own.
     pub memory: Option<Memory>,
+    /// Its way to another host; absent where all containers are on one.
+    pub uplink: Option<Uplink>,
 }
 
 impl Shape {
@@ -98,7 +102,8 @@ impl Shape {
     pub fn of(switch: &crate::scene::Switch, containers: usize) -> Shape {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (ports, cores) = (count(containers), count(switch.cpus.len()));
-        Shape { ports, cores, queues: switch.queues, memory: switch.memory }
+        let uplink = switch.uplink.as_ref().map(|uplink| uplink.shape());
+        Shape { ports, cores, queues: switch.queues, memory: switch.memory, uplink }
     }
 }
 

@@ -13,6 +13,7 @@ use super::plugins::Shown;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
+use super::uplink::{By, UPLINK, Uplink};
 use super::{
     Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
     unixctl, vhost,
@@ -21,6 +22,7 @@ use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::scene;
 use crate::scene::checked::CheckedContainer;
 
 /// The line in the table.
@@ -52,7 +54,6 @@ const FOLDER: &str = "/run/septet/ovs";
 const BRIDGE: &str = "br0";
 /// Links of its datapath in the agent's network namespace.
 const TAPS: [&str; 2] = [BRIDGE, "ovs-netdev"];
-const BRIDGE_MAC: &str = "02:73:65:70:ff:00";
 /// What the daemon says when DPDK and the bridge stand.
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
 /// A step of one of the small programs takes milliseconds, and more where they share a CPU with what polls; this
@@ -105,14 +106,16 @@ fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) ->
     ]
 }
 
-fn bridge_settings() -> [String; 6] {
+/// Each side of a test has an address of its own.
+fn bridge_settings(uplink: Option<Uplink>) -> [String; 6] {
+    let side = uplink.map_or(0, |uplink| uplink.side);
     [
         "datapath_type=netdev".into(),
         "fail_mode=standalone".into(),
         "stp_enable=false".into(),
         "mcast_snooping_enable=false".into(),
         "other-config:mac-aging-time=300".into(),
-        format!("other-config:hwaddr=\\\"{BRIDGE_MAC}\\\""),
+        format!("other-config:hwaddr=\\\"02:73:65:70:ff:{side:02x}\\\""),
     ]
 }
 
@@ -126,17 +129,29 @@ fn port(port: usize, socket: &str) -> Vec<String> {
     words
 }
 
+/// How the uplink is added, as words for the control program.
+fn uplink_port(by: By, device: &str, ports: usize) -> Vec<String> {
+    let words = ["--", "add-port", BRIDGE, UPLINK, "--", "set", "Interface", UPLINK, "type=dpdk"];
+    let mut words: Vec<String> = words.map(str::to_owned).into();
+    words.push(format!("ofport_request={}", ports + 1));
+    words.push(format!("options:dpdk-devargs={}", by.device(device)));
+    words
+}
+
 fn render(shape: &Shape) -> String {
     let names = Names::neutral(shape.cores, shape.ports);
     let mut text = String::from("ovsdb-server, ovs-vswitchd-dpdk; action NORMAL\n");
     for setting in settings(shape, &names, |cpus| format!("mask({})", cpus.join(","))) {
         text.push_str(&format!("set Open_vSwitch . {setting}\n"));
     }
-    for setting in bridge_settings() {
+    for setting in bridge_settings(shape.uplink) {
         text.push_str(&format!("set Bridge {BRIDGE} {setting}\n"));
     }
     for (place, socket) in names.sockets.iter().enumerate() {
         text.push_str(&format!("{}\n", port(place, socket).join(" ")));
+    }
+    if let Some(Uplink { by, .. }) = shape.uplink {
+        text.push_str(&format!("{}\n", uplink_port(by, &names.uplink, names.sockets.len()).join(" ")));
     }
     text.push_str(&format!("queues {}, as each port's driver says\n", shape.queues));
     text
@@ -204,6 +219,7 @@ struct Ovs {
     cpu: Option<u32>,
     containers: Vec<String>,
     sockets: Vec<PathBuf>,
+    uplink: Option<scene::Uplink>,
     /// Whether the ports have been added, which is done when their sockets are there: a port that finds none
     /// tries again only after a second.
     added: bool,
@@ -211,7 +227,9 @@ struct Ovs {
 
 impl Ovs {
     fn start(site: &Site) -> Result<Ovs, Failure> {
+        let uplink = site.scene.switch.uplink.clone();
         let software = software(&site.source()?).host(|| "start ovs".into())?;
+        let software = software.with_uplink(uplink.as_ref().map(|uplink| uplink.by));
         let mut ovs = Ovs {
             parts: Parts::of(&software)?,
             database: None,
@@ -220,6 +238,7 @@ impl Ovs {
             cpu: site.scene.housekeeping,
             containers: Vec::new(),
             sockets: vhost::sockets(site.scene)?,
+            uplink,
             added: false,
         };
         match ovs.raise(site, &software) {
@@ -234,6 +253,10 @@ impl Ovs {
     fn raise(&mut self, site: &Site, software: &Software) -> Result<(), Failure> {
         let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
         let settings = settings(&shape, &Names::of(site.scene)?, mask);
+        if let Some(scene::Uplink { device, by: By::AfPacket | By::AfXdp, .. }) = &self.uplink {
+            let up = Netlink::open().and_then(|mut netlink| netlink.set_up(device, false));
+            up.scene(|| format!("bring {device} up"))?;
+        }
         fs::create_dir_all(FOLDER).scene(|| "create a folder for ovs".into())?;
         let schema = self.parts.schema.display().to_string();
         self.run("ovsdb-tool", &self.parts.tool, &["create".into(), in_folder("conf.db"), schema])?;
@@ -259,7 +282,7 @@ impl Ovs {
         words.push(".".into());
         words.extend(settings);
         words.extend(["--", "add-br", BRIDGE, "--", "set", "Bridge", BRIDGE].map(str::to_owned));
-        words.extend(bridge_settings());
+        words.extend(bridge_settings(shape.uplink));
         self.control(&words)?;
         let mut arguments = vec![
             format!("unix:{}", in_folder("db.sock")),
@@ -308,13 +331,17 @@ impl Ovs {
         for (place, socket) in self.sockets.iter().enumerate() {
             words.extend(port(place, &socket.display().to_string()));
         }
+        if let Some(scene::Uplink { device, by, .. }) = &self.uplink {
+            words.extend(uplink_port(*by, device, self.sockets.len()));
+        }
         if let Err(failure) = self.control(&words) {
             let last_lines = self.daemon()?.last_lines();
             return Err(Failure { last_lines, ..failure });
         }
         let mut words = Vec::new();
-        for place in 0..self.sockets.len() {
-            words.extend(["--".to_owned(), "get".into(), "Interface".into(), format!("p{place}"), "error".into()]);
+        let ports = (0..self.sockets.len()).map(|place| format!("p{place}"));
+        for port in ports.chain(self.uplink.iter().map(|_| UPLINK.to_owned())) {
+            words.extend(["--".to_owned(), "get".into(), "Interface".into(), port, "error".into()]);
         }
         let errors = self.control(&words)?;
         if let Some(problem) = errors.lines().find(|line| line.trim() != "[]") {
@@ -368,7 +395,9 @@ impl Switch for Ovs {
         self.check()?;
         let doing = || "read the counters of ovs".to_string();
         let text = unixctl::ask(Path::new(&in_folder("daemon.ctl")), "dpctl/show", &["-s"]).scene(doing)?;
-        Ok(counters(&text, &self.containers))
+        let ports = self.containers.iter().enumerate().map(|(place, name)| (format!("p{place}"), name.as_str()));
+        let uplink = self.uplink.iter().map(|_| (UPLINK.to_owned(), UPLINK));
+        Ok(counters(&text, ports.chain(uplink)))
     }
 
     fn reported(&mut self) -> Result<Option<String>, Failure> {
@@ -416,11 +445,11 @@ fn version(said: &str) -> Option<String> {
     Some(format!("Open vSwitch {own}{}", dpdk.unwrap_or_default()))
 }
 
-/// What `dpctl/show -s` says of the ports `p0`, `p1`, ...; a port that it does not list is left out.
-fn counters(text: &str, containers: &[String]) -> Vec<PortCounters> {
+/// What `dpctl/show -s` says of ports, each with what is at its end; a port that it does not list is left out.
+fn counters<'c>(text: &str, ports: impl Iterator<Item = (String, &'c str)>) -> Vec<PortCounters> {
     let mut counters = Vec::new();
-    for (place, container) in containers.iter().enumerate() {
-        let header = format!(": p{place} ");
+    for (port, container) in ports {
+        let header = format!(": {port} ");
         let mut lines = text.lines().skip_while(|line| !line.contains(&header));
         let Some(_) = lines.next() else { continue };
         let section: Vec<&str> = lines.take_while(|line| !line.trim_start().starts_with("port ")).collect();
@@ -431,7 +460,7 @@ fn counters(text: &str, containers: &[String]) -> Vec<PortCounters> {
             digits.parse().unwrap_or(0)
         };
         counters.push(PortCounters {
-            container: container.clone(),
+            container: container.to_owned(),
             received: count("RX", "packets:"),
             sent: count("TX", "packets:"),
             received_dropped: count("RX", "dropped:"),
@@ -465,7 +494,8 @@ mod tests {
                     RX packets:0 errors:0 dropped:0 overruns:0 frame:0\n  port 2: p0 (dpdkvhostuserclient: \
                     configured_rx_queues=1)\n    RX packets:7 errors:0 dropped:1 overruns:0 frame:0\n    TX packets:9 \
                     errors:0 dropped:3 aborted:0 carrier:0\n    collisions:0\n    RX bytes:5 TX bytes:6\n";
-        let counters = counters(text, &["send-0".into(), "receive-0".into()]);
+        let ports = [("p0".to_owned(), "send-0"), ("p1".to_owned(), "receive-0")];
+        let counters = counters(text, ports.into_iter());
         let port =
             PortCounters { container: "send-0".into(), received: 7, sent: 9, received_dropped: 1, sent_dropped: 3 };
         assert_eq!(counters, [port]);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::uplink::By;
 use crate::eal::Memory;
 
 /// What a switch was asked to be, and cannot.
@@ -26,6 +27,8 @@ pub enum Asked {
     Queues(u16),
     /// Such memory.
     Memory(Option<Memory>),
+    /// Such an uplink.
+    Uplink(By),
 }
 
 /// `basicfwd cannot use 2 switch cores: it forwards on one core`.
@@ -36,6 +39,7 @@ impl fmt::Display for Refusal {
             Asked::Ports(ports) => write!(f, "{switch} cannot have {ports} ports: {why}"),
             Asked::Cores(cores) => write!(f, "{switch} cannot use {cores} switch cores: {why}"),
             Asked::Queues(queues) => write!(f, "{switch} cannot have {queues} queues a port: {why}"),
+            Asked::Uplink(by) => write!(f, "{switch} cannot reach a second host by {by}: {why}"),
             Asked::Memory(memory) => {
                 let memory = match memory {
                     Some(Memory::NoHuge) => "without hugepages",

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::source::{self, ProgramFile, Source};
+use super::uplink::By;
 use crate::component::{self, ComponentError, Linker};
 use crate::facts::Privilege;
 
@@ -14,10 +15,28 @@ pub(crate) struct Software {
     pub programs: Vec<PathBuf>,
     pub packages: &'static [&'static str],
     pub drivers: &'static [&'static str],
+    /// Drivers by which its uplink is got at, where it has one; in a fingerprint of their own.
+    pub uplink: &'static [&'static str],
     pub libraries: Vec<PathBuf>,
 }
 
 impl Software {
+    /// The same with what an uplink takes besides.
+    pub(super) fn with_uplink(self, by: Option<By>) -> Software {
+        Software { uplink: by.map_or(&[], By::drivers), ..self }
+    }
+
+    /// What an uplink takes besides [`Software::files`]: drivers, and what those load that is no library. Programs that
+    /// have their drivers inside take nothing else than themselves.
+    pub(crate) fn files_of_uplink(&self, by: By) -> Result<Vec<PathBuf>, ComponentError> {
+        let drivers = component::plugins::wanted(&self.linker(), &self.programs, by.drivers())?;
+        if drivers.is_empty() {
+            return self.files();
+        }
+        let loaded = by.objects().iter().map(PathBuf::from).filter(|path| path.is_file());
+        Ok(drivers.into_iter().chain(loaded).collect())
+    }
+
     /// Where its programs find libraries.
     pub(crate) fn linker(&self) -> Linker {
         Linker::of_host().searching_first(&self.libraries)
@@ -74,5 +93,5 @@ pub(super) fn made_of(
     let inside: Vec<&[&str]> = wanted.iter().map(|wanted| wanted.inside).collect();
     let system = || wanted.iter().map(|wanted| wanted.system.into()).collect();
     let programs = source.own(&inside)?.unwrap_or_else(system);
-    Ok(Software { programs, packages, drivers, libraries: source.libraries.clone() })
+    Ok(Software { programs, packages, drivers, uplink: &[], libraries: source.libraries.clone() })
 }

@@ -18,7 +18,7 @@ pub struct Template {
 impl Template {
     /// The configuration of a shape with so much memory.
     pub(super) fn render(&self, shape: &Shape, memory_mib: u32) -> String {
-        let Shape { ports, cores, queues, memory } = shape;
+        let Shape { ports, cores, queues, memory, .. } = shape;
         let fill = |text: &str| {
             text.replace("{ports}", &ports.to_string())
                 .replace("{cores}", &cores.to_string())
@@ -40,7 +40,7 @@ mod tests {
     fn holes_are_filled_and_the_last_part_is_there_for_each_port() {
         let template =
             Template { text: "{ports} on {cores}, {memory} {x}\n".into(), port: "port {port} of {ports}\n".into() };
-        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: None };
+        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: None, uplink: None };
         assert_eq!(template.render(&shape, 0), "2 on 1, none {x}\nport 0 of 2\nport 1 of 2\n");
     }
 }

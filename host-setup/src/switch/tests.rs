@@ -22,7 +22,7 @@ proptest! {
         queues in 0u16..6,
         memory in any_memory(),
     ) {
-        let shape = Shape { ports, cores, queues, memory };
+        let shape = Shape { ports, cores, queues, memory, uplink: None };
         match render(&descriptor.name, &shape) {
             Ok(text) => prop_assert!(descriptor.check(&shape).is_ok() && text.ends_with('\n')),
             Err(RenderError::Refused(refusal)) => prop_assert_eq!(descriptor.check(&shape), Err(refusal)),
@@ -41,12 +41,12 @@ proptest! {
         queues in 0u16..6,
     ) {
         prop_assume!(is_driven(&descriptor.name));
-        let offered = |memory| descriptor.shape(&Shape { ports, cores, queues, memory });
+        let offered = |memory| descriptor.shape(&Shape { ports, cores, queues, memory, uplink: None });
         let memories = [None, Some(Memory::Hugepages2m), Some(Memory::NoHuge)];
         let rendered = memories.iter().any(|memory| render(&descriptor.name, &offered(*memory)).is_ok());
         // Nobody runs on cores that a switch without a program of its own leaves unused.
         let unused = cores > 1 && descriptor.cores.given(cores) == 0;
-        prop_assert_eq!(descriptor.possible(ports, cores, queues).is_ok(), rendered && !unused);
+        prop_assert_eq!(descriptor.possible(ports, cores, queues, false).is_ok(), rendered && !unused);
     }
 }
 
@@ -75,7 +75,7 @@ fn names_differ_and_what_is_made_of_programs_can_come_from_a_stack() {
 #[test]
 fn a_switch_that_does_nothing_but_exist_is_known_by_its_line_alone() {
     let idle = descriptor("idle").expect("it is in the table");
-    let shape = idle.shape(&Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::NoHuge) });
+    let shape = idle.shape(&Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::NoHuge), uplink: None });
     assert_eq!(render("idle", &shape).expect("it can be so"), "idle with 2 ports\n");
     let refused = render("idle", &Shape { ports: 8, ..shape }).expect_err("it has six").to_string();
     assert_eq!(refused, "idle cannot have 8 ports: it has six");
@@ -87,7 +87,7 @@ fn a_switch_that_does_nothing_but_exist_is_known_by_its_line_alone() {
 fn a_switch_that_is_data_alone_is_rendered_from_it() {
     let mut custom = descriptor("idle").expect("it is in the table").clone();
     custom.name = "custom:mine".into();
-    let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::NoHuge) };
+    let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::NoHuge), uplink: None };
     let unknown = custom.render(&shape).expect_err("nobody drives it");
     assert_eq!(unknown, RenderError::Unknown("custom:mine".into()));
     custom.configuration = Some(Template { text: "mine\n".into(), port: "p{port}\n".into() });

@@ -3,6 +3,7 @@
 //! one thread. It must not know the lease, the settings of the host, or what applications say.
 
 mod application;
+mod cable;
 mod collect;
 mod container;
 mod lxc;
@@ -34,6 +35,7 @@ use crate::patience::Patience;
 use crate::privilege::become_root;
 use crate::protocol::{
     Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request,
+    Snapshot,
 };
 use crate::snapshot::{self, Watch};
 use crate::switch::Stacks;
@@ -234,6 +236,13 @@ impl<'a> Worker<'a> {
                 }
                 container.streams.send(&line)?;
             }
+            Op::Cable { interface, end, word, patience_ms } => {
+                if self.stage.is_some() {
+                    return Err(Failure::new(FailureKind::Request, "look at a cable: a scene stands on it"));
+                }
+                let patience = Duration::from_millis(patience_ms).min(cable::PATIENCE_MAX);
+                return cable::look(&interface, end, word, patience).map(Answer::Cable);
+            }
             Op::Join => self.join()?,
             Op::Mapped => {
                 let files = self.stage.as_mut().map_or(Ok(Vec::new()), |stage| stage.mapped(&mut self.digests))?;
@@ -246,7 +255,9 @@ impl<'a> Worker<'a> {
             }
             Op::Snapshot => {
                 let ports = self.stage.as_mut().map_or(Ok(Vec::new()), Stage::counters)?;
-                return Ok(Answer::Snapshot(snapshot::take(ports, &[])?));
+                let uplink = self.stage.as_ref().map_or(Ok(None), Stage::uplink)?;
+                let snapshot = snapshot::take(ports, &[])?;
+                return Ok(Answer::Snapshot(Snapshot { uplink, ..snapshot }));
             }
             Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms } => {
                 self.watch = Ok(Some(Watch::new(cpus, from_mono_ns, until_mono_ns, every_ms)));

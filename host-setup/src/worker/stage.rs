@@ -12,9 +12,11 @@ use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
+use crate::netlink::Netlink;
+use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
 use crate::scene::checked::CheckedScene;
-use crate::scene::{PORT_SOCKET, Runtime};
+use crate::scene::{PORT_SOCKET, Runtime, Uplink};
+use crate::switch::uplink::By;
 use crate::switch::{self, Site, Stacks, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
@@ -24,6 +26,8 @@ const READY: Duration = Duration::from_secs(30);
 /// A scene that stands.
 pub(super) struct Stage {
     switch: Option<Box<dyn Switch>>,
+    /// The interface to another host.
+    uplink: Option<Uplink>,
     pub containers: Vec<Container>,
 }
 
@@ -53,7 +57,8 @@ impl Stage {
             let message = format!("build a scene: application {} appeared after the lease", container.application);
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
-        let mut stage = Stage { switch: None, containers: Vec::new() };
+        let uplink = scene.switch.uplink.clone();
+        let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
         match stage.fill(scene, rootfs, stacks) {
             Ok(()) => Ok(stage),
             Err(failure) => {
@@ -135,10 +140,25 @@ impl Stage {
         self.switch.as_mut().map_or(Ok(Vec::new()), |switch| switch.counters())
     }
 
+    /// How the interface to another host stands.
+    pub(super) fn uplink(&self) -> Result<Option<UplinkState>, Failure> {
+        let Some(Uplink { device, by, .. }) = &self.uplink else { return Ok(None) };
+        if *by == By::Pci {
+            return Ok(None);
+        }
+        let doing = || format!("look at {device}");
+        let carrier = Netlink::open().and_then(|mut netlink| netlink.carrier(device)).scene(doing)?;
+        Ok(Some(UplinkState { carrier: carrier.up, changes: carrier.changes }))
+    }
+
     /// Takes everything down. Goes on after a failure and returns the first.
     pub(super) fn take_down(mut self, rootfs: &Rootfs) -> Result<(), Failure> {
         self.containers.iter().for_each(Container::kill);
         let mut result = self.switch.take().map_or(Ok(()), |mut switch| switch.stop());
+        if let Some(Uplink { device, by: By::AfXdp, .. }) = &self.uplink {
+            let detached = Netlink::open().and_then(|mut netlink| netlink.detach_xdp(device));
+            result = result.and(detached.scene(|| format!("free {device} of its switch")));
+        }
         for container in &mut self.containers {
             if !matches!(container.state, State::Ended(_)) {
                 let reaped =

@@ -283,12 +283,12 @@ pub fn scene(pairs: usize, runtime: Runtime) -> Scene {
         }
     };
     let ports = u32::try_from(2 * pairs).expect("few");
-    let shape = switch::Shape { ports, cores: 0, queues: 1, memory: None };
+    let shape = switch::Shape { ports, cores: 0, queues: 1, memory: None, uplink: None };
     let configuration = switch::render("linux-bridge", &shape).expect("a bridge");
     let (kind, stack, cpus) = ("linux-bridge".into(), "system".into(), Vec::new());
     Scene {
         runtime,
-        switch: Switch { kind, stack, cpus, queues: 1, memory: None, configuration },
+        switch: Switch { kind, stack, cpus, queues: 1, memory: None, uplink: None, configuration },
         containers: (0..2 * pairs).map(container).collect(),
         housekeeping: None,
     }
