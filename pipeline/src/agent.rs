@@ -1,6 +1,7 @@
 //! A conversation with `septet-host`: spawns it, asks, waits for answers with a time limit. It must not know
 //! what a scene means or what applications say to each other.
 
+mod bell;
 mod transport;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
+    Achieved, Answer, Bulk, CableSeen, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
     Snapshot, Watched,
 };
 use host_setup::stack::Stack;
 
 use crate::last_lines;
 
+pub use self::bell::Bell;
 pub use self::transport::{Direct, Sudo, Transport};
 
 /// Silence after which an agent counts as gone. One that has died is noticed at once, by the end of its output; this
@@ -76,6 +78,30 @@ pub enum AgentError {
     /// The user pressed Ctrl-C, or a time limit was reached.
     #[error("interrupted")]
     Interrupted,
+    /// Any of the others, of one host among several.
+    #[error("{}", on_host(.host, .error))]
+    On {
+        /// What people call the host.
+        host: String,
+        /// What went wrong there.
+        error: Box<AgentError>,
+    },
+}
+
+impl AgentError {
+    /// The same with the name of the host that it is of.
+    #[must_use]
+    pub fn on(self, host: String) -> AgentError {
+        match self {
+            AgentError::Interrupted | AgentError::On { .. } => self,
+            error => AgentError::On { host, error: Box::new(error) },
+        }
+    }
+}
+
+fn on_host(host: &str, error: &AgentError) -> String {
+    let text = error.to_string();
+    format!("failed on host {host} to {}", text.strip_prefix("failed to ").unwrap_or(&text))
 }
 
 fn last(lines: &[String]) -> String {
@@ -120,6 +146,8 @@ pub struct Agent {
     child: Child,
     input: Option<ChildStdin>,
     heard: Receiver<Heard>,
+    /// Rung when there is something to hear.
+    bell: Bell,
     reader: Option<JoinHandle<()>>,
     errors: Option<JoinHandle<Vec<String>>>,
     events: VecDeque<AppEvent>,
@@ -164,6 +192,15 @@ impl Agent {
     /// Starts an agent over a transport and tells it which stacks will be named, and what they mean as far as that is
     /// known. What is said, and how one listens, does not depend on the transport.
     pub fn over(transport: &dyn Transport, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
+        Agent::with_bell(transport, stacks, Bell::default())
+    }
+
+    /// The same for one of several agents that are listened to together: whatever it says rings their bell.
+    pub fn with_bell(
+        transport: &dyn Transport,
+        stacks: BTreeMap<String, Option<Stack>>,
+        bell: Bell,
+    ) -> Result<Agent, AgentError> {
         let mut command = transport.command()?;
         let path = PathBuf::from(command.get_program());
         let failed = |source| AgentError::Spawn { path: path.clone(), source };
@@ -171,12 +208,13 @@ impl Agent {
         let mut child = spawned.map_err(failed)?;
         let (sender, heard) = channel();
         // Without threads it is not heard; it ends with its input then.
-        let (reader, errors) = listen(&mut child, sender).map_err(failed)?;
+        let (reader, errors) = listen(&mut child, sender, bell.clone()).map_err(failed)?;
         let input = child.stdin.take();
         let mut agent = Agent {
             child,
             input,
             heard,
+            bell,
             reader,
             errors,
             events: VecDeque::new(),
@@ -248,6 +286,14 @@ impl Agent {
         }
     }
 
+    /// What is seen of a cable, with the agent at its other end.
+    pub fn cable(&mut self, op: Op) -> Result<CableSeen, AgentError> {
+        match self.ask("look at the cable", op)? {
+            Answer::Cable(seen) => Ok(seen),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// The executable files that the scene's processes have mapped, and what the switch says of its version.
     pub fn mapped(&mut self) -> Result<(Vec<Mapped>, Option<String>), AgentError> {
         match self.ask("read what runs", Op::Mapped)? {
@@ -289,6 +335,28 @@ impl Agent {
                 None if Instant::now() >= until => return Ok(None),
                 None => {}
             }
+        }
+    }
+
+    /// Whether it can still be spoken to, as far as is known.
+    pub fn is_heard(&self) -> bool {
+        self.input.is_some() && !self.unanswered
+    }
+
+    /// What is rung when this agent has said something.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Is told that it was listened to in vain for so long, by whoever listens to several.
+    ///
+    /// # Errors
+    /// When it has been silent for too long.
+    pub fn heard_nothing_for(&mut self, time: Duration) -> Result<(), AgentError> {
+        self.silent += time;
+        match self.silent >= SILENCE_MAX {
+            true => Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs()))),
+            false => Ok(()),
         }
     }
 
@@ -448,20 +516,22 @@ fn unexpected(answer: &Answer) -> AgentError {
 type Listeners = (Option<JoinHandle<()>>, Option<JoinHandle<Vec<String>>>);
 
 /// The threads that hear an agent: what it says, and its last words.
-fn listen(child: &mut Child, sender: Sender<Heard>) -> io::Result<Listeners> {
+fn listen(child: &mut Child, sender: Sender<Heard>, bell: Bell) -> io::Result<Listeners> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let reader = out.map(|out| thread::Builder::new().spawn(move || read_all(out, &sender))).transpose()?;
+    let reader = out.map(|out| thread::Builder::new().spawn(move || read_all(out, &sender, &bell))).transpose()?;
     let errors = err.map(|err| thread::Builder::new().spawn(move || last_lines::of(err))).transpose()?;
     Ok((reader, errors))
 }
 
 /// Reads messages until the end, each bulk with its bytes.
-fn read_all(out: impl Read, sender: &Sender<Heard>) {
+fn read_all(out: impl Read, sender: &Sender<Heard>, bell: &Bell) {
     let mut out = BufReader::new(out);
     loop {
         let heard = read_one(&mut out).unwrap_or_else(|error| Heard::End(error.to_string()));
         let ended = matches!(heard, Heard::End(_));
-        if sender.send(heard).is_err() || ended {
+        let unheard = sender.send(heard).is_err();
+        bell.ring();
+        if unheard || ended {
             return;
         }
     }

@@ -9,8 +9,10 @@ use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
 use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
 use host_setup::facts::{Component, Facts, Offer, Part, Privilege};
-use host_setup::scene::Runtime;
+use host_setup::scene::checked::is_pci_address;
+use host_setup::scene::{Runtime, Uplink};
 use host_setup::settings::planned;
+use host_setup::switch::uplink::By;
 use host_setup::switch::{Descriptor, Shape};
 use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Tuple;
@@ -19,9 +21,10 @@ use wire::{Port, Wait};
 use crate::eal;
 use crate::experiment::{Fault, Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
-use crate::ready::{Ready, SwitchPlan};
+use crate::ready::{Ready, Side, SwitchPlan};
 use crate::search::Goal;
 use crate::sections::SectionName;
+use crate::stand::{CableEnd, Ground, Site};
 use crate::traffic;
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
@@ -29,13 +32,21 @@ const SPARE_MIB: u32 = 16;
 /// The section that each test has of its own.
 pub const OWN_SECTION: &str = SectionName::Test.name();
 
-/// What measurements on one host stand on.
+/// What measurements on one stand stand on.
 #[derive(Debug)]
 pub struct Conditions<'a> {
+    ground: &'a Ground,
+    /// In the order of its hosts.
+    hosts: Vec<HostConditions<'a>>,
+}
+
+/// What they stand on at one host.
+#[derive(Debug)]
+struct HostConditions<'a> {
     facts: &'a Facts,
     /// The facts of each stack, or why it cannot be used.
     stacks: BTreeMap<&'a str, Result<Facts, String>>,
-    host: Vec<(SectionName, Sealed)>,
+    sections: Vec<(SectionName, Sealed)>,
 }
 
 /// What becomes of a test here.
@@ -96,34 +107,64 @@ impl SurroundingsKey {
 #[derive(Clone, Debug)]
 struct Surroundings {
     common: Arc<Common>,
-    cores: Arc<CorePlan>,
-    runtime: Runtime,
-    configuration: Arc<str>,
-    memory: Option<Memory>,
-    switch: SwitchPlan,
+    sides: Arc<[Side]>,
 }
 
-impl<'a> Conditions<'a> {
-    /// What measurements on the host of these facts stand on.
-    pub fn new(facts: &'a Facts) -> Conditions<'a> {
+impl<'a> HostConditions<'a> {
+    fn new(place: usize, facts: &'a Facts) -> HostConditions<'a> {
         let of_stack = |name: &'a String| (&**name, facts.of_stack(name).map(Cow::into_owned));
-        Conditions { facts, stacks: facts.stacks.keys().map(of_stack).collect(), host: host_sections(facts) }
+        let stacks = facts.stacks.keys().map(of_stack).collect();
+        HostConditions { facts, stacks, sections: host_sections(place, facts) }
     }
 
-    /// The host's facts.
-    pub fn facts(&self) -> &'a Facts {
-        self.facts
-    }
-
-    /// The facts of a test: those of its stack.
-    ///
-    /// # Errors
-    /// When its stack cannot be used, in words.
-    pub fn facts_of(&self, tuple: &Tuple) -> Result<&Facts, String> {
+    /// The facts of a test here: those of its stack.
+    fn facts_of(&self, tuple: &Tuple) -> Result<&Facts, String> {
         let stack = &*tuple.variant.stack;
         match self.stacks.get(stack) {
             Some(facts) => facts.as_ref().map_err(String::clone),
             None => self.facts.of_stack(stack).map(|_| self.facts),
+        }
+    }
+
+    /// What the memory of DPDK programs can be made of here: only root can reserve hugepages.
+    fn memory(&self) -> Memory {
+        let reserves = self.facts.privilege == Privilege::Root && !self.facts.memory.hugepages_2m.is_empty();
+        if reserves { Memory::Hugepages2m } else { Memory::NoHuge }
+    }
+}
+
+impl<'a> Conditions<'a> {
+    /// What measurements on this stand stand on. They are made once, and handed to whoever plans, measures or
+    /// explains.
+    pub fn new(ground: &'a Ground) -> Conditions<'a> {
+        let of_host = |(place, site): (usize, &'a Site)| HostConditions::new(place, &site.facts);
+        Conditions { ground, hosts: ground.hosts.iter().enumerate().map(of_host).collect() }
+    }
+
+    /// What the stand is.
+    pub fn ground(&self) -> &'a Ground {
+        self.ground
+    }
+
+    /// The facts of each host.
+    pub fn hosts(&self) -> impl Iterator<Item = &'a Facts> + '_ {
+        self.hosts.iter().map(|host| host.facts)
+    }
+
+    /// The facts of each host that a test is measured on: those of its stack.
+    ///
+    /// # Errors
+    /// When its stack cannot be used, in words.
+    pub fn facts_of(&self, tuple: &Tuple) -> Result<Vec<&Facts>, String> {
+        let hosts = self.hosts.iter().enumerate().take(sides(tuple.locality));
+        hosts.map(|(place, host)| host.facts_of(tuple).map_err(|reason| self.at(tuple, place, reason))).collect()
+    }
+
+    /// A reason of a host, which it names where the test has two.
+    fn at(&self, tuple: &Tuple, place: usize, reason: String) -> String {
+        match self.ground.hosts.get(place) {
+            Some(site) if sides(tuple.locality) > 1 => format!("on host {}: {reason}", site.name),
+            _ => reason,
         }
     }
 
@@ -142,63 +183,121 @@ impl<'a> Conditions<'a> {
             shared.last = Some((kind, made.clone()));
         }
         let Some((_, surroundings)) = &shared.last else { return Err("nothing is known of it".to_string()) };
-        let Surroundings { common, cores, runtime, configuration, memory, switch } = surroundings.clone()?;
-        let manifest = Manifest::new(common, Sealed::new(test_section(&test.tuple)));
-        Ok(Ready { manifest, cores, runtime, configuration, memory, switch })
+        let Surroundings { common, sides } = surroundings.clone()?;
+        Ok(Ready { manifest: Manifest::new(common, Sealed::new(test_section(&test.tuple))), sides })
     }
 
     /// What a test of this kind runs through here, or why it cannot.
     fn surroundings(&self, test: &Test) -> Result<Surroundings, String> {
         let tuple = &test.tuple;
-        supported(tuple)?;
-        let facts = self.facts_of(tuple)?;
-        let descriptor = descriptor(facts, tuple)?;
-        let runtime = runtime(facts, tuple.variant.runtime)?;
-        takes_io(offered(facts, Part::Application(traffic::generator(tuple.variant.io)))?, tuple.variant.io)?;
-
-        let cores = cores::plan(&self.facts.topology, &needs(tuple, descriptor));
-        let memory = traffic::memory(tuple, self.memory());
-        let switch = switch_plan(tuple, descriptor, &cores, memory);
-        let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
-        let mut sections = self.host.clone();
-        sections.push((SectionName::Memory, Sealed::new(memory_section(memory, switch.memory_mib))));
-        sections.push((SectionName::Switch, Sealed::new(switch_section(facts, tuple, &configuration)?)));
+        let count = sides(tuple.locality);
+        if self.hosts.len() < count {
+            return Err("L=remote needs two hosts that a cable joins: the site file names none".to_string());
+        }
+        let (mut made, mut sections) = (Vec::new(), Vec::new());
+        for place in 0..count {
+            let side = self.side(test, place).map_err(|reason| self.at(tuple, place, reason))?;
+            sections.extend(side.1.into_iter().map(|(name, sealed)| (name.of_host(place), sealed)));
+            made.push(side.0);
+        }
+        let sides: Arc<[Side]> = made.into();
         sections.push((SectionName::Protocol, Sealed::new(protocol_section(&test.times))));
-        sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, self.facts))));
-        sections.extend(software(facts, runtime, tuple.variant.io)?);
-        sections.push((SectionName::Traffic, Sealed::new(traffic_section(test, &switch, &cores, memory))));
+        sections.push((SectionName::Traffic, Sealed::new(traffic_section(test, &sides))));
         if let Some(goal) = Goal::of(tuple.rate, test.times.duration_ns) {
             sections.push((SectionName::Search, Sealed::new(goal.section())));
         }
-        let common = Arc::new(Common::new(OWN_SECTION, sections));
-        Ok(Surroundings {
-            common,
-            cores: Arc::new(cores),
-            runtime,
-            configuration: configuration.into(),
-            memory,
-            switch,
-        })
-    }
-
-    /// What the memory of DPDK programs can be made of here: only root can reserve hugepages.
-    fn memory(&self) -> Memory {
-        let reserves = self.facts.privilege == Privilege::Root && !self.facts.memory.hugepages_2m.is_empty();
-        if reserves { Memory::Hugepages2m } else { Memory::NoHuge }
-    }
-
-    /// The hugepages that must be free for a test, as `(NUMA node, pages of 2 MiB)`; none for one that needs none.
-    pub fn hugepages(&self, tuple: &Tuple, ready: &Ready) -> Option<(u32, u64)> {
-        if ready.memory != Some(Memory::Hugepages2m) {
-            return None;
+        if count > 1 {
+            sections.push((SectionName::Cable, Sealed::new(cable_section(&sides))));
         }
-        let node = ready.cores.node.unwrap_or(0);
-        let generators = 2 * u32::from(tuple.pairs.get());
-        let switch_mib = ready.switch.memory_mib;
+        Ok(Surroundings { common: Arc::new(Common::new(OWN_SECTION, sections)), sides })
+    }
+
+    /// The test's part on the host in that place, and what of keys is of it.
+    fn side(&self, test: &Test, place: usize) -> Result<(Side, Vec<(SectionName, Sealed)>), String> {
+        let (tuple, host) = (&test.tuple, &self.hosts[place]);
+        let facts = host.facts_of(tuple)?;
+        let descriptor = descriptor(facts, tuple)?;
+        let runtime = runtime(facts, tuple.variant.runtime)?;
+        takes_io(offered(facts, Part::Application(traffic::generator(tuple.variant.io)))?, tuple.variant.io)?;
+        let end = self.ground.cable.as_ref().filter(|_| sides(tuple.locality) > 1).map(|cable| &cable.ends[place]);
+        let uplink = end.map(|end| uplink(facts, descriptor, end, place)).transpose()?;
+
+        let cores = cores::plan(&host.facts.topology, &needs(tuple, descriptor));
+        let memory = traffic::memory(tuple, host.memory());
+        let switch = switch_plan(tuple, descriptor, &cores, memory, uplink.as_ref());
+        let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
+        let mut sections = host.sections.clone();
+        sections.push((SectionName::Memory, Sealed::new(memory_section(memory, switch.memory_mib))));
+        let switch_section = switch_section(facts, tuple, &configuration, uplink.as_ref())?;
+        sections.push((SectionName::Switch, Sealed::new(switch_section)));
+        sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, host.facts))));
+        sections.extend(software(facts, runtime, tuple.variant.io)?);
+        if let Some(end) = end {
+            sections.push((SectionName::Nic, Sealed::new(nic_section(host.facts, end))));
+        }
+        let configuration = configuration.into();
+        Ok((Side { cores, runtime, configuration, memory, switch, uplink }, sections))
+    }
+
+    /// The hugepages that must be free on the host in that place for a test, as `(NUMA node, pages of 2 MiB)`; none
+    /// for one that needs none there.
+    pub fn hugepages(&self, ready: &Ready, place: usize) -> Option<(u32, u64)> {
+        let side = ready.sides.get(place).filter(|side| side.memory == Some(Memory::Hugepages2m))?;
+        let node = side.cores.node.unwrap_or(0);
+        let generators = side.switch.shape.ports;
+        let switch_mib = side.switch.memory_mib;
         let programs = generators + u32::from(switch_mib > 0);
         let mib = generators * GENERATOR_MIB + switch_mib + programs * SPARE_MIB;
         Some((node, u64::from(mib.div_ceil(HUGEPAGE_MIB))))
     }
+}
+
+/// How many hosts a test is measured on.
+pub(crate) fn sides(locality: Locality) -> usize {
+    if locality == Locality::Remote { 2 } else { 1 }
+}
+
+/// Containers of a test on each of its hosts.
+fn containers_a_side(tuple: &Tuple) -> u32 {
+    2 * u32::from(tuple.pairs.get()) / if tuple.locality == Locality::Remote { 2 } else { 1 }
+}
+
+/// How a switch reaches the other host over an end of a cable, or why it cannot.
+fn uplink(facts: &Facts, descriptor: &Descriptor, end: &CableEnd, place: usize) -> Result<Uplink, String> {
+    let by = match descriptor.uplinks() {
+        [By::Kernel] => By::Kernel,
+        _ => end.dpdk,
+    };
+    let name = &descriptor.name;
+    if by == By::Kernel && is_pci_address(&end.device) {
+        return Err(format!("{name} needs an interface, and the site file gives the PCI address {}", end.device));
+    }
+    if let Some(why) = facts.nics.iter().find(|nic| nic.name == end.device).and_then(|nic| nic.must_stay.as_ref()) {
+        return Err(format!("{} is not given to a switch: it {why}", end.device));
+    }
+    if facts.privilege != Privilege::Root {
+        return Err("only root can give a switch a network card".to_string());
+    }
+    facts.component_of_uplink(name, by)?;
+    Ok(Uplink { device: end.device.clone(), by, side: u8::try_from(place).unwrap_or(u8::MAX) })
+}
+
+/// The network card at an end of a cable: what it is and what drives it; a virtual one has nothing below it.
+fn nic_section(facts: &Facts, end: &CableEnd) -> Section {
+    let nic = facts.nics.iter().find(|nic| nic.name == end.device || nic.address == end.device);
+    let Some(nic) = nic else { return Section::new().with("kind", "virtual") };
+    Section::new()
+        .with("kind", "device")
+        .with_some("model", nic.vendor_device.clone())
+        .with_some("driver", nic.driver.clone())
+        .with_some("firmware", nic.firmware.clone())
+        .with_some("link_mbps", nic.speed_mbps)
+}
+
+/// What joins the two: who is at which end is the site's to say, and only how it is got at makes a difference.
+fn cable_section(sides: &[Side]) -> Section {
+    let by = |place: usize| sides.get(place).and_then(|side| side.uplink.as_ref()).map(|uplink| uplink.by.name());
+    Section::new().with_some("first", by(0)).with_some("second", by(1))
 }
 
 /// The switch of a test, if it can be had here and takes what the test asks of it.
@@ -238,16 +337,31 @@ fn with_components(facts: &Facts, section: Section, part: Part) -> Result<Sectio
 }
 
 /// What of its switch a test gets here.
-fn switch_plan(tuple: &Tuple, descriptor: &Descriptor, cores: &CorePlan, memory: Option<Memory>) -> SwitchPlan {
-    let ports = 2 * u32::from(tuple.pairs.get());
+fn switch_plan(
+    tuple: &Tuple,
+    descriptor: &Descriptor,
+    cores: &CorePlan,
+    memory: Option<Memory>,
+    uplink: Option<&Uplink>,
+) -> SwitchPlan {
+    let ports = containers_a_side(tuple);
+    let uplink = uplink.map(Uplink::shape);
     let cores = u32::try_from(cores.switch.len()).unwrap_or(u32::MAX);
-    let shape = descriptor.shape(&Shape { ports, cores, queues: tuple.variant.queues, memory });
+    let shape = descriptor.shape(&Shape { ports, cores, queues: tuple.variant.queues, memory, uplink });
     SwitchPlan { ends: descriptor.ends, shape, memory_mib: descriptor.memory_mib(ports) }
 }
 
-fn switch_section(facts: &Facts, tuple: &Tuple, configuration: &str) -> Result<Section, String> {
+fn switch_section(
+    facts: &Facts,
+    tuple: &Tuple,
+    configuration: &str,
+    uplink: Option<&Uplink>,
+) -> Result<Section, String> {
     let name = tuple.vswitch.name();
-    let section = Section::new().with("configuration", configuration);
+    let driver = uplink.map(|uplink| facts.component_of_uplink(name, uplink.by)).transpose()?.flatten();
+    let section = Section::new()
+        .with("configuration", configuration)
+        .with_some("uplink", driver.map(|component| component.digest.clone()));
     if !tuple.vswitch.is_custom() {
         return with_components(facts, section.with("kind", name), Part::Switch(name));
     }
@@ -273,14 +387,6 @@ fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(SectionName,
     ])
 }
 
-/// What this version can measure at all, whatever the host.
-fn supported(tuple: &Tuple) -> Result<(), String> {
-    if tuple.locality == Locality::Remote {
-        return Err("L=remote needs two hosts; this version measures on one".to_string());
-    }
-    Ok(())
-}
-
 /// What this host offers of a part, or why it cannot be had.
 fn offered<'f>(facts: &'f Facts, part: Part) -> Result<&'f Offer, String> {
     let (Part::Switch(name) | Part::Application(name) | Part::Runtime(name)) = part;
@@ -295,7 +401,7 @@ fn offered<'f>(facts: &'f Facts, part: Part) -> Result<&'f Offer, String> {
 /// Cores that a test asks for: some switches run on their callers' cores.
 fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
     let switch_cores = descriptor.cores.given(tuple.variant.switch_cores.into());
-    Needs { switch_cores, generators: 2 * u32::from(tuple.pairs.get()) }
+    Needs { switch_cores, generators: containers_a_side(tuple) }
 }
 
 /// The tuple and the variants that are not the default. The names of a stack and of a switch of the site are left
@@ -355,9 +461,10 @@ fn cores_section(cores: &CorePlan, facts: &Facts) -> Section {
 }
 
 /// The command lines: the request of each role, with what the tuple says already left out.
-fn traffic_section(test: &Test, switch: &SwitchPlan, cores: &CorePlan, memory: Option<Memory>) -> Section {
+fn traffic_section(test: &Test, sides: &[Side]) -> Section {
     let mut section = Section::new();
-    for party in traffic::parties(&test.tuple, &test.times, switch.ends, cores, memory).into_iter().take(2) {
+    let seats: Vec<_> = sides.iter().map(Side::seating).collect();
+    for party in traffic::parties(&test.tuple, &test.times, &seats).into_iter().take(2) {
         let mut request = party.request;
         let role = party.container.trim_end_matches("-0").to_string();
         request.frame_bytes = 0;
@@ -378,21 +485,22 @@ fn traffic_section(test: &Test, switch: &SwitchPlan, cores: &CorePlan, memory: O
     section.with("ip_stack", uses_ip)
 }
 
-/// The core plan of a test on the host of a record.
+/// The core plan of a test on a host of its record.
 pub(crate) fn core_plan(tuple: &Tuple, facts: &Facts) -> Result<CorePlan, String> {
     let name = tuple.vswitch.name();
     let descriptor = facts.descriptor(name).ok_or_else(|| format!("its host knows no switch called {name}"))?;
     Ok(cores::plan(&facts.topology, &needs(tuple, descriptor)))
 }
 
-/// The sections that follow from a host's facts and a core plan alone, by which what a record says of its host is
-/// held against the manifest of its key.
-pub(crate) fn sections_of_host(facts: &Facts, cores: &CorePlan) -> Vec<(SectionName, Section)> {
-    host_parts(facts).into_iter().chain([(SectionName::Cores, cores_section(cores, facts))]).collect()
+/// The sections that follow from the facts and the core plan of the host in that place alone, by which what a record
+/// says of its hosts is held against the manifest of its key.
+pub(crate) fn sections_of_host(place: usize, facts: &Facts, cores: &CorePlan) -> Vec<(SectionName, Section)> {
+    let parts = host_parts(facts).into_iter().chain([(SectionName::Cores, cores_section(cores, facts))]);
+    parts.map(|(name, section)| (name.of_host(place), section)).collect()
 }
 
-fn host_sections(facts: &Facts) -> Vec<(SectionName, Sealed)> {
-    host_parts(facts).into_iter().map(|(name, section)| (name, Sealed::new(section))).collect()
+fn host_sections(place: usize, facts: &Facts) -> Vec<(SectionName, Sealed)> {
+    host_parts(facts).into_iter().map(|(name, section)| (name.of_host(place), Sealed::new(section))).collect()
 }
 
 fn host_parts(facts: &Facts) -> [(SectionName, Section); 4] {

@@ -10,12 +10,12 @@ use results::flags::{
     MIGRATIONS_PER_S_MAX, PAGE_FAULTS_PER_S_MAX, PRESSURE_RATIO_MAX, STEAL_RATIO_MAX,
 };
 
-use crate::store::{Evidence, Seen};
+use crate::store::{HostEvidence, Seen};
 
 /// Doubts about a window on the CPUs of a plan, those about all of it first. Counters that this host does not have
 /// raise none.
-pub fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<Seen> {
-    let Evidence { before, after, watched, .. } = evidence;
+pub fn seen(achieved: &Achieved, evidence: &HostEvidence, cores: &CorePlan) -> Vec<Seen> {
+    let HostEvidence { before, after, watched, .. } = *evidence;
     let mut seen = Vec::new();
     let mut compare = |was: &[(String, String)], became: &[(String, String)], when: &str| {
         // Records of older versions have none.
@@ -74,8 +74,8 @@ pub fn others(load: &Load) -> String {
 }
 
 /// CPUs of the plan that went offline or out of the cpuset: what ran there was moved by the kernel.
-fn lost(evidence: &Evidence, cores: &CorePlan) -> Vec<Seen> {
-    let Evidence { before, after, .. } = evidence;
+fn lost(evidence: &HostEvidence, cores: &CorePlan) -> Vec<Seen> {
+    let HostEvidence { before, after, .. } = *evidence;
     let mut cpus = [before, after].map(|snapshot| not_granted(&measuring(cores), snapshot)).concat();
     cpus.sort_unstable();
     cpus.dedup();
@@ -128,8 +128,14 @@ pub fn measuring(cores: &CorePlan) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Evidence;
     use host_setup::cores::Assignment;
     use host_setup::protocol::{SettingChange, Snapshot, ThreadCounters, Watched};
+
+    /// Doubts about the one host of some evidence.
+    fn seen(achieved: &Achieved, evidence: &Evidence, cores: &CorePlan) -> Vec<Seen> {
+        evidence.hosts().flat_map(|host| super::seen(achieved, &host, cores)).collect()
+    }
 
     fn plan() -> CorePlan {
         let generators = [2, 3].map(|cpu| Assignment { cpus: vec![cpu], dedicated: true }).to_vec();

@@ -18,9 +18,9 @@ use results::tuple::Tuple;
 use crate::drift;
 use crate::experiment::{Test, Times};
 use crate::measure::{Failed, Measured};
-use crate::ready::Ready;
-use crate::store::{Cost, Evidence, RECORD_VERSION, Record, Repetition, Seen, Status};
-use crate::traffic::{self, INTERVAL_NS};
+use crate::ready::{Ready, Side};
+use crate::store::{Cost, Evidence, PeerHost, Record, Repetition, Seen, Status};
+use crate::traffic::{self, INTERVAL_NS, Seating};
 
 /// What is known of a repetition besides what was measured.
 #[derive(Debug)]
@@ -29,12 +29,39 @@ pub struct Circumstances<'a> {
     pub test: &'a Test,
     /// What it ran through.
     pub ready: &'a Ready,
-    /// The host.
-    pub facts: &'a Facts,
-    /// What the host was prepared to.
-    pub achieved: &'a Achieved,
+    /// The host, or the one of those who begin.
+    pub host: KnownHost<'a>,
+    /// The other hosts.
+    pub peers: Vec<KnownHost<'a>>,
     /// When it was started.
     pub started: String,
+}
+
+/// A host that a test is measured on.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownHost<'a> {
+    /// What it is.
+    pub facts: &'a Facts,
+    /// What it was prepared to.
+    pub achieved: &'a Achieved,
+}
+
+impl<'a> Circumstances<'a> {
+    /// On these hosts, in the order of the test's sides; nothing without any.
+    pub fn new(
+        test: &'a Test,
+        ready: &'a Ready,
+        facts: &[&'a Facts],
+        achieved: &'a [Achieved],
+        started: String,
+    ) -> Option<Circumstances<'a>> {
+        let mut hosts = facts.iter().zip(achieved).map(|(facts, achieved)| KnownHost { facts, achieved });
+        Some(Circumstances { test, ready, host: hosts.next()?, peers: hosts.collect(), started })
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = &KnownHost<'a>> {
+        std::iter::once(&self.host).chain(&self.peers)
+    }
 }
 
 /// Why what was measured is not to be kept as a measurement; completes "failed to ...".
@@ -52,7 +79,7 @@ pub enum Refused {
 ///
 /// # Errors
 /// When it is refused.
-pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<Repetition, Refused> {
+pub fn judge<'a>(measured: Measured, about: &Circumstances<'a>, log: String) -> Result<Repetition, Refused> {
     if let Some(reason) = stranger(&measured.evidence, about) {
         return Err(Refused::Unexpected(reason));
     }
@@ -72,15 +99,13 @@ pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<R
     let window = CountedWindow::from(&traffic::schedule(&about.test.times));
     let reduction = reduce(&streams, &window, &about.test.tuple);
     let Test { tuple, times, .. } = about.test;
-    let Doubts { flags: mut of_the_run, seen } = Run {
-        tuple,
-        times,
-        cores: &about.ready.cores,
-        facts: about.facts,
-        achieved: about.achieved,
-        evidence: &evidence,
-    }
-    .doubts();
+    let side = |(side, host): (&'a Side, &KnownHost<'a>)| RunHost {
+        cores: &side.cores,
+        facts: host.facts,
+        achieved: host.achieved,
+    };
+    let hosts: Vec<RunHost> = about.ready.sides.iter().zip(about.hosts()).map(side).collect();
+    let Doubts { flags: mut of_the_run, seen } = Run { tuple, times, hosts: &hosts, evidence: &evidence }.doubts();
     let mut flags = reduction.flags.clone();
     flags.append(&mut of_the_run);
     flags.sort_unstable();
@@ -126,16 +151,20 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
 /// the key would say that something else was measured.
 fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
     let tuple = &about.test.tuple;
-    let through = Through {
-        switch: tuple.vswitch.name(),
-        application: traffic::generator(tuple.variant.io),
-        runtime: Some(about.ready.runtime.name()),
-    };
-    let components = about.facts.components_on(&through);
-    let known: BTreeSet<&str> =
-        components.iter().flat_map(|component| component.files.iter().map(|(_, digest)| digest.as_str())).collect();
-    let is_known = |file: &&Mapped| file.blake3.as_deref().is_some_and(|digest| known.contains(digest));
-    let stranger = evidence.mapped.iter().find(|file| !is_known(file))?;
+    let mut hosts = about.ready.sides.iter().zip(about.hosts()).zip(evidence.hosts());
+    let stranger = hosts.find_map(|((side, host), seen)| {
+        let through = Through {
+            switch: tuple.vswitch.name(),
+            application: traffic::generator(tuple.variant.io),
+            runtime: Some(side.runtime.name()),
+            uplink: side.uplink.as_ref().map(|uplink| uplink.by),
+        };
+        let components = host.facts.components_on(&through);
+        let known: BTreeSet<&str> =
+            components.iter().flat_map(|component| component.files.iter().map(|(_, digest)| digest.as_str())).collect();
+        let is_known = |file: &&Mapped| file.blake3.as_deref().is_some_and(|digest| known.contains(digest));
+        seen.mapped.iter().find(|file| !is_known(file))
+    })?;
     let Mapped { process, path, blake3 } = stranger;
     let content = blake3.as_deref().map_or("is not there any more".into(), |digest| format!("is {digest}"));
     Some(format!("trust what was measured: {process} ran {path}, which {content} and in no fingerprint of the key"))
@@ -149,8 +178,12 @@ fn record(
     evidence: Evidence,
     cost: Cost,
 ) -> Record {
+    let peer = |KnownHost { facts, achieved }: &KnownHost| PeerHost {
+        host: facts.for_record(),
+        achieved: (*achieved).clone(),
+    };
     Record {
-        format: RECORD_VERSION,
+        format: Record::format_of(1 + about.peers.len()),
         test: about.test.tuple.to_string(),
         tuple: about.test.tuple.clone(),
         times: about.test.times,
@@ -164,8 +197,9 @@ fn record(
         evidence,
         cost,
         started: about.started.clone(),
-        host: about.facts.for_record(),
-        achieved: about.achieved.clone(),
+        host: about.host.facts.for_record(),
+        achieved: about.host.achieved.clone(),
+        peers: about.peers.iter().map(peer).collect(),
         search: None,
         origin: None,
         files: BTreeMap::new(),
@@ -180,14 +214,21 @@ pub struct Run<'a> {
     pub tuple: &'a Tuple,
     /// The times of the window.
     pub times: &'a Times,
+    /// Its hosts, in the order of its sides.
+    pub hosts: &'a [RunHost<'a>],
+    /// Counts and counters.
+    pub evidence: &'a Evidence,
+}
+
+/// A host of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunHost<'a> {
     /// Who ran where.
     pub cores: &'a CorePlan,
     /// The host.
     pub facts: &'a Facts,
     /// What the host was prepared to.
     pub achieved: &'a Achieved,
-    /// Counts and counters.
-    pub evidence: &'a Evidence,
 }
 
 /// Doubts about a run.
@@ -199,12 +240,17 @@ pub struct Doubts {
     pub seen: Vec<Seen>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Every doubt that totals, host and counters raise.
     pub fn doubts(&self) -> Doubts {
-        let seen = drift::seen(self.achieved, self.evidence, self.cores);
+        let mut seen = Vec::new();
         let mut flags = self.totals_flags();
-        flags.extend(self.host_flags());
+        for (place, (host, evidence)) in self.hosts.iter().zip(self.evidence.hosts()).enumerate() {
+            let told = drift::seen(host.achieved, &evidence, host.cores).into_iter();
+            seen.extend(told.map(|seen| if place == 0 { seen } else { elsewhere(host, seen) }));
+            flags.extend(host.flags());
+        }
+        flags.extend(self.switched());
         flags.extend(seen.iter().map(|seen| seen.flag));
         flags.sort_unstable();
         flags.dedup();
@@ -214,7 +260,9 @@ impl Run<'_> {
     /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
     fn totals_flags(&self) -> Vec<Flag> {
         // Neither what is at the ends of links nor what memory is made of changes a count.
-        let parties = traffic::parties(self.tuple, self.times, Ends::Interfaces, self.cores, None);
+        let seat = |host: &RunHost<'a>| Seating { ends: Ends::Interfaces, cores: host.cores, memory: None };
+        let seats: Vec<Seating> = self.hosts.iter().map(seat).collect();
+        let parties = traffic::parties(self.tuple, self.times, &seats);
         let mut flags = Vec::new();
         for pair in parties.chunks(2) {
             let [responder, initiator] = pair else { continue };
@@ -233,8 +281,23 @@ impl Run<'_> {
         flags
     }
 
-    /// What the host is, and how it treated the generators.
-    fn host_flags(&self) -> Vec<Flag> {
+    /// How the hosts treated the generators.
+    fn switched(&self) -> Option<Flag> {
+        let Evidence { before, after, parties, .. } = self.evidence;
+        let span_s = after.mono_ns.saturating_sub(before.mono_ns) as f64 / 1e9;
+        let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
+        (switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX).then_some(Flag::InvoluntarySwitches)
+    }
+}
+
+/// What was seen of another host than the first one.
+fn elsewhere(host: &RunHost, seen: Seen) -> Seen {
+    Seen { words: format!("on {}: {}", host.facts.aside.hostname, seen.words), ..seen }
+}
+
+impl RunHost<'_> {
+    /// What the host is.
+    fn flags(&self) -> Vec<Flag> {
         let mut flags = Vec::new();
         if self.cores.oversubscribed {
             flags.push(Flag::Oversubscribed);
@@ -248,12 +311,6 @@ impl Run<'_> {
         let tuning = planned::tuned(self.facts);
         if tuning.governor.as_deref() != Some(planned::GOVERNOR) || tuning.turbo == Some(true) {
             flags.push(Flag::FrequencyUncontrolled);
-        }
-        let Evidence { before, after, parties, .. } = self.evidence;
-        let span_s = after.mono_ns.saturating_sub(before.mono_ns) as f64 / 1e9;
-        let switched = parties.values().map(|party| party.totals.involuntary_switches).max().unwrap_or(0);
-        if switched as f64 > span_s * INVOLUNTARY_SWITCHES_PER_S_MAX {
-            flags.push(Flag::InvoluntarySwitches);
         }
         flags
     }

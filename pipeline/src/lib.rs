@@ -8,6 +8,7 @@ pub mod archive;
 pub mod beneath;
 pub mod cli;
 pub mod clock;
+pub mod clocks;
 pub mod compare;
 pub mod conditions;
 pub mod difference;

@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use host_setup::protocol::Op;
+use host_setup::scene::Scene;
 use wire::{Command, Event, Role, Schedule};
 
-use crate::agent::{Agent, AgentError, AppEvent};
+use crate::agent::{Agent, AgentError, AppEvent, Bell};
+use crate::clocks::{self, Reading};
 use crate::drift;
 use crate::experiment::Test;
-use crate::ready::Ready;
-use crate::store::{Cost, Evidence, Party as PartyEvidence};
-use crate::traffic::{self, Party};
+use crate::ready::{Ready, Side};
+use crate::stand::{Post, error_of, next_event, on_each};
+use crate::store::{Cost, Evidence, Party as PartyEvidence, PeerEvidence};
+use crate::traffic::{self, Party, Seating};
 
 /// Longest time until a generator is ready.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -63,25 +66,32 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Measures a test once.
+/// Measures a test once, on as many of the hosts as it has sides.
 ///
 /// # Errors
-/// Only when the agent itself cannot go on. All that concerns this test is in the [`Outcome`].
+/// Only when an agent itself cannot go on. All that concerns this test is in the [`Outcome`].
 pub fn measure(
-    agent: &mut Agent,
+    hosts: &mut [Post],
     test: &Test,
     ready: &Ready,
     interrupted: &dyn Fn() -> bool,
     log: &mut String,
 ) -> Result<Outcome, AgentError> {
-    let parties = traffic::parties(&test.tuple, &test.times, ready.switch.ends, &ready.cores, ready.memory);
-    let scene = traffic::scene(&test.tuple, ready, &parties);
-    let mut session = Session { agent, log, interrupted, started: Instant::now(), cost: Cost::default() };
-    let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus: drift::measuring(&ready.cores) };
-    let result = session.build(scene).and_then(|()| session.traffic(&parties, window));
+    let count = ready.sides.len().min(hosts.len());
+    let hosts = &mut hosts[..count];
+    let Some(bell) = hosts.first().map(|host| host.agent.bell().clone()) else { return Ok(Outcome::Interrupted) };
+    let seats: Vec<Seating> = ready.sides.iter().map(Side::seating).collect();
+    let parties = traffic::parties(&test.tuple, &test.times, &seats);
+    let scene = |(place, side): (usize, &Side)| traffic::scene(&test.tuple, place, side, &parties);
+    let scenes: Vec<Scene> = ready.sides.iter().enumerate().map(scene).collect();
+    let mut session = Session { hosts, bell, log, interrupted, started: Instant::now(), cost: Cost::default() };
+    let cpus = ready.sides.iter().map(|side| drift::measuring(&side.cores)).collect();
+    let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus };
+    let result = session.build(&scenes).and_then(|()| session.traffic(&parties, window));
     let teardown = Instant::now();
     if !matches!(result, Err(Stop::Agent(_))) {
-        session.agent.teardown()?;
+        let down = on_each(session.hosts, |_, agent| agent.teardown());
+        down.map_err(|(place, error)| error_of(session.hosts, place, error))?;
     }
     session.cost.teardown_ms = ms(teardown.elapsed());
     session.cost.total_ms = ms(session.started.elapsed());
@@ -98,8 +108,8 @@ pub fn measure(
 /// When what is measured is measured, and where.
 struct WindowPlan {
     schedule: Schedule,
-    /// CPUs of generators and switch.
-    cpus: Vec<u32>,
+    /// CPUs of generators and switch, of each host.
+    cpus: Vec<Vec<u32>>,
 }
 
 type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
@@ -110,6 +120,7 @@ enum Stop {
     Agent(AgentError),
 }
 
+/// What it is for a test on one host.
 impl From<AgentError> for Stop {
     fn from(error: AgentError) -> Stop {
         match error {
@@ -139,24 +150,54 @@ fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-struct Session<'a> {
-    agent: &'a mut Agent,
-    log: &'a mut String,
-    interrupted: &'a dyn Fn() -> bool,
+struct Session<'s, 'a> {
+    hosts: &'s mut [Post<'a>],
+    bell: Bell,
+    log: &'s mut String,
+    interrupted: &'s dyn Fn() -> bool,
     started: Instant,
     cost: Cost,
 }
 
-impl Session<'_> {
+impl Session<'_, '_> {
     fn note(&mut self, text: &str) {
         self.log.push_str(&format!("{:>9.3} s  {text}\n", self.started.elapsed().as_secs_f64()));
     }
 
-    fn build(&mut self, scene: host_setup::scene::Scene) -> Result<(), Stop> {
-        self.note(&format!("build {}", serde_json::to_string(&scene).unwrap_or_default()));
-        self.agent.done("build the scene", Op::Build { scene })?;
+    /// What an error of a host is for the test, with the host's name where there are several.
+    fn stop(&self, place: usize, error: AgentError) -> Stop {
+        let several = self.hosts.len() > 1;
+        match Stop::from(error) {
+            Stop::Failed { reason, last_lines } if several => {
+                Stop::Failed { reason: format!("{reason} (on host {})", self.hosts[place].name), last_lines }
+            }
+            Stop::Agent(error) => Stop::Agent(error_of(self.hosts, place, error)),
+            other => other,
+        }
+    }
+
+    /// Asks all hosts the same at once.
+    fn each<T: Send>(
+        &mut self,
+        act: impl Fn(usize, &mut Agent) -> Result<T, AgentError> + Sync,
+    ) -> Result<Vec<T>, Stop> {
+        on_each(self.hosts, act).map_err(|(place, error)| self.stop(place, error))
+    }
+
+    fn build(&mut self, scenes: &[Scene]) -> Result<(), Stop> {
+        for (place, scene) in scenes.iter().enumerate() {
+            let on = if scenes.len() > 1 { format!(" on {}", self.hosts[place].name) } else { String::new() };
+            self.note(&format!("build{on} {}", serde_json::to_string(scene).unwrap_or_default()));
+        }
+        self.each(|place, agent| agent.done("build the scene", Op::Build { scene: scenes[place].clone() }))?;
         self.cost.build_ms = ms(self.started.elapsed());
         Ok(())
+    }
+
+    /// How each host's clock stands to this program's.
+    fn clocks(&mut self) -> Result<Vec<Reading>, Stop> {
+        let zero = self.started;
+        self.each(|_, agent| clocks::read(agent, zero))
     }
 
     fn traffic(&mut self, parties: &[Party], window: WindowPlan) -> Result<(Files, Evidence), Stop> {
@@ -165,9 +206,12 @@ impl Session<'_> {
         for party in listening.into_iter().chain(others) {
             let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
             self.note(&format!("{} ← {line}", party.container));
-            self.among_applications("start a generator", Op::Start { container: party.container.clone(), line })?;
+            let op = Op::Start { container: party.container.clone(), line };
+            self.among_applications("start a generator", party.side, op)?;
         }
-        self.among_applications("join the containers to the switch", Op::Join)?;
+        for place in 0..self.hosts.len() {
+            self.among_applications("join the containers to the switch", place, Op::Join)?;
+        }
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         let mut evidence = Evidence::default();
         self.wait_for(&all, parties, READY_MAX, "become ready", &mut evidence, |event| {
@@ -175,19 +219,24 @@ impl Session<'_> {
         })?;
         self.cost.ready_ms = ms(began.elapsed());
 
-        (evidence.mapped, evidence.reported) = self.agent.mapped()?;
-        evidence.before = self.agent.snapshot()?;
-        self.agent.load(&window.cpus)?;
-        let start = self.agent.clock()? + LEAD_NS + LEAD_NS_EACH * parties.len() as u64;
+        let WindowPlan { schedule, cpus } = window;
+        let mut seen = self.each(|place, agent| {
+            let (mapped, reported) = agent.mapped()?;
+            let before = agent.snapshot()?;
+            agent.load(&cpus[place])?;
+            Ok(PeerEvidence { mapped, reported, before, ..PeerEvidence::default() })
+        })?;
+        let (starts, clocks_before) = self.starts(parties.len() as u64)?;
         let began = Instant::now();
         for party in parties {
-            self.tell(&party.container, &Command::Start { epoch_mono_ns: start })?;
+            self.tell(party.side, &party.container, &Command::Start { epoch_mono_ns: starts[party.side] })?;
         }
-        let WindowPlan { schedule, cpus } = window;
-        let from_mono_ns = start + schedule.warmup_ns;
-        let until_mono_ns = from_mono_ns + schedule.duration_ns;
-        let watch = Op::Watch { cpus: cpus.clone(), from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS };
-        self.agent.done("have the window watched", watch)?;
+        self.each(|place, agent| {
+            let from_mono_ns = starts[place] + schedule.warmup_ns;
+            let until_mono_ns = from_mono_ns + schedule.duration_ns;
+            let cpus = cpus[place].clone();
+            agent.done("have the window watched", Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS })
+        })?;
         let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
             parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();
@@ -199,51 +248,101 @@ impl Session<'_> {
             &mut evidence,
             is_done,
         )?;
-        evidence.load = Some(self.agent.load(&cpus)?);
-        evidence.watched = Some(self.agent.watched()?);
-        // Again for those that still run: what was loaded since counts as well.
-        evidence.mapped.extend(self.agent.mapped()?.0);
-        evidence.mapped.sort();
-        evidence.mapped.dedup();
-        let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
-        for container in &responders {
-            self.tell(container, &Command::Stop)?;
+        let after = self.each(|place, agent| {
+            let (load, watched) = (agent.load(&cpus[place])?, agent.watched()?);
+            // Again for those that still run: what was loaded since counts as well.
+            Ok((load, watched, agent.mapped()?.0))
+        })?;
+        for (seen, (load, watched, mapped)) in seen.iter_mut().zip(after) {
+            (seen.load, seen.watched) = (Some(load), Some(watched));
+            seen.mapped.extend(mapped);
+            seen.mapped.sort();
+            seen.mapped.dedup();
         }
+        for party in parties.iter().filter(|party| !party.initiates()) {
+            self.tell(party.side, &party.container, &Command::Stop)?;
+        }
+        let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
         self.wait_for(&responders, parties, REPORT_MAX, "report after the drain", &mut evidence, is_done)?;
         self.cost.traffic_ms = ms(began.elapsed());
         // Nothing is under way any more, and over DPDK no generator has closed its port yet, of which some switches
         // would forget the counts then.
-        evidence.after = self.agent.snapshot()?;
+        let after = self.each(|_, agent| agent.snapshot())?;
+        for (place, (seen, after)) in seen.iter_mut().zip(after).enumerate() {
+            seen.after = after;
+            self.unbroken(place, seen)?;
+        }
+        if let ([first, second], [first_after, second_after]) = (&clocks_before[..], &self.clocks_again(&clocks_before)?[..]) {
+            evidence.clocks = Some(clocks::between([*first, *second], [*first_after, *second_after]));
+        }
+        evidence.keep(seen);
 
         let began = Instant::now();
-        let mut files = Files::new();
-        for party in parties {
-            let collected = self.agent.collect(&party.container)?.into_iter().collect();
-            files.insert(party.container.clone(), (party.request.role, collected));
-        }
+        let collected = self.each(|place, agent| {
+            let here = parties.iter().filter(|party| party.side == place);
+            let files = |party: &Party| {
+                let collected = agent.collect(&party.container)?.into_iter().collect();
+                Ok((party.container.clone(), (party.request.role, collected)))
+            };
+            here.map(files).collect::<Result<Vec<_>, AgentError>>()
+        })?;
         self.cost.collect_ms = ms(began.elapsed());
-        Ok((files, evidence))
+        Ok((collected.into_iter().flatten().collect(), evidence))
     }
 
-    fn tell(&mut self, container: &str, command: &Command) -> Result<(), Stop> {
+    /// When traffic begins, by each host's clock, with so many generators to be told, and what was read of the clocks
+    /// of several hosts.
+    fn starts(&mut self, parties: u64) -> Result<(Vec<u64>, Vec<Reading>), Stop> {
+        if let [only] = &mut *self.hosts {
+            let now_ns = only.agent.clock().map_err(|error| self.stop(0, error))?;
+            return Ok((vec![now_ns + LEAD_NS + LEAD_NS_EACH * parties], Vec::new()));
+        }
+        let clocks = self.clocks()?;
+        let way_ns = 2 * clocks.iter().map(|clock| clock.uncertainty_ns).max().unwrap_or(0);
+        let lead_ns = LEAD_NS + (LEAD_NS_EACH + 2 * way_ns) * (parties + 1);
+        let start_ns = i128::from(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX) + lead_ns);
+        let of_clock = |clock: &Reading| u64::try_from(start_ns + clock.offset_ns).unwrap_or(0);
+        Ok((clocks.iter().map(of_clock).collect(), clocks))
+    }
+
+    /// The clocks once more, if they were read before.
+    fn clocks_again(&mut self, before: &[Reading]) -> Result<Vec<Reading>, Stop> {
+        if before.is_empty() { Ok(Vec::new()) } else { self.clocks() }
+    }
+
+    /// Fails if the cable lost its link in between, which not every driver notices.
+    fn unbroken(&self, place: usize, seen: &PeerEvidence) -> Result<(), Stop> {
+        let (Some(before), Some(after)) = (&seen.before.uplink, &seen.after.uplink) else { return Ok(()) };
+        match after.carrier && before == after {
+            true => Ok(()),
+            false => {
+                let name = &self.hosts[place].name;
+                Err(failed(format!("measure over the cable: it lost its link during the test (at host {name})")))
+            }
+        }
+    }
+
+    fn tell(&mut self, place: usize, container: &str, command: &Command) -> Result<(), Stop> {
         let line = serde_json::to_string(command).map_err(|error| failed(error.to_string()))?;
         self.note(&format!("{container} ← {line}"));
-        let sent = self.agent.done("speak to a generator", Op::Send { container: container.to_string(), line });
-        match sent {
+        let agent = &mut self.hosts[place].agent;
+        match agent.done("speak to a generator", Op::Send { container: container.to_string(), line }) {
             // Whoever takes no line any more has died: how is what matters.
-            Err(refused @ AgentError::Refused { .. }) => Err(self.death_of(container)?.unwrap_or(refused.into())),
-            other => Ok(other?),
+            Err(refused @ AgentError::Refused { .. }) => {
+                Err(self.death_of(place, container)?.unwrap_or_else(|| self.stop(place, refused)))
+            }
+            other => other.map_err(|error| self.stop(place, error)),
         }
     }
 
     /// Asks for what the agent does while applications start. One that cannot go on says why; the agent knows only
     /// that it has ended, and its last lines.
-    fn among_applications(&mut self, doing: &'static str, op: Op) -> Result<(), Stop> {
-        let refused = match self.agent.done(doing, op) {
-            Err(refused @ AgentError::Refused { .. }) => Stop::from(refused),
-            other => return Ok(other?),
+    fn among_applications(&mut self, doing: &'static str, place: usize, op: Op) -> Result<(), Stop> {
+        let refused = match self.hosts[place].agent.done(doing, op) {
+            Err(refused @ AgentError::Refused { .. }) => self.stop(place, refused),
+            other => return other.map_err(|error| self.stop(place, error)),
         };
-        while let Some(event) = self.agent.event(Instant::now())? {
+        while let Some(event) = self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))? {
             if let AppEvent::Line { container, line } = event
                 && let Ok(Event::Failed { message }) = serde_json::from_str(&line)
                 && let Stop::Failed { last_lines, .. } = refused
@@ -255,8 +354,8 @@ impl Session<'_> {
     }
 
     /// The end of a generator that has been told already.
-    fn death_of(&mut self, whom: &str) -> Result<Option<Stop>, AgentError> {
-        while let Some(event) = self.agent.event(Instant::now())? {
+    fn death_of(&mut self, place: usize, whom: &str) -> Result<Option<Stop>, Stop> {
+        while let Some(event) = self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))? {
             if let AppEvent::Exit { container, status, last_lines } = event
                 && container == whom
             {
@@ -288,7 +387,8 @@ impl Session<'_> {
                 let names = missing.iter().copied().collect::<Vec<_>>().join(", ");
                 return Err(failed(format!("hear in time from {names}, which did not {what}")));
             }
-            let Some(event) = self.agent.event(Instant::now() + LOOK)? else {
+            let next = next_event(self.hosts, &self.bell, Instant::now() + LOOK);
+            let Some((_, event)) = next.map_err(|(place, error)| self.stop(place, error))? else {
                 waited += LOOK;
                 continue;
             };

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use host_setup::facts::Component;
+use host_setup::facts::{Component, Facts};
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
@@ -119,7 +119,7 @@ impl<'a> Planned<'a> {
         let mut versions = BTreeMap::new();
         if let Some(entry) = self.index.of_key(before).first() {
             let record = self.workspace.store.record(&entry.id)?;
-            for component in &record.host.components {
+            for component in record.components() {
                 versions.extend(record.version_of(component).map(|version| (component.digest.clone(), version)));
             }
         }
@@ -131,8 +131,10 @@ impl<'a> Planned<'a> {
 
     /// Components of this host, the system's and those of stacks.
     fn components(&self) -> impl Iterator<Item = &Component> {
-        let facts = self.conditions.facts();
-        facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components))
+        let of_host = |facts: &'a Facts| {
+            facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components))
+        };
+        self.conditions.hosts().flat_map(of_host)
     }
 
     /// The files that changed inside of a component, from one digest to another, in words; none where either is
@@ -141,7 +143,7 @@ impl<'a> Planned<'a> {
         let now = self.components().find(|component| component.digest == is);
         let (Some(entry), Some(now)) = (self.index.of_key(before).first(), now) else { return Ok(Vec::new()) };
         let record = self.workspace.store.record(&entry.id)?;
-        let older = record.host.components.iter().find(|component| component.digest == was);
+        let older = record.components().find(|component| component.digest == was);
         Ok(older.map(|older| inside::changed(older, now)).unwrap_or_default())
     }
 

@@ -12,28 +12,32 @@ use results::axes::Io;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::drift;
 use crate::experiment::{Experiment, Test};
+use crate::stand::Site;
 
 /// The facts that an experiment goes by: those of a host that it leaves as it is, if it says so.
 pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
     if experiment.protocol.leaves_host { planned::left_as_it_is(facts) } else { facts }
 }
 
-/// The setup for measuring these tests: hugepages for the one that needs most of them, among others.
-pub fn setup<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Setup {
-    let facts = conditions.facts();
+/// The setup of the host in that place for measuring these tests: hugepages for the one that needs most of them, among
+/// others.
+pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Item = &'t Test>) -> Setup {
+    let Some(facts) = conditions.hosts().nth(place) else { return Setup::default() };
     let moves_interrupts = planned::moves_interrupts(facts);
     let mut shared = KnownSurroundings::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
     let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
     for test in tests.filter(|test| moves_interrupts || test.tuple.variant.io == Io::Dpdk) {
         let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
-        if let Some((node, wanted)) = conditions.hugepages(&test.tuple, &ready) {
+        if let Some((node, wanted)) = conditions.hugepages(&ready, place) {
             let most = pages.entry(node).or_default();
             *most = wanted.max(*most);
         }
-        if moves_interrupts && !ready.cores.oversubscribed {
-            measuring.extend(drift::measuring(&ready.cores));
-            housekeeping.extend(ready.cores.housekeeping);
+        if moves_interrupts
+            && let Some(side) = ready.sides.get(place).filter(|side| !side.cores.oversubscribed)
+        {
+            measuring.extend(drift::measuring(&side.cores));
+            housekeeping.extend(side.cores.housekeeping);
         }
     }
     // A CPU that measures in one test and keeps house in another is kept quiet only if others are left.
@@ -46,16 +50,19 @@ pub fn setup<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>)
 
 /// Why results of these tests would be indicative here, in words; none if they can be paper-grade.
 pub fn indicative<'t>(conditions: &Conditions, tests: impl Iterator<Item = &'t Test>) -> Vec<String> {
-    let facts = conditions.facts();
-    let mut reasons: Vec<String> =
-        check(facts).into_iter().filter(Finding::forbids_paper_grade).map(|finding| finding.is).collect();
-    if facts.knobs.left {
+    let several = conditions.ground().hosts.len() > 1;
+    let mut reasons = Vec::new();
+    for Site { name, facts } in &conditions.ground().hosts {
+        let of_host = |finding: Finding| if several { format!("{name}: {}", finding.is) } else { finding.is };
+        reasons.extend(check(facts).into_iter().filter(Finding::forbids_paper_grade).map(of_host));
+    }
+    if conditions.hosts().any(|facts| facts.knobs.left) {
         reasons.push("the host is left as it is, as host = \"leave\" in [protocol] asks".into());
     }
     let mut shared = KnownSurroundings::default();
     for test in tests {
         if let Prospect::Ready(ready) = conditions.judge(test, &mut shared)
-            && ready.cores.oversubscribed
+            && ready.sides.iter().any(|side| side.cores.oversubscribed)
         {
             reasons.push(format!("{} is oversubscribed here", test.tuple));
             break;

@@ -4,26 +4,43 @@ use std::sync::Arc;
 
 use host_setup::cores::CorePlan;
 use host_setup::eal::Memory;
-use host_setup::scene::Runtime;
+use host_setup::scene::{Runtime, Uplink};
 use host_setup::switch::{Ends, Shape};
 
 use crate::manifest::Manifest;
+use crate::traffic::Seating;
 
 /// A test that can be measured here.
 #[derive(Clone, Debug)]
 pub struct Ready {
     /// All that can change it.
     pub manifest: Manifest,
+    /// Its part on each of its hosts, in their order: one, or that of those who send and that of those who receive.
+    pub sides: Arc<[Side]>,
+}
+
+/// A test's part on one host.
+#[derive(Clone, Debug)]
+pub struct Side {
     /// Who does what on which core.
-    pub cores: Arc<CorePlan>,
+    pub cores: CorePlan,
     /// How its containers are made.
     pub runtime: Runtime,
     /// The switch's rendered configuration.
     pub configuration: Arc<str>,
     /// What the memory of its DPDK programs is made of; absent for one that has none.
     pub memory: Option<Memory>,
-    /// The test's switch.
+    /// The side's switch.
     pub switch: SwitchPlan,
+    /// The switch's way to the other host, if there is one.
+    pub uplink: Option<Uplink>,
+}
+
+impl Side {
+    /// What generators find there.
+    pub fn seating(&self) -> Seating<'_> {
+        Seating { ends: self.switch.ends, cores: &self.cores, memory: self.memory }
+    }
 }
 
 /// What of its switch was chosen for a test.

@@ -3,6 +3,7 @@
 //! goes on where it was, since what is stored is not measured again. It must not print or render, and concludes
 //! nothing: what a run stood on is [`generation`]'s to say, after one run or after many that shared the work.
 
+mod cabled;
 mod drive;
 mod news;
 mod search;
@@ -18,17 +19,18 @@ use std::time::{Duration, Instant};
 
 use host_setup::protocol::Achieved;
 use rayon::prelude::*;
+use results::axes::Locality;
 use results::dataset::DatasetError;
 
 use self::drive::{Drive, Post};
 pub use self::news::Idle;
 use self::news::News;
 use self::tally::Tally;
-use self::work::{Stopped, Work};
+use self::work::{Stopped, Wanted, Work};
 use self::writing::Desk;
 use crate::agent::AgentError;
 use crate::clock::{self, ClockError};
-use crate::conditions::KnownSurroundings;
+use crate::conditions::{Conditions, KnownSurroundings};
 use crate::dispatch::{self, Dispatcher, Impossible, Limits, Place, Sequence, StandState};
 use crate::experiment::{Order, Test};
 use crate::pair::Twin;
@@ -109,6 +111,9 @@ pub enum RunError {
     /// A program is not what it was when the plan was made.
     #[error("failed to measure what was planned: {0} has changed since; run again")]
     Changed(String),
+    /// The cable of a stand is not what tests need.
+    #[error("failed to use the cable: {0}")]
+    Cable(String),
     /// The clock says no time.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -145,15 +150,14 @@ pub fn run(
     thread::scope(|scope| {
         let (mut posts, mut threads) = (Vec::new(), Vec::new());
         for (place, stand) in stands.into_iter().enumerate() {
-            let Stand { name, agent, conditions, shares_host } = stand;
-            let asked = workspace.tests().iter().filter(|test| (request.only)(test));
-            let setup = preparation::setup(conditions, asked.chain(request.twins.iter().map(|twin| &twin.test)));
+            let Stand { name, hosts, conditions, shares_host } = stand;
+            let wanted = wanted(workspace, request, conditions);
             let (orders, assignments) = channel();
             let (place, wait) = (dispatch::Stand(place), request.wait);
             let until = Stopped { interrupted: request.interrupted, over: &over, quiet: request.until_quiet };
             let (desk, news) = (desk.clone(), tell.clone());
-            let work = Work::new(place, workspace, agent, conditions, desk, news, until);
-            threads.push(scope.spawn(move || work.run(wait, setup, &assignments)));
+            let work = Work::new(place, workspace, hosts, conditions, desk, news, until);
+            threads.push(scope.spawn(move || work.run(wait, &wanted, &assignments)));
             posts.push(Post { name, conditions, shared: KnownSurroundings::default(), orders, quiet: shares_host });
         }
         drop(desk);
@@ -182,6 +186,16 @@ pub fn run(
     })
 }
 
+/// What a run wants of a stand.
+fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> Wanted {
+    let asked = || {
+        let of_experiment = workspace.tests().iter().filter(|test| (request.only)(test));
+        of_experiment.chain(request.twins.iter().map(|twin| &twin.test))
+    };
+    let setups = (0..conditions.ground().hosts.len()).map(|place| preparation::setup(conditions, place, asked()));
+    Wanted { setups: setups.collect(), remote: asked().any(|test| test.tuple.locality == Locality::Remote) }
+}
+
 /// Waits until a stand is prepared: what becomes of each stand's preparation so far; none if the user stops it.
 ///
 /// # Errors
@@ -199,7 +213,7 @@ fn prepared(
             match news.recv().map_err(|_| RunError::Ended)? {
                 News::Waiting(holder) => watcher.waiting(&holder),
                 News::Prepared { stand, achieved } => {
-                    watcher.prepared(&achieved);
+                    achieved.iter().for_each(|achieved| watcher.prepared(achieved));
                     states[stand.0] = StandState::Free;
                     return Ok(Some(states));
                 }

@@ -33,11 +33,37 @@ pub enum SectionName {
     Search,
     /// The test's own: the tuple and its variants.
     Test,
+    /// [`SectionName::Kernel`] of the other host of a remote test.
+    PeerKernel,
+    /// [`SectionName::Cpu`] of the other host of a remote test.
+    PeerCpu,
+    /// [`SectionName::Host`] of the other host of a remote test.
+    PeerHost,
+    /// [`SectionName::Setup`] of the other host of a remote test.
+    PeerSetup,
+    /// [`SectionName::Memory`] of the other host of a remote test.
+    PeerMemory,
+    /// [`SectionName::Switch`] of the other host of a remote test.
+    PeerSwitch,
+    /// [`SectionName::Cores`] of the other host of a remote test.
+    PeerCores,
+    /// [`SectionName::Runtime`] of the other host of a remote test.
+    PeerRuntime,
+    /// [`SectionName::Generator`] of the other host of a remote test.
+    PeerGenerator,
+    /// [`SectionName::Rootfs`] of the other host of a remote test.
+    PeerRootfs,
+    /// The network card by which the first host reaches the other one.
+    Nic,
+    /// The same of the other host.
+    PeerNic,
+    /// What joins the two.
+    Cable,
 }
 
 impl SectionName {
     /// Every one.
-    pub const ALL: [SectionName; 14] = [
+    pub const ALL: [SectionName; 27] = [
         SectionName::Kernel,
         SectionName::Cpu,
         SectionName::Host,
@@ -52,6 +78,19 @@ impl SectionName {
         SectionName::Traffic,
         SectionName::Search,
         SectionName::Test,
+        SectionName::PeerKernel,
+        SectionName::PeerCpu,
+        SectionName::PeerHost,
+        SectionName::PeerSetup,
+        SectionName::PeerMemory,
+        SectionName::PeerSwitch,
+        SectionName::PeerCores,
+        SectionName::PeerRuntime,
+        SectionName::PeerGenerator,
+        SectionName::PeerRootfs,
+        SectionName::Nic,
+        SectionName::PeerNic,
+        SectionName::Cable,
     ];
 
     /// As keys and explanations have it; also the name of the trigger that a change of it is.
@@ -71,6 +110,42 @@ impl SectionName {
             SectionName::Traffic => "traffic",
             SectionName::Search => "search",
             SectionName::Test => "test",
+            SectionName::PeerKernel => "peer-kernel",
+            SectionName::PeerCpu => "peer-cpu",
+            SectionName::PeerHost => "peer-host",
+            SectionName::PeerSetup => "peer-setup",
+            SectionName::PeerMemory => "peer-memory",
+            SectionName::PeerSwitch => "peer-switch",
+            SectionName::PeerCores => "peer-cores",
+            SectionName::PeerRuntime => "peer-runtime",
+            SectionName::PeerGenerator => "peer-generator",
+            SectionName::PeerRootfs => "peer-rootfs",
+            SectionName::Nic => "nic",
+            SectionName::PeerNic => "peer-nic",
+            SectionName::Cable => "cable",
+        }
+    }
+
+    /// What a section is called that says this of the host in that place: the first one's names are those of a test
+    /// that stays on it. What the whole test has in common has one name.
+    #[must_use]
+    pub fn of_host(self, place: usize) -> SectionName {
+        if place == 0 {
+            return self;
+        }
+        match self {
+            SectionName::Kernel => SectionName::PeerKernel,
+            SectionName::Cpu => SectionName::PeerCpu,
+            SectionName::Host => SectionName::PeerHost,
+            SectionName::Setup => SectionName::PeerSetup,
+            SectionName::Memory => SectionName::PeerMemory,
+            SectionName::Switch => SectionName::PeerSwitch,
+            SectionName::Cores => SectionName::PeerCores,
+            SectionName::Runtime => SectionName::PeerRuntime,
+            SectionName::Generator => SectionName::PeerGenerator,
+            SectionName::Rootfs => SectionName::PeerRootfs,
+            SectionName::Nic => SectionName::PeerNic,
+            shared => shared,
         }
     }
 

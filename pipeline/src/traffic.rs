@@ -1,4 +1,4 @@
-//! What a test means on a host: the scene that the agent builds, and the request that each generator gets.
+//! What a test means on its hosts: the scene that each agent builds, and the request that each generator gets.
 //! Pure. It must not know how a scene is built, or what keys are made of it.
 
 use host_setup::cores::{Assignment, CorePlan};
@@ -11,7 +11,7 @@ use wire::{Endpoint, Port, Request, Role, Schedule, Wait};
 
 use crate::eal;
 use crate::experiment::Times;
-use crate::ready::Ready;
+use crate::ready::Side;
 
 /// Length of an accounting interval, ns.
 pub const INTERVAL_NS: u64 = 10_000_000;
@@ -45,6 +45,19 @@ pub struct Party {
     pub request: Request,
     /// What it finds at its end of the link.
     pub end: End,
+    /// The side of the test that it is on: the place of its host.
+    pub side: usize,
+}
+
+/// What generators find on a side of a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Seating<'a> {
+    /// What is at the ends of their links.
+    pub ends: Ends,
+    /// Who runs where.
+    pub cores: &'a CorePlan,
+    /// What the memory of DPDK programs is made of.
+    pub memory: Option<Memory>,
 }
 
 impl Party {
@@ -76,14 +89,19 @@ pub fn memory(tuple: &Tuple, memory: Memory) -> Option<Memory> {
 }
 
 /// The generators of a test, pair by pair, the responder (receiver or server) of each pair first, so that
-/// whoever starts them in order has every receiver up before the first packet. `ends` are those of its switch.
-pub fn parties(tuple: &Tuple, times: &Times, ends: Ends, cores: &CorePlan, memory: Option<Memory>) -> Vec<Party> {
+/// whoever starts them in order has every receiver up before the first packet. `seats` are those of its sides: where
+/// there are two, those who begin are on the first one, and those who answer on the second.
+pub fn parties(tuple: &Tuple, times: &Times, seats: &[Seating]) -> Vec<Party> {
     (0..tuple.pairs.get())
         .flat_map(|pair| {
-            [(0, Side::Responder), (1, Side::Initiator)].map(|(of_pair, side)| {
-                let place = 2 * usize::from(pair) + of_pair;
-                let seat = Seat { end: ends.of(place), assignment: cores.generators.get(place), memory };
-                party(tuple, times, pair, side, &seat)
+            [(0, Half::Responder), (1, Half::Initiator)].into_iter().filter_map(move |(of_pair, half)| {
+                let (side, place) = match seats.len() {
+                    0 | 1 => (0, 2 * usize::from(pair) + of_pair),
+                    _ => (usize::from(half == Half::Responder), usize::from(pair)),
+                };
+                let Seating { ends, cores, memory } = *seats.get(side)?;
+                let seat = Seat { end: ends.of(place), assignment: cores.generators.get(place), memory, side };
+                Some(party(tuple, times, pair, half, &seat))
             })
         })
         .collect()
@@ -95,35 +113,36 @@ struct Seat<'a> {
     end: End,
     assignment: Option<&'a Assignment>,
     memory: Option<Memory>,
+    side: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum Half {
     Initiator,
     Responder,
 }
 
-fn endpoint(pair: u16, side: Side) -> Endpoint {
-    let host = match side {
-        Side::Initiator => 1,
-        Side::Responder => 2,
+fn endpoint(pair: u16, half: Half) -> Endpoint {
+    let host = match half {
+        Half::Initiator => 1,
+        Half::Responder => 2,
     };
     Endpoint {
         mac: format!("02:73:70:00:{pair:02x}:{host:02x}"),
         ipv4: format!("10.0.{pair}.{host}"),
-        udp_port: match side {
-            Side::Initiator => INITIATOR_PORT,
-            Side::Responder => RESPONDER_PORT,
+        udp_port: match half {
+            Half::Initiator => INITIATOR_PORT,
+            Half::Responder => RESPONDER_PORT,
         },
     }
 }
 
-fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Party {
-    let role = match (tuple.dimension, side) {
-        (Dimension::Throughput, Side::Initiator) => Role::Send,
-        (Dimension::Throughput, Side::Responder) => Role::Receive,
-        (Dimension::Latency, Side::Initiator) => Role::Client,
-        (Dimension::Latency, Side::Responder) => Role::Server,
+fn party(tuple: &Tuple, times: &Times, pair: u16, half: Half, seat: &Seat) -> Party {
+    let role = match (tuple.dimension, half) {
+        (Dimension::Throughput, Half::Initiator) => Role::Send,
+        (Dimension::Throughput, Half::Responder) => Role::Receive,
+        (Dimension::Latency, Half::Initiator) => Role::Client,
+        (Dimension::Latency, Half::Responder) => Role::Server,
     };
     let name = match role {
         Role::Send => "send",
@@ -131,9 +150,9 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         Role::Client => "client",
         Role::Server => "server",
     };
-    let (local, remote) = match side {
-        Side::Initiator => (endpoint(pair, Side::Initiator), endpoint(pair, Side::Responder)),
-        Side::Responder => (endpoint(pair, Side::Responder), endpoint(pair, Side::Initiator)),
+    let (local, remote) = match half {
+        Half::Initiator => (endpoint(pair, Half::Initiator), endpoint(pair, Half::Responder)),
+        Half::Responder => (endpoint(pair, Half::Responder), endpoint(pair, Half::Initiator)),
     };
     let wait = if seat.assignment.is_some_and(|assignment| assignment.dedicated) { Wait::Spin } else { Wait::Yield };
     let end = seat.end;
@@ -152,7 +171,7 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         port,
         frame_bytes: tuple.frame_bytes(),
         burst: tuple.burst.get(),
-        rate_pps: if side == Side::Initiator { tuple.rate.fixed_pps() } else { None },
+        rate_pps: if half == Half::Initiator { tuple.rate.fixed_pps() } else { None },
         flows: tuple.variant.flows,
         queues: tuple.variant.queues,
         touch: tuple.variant.touch,
@@ -163,23 +182,25 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, side: Side, seat: &Seat) -> Pa
         rtt_samples_max: RTT_SAMPLES_MAX,
         output: OUTPUT.to_string(),
     };
-    Party { container: format!("{name}-{pair}"), request, end }
+    Party { container: format!("{name}-{pair}"), request, end, side: seat.side }
 }
 
-/// The scene of a test.
-pub fn scene(tuple: &Tuple, ready: &Ready, parties: &[Party]) -> Scene {
-    let cores = &ready.cores;
-    let ends = ready.switch.ends;
-    let containers = parties.iter().zip(0..).map(|(party, place)| container(party, ends, cores, place)).collect();
+/// The scene of a test on the side in that place.
+pub fn scene(tuple: &Tuple, place: usize, side: &Side, parties: &[Party]) -> Scene {
+    let cores = &side.cores;
+    let ends = side.switch.ends;
+    let here = parties.iter().filter(|party| party.side == place);
+    let containers = here.zip(0..).map(|(party, place)| container(party, ends, cores, place)).collect();
     Scene {
-        runtime: ready.runtime,
+        runtime: side.runtime,
         switch: Switch {
             kind: tuple.vswitch.name().to_string(),
             stack: tuple.variant.stack.to_string(),
             cpus: cores.switch.clone(),
             queues: tuple.variant.queues,
-            memory: ready.switch.shape.memory,
-            configuration: ready.configuration.to_string(),
+            memory: side.switch.shape.memory,
+            uplink: side.uplink.clone(),
+            configuration: side.configuration.to_string(),
         },
         containers,
         housekeeping: cores.housekeeping,

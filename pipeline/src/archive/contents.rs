@@ -97,7 +97,8 @@ pub fn create(
     // A note, without which the archive is whole.
     let noted = workspace.store.note_archive(&generation.experiment, &stored, &archive);
     let unnoted = noted.err().map(|error| error.to_string());
-    let naming_boots = records.iter().filter(|(_, record)| names_a_boot(&record.host.aside.boot_id)).count();
+    let names_one = |record: &Record| record.hosts().any(|(host, _)| names_a_boot(&host.aside.boot_id));
+    let naming_boots = records.iter().filter(|(_, record)| names_one(record)).count();
     Ok(Archived { unnoted, bytes, sha256, results: records.len(), tests, missing, naming_boots })
 }
 
@@ -164,9 +165,9 @@ pub(super) fn derived(records: &[(ResultId, Record)], format: u32) -> Result<Vec
     ordered.sort_by(|a, b| (&a.1.started, a.0).cmp(&(&b.1.started, b.0)));
     let mut hosts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut last = None;
-    for (_, record) in ordered {
+    for host in ordered.iter().flat_map(|(_, record)| record.hosts().map(|(host, _)| host)) {
         // What changes from minute to minute makes no other host.
-        let mut host: Facts = record.host.clone();
+        let mut host: Facts = host.clone();
         if format > 1 {
             host.aside.boot_id.clear();
         }
@@ -188,7 +189,7 @@ pub(super) fn derived(records: &[(ResultId, Record)], format: u32) -> Result<Vec
 
 /// Every distinct component, in order of name and digest.
 pub(super) fn components(records: &[(ResultId, Record)]) -> Vec<&Component> {
-    let all = records.iter().flat_map(|(_, record)| &record.host.components);
+    let all = records.iter().flat_map(|(_, record)| record.components());
     all.map(|component| ((&component.name, &component.digest), component))
         .collect::<BTreeMap<_, _>>()
         .into_values()

@@ -5,9 +5,9 @@
 use results::axes::Rate;
 use results::tuple::Tuple;
 
-use crate::conditions::{core_plan, sections_of_host};
+use crate::conditions::{core_plan, sections_of_host, sides};
 use crate::experiment::Times;
-use crate::judge::Run;
+use crate::judge::{Run, RunHost};
 use crate::manifest::{Listing, MANIFEST_VERSION};
 use crate::search::trials::Search;
 use crate::search::{self, Next, SEARCH_VERSION};
@@ -21,9 +21,15 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
     if matches!(record.status, Status::Failed { .. }) {
         return Ok(());
     }
-    let cores = core_plan(&record.tuple, &record.host)?;
-    if manifest.format == MANIFEST_VERSION {
-        for (name, section) in sections_of_host(&record.host, &cores) {
+    if record.hosts().count() != sides(record.tuple.locality) || record.evidence.hosts().count() != record.hosts().count() {
+        return Err("it does not tell of as many hosts as its test has".to_string());
+    }
+    let plans = record.hosts().map(|(facts, _)| core_plan(&record.tuple, facts)).collect::<Result<Vec<_>, _>>()?;
+    for (place, ((facts, _), cores)) in record.hosts().zip(&plans).enumerate() {
+        if manifest.format != MANIFEST_VERSION {
+            break;
+        }
+        for (name, section) in sections_of_host(place, facts, cores) {
             // A section without fields is absent.
             if manifest.sections.get(name.name()).cloned().unwrap_or_default() != section {
                 let name = name.name();
@@ -32,14 +38,9 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
         }
     }
     let (tuple, times) = evidenced(record);
-    let run = Run {
-        tuple: &tuple,
-        times: &times,
-        cores: &cores,
-        facts: &record.host,
-        achieved: &record.achieved,
-        evidence: &record.evidence,
-    };
+    let host = |((facts, achieved), cores)| RunHost { cores, facts, achieved };
+    let hosts: Vec<RunHost> = record.hosts().zip(&plans).map(host).collect();
+    let run = Run { tuple: &tuple, times: &times, hosts: &hosts, evidence: &record.evidence };
     let mut raised = run.doubts().flags;
     raised.extend(&record.reduction.flags);
     if let Some(search) = &record.search {

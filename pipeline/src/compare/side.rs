@@ -204,7 +204,7 @@ fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<
             }
             records.sort_by(|a, b| (&a.0.started, a.1).cmp(&(&b.0.started, b.1)));
             let Some((first, ..)) = records.first() else { return Ok(None) };
-            let components = records.iter().flat_map(|(record, ..)| &record.host.components);
+            let components = records.iter().flat_map(|(record, ..)| record.components());
             let found = TestRecords {
                 name: stands.name.clone(),
                 // What was measured under another name of the same key has that name in its record.

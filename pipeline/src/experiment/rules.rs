@@ -52,11 +52,13 @@ impl Fault {
         if !descriptor.takes(io_name(variant.io)) {
             return Some(Fault::Io(vswitch, variant.io));
         }
-        let ports = 2 * u32::from(tuple.pairs.get());
-        let refusal = descriptor.possible(ports, variant.switch_cores.into(), variant.queues).err()?;
+        let remote = tuple.locality == Locality::Remote;
+        let ports = u32::from(tuple.pairs.get()) * if remote { 1 } else { 2 };
+        let refusal = descriptor.possible(ports, variant.switch_cores.into(), variant.queues, remote).err()?;
         Some(match refusal.asked {
             Asked::Ports(_) => Fault::Ports(tuple.pairs, refusal),
             Asked::Queues(_) => Fault::Queues(refusal),
+            Asked::Uplink(_) => Fault::NotRemote(vswitch),
             Asked::Cores(_) | Asked::Memory(_) => Fault::SwitchCores(vswitch, variant.switch_cores),
         })
     }

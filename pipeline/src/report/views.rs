@@ -135,7 +135,7 @@ pub(crate) fn repetition(
         false => reduce_again(workspace, id, record)?,
     };
     let flags: Vec<Flag> = record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
-    Ok(summary::Repetition { reduction, flags, stand: record.host.aside.hostname.clone() })
+    Ok(summary::Repetition { reduction, flags, stand: record.host_names() })
 }
 
 fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<Reduction, StoreError> {
@@ -164,7 +164,9 @@ impl ViewedTests {
         if !self.complete {
             notes.push("Not every test of this experiment is measured; what is missing is named.".to_string());
         }
-        let bare = |record: &Record| !record.host.components.iter().any(|component| component.name == "busybox");
+        let bare = |record: &Record| {
+            record.hosts().any(|(host, _)| !host.components.iter().any(|component| component.name == "busybox"))
+        };
         if self.records.iter().flatten().any(|(_, record)| bare(record)) {
             notes.push("Containers held the generator only: there was no static BusyBox on the host.".to_string());
         }

@@ -87,7 +87,7 @@ impl<'r, 't> Drive<'r, 't> {
             News::Waiting(holder) => self.watcher.waiting(&holder),
             News::Unquiet(words) => self.watcher.unquiet(&words),
             News::Prepared { stand, achieved } => {
-                self.watcher.prepared(&achieved);
+                achieved.iter().for_each(|achieved| self.watcher.prepared(achieved));
                 self.happened(Event::Prepared(stand))?;
             }
             News::Unprepared { stand, error: RunError::Agent(AgentError::Interrupted) } => {

@@ -20,8 +20,8 @@ pub(super) struct Assignment<'t> {
     pub(super) number: Number,
     pub(super) test: &'t Test,
     pub(super) ready: Box<Ready>,
-    /// The stand's, with the test's stack.
-    pub(super) facts: &'t Facts,
+    /// Of each host that it is measured on, with the test's stack.
+    pub(super) facts: Vec<&'t Facts>,
     /// When a search begins no further trial.
     pub(super) until: Option<Instant>,
 }
@@ -33,7 +33,7 @@ pub(super) enum News {
     /// Others did not leave the measuring CPUs of a stand alone in time, in words.
     Unquiet(String),
     /// A stand is leased and prepared.
-    Prepared { stand: Stand, achieved: Box<Achieved> },
+    Prepared { stand: Stand, achieved: Vec<Achieved> },
     /// A stand could not be leased or prepared.
     Unprepared { stand: Stand, error: RunError },
     /// A trial of a search was made.

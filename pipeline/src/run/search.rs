@@ -94,7 +94,7 @@ impl<'t> Work<'t> {
         // One that is damaged is `report`'s matter; trials are only not gone on from.
         let latest = store.latest_generation(self.workspace.experiment.name.as_str()).unwrap_or_default();
         let occasion = Occasion {
-            boot_id: self.facts.aside.boot_id.clone(),
+            boot_id: self.conditions.hosts().next().map(|facts| facts.aside.boot_id.clone()).unwrap_or_default(),
             generation: latest.filter(|(_, generation)| generation.complete).map(|(name, _)| name.to_string()),
         };
         let key = assignment.ready.manifest.key();
@@ -117,13 +117,14 @@ impl<'t> Work<'t> {
         self.await_quiet(ready)?;
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
-        let measured = match measure::measure(self.agent, test, ready, &|| until.asked(), &mut log)? {
+        let measured = match measure::measure(&mut self.hosts, test, ready, &|| until.asked(), &mut log)? {
             Outcome::Measured(measured) => measured,
             Outcome::Failed(failed) => return Ok(Made::Failed(pending, failed)),
             Outcome::Interrupted => return Ok(Made::Interrupted),
         };
         let Measured { cost, .. } = *measured;
-        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started: started.clone() };
+        let about =
+            Circumstances::new(test, ready, facts, &self.achieved, started.clone()).ok_or(RunError::Ended)?;
         let failed = |pending, reason| Ok(Made::Failed(pending, Failed { reason, last_lines: Vec::new(), cost }));
         let Repetition { record, samples, log } = match judge::judge(*measured, &about, log) {
             Ok(repetition) => repetition,
@@ -165,7 +166,8 @@ impl<'t> Work<'t> {
     ) -> Result<Repeated<'t>, RunError> {
         self.desk.through(move || pending.discard())?;
         let Assignment { test, ready, facts, .. } = assignment;
-        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started: clock::now_rfc3339()? };
+        let about = Circumstances::new(test, ready, facts, &self.achieved, clock::now_rfc3339()?);
+        let about = about.ok_or(RunError::Ended)?;
         failure(failed, &about, String::new())
     }
 }

@@ -1,5 +1,5 @@
-//! A stand at work: a thread that has its agent to itself, leases the host, measures what it is given, one repetition
-//! after the other, judges it, and gives the host back. It must not know what else is wanted, other stands, or how
+//! A stand at work: a thread that has its agents to itself, leases the hosts, measures what it is given, one repetition
+//! after the other, judges it, and gives the hosts back. It must not know what else is wanted, other stands, or how
 //! results are stored.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,9 @@ use host_setup::facts::Facts;
 use host_setup::protocol::{Achieved, Op, Setup};
 
 use super::RunError;
+use super::cabled;
 use super::news::{Alarm, Assignment, Idle, News};
 use super::writing::Desk;
-use crate::agent::Agent;
 use crate::clock;
 use crate::conditions::Conditions;
 use crate::dispatch::{self, Returned};
@@ -22,18 +22,26 @@ use crate::measure::{self, Failed, Outcome};
 use crate::quiet;
 use crate::ready::Ready;
 use crate::search::Goal;
+use crate::stand::{Post, error_of, on_each};
 use crate::store::{Pending, Repetition};
 use crate::workspace::Workspace;
+
+/// What a run wants of a stand.
+pub(super) struct Wanted {
+    /// What each host is to be.
+    pub(super) setups: Vec<Setup>,
+    /// Whether there are tests between two hosts.
+    pub(super) remote: bool,
+}
 
 /// What a thread of a stand has.
 pub(super) struct Work<'t> {
     stand: dispatch::Stand,
     pub(super) workspace: &'t Workspace,
-    pub(super) agent: &'t mut Agent,
-    /// The host's.
-    pub(super) facts: &'t Facts,
-    /// What the host was prepared to; known once it is.
-    pub(super) achieved: Achieved,
+    pub(super) hosts: Vec<Post<'t>>,
+    pub(super) conditions: &'t Conditions<'t>,
+    /// What each host was prepared to; known once it is.
+    pub(super) achieved: Vec<Achieved>,
     pub(super) desk: Desk<'t>,
     news: Sender<News>,
     pub(super) until: Stopped<'t>,
@@ -70,14 +78,14 @@ impl<'t> Work<'t> {
     pub(super) fn new(
         stand: dispatch::Stand,
         workspace: &'t Workspace,
-        agent: &'t mut Agent,
+        hosts: Vec<Post<'t>>,
         conditions: &'t Conditions<'t>,
         desk: Desk<'t>,
         news: Sender<News>,
         until: Stopped<'t>,
     ) -> Work<'t> {
-        let (facts, alarm) = (conditions.facts(), Alarm(news.clone()));
-        Work { stand, workspace, agent, facts, achieved: Achieved::default(), desk, news, until, _alarm: alarm }
+        let alarm = Alarm(news.clone());
+        Work { stand, workspace, hosts, conditions, achieved: Vec::new(), desk, news, until, _alarm: alarm }
     }
 
     /// Prepares the stand, takes assignments until none comes any more, and gives the host back.
@@ -87,13 +95,14 @@ impl<'t> Work<'t> {
     pub(super) fn run(
         mut self,
         wait: Duration,
-        setup: Setup,
+        wanted: &Wanted,
         orders: &Receiver<Assignment<'t>>,
     ) -> Result<Idle, RunError> {
         let mut idle = Idle::default();
-        match self.prepare(wait, setup) {
-            Ok(()) => self.tell(News::Prepared { stand: self.stand, achieved: Box::new(self.achieved.clone()) }),
+        match self.prepare(wait, wanted) {
+            Ok(()) => self.tell(News::Prepared { stand: self.stand, achieved: self.achieved.clone() }),
             Err(error) => {
+                self.release();
                 self.tell(News::Unprepared { stand: self.stand, error });
                 return Ok(idle);
             }
@@ -111,6 +120,7 @@ impl<'t> Work<'t> {
                 }
                 Ok(Made::Returned(why)) => self.tell(News::Returned { stand: self.stand, why }),
                 Err(RunError::Agent(error)) => {
+                    self.release();
                     self.tell(News::Lost { stand: self.stand, error });
                     return Ok(idle);
                 }
@@ -118,8 +128,17 @@ impl<'t> Work<'t> {
             }
             since = Some(Instant::now());
         }
-        self.agent.done("give the host back", Op::Release)?;
+        let released = on_each(&mut self.hosts, |_, agent| agent.done("give the host back", Op::Release));
+        released.map_err(|(place, error)| error_of(&self.hosts, place, error))?;
         Ok(idle)
+    }
+
+    /// Gives back what is still held of a stand that cannot go on. Who has died has given back what it had, or the
+    /// journal has.
+    fn release(&mut self) {
+        for host in self.hosts.iter_mut().filter(|host| host.agent.is_heard()) {
+            let _ = host.agent.done("give the host back", Op::Release);
+        }
     }
 
     pub(super) fn tell(&self, news: News) {
@@ -127,17 +146,31 @@ impl<'t> Work<'t> {
         let _ = self.news.send(news);
     }
 
-    fn prepare(&mut self, wait: Duration, setup: Setup) -> Result<(), RunError> {
-        let (news, until) = (&self.news, self.until);
-        self.achieved = self.agent.lease(wait, setup, &mut |holder| {
-            if !holder.is_empty() {
-                let _ = news.send(News::Waiting(holder.to_string()));
+    /// Leases the hosts one after the other, in the order of their names, which is the same for every run: so no two
+    /// wait for each other.
+    fn prepare(&mut self, wait: Duration, wanted: &Wanted) -> Result<(), RunError> {
+        let mut order: Vec<usize> = (0..self.hosts.len()).collect();
+        order.sort_by(|a, b| self.hosts[*a].name.cmp(&self.hosts[*b].name));
+        self.achieved = vec![Achieved::default(); self.hosts.len()];
+        for place in order {
+            let (news, until) = (&self.news, self.until);
+            let setup = wanted.setups.get(place).cloned().unwrap_or_default();
+            let leased = self.hosts[place].agent.lease(wait, setup, &mut |holder| {
+                if !holder.is_empty() {
+                    let _ = news.send(News::Waiting(holder.to_string()));
+                }
+                !until.asked()
+            });
+            self.achieved[place] = leased.map_err(|error| error_of(&self.hosts, place, error))?;
+        }
+        for (facts, achieved) in self.conditions.hosts().zip(&self.achieved) {
+            if let Some(file) = changed_since(facts, achieved) {
+                return Err(RunError::Changed(file));
             }
-            !until.asked()
-        })?;
-        match changed_since(self.facts, &self.achieved) {
-            Some(file) => Err(RunError::Changed(file)),
-            None => Ok(()),
+        }
+        match (wanted.remote, &self.conditions.ground().cable) {
+            (true, Some(cable)) => cabled::join(&mut self.hosts, cable),
+            _ => Ok(()),
         }
     }
 
@@ -145,9 +178,12 @@ impl<'t> Work<'t> {
     pub(super) fn await_quiet(&mut self, ready: &Ready) -> Result<(), RunError> {
         let until = self.until;
         let Some(patience) = until.quiet else { return Ok(()) };
-        let cpus = drift::measuring(&ready.cores);
-        if let Some(load) = quiet::wait(self.agent, &cpus, patience, &|| until.asked())? {
-            self.tell(News::Unquiet(drift::others(&load)));
+        for (place, side) in ready.sides.iter().enumerate().take(self.hosts.len()) {
+            let cpus = drift::measuring(&side.cores);
+            let waited = quiet::wait(self.hosts[place].agent, &cpus, patience, &|| until.asked());
+            if let Some(load) = waited.map_err(|error| error_of(&self.hosts, place, error))? {
+                self.tell(News::Unquiet(drift::others(&load)));
+            }
         }
         Ok(())
     }
@@ -162,8 +198,8 @@ impl<'t> Work<'t> {
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
         let until = self.until;
-        let outcome = measure::measure(self.agent, test, ready, &|| until.asked(), &mut log)?;
-        let about = Circumstances { test, ready, facts, achieved: &self.achieved, started };
+        let outcome = measure::measure(&mut self.hosts, test, ready, &|| until.asked(), &mut log)?;
+        let about = Circumstances::new(test, ready, facts, &self.achieved, started).ok_or(RunError::Ended)?;
         match outcome {
             Outcome::Interrupted => Ok(Made::Returned(Returned::Interrupted)),
             Outcome::Failed(failed) => failure(failed, &about, log),

@@ -49,8 +49,10 @@ impl<'a> Writer<'a> {
     /// if it is the same result.
     pub fn commit(&mut self, mut repetition: Repetition, manifest: &Listing) -> Result<Entry, StoreError> {
         self.keep_manifest(manifest)?;
-        let aside = &mut repetition.record.host.aside;
-        aside.boot_id = self.store.pseudonym(&aside.boot_id)?;
+        let record = &mut repetition.record;
+        for host in std::iter::once(&mut record.host).chain(record.peers.iter_mut().map(|peer| &mut peer.host)) {
+            host.aside.boot_id = self.store.pseudonym(&host.aside.boot_id)?;
+        }
         let staged = self.stage.folder().name([&unique_name()])?;
         let folder = self.stage.folder().new_folder(&staged, 0o777)?;
         let log_name = folder.name(["log.zst"])?;

@@ -49,7 +49,9 @@ pub use generation::{Generation, GenerationName, GenerationTest, Line, NotAName,
 pub use index::{Entry, Index, Standing, TestId};
 pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
-pub use record::{Cost, Evidence, FileDigest, Party, RECORD_VERSION, Record, Seen, Status};
+pub use record::{
+    Cost, Evidence, FileDigest, HostEvidence, Party, PeerEvidence, PeerHost, RECORD_VERSION, Record, Seen, Status,
+};
 pub(crate) use salt::names_a_boot;
 pub use verify::{Damage, DamagedFile, Finding, Of, Verification};
 

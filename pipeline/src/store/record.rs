@@ -11,17 +11,20 @@ use results::summary::Reduction;
 use results::tuple::Tuple;
 use serde::{Deserialize, Serialize};
 
+use crate::clocks::Clocks;
 use crate::experiment::Times;
 use crate::key::{Key, ResultId};
 use crate::search::trials::Search;
 
 /// Version of the record. A newer one is refused with its number.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
+/// Version of a record of one host, which is what the first version was.
+const OF_ONE_HOST: u32 = 1;
 
 /// One repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// [`RECORD_VERSION`].
+    /// [`RECORD_VERSION`], or 1 for a record of one host: nothing of it has changed since.
     pub format: u32,
     /// Name of the test.
     pub test: String,
@@ -50,10 +53,13 @@ pub struct Record {
     pub cost: Cost,
     /// When it was started, UTC, RFC 3339.
     pub started: String,
-    /// The host.
+    /// The host, or the one of those who begin.
     pub host: Facts,
     /// What the host was prepared to, read back.
     pub achieved: Achieved,
+    /// The other hosts of a remote test, in the order of its sides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerHost>,
     /// The trials that it is made of, where the rate was searched; the samples hold those of all trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
@@ -62,6 +68,15 @@ pub struct Record {
     pub origin: Option<String>,
     /// The other files of the folder.
     pub files: BTreeMap<String, FileDigest>,
+}
+
+/// Another host of a remote test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerHost {
+    /// The host.
+    pub host: Facts,
+    /// What it was prepared to, read back.
+    pub achieved: Achieved,
 }
 
 /// Whether a repetition counts.
@@ -111,6 +126,72 @@ pub struct Evidence {
     /// What the switch said of its own version; absent for one that is not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported: Option<String>,
+    /// What was seen of the other hosts, in the order of [`Record::peers`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerEvidence>,
+    /// How the clocks of two hosts stood to each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<Clocks>,
+}
+
+/// What was seen of another host of a remote test; as in [`Evidence`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PeerEvidence {
+    /// Host counters before the window.
+    pub before: Snapshot,
+    /// Host counters after it.
+    pub after: Snapshot,
+    /// Who had the measuring CPUs around the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+    /// What was seen of the host while the window lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
+    /// The executable files that the processes had mapped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapped: Vec<Mapped>,
+    /// What the switch said of its own version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<String>,
+}
+
+/// What was seen of one host, whichever.
+#[derive(Clone, Copy, Debug)]
+pub struct HostEvidence<'e> {
+    /// Host counters before the window.
+    pub before: &'e Snapshot,
+    /// Host counters after it.
+    pub after: &'e Snapshot,
+    /// Who had the measuring CPUs around the window.
+    pub load: Option<&'e Load>,
+    /// What was seen of the host while the window lasted.
+    pub watched: Option<&'e Watched>,
+    /// The executable files that the processes had mapped.
+    pub mapped: &'e [Mapped],
+}
+
+impl Evidence {
+    /// What was seen of each host, in the order of the test's sides.
+    pub fn hosts(&self) -> impl Iterator<Item = HostEvidence<'_>> {
+        let Evidence { before, after, load, watched, mapped, .. } = self;
+        let first = HostEvidence { before, after, load: load.as_ref(), watched: watched.as_ref(), mapped };
+        let peer = |peer| {
+            let PeerEvidence { before, after, load, watched, mapped, .. }: &PeerEvidence = peer;
+            HostEvidence { before, after, load: load.as_ref(), watched: watched.as_ref(), mapped }
+        };
+        std::iter::once(first).chain(self.peers.iter().map(peer))
+    }
+
+    /// Keeps what was seen of each host, in the order of the test's sides.
+    pub fn keep(&mut self, seen: Vec<PeerEvidence>) {
+        let mut seen = seen.into_iter();
+        if let Some(first) = seen.next() {
+            let PeerEvidence { before, after, load, watched, mapped, reported } = first;
+            (self.before, self.after, self.load, self.watched) = (before, after, load, watched);
+            (self.mapped, self.reported) = (mapped, reported);
+        }
+        self.peers = seen.collect();
+    }
 }
 
 /// One generator.
@@ -151,6 +232,28 @@ pub struct FileDigest {
 }
 
 impl Record {
+    /// The version of a record of so many hosts.
+    pub fn format_of(hosts: usize) -> u32 {
+        if hosts > 1 { RECORD_VERSION } else { OF_ONE_HOST }
+    }
+
+    /// Its hosts, in the order of the test's sides, each with what it was prepared to.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Facts, &Achieved)> {
+        let peers = self.peers.iter().map(|peer| (&peer.host, &peer.achieved));
+        std::iter::once((&self.host, &self.achieved)).chain(peers)
+    }
+
+    /// The components of all its hosts.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.hosts().flat_map(|(host, _)| &host.components)
+    }
+
+    /// What its hosts are called, in words.
+    pub fn host_names(&self) -> String {
+        let names: Vec<&str> = self.hosts().map(|(host, _)| host.aside.hostname.as_str()).collect();
+        names.join(" and ")
+    }
+
     /// The version of one of its components: as whoever installed it says, or else as the switch's program said while
     /// it ran.
     pub fn version_of(&self, component: &Component) -> Option<String> {
@@ -209,6 +312,7 @@ mod tests {
         assert!(record.is_valid());
         assert!(record.reduction.values[&Quantity::RttMean] > 0.0);
         let Evidence { parties, before, after, watched, mapped, .. } = &record.evidence;
+        assert_eq!((record.hosts().count(), record.evidence.hosts().count()), (1, 1));
         assert_eq!(parties.keys().collect::<Vec<_>>(), ["client-0", "server-0"]);
         assert!(before.mono_ns < after.mono_ns && watched.is_some() && !mapped.is_empty());
         assert_eq!(record.host.privilege, Privilege::Root);

@@ -72,6 +72,11 @@ fn properties() -> Value {
             })),
         })),
         "achieved": {"type": "object", "description": "What the host was prepared to, read back"},
+        "peers": {"type": "array", "description": "The other hosts of a remote test", "items":
+            object("A host", &["host", "achieved"], json!({
+                "host": {"type": "object", "description": "As the agent there found it"},
+                "achieved": {"type": "object", "description": "What it was prepared to, read back"},
+            }))},
         "search": {"type": "object", "description": "The trials, where the rate was searched"},
         "origin": text("Where it came from, if it was not measured into its store"),
         "files": {"type": "object", "description": "The other files of its folder", "additionalProperties":
@@ -122,6 +127,9 @@ fn evidence() -> Value {
         "load": {"type": "object", "description": "What others took of the measuring CPUs"},
             "mapped": {"type": "array", "description": "Executable files that ran"},
             "reported": text("What the switch said of its version"),
+            "peers": {"type": "array", "description": "The same of the other hosts of a remote test", "items":
+                object("A host", &["before", "after"], json!({}))},
+            "clocks": {"type": "object", "description": "How the clocks of two hosts stood to each other, ns"},
         }),
     )
 }
