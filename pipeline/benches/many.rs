@@ -24,7 +24,8 @@ use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::Test;
 use pipeline::key::ResultId;
 use pipeline::manifest::Manifest;
-use pipeline::store::{Cost, Evidence, FileDigest, RECORD_VERSION, Record, Status};
+use pipeline::stand::Ground;
+use pipeline::store::{Cost, Evidence, FileDigest, Record, Status};
 use pipeline::workspace::Workspace;
 use rayon::prelude::*;
 use results::metric::Quantity;
@@ -177,7 +178,8 @@ fn make_store(many: &Path, septet: &Path) {
     let facts = agent.facts(false).expect("facts can be read");
     agent.bye().expect("it ends");
     let workspace = Workspace::load(many, None).expect("the experiment is right");
-    let conditions = Conditions::new(&facts);
+    let ground = Ground::from(facts.clone());
+    let conditions = Conditions::new(&ground);
     let samples = results::dataset::write_parquet(&[]).expect("no samples are samples");
     let log = zstd::bulk::compress(b"synthetic\n", 3).expect("it is short");
     workspace.tests().par_chunks(512).for_each(|tests| {
@@ -197,7 +199,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         |bytes: &[u8]| FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
     let rate = 1e5 + f64::from(test.tuple.burst.get());
     let record = Record {
-        format: RECORD_VERSION,
+        format: Record::format_of(1),
         test: test.tuple.to_string(),
         tuple: test.tuple.clone(),
         times: test.times,
@@ -213,6 +215,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         started: "2026-01-01T00:00:00.000Z".to_string(),
         host: facts.clone(),
         achieved: Achieved::default(),
+        peers: Vec::new(),
         search: None,
         origin: None,
         files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),

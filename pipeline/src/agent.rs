@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, CableSeen, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request, Setup,
-    Snapshot, Watched,
+    Achieved, Answer, Bulk, CableSeen, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL,
+    Request, Setup, Snapshot, Watched,
 };
 use host_setup::stack::Stack;
 

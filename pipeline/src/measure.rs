@@ -235,7 +235,10 @@ impl Session<'_, '_> {
             let from_mono_ns = starts[place] + schedule.warmup_ns;
             let until_mono_ns = from_mono_ns + schedule.duration_ns;
             let cpus = cpus[place].clone();
-            agent.done("have the window watched", Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS })
+            agent.done(
+                "have the window watched",
+                Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS },
+            )
         })?;
         let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
@@ -272,7 +275,9 @@ impl Session<'_, '_> {
             seen.after = after;
             self.unbroken(place, seen)?;
         }
-        if let ([first, second], [first_after, second_after]) = (&clocks_before[..], &self.clocks_again(&clocks_before)?[..]) {
+        if let ([first, second], [first_after, second_after]) =
+            (&clocks_before[..], &self.clocks_again(&clocks_before)?[..])
+        {
             evidence.clocks = Some(clocks::between([*first, *second], [*first_after, *second_after]));
         }
         evidence.keep(seen);
@@ -342,7 +347,9 @@ impl Session<'_, '_> {
             Err(refused @ AgentError::Refused { .. }) => self.stop(place, refused),
             other => return other.map_err(|error| self.stop(place, error)),
         };
-        while let Some(event) = self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))? {
+        while let Some(event) =
+            self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))?
+        {
             if let AppEvent::Line { container, line } = event
                 && let Ok(Event::Failed { message }) = serde_json::from_str(&line)
                 && let Stop::Failed { last_lines, .. } = refused
@@ -355,7 +362,9 @@ impl Session<'_, '_> {
 
     /// The end of a generator that has been told already.
     fn death_of(&mut self, place: usize, whom: &str) -> Result<Option<Stop>, Stop> {
-        while let Some(event) = self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))? {
+        while let Some(event) =
+            self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))?
+        {
             if let AppEvent::Exit { container, status, last_lines } = event
                 && container == whom
             {

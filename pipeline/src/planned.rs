@@ -131,9 +131,8 @@ impl<'a> Planned<'a> {
 
     /// Components of this host, the system's and those of stacks.
     fn components(&self) -> impl Iterator<Item = &Component> {
-        let of_host = |facts: &'a Facts| {
-            facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components))
-        };
+        let of_host =
+            |facts: &'a Facts| facts.components.iter().chain(facts.stacks.values().flat_map(|stack| &stack.components));
         self.conditions.hosts().flat_map(of_host)
     }
 

@@ -33,9 +33,7 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
             let most = pages.entry(node).or_default();
             *most = wanted.max(*most);
         }
-        if moves_interrupts
-            && let Some(side) = ready.sides.get(place).filter(|side| !side.cores.oversubscribed)
-        {
+        if moves_interrupts && let Some(side) = ready.sides.get(place).filter(|side| !side.cores.oversubscribed) {
             measuring.extend(drift::measuring(&side.cores));
             housekeeping.extend(side.cores.housekeeping);
         }

@@ -97,11 +97,11 @@ pub fn on_each<T: Send>(
         return Ok(vec![act(0, only.agent).map_err(|error| (0, error))?]);
     }
     let results: Vec<Result<T, AgentError>> = std::thread::scope(|scope| {
-        let begin = |(place, post): (usize, &mut Post<'_>)| {
-            let (act, agent) = (&act, &mut *post.agent);
-            std::thread::Builder::new().spawn_scoped(scope, move || act(place, agent))
-        };
-        let threads: Vec<_> = posts.iter_mut().enumerate().map(begin).collect();
+        let mut threads = Vec::new();
+        for (place, post) in posts.iter_mut().enumerate() {
+            let (act, agent): (_, &mut Agent) = (&act, post.agent);
+            threads.push(std::thread::Builder::new().spawn_scoped(scope, move || act(place, agent)));
+        }
         let ended = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T, AgentError>>>| match thread {
             Ok(thread) => thread.join().unwrap_or_else(|_| Err(AgentError::Nonsense("a thread ended".to_string()))),
             Err(error) => Err(AgentError::Nonsense(format!("no thread to speak to it: {error}"))),

@@ -10,6 +10,7 @@ use host_setup::survey::{Around, of_tree};
 use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment};
 use pipeline::preparation;
+use pipeline::stand::Ground;
 
 const EXPERIMENT: &str = r#"
 [experiment]
@@ -52,7 +53,8 @@ fn leaving() -> Experiment {
 
 /// Keys by test; none for a test that is skipped.
 fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
-    let conditions = Conditions::new(facts);
+    let ground = Ground::from(facts.clone());
+    let conditions = Conditions::new(&ground);
     let experiment = experiment();
     let tests = experiment.matrix.tests.iter();
     let key = |test| match conditions.judge(test, &mut KnownSurroundings::default()) {
@@ -203,9 +205,11 @@ fn a_host_that_is_left_as_it_is_has_keys_of_its_own_that_say_so() {
     (already.tuning.governor, already.tuning.turbo) = (Some("performance".into()), Some(false));
     assert!(!differing(&prepared, &preparation::facts(&leaving(), already)).is_empty());
     let experiment = leaving();
-    let setup = preparation::setup(&Conditions::new(&left), experiment.matrix.tests.iter());
+    let ground = Ground::from(left);
+    let conditions = Conditions::new(&ground);
+    let setup = preparation::setup(&conditions, 0, experiment.matrix.tests.iter());
     assert_eq!(setup, Setup::default(), "nothing is asked of the host");
-    let reasons = preparation::indicative(&Conditions::new(&left), experiment.matrix.tests.iter());
+    let reasons = preparation::indicative(&conditions, experiment.matrix.tests.iter());
     assert!(reasons.iter().any(|reason| reason.contains("left as it is")), "{reasons:?}");
     // Where nothing would be set, leaving it touches no key.
     let guest = Facts { virtualisation: Some("kvm".into()), ..tunable() };

@@ -9,6 +9,7 @@ use host_setup::switch::{self, Descriptor, Drawn, Ends, Template};
 use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment, Test};
 use pipeline::ready::Ready;
+use pipeline::stand::Ground;
 use pipeline::traffic;
 
 fn experiment(rest: &str) -> Experiment {
@@ -71,7 +72,8 @@ fn with_idle(name: &str) -> Facts {
 }
 
 fn judged(facts: &Facts, test: &Test) -> Result<Ready, String> {
-    match Conditions::new(facts).judge(test, &mut KnownSurroundings::default()) {
+    let ground = Ground::from(facts.clone());
+    match Conditions::new(&ground).judge(test, &mut KnownSurroundings::default()) {
         Prospect::Ready(ready) => Ok(*ready),
         Prospect::Skipped(reason) => Err(reason),
     }
@@ -98,10 +100,10 @@ fn a_switch_that_only_a_host_knows_is_planned_there_and_skipped_elsewhere() {
     let reason = judged(&host(), test).expect_err("nobody knows it");
     assert_eq!(reason, "no switch called custom:idle is defined on this host");
     let ready = judged(&with_idle("custom:idle"), test).expect("it is known");
-    assert_eq!(&*ready.configuration, "idle, 2 ports, 1 core\nport 0\nport 1\n");
-    let parties = traffic::parties(&test.tuple, &test.times, ready.switch.ends, &ready.cores, ready.memory);
+    assert_eq!(&*ready.sides[0].configuration, "idle, 2 ports, 1 core\nport 0\nport 1\n");
+    let parties = traffic::parties(&test.tuple, &test.times, &[ready.sides[0].seating()]);
     assert!(parties.iter().all(|party| !party.listens()), "the switch makes the sockets");
-    let scene = traffic::scene(&test.tuple, &ready, &parties);
+    let scene = traffic::scene(&test.tuple, 0, &ready.sides[0], &parties);
     assert_eq!((&*scene.switch.kind, scene.switch.cpus.len()), ("custom:idle", 1));
     let explained = ready.manifest.listing().sections["switch"].clone();
     let fields: Vec<&str> = explained.fields().map(|(name, _)| name).collect();

@@ -67,7 +67,7 @@ fn made_of(source: &Source, beside: impl FnOnce() -> Result<PathBuf, String>) ->
     let programs = source.own(&[&["bin/basicfwd"]])?;
     let programs = programs.map_or_else(|| beside().map(|program| vec![program]), Ok)?;
     let drivers = &["bus_vdev", "mempool_ring", "net_vhost"];
-    Ok(Software { programs, packages: &[], drivers, libraries: source.libraries.clone() })
+    Ok(Software { programs, packages: &[], drivers, uplink: &[], libraries: source.libraries.clone() })
 }
 
 fn software(source: &Source) -> Result<Software, String> {

@@ -235,10 +235,8 @@ impl Switch for LinuxBridge {
         loop {
             let Some((port, state)) = self.not_ready()? else { return Ok(()) };
             if Instant::now() >= deadline {
-                let message = format!(
-                    "wait for port {port} of the bridge: up {}, forwarding {}",
-                    state.up, state.forwarding
-                );
+                let message =
+                    format!("wait for port {port} of the bridge: up {}, forwarding {}", state.up, state.forwarding);
                 return Err(Failure::new(FailureKind::Scene, message));
             }
             let pause = PollTimeout::try_from(Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO);

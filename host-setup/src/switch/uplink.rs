@@ -60,11 +60,8 @@ impl By {
             "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o",
         ];
         #[cfg(not(target_arch = "x86_64"))]
-        const LOADED: [&str; 3] = [
-            "/usr/lib/bpf/xsk_def_xdp_prog.o",
-            "/usr/lib/bpf/xsk_def_xdp_prog_5.3.o",
-            "/usr/lib/bpf/xdp-dispatcher.o",
-        ];
+        const LOADED: [&str; 3] =
+            ["/usr/lib/bpf/xsk_def_xdp_prog.o", "/usr/lib/bpf/xsk_def_xdp_prog_5.3.o", "/usr/lib/bpf/xdp-dispatcher.o"];
         if self == By::AfXdp { &LOADED } else { &[] }
     }
 

@@ -34,8 +34,7 @@ use crate::lines::{Lines, Read, send_all, to_line};
 use crate::patience::Patience;
 use crate::privilege::become_root;
 use crate::protocol::{
-    Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request,
-    Snapshot,
+    Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request, Snapshot,
 };
 use crate::snapshot::{self, Watch};
 use crate::switch::Stacks;

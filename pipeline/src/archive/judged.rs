@@ -21,7 +21,9 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
     if matches!(record.status, Status::Failed { .. }) {
         return Ok(());
     }
-    if record.hosts().count() != sides(record.tuple.locality) || record.evidence.hosts().count() != record.hosts().count() {
+    if record.hosts().count() != sides(record.tuple.locality)
+        || record.evidence.hosts().count() != record.hosts().count()
+    {
         return Err("it does not tell of as many hosts as its test has".to_string());
     }
     let plans = record.hosts().map(|(facts, _)| core_plan(&record.tuple, facts)).collect::<Result<Vec<_>, _>>()?;

@@ -61,8 +61,8 @@ struct OfferJson {
 /// Accepts, takes back, or lists.
 pub(super) fn run(args: &AcceptArgs) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
-    let facts = stacks::facts(&workspace, false, &[])?;
-    let conditions = Conditions::new(&facts);
+    let ground = stacks::ground(&workspace, false, &[])?;
+    let conditions = Conditions::new(&ground);
     let planned = || Planned::make(&workspace, &conditions, &|_| false);
     let before = planned()?;
     let done = match (&args.trigger, args.withdraw) {

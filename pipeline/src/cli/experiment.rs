@@ -83,8 +83,8 @@ pub(super) fn plan(
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let facts = stacks::facts(&workspace, asked.refresh, &asked.assumptions)?;
-    let conditions = Conditions::new(&facts);
+    let ground = stacks::ground(&workspace, asked.refresh, &asked.assumptions)?;
+    let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, forced)?;
     match asked.json {
         true => say_json(&planned.json(only)),
@@ -107,8 +107,8 @@ struct StatusJson {
 /// `septet status`: the numbers, and exit 4 under `-q` if something is to be measured.
 pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let facts = stacks::facts(&workspace, false, &[])?;
-    let conditions = Conditions::new(&facts);
+    let ground = stacks::ground(&workspace, false, &[])?;
+    let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
@@ -172,8 +172,8 @@ struct ExplainJson {
 pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = one_test(&workspace, text)?;
-    let facts = stacks::facts(&workspace, false, &[])?;
-    let conditions = Conditions::new(&facts);
+    let ground = stacks::ground(&workspace, false, &[])?;
+    let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {
         return Err(Trouble::host("the plan has lost the test"));

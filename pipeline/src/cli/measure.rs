@@ -12,7 +12,6 @@ use crate::preparation;
 use crate::progress::Progress;
 use crate::run::{self, Finished, Request};
 use crate::signals::Signals;
-use crate::stand::Stand;
 use crate::store::Generation;
 use crate::workspace::Workspace;
 
@@ -54,9 +53,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
-    let mut agent = stacks::agent(&workspace, args.pair.as_deref().into_iter())?;
-    let facts = preparation::facts(&workspace.experiment, agent.facts(args.refresh)?);
-    let conditions = Conditions::new(&facts);
+    let mut agents = stacks::agents(&workspace, args.pair.as_deref().into_iter())?;
+    let ground = agents.ground(&workspace, args.refresh)?;
+    let conditions = Conditions::new(&ground);
     if args.require_paper_grade {
         paper_grade(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
     }
@@ -94,8 +93,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
                 until_quiet: args.until_quiet,
                 interrupted: &|| signals.asked(),
             };
-            let name = "this host".to_string();
-            let stand = Stand { name, agent: &mut agent, conditions: &conditions, shares_host: true };
+            let stand = agents.stand(&conditions);
             let finished = run::run(&workspace, vec![stand], &request, &mut progress);
             progress.finish();
             finished?
@@ -103,8 +101,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     };
     match finished.lost {
         // It is gone, and so is what it held.
-        Some(_) => drop(agent),
-        None => agent.bye()?,
+        Some(_) => drop(agents),
+        None => agents.bye()?,
     }
     let exit = conclude(args, &planned, &twins, &finished)?;
     match finished.lost {

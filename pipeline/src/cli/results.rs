@@ -233,7 +233,10 @@ fn shown(id: &ResultId, record: &Record) -> String {
     let cost = clock::shown(std::time::Duration::from_millis(record.cost.total_ms));
     let mut out = format!(
         "{}\n  result   {id}\n  key      {}\n  started  {} on {}, took {cost}\n  status   {status}\n",
-        record.test, record.key, record.started, record.host_names()
+        record.test,
+        record.key,
+        record.started,
+        record.host_names()
     );
     for (quantity, value) in &record.reduction.values {
         let unit = quantity.units()[0];

@@ -11,6 +11,7 @@ use wire::Role;
 
 use super::views::{self, ViewedTests};
 use crate::clock;
+use crate::clocks::Clocks;
 use crate::key::ResultId;
 use crate::manifest::Section;
 use crate::search::trials::{Search, Trial};
@@ -64,7 +65,6 @@ fn trial_list(search: &Search) -> FactList {
 
 /// The host as `shown` was measured on it, and when all repetitions were.
 fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
-    let host = views::host_facts(shown).into_iter().map(|(label, value)| Fact::new(label, value));
     let started: Vec<&str> = records.iter().map(|(_, record)| record.started.as_str()).collect();
     let mean_ms = records.iter().map(|(_, record)| record.cost.total_ms).sum::<u64>() / records.len().max(1) as u64;
     let mut run = vec![Fact::new("First repetition started", started.iter().min().copied().unwrap_or_default())];
@@ -73,10 +73,27 @@ fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
     }
     run.push(Fact::new("A repetition took", clock::shown(std::time::Duration::from_millis(mean_ms))));
     run.extend(shown.origin.iter().map(|origin| Fact::new("Comes from", origin.clone())));
-    vec![
-        FactList { heading: "Measured".to_string(), facts: run },
-        FactList { heading: "Host".to_string(), facts: host.collect() },
-    ]
+    let mut lists = vec![FactList { heading: "Measured".to_string(), facts: run }];
+    let several = shown.hosts().count() > 1;
+    for (place, (host, _)) in shown.hosts().enumerate() {
+        let heading = match (several, place) {
+            (false, _) => "Host",
+            (true, 0) => "Host of those who begin",
+            (true, _) => "Host of those who answer",
+        };
+        let facts = views::host_facts(host).into_iter().map(|(label, value)| Fact::new(label, value)).collect();
+        lists.push(FactList { heading: heading.to_string(), facts });
+    }
+    if let Some(Clocks { offset_ns, uncertainty_ns, drift_ns, drift_uncertainty_ns, .. }) = &shown.evidence.clocks {
+        let us = |ns: f64| format!("{:.1} us", ns / 1e3);
+        let give_or_take = |ns: i64, off: u64| format!("{} ± {}", us(ns as f64), us(off as f64));
+        let facts = vec![
+            Fact::new("Second host's clock ahead by", give_or_take(*offset_ns, *uncertainty_ns)),
+            Fact::new("Drift over the test", give_or_take(*drift_ns, *drift_uncertainty_ns)),
+        ];
+        lists.push(FactList { heading: "Clocks".to_string(), facts });
+    }
+    lists
 }
 
 /// The sections of the test's manifest.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use host_setup::facts::Through;
+use host_setup::facts::{Facts, Through};
 use host_setup::switch::{self, Drawn};
 use rayon::prelude::*;
 use reports::model::{Accepted, ComponentRow, Fact, FactList, Meta, State, TestView};
@@ -187,7 +187,7 @@ impl ViewedTests {
     fn hosts(&self) -> Vec<FactList> {
         let mut hosts: BTreeMap<Vec<(&str, String)>, ()> = BTreeMap::new();
         for (_, record) in self.records.iter().flatten() {
-            hosts.insert(host_facts(record), ());
+            hosts.extend(record.hosts().map(|(host, _)| (host_facts(host), ())));
         }
         let several = hosts.len() > 1;
         hosts
@@ -250,8 +250,7 @@ fn route(vswitch: VSwitch, records: &[(ResultId, Record)]) -> Route {
 }
 
 /// What of a host is shown: all that is in keys, no time or load.
-pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
-    let host = &record.host;
+pub(super) fn host_facts(host: &Facts) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>, absent: &str| value.clone().unwrap_or_else(|| absent.to_string());
     vec![
         ("Name", host.aside.hostname.clone()),
@@ -277,16 +276,26 @@ pub(super) fn host_facts(record: &Record) -> Vec<(&'static str, String)> {
 /// Components of a record.
 pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
     let (switch, application) = (record.tuple.vswitch.name(), traffic::generator(record.tuple.variant.io));
-    let used = record.host.components_on(&Through { switch, application, runtime: None });
-    let rows = used.into_iter().map(|component| ComponentRow {
-        name: component.name.clone(),
-        version: record.version_of(component).unwrap_or_default(),
-        digest: component.digest.clone(),
-    });
-    let kernel = ComponentRow {
-        name: "kernel".to_string(),
-        version: record.host.kernel.release.clone(),
-        digest: record.host.kernel.build_id.clone().unwrap_or_default(),
+    let of_host = |host: &Facts| {
+        let used = host.components_on(&Through { switch, application, runtime: None, uplink: None });
+        let rows = used.into_iter().map(|component| ComponentRow {
+            name: component.name.clone(),
+            version: record.version_of(component).unwrap_or_default(),
+            digest: component.digest.clone(),
+        });
+        let kernel = ComponentRow {
+            name: "kernel".to_string(),
+            version: host.kernel.release.clone(),
+            digest: host.kernel.build_id.clone().unwrap_or_default(),
+        };
+        std::iter::once(kernel).chain(rows).collect::<Vec<_>>()
     };
-    std::iter::once(kernel).chain(rows).collect()
+    let mut rows: Vec<ComponentRow> = Vec::new();
+    for row in record.hosts().flat_map(|(host, _)| of_host(host)) {
+        // Hosts that are alike are told once.
+        if !rows.iter().any(|known| known.name == row.name && known.digest == row.digest) {
+            rows.push(row);
+        }
+    }
+    rows
 }

@@ -22,9 +22,10 @@ pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<(), RunError> {
     });
     moved.map_err(|(place, error)| error_of(posts, place, error))?;
     // Of nobody else who tries out a cable of his own at the same time.
-    let word = u64::from(std::process::id()) ^ SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| {
-        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-    });
+    let word = u64::from(std::process::id())
+        ^ SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     let seen = on_each(posts, |place, agent| {
         let end = u8::try_from(place).unwrap_or(u8::MAX);
         agent.cable(Op::Cable { interface: ends[place].device.clone(), end, word, patience_ms: PATIENCE_MS })
@@ -45,7 +46,10 @@ fn problem(posts: &[Post], cable: &Cable, seen: &[CableSeen]) -> Option<String> 
         }
         if *mtu_bytes < CABLE_MTU_BYTES {
             let to_do = format!("ip link set {} mtu {CABLE_MTU_BYTES}", cable.ends[place].device);
-            return Some(format!("{} takes packets of {mtu_bytes} bytes, not of {CABLE_MTU_BYTES}: {to_do}", at(place)));
+            return Some(format!(
+                "{} takes packets of {mtu_bytes} bytes, not of {CABLE_MTU_BYTES}: {to_do}",
+                at(place)
+            ));
         }
     }
     let deaf = seen.iter().position(|seen| !seen.heard)?;

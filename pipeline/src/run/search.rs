@@ -123,8 +123,7 @@ impl<'t> Work<'t> {
             Outcome::Interrupted => return Ok(Made::Interrupted),
         };
         let Measured { cost, .. } = *measured;
-        let about =
-            Circumstances::new(test, ready, facts, &self.achieved, started.clone()).ok_or(RunError::Ended)?;
+        let about = Circumstances::new(test, ready, facts, &self.achieved, started.clone()).ok_or(RunError::Ended)?;
         let failed = |pending, reason| Ok(Made::Failed(pending, Failed { reason, last_lines: Vec::new(), cost }));
         let Repetition { record, samples, log } = match judge::judge(*measured, &about, log) {
             Ok(repetition) => repetition,

@@ -3,7 +3,7 @@
 use host_setup::stack;
 use serde_json::{Value, json};
 
-use super::testbed::{CABLE_KEYS, CLASS_KEYS, CORES, HOST_KEYS, INTERFACE, PCI, SSH_NAME, STAND_KEYS};
+use super::testbed::{CABLE_KEYS, CLASS_KEYS, CORES, HOST_KEYS, INTERFACE, PCI, SSH_NAME, STAND_KEYS, UPLINKS};
 use super::{AGENT_KEYS, KEYS, STORE_KEYS};
 use crate::experiment::schema::{DIALECT, ID, table};
 use crate::remote::address::SCHEMES;
@@ -85,6 +85,9 @@ fn every(one: Value, description: &str) -> Value {
 fn one_host() -> Value {
     table(&HOST_KEYS, &[], "A host", |key| match key {
         "ssh" => json!({"type": "string", "pattern": SSH_NAME, "description": "What ssh calls it, if not its name"}),
+        "uplink" => {
+            json!({"enum": UPLINKS.map(|by| by.name()), "description": "By what DPDK gets at its end of a cable"})
+        }
         "here" => json!({"type": "boolean", "description": "It is this machine"}),
         "sudo" => {
             let what = "The agent that sudo lets you start there as root; in your own site file only";

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use host_setup::switch::uplink::By;
 use reports::spec::Id;
 
 use super::Whose;
@@ -13,13 +14,15 @@ use crate::experiment::diagnostic::{Span, quoted};
 use crate::experiment::document::{self, Findings, Node, Section, kind};
 
 /// Keys of `[hosts.NAME]`.
-pub const HOST_KEYS: [&str; 5] = ["ssh", "here", "sudo", "class", "cores"];
+pub const HOST_KEYS: [&str; 6] = ["ssh", "here", "sudo", "class", "cores", "uplink"];
 /// Keys of `[[cables]]`.
 pub const CABLE_KEYS: [&str; 1] = ["ends"];
 /// Keys of `[stands.NAME]`.
 pub const STAND_KEYS: [&str; 1] = ["hosts"];
 /// Keys of `[classes.NAME]`.
 pub const CLASS_KEYS: [&str; 1] = ["may-differ"];
+/// By what switches of DPDK's can get at an interface, the usual one first: an XDP socket sees one queue of a card only.
+pub(super) const UPLINKS: [By; 2] = [By::AfPacket, By::AfXdp];
 /// Most hosts, cables or stands of a site.
 pub const COUNT_MAX: usize = 1000;
 /// The class of hosts of which nothing is said.
@@ -56,6 +59,8 @@ pub struct Host {
     pub class: String,
     /// The CPUs that may be used, as the kernel writes lists of them; all that the agent may use if absent.
     pub cores: Option<String>,
+    /// By what switches of DPDK's get at the host's end of a cable, where that is an interface of the kernel's.
+    pub uplink: By,
 }
 
 /// A network interface of a host.
@@ -298,8 +303,19 @@ impl Reader {
             }
             Some(text.to_string())
         });
+        let uplink = section.get("uplink").and_then(|node| {
+            let text = document::string(node, "uplink", findings)?;
+            let found = UPLINKS.into_iter().find(|by| by.name() == text);
+            if found.is_none() {
+                let names = UPLINKS.map(By::name).join(" or ");
+                let help = format!("it is {names}; a device that a cable names by its PCI address is got at by that");
+                findings.error(node.span(), format!("{} is no way to an interface", quoted(text)), Some(help));
+            }
+            found
+        });
+        let uplink = uplink.unwrap_or(UPLINKS[0]);
         let reach = if here { Reach::Here } else { Reach::Ssh(ssh) };
-        Some(Host { name: name.to_string(), reach, sudo, class, cores })
+        Some(Host { name: name.to_string(), reach, sudo, class, cores, uplink })
     }
 
     fn cable(&mut self, node: &Node<'_>, hosts: &BTreeSet<String>, findings: &mut Findings<'_>) {

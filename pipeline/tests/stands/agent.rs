@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use host_setup::facts::{Component, Facts, Offer, Privilege};
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, Event, Failure, FailureKind, Load, Message, Op, Outcome, PROTOCOL, Reply, Request,
-    Snapshot, Watched,
+    Achieved, Answer, Bulk, CableSeen, Event, Failure, FailureKind, Load, Message, Op, Outcome, PROTOCOL, Reply,
+    Request, Snapshot, Watched,
 };
 use host_setup::survey::{Around, of_tree};
 use wire::{Clock, ClockSource, Command, IntervalRecord, Role, Totals};
@@ -81,6 +81,7 @@ impl StandIn {
                 self.generators.clear();
                 done
             }
+            Op::Cable { .. } => Outcome::Ok(Answer::Cable(CableSeen { carrier: true, mtu_bytes: 1500, heard: true })),
             Op::MoveIn { .. } | Op::Join | Op::Release | Op::Bye => done,
         };
         self.write(&Message::Reply(Reply { id, outcome }), &[]);

@@ -22,7 +22,7 @@ use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::Test;
 use pipeline::key::Key;
 use pipeline::run::{self, Request, Watcher};
-use pipeline::stand::Stand;
+use pipeline::stand::{Ground, Post, Stand};
 use pipeline::store::{Record, Standing};
 use pipeline::workspace::Workspace;
 
@@ -116,7 +116,8 @@ fn many(stands: usize, tests: usize) {
     let own = std::env::current_exe().expect("it runs");
     let mut agents: Vec<Agent> = (0..stands).map(|_| Agent::spawn(&own).expect("a stand-in starts")).collect();
     let facts = agents[0].facts(false).expect("a stand-in has facts");
-    let conditions = Conditions::new(&facts);
+    let ground = Ground::from(facts);
+    let conditions = Conditions::new(&ground);
     let workspace = Workspace::load("many.toml".as_ref(), None).expect("the experiment is right");
     let mut shared = KnownSurroundings::default();
     for test in workspace.tests() {
@@ -126,7 +127,7 @@ fn many(stands: usize, tests: usize) {
     let seats = agents.iter_mut().enumerate();
     let seats = seats.map(|(place, agent)| Stand {
         name: format!("stand-{place}"),
-        agent,
+        hosts: vec![Post { name: "a host".to_string(), agent }],
         conditions: &conditions,
         shares_host: false,
     });

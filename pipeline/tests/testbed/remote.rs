@@ -1,0 +1,177 @@
+//! Tests between two hosts, on emulated ones: the real programs, real switches, a veth pair as the cable.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use super::bed::Testbed;
+
+/// A folder with an experiment and a site of two cabled hosts, for `septet` run where clients run.
+struct Client {
+    folder: tempfile::TempDir,
+}
+
+impl Client {
+    fn new(uplink: &str) -> Client {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let site = format!(
+            "[hosts.north]\nuplink = \"{uplink}\"\n\n[hosts.south]\nuplink = \"{uplink}\"\n\n[[cables]]\nends = \
+             [\"north:cable0\", \"south:cable0\"]\n"
+        );
+        std::fs::create_dir_all(folder.path().join("config/septet")).expect("a folder");
+        std::fs::write(folder.path().join("config/septet/site.toml"), site).expect("a file");
+        Client { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn septet(&self, bed: &Testbed, arguments: &[&str]) -> Output {
+        let mut command = bed.in_driver(env!("CARGO_BIN_EXE_septet"));
+        command.args(arguments).env("XDG_CONFIG_HOME", self.path("config")).env("HOME", self.path(""));
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("SEPTET_STORE", self.path("store"));
+        // nsenter keeps the folder that it was started in.
+        command.current_dir(self.path("")).output().expect("nsenter starts")
+    }
+
+    /// The records of everything that was stored.
+    fn records(&self) -> Vec<serde_json::Value> {
+        let mut records = Vec::new();
+        for shelf in std::fs::read_dir(self.path("store/results")).expect("results").flatten() {
+            for result in std::fs::read_dir(shelf.path()).expect("a shelf").flatten() {
+                let bytes = std::fs::read(result.path().join("record.json")).expect("a record");
+                records.push(serde_json::from_slice(&bytes).expect("JSON"));
+            }
+        }
+        records
+    }
+}
+
+#[track_caller]
+fn well(output: &Output) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr));
+}
+
+fn tests(text: &str) -> String {
+    format!(
+        "[experiment]\nname = \"between\"\ntitle = \"Between\"\n\n[protocol]\nduration = \"200ms\"\nwarmup = \
+         \"50ms\"\ncooldown = \"50ms\"\nrepetitions = 1\n\n{text}"
+    )
+}
+
+fn count(record: &serde_json::Value, party: &str, name: &str) -> u64 {
+    record["evidence"]["parties"][party]["totals"][name].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
+    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let client = Client::new("af-packet");
+    let text = tests(
+        "[[tests]]\nid = \"paced\"\nD = \"throughput\"\nL = \"remote\"\nS = [\"1vs1\", \"2vs2\"]\nV = \
+         \"linux-bridge\"\nP = [64, 1500]\nR = \"2kpps\"\nB = 8\nio = \"udp\"\n\n[[tests]]\nid = \"rtt\"\nD = \
+         \"latency\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nP = 64\nR = 1000\nB = 4\nio = \"raw\"\n",
+    );
+    std::fs::write(client.path("between.toml"), text).expect("a file");
+    well(&client.septet(&bed, &["run", "between.toml"]));
+    let records = client.records();
+    assert_eq!(records.len(), 5);
+    for record in &records {
+        assert_eq!((&record["format"], &record["status"]["state"]), (&2.into(), &"valid".into()), "{}", record["flags"]);
+        let names = [&record["host"]["aside"]["hostname"], &record["peers"][0]["host"]["aside"]["hostname"]];
+        assert_eq!(names, ["north", "south"]);
+        let clocks = &record["evidence"]["clocks"];
+        let [offset, off] = ["offset_ns", "uncertainty_ns"].map(|name| clocks[name].as_i64().expect("a number"));
+        // Emulated hosts have one clock: what is told of two must be within what is said of its doubt.
+        assert!(offset.abs() <= off, "{clocks}");
+        for pair in 0..record["tuple"]["pairs"].as_u64().expect("a number") {
+            match record["tuple"]["dimension"].as_str() {
+                Some("throughput") => {
+                    let sent = count(record, &format!("send-{pair}"), "sent");
+                    assert!(sent > 0);
+                    assert_eq!(count(record, &format!("receive-{pair}"), "received"), sent, "{}", record["test"]);
+                }
+                _ => assert_eq!(count(record, "client-0", "received"), count(record, "client-0", "sent")),
+            }
+        }
+    }
+    // The hosts are what they were.
+    for host in ["north", "south"] {
+        assert_eq!(bed.said(host, "ls /sys/class/net"), "cable0\nlo\nmanagement");
+        assert_eq!(bed.said(host, "cat /sys/class/net/cable0/operstate"), "up");
+    }
+    let sections = sections(&client, &records[0]);
+    for name in ["kernel", "peer-kernel", "peer-switch", "nic", "peer-nic", "cable"] {
+        assert!(sections.contains_key(name), "{name} is not in the key: {:?}", sections.keys());
+    }
+    // What is stored is not measured again, and an archive of it proves itself.
+    let again = client.septet(&bed, &["run", "between.toml", "--json"]);
+    well(&again);
+    let told: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(told["measured"], 0);
+    well(&client.septet(&bed, &["archive", "between.toml", "-o", "between.tar"]));
+    well(&client.septet(&bed, &["verify", "between.tar"]));
+    let page = std::fs::read_dir(client.path("out/between/tests")).expect("pages").flatten().next().expect("a page");
+    let page = std::fs::read_to_string(page.path()).expect("text");
+    assert!(page.contains("Host of those who answer") && page.contains("Drift over the test"));
+}
+
+fn sections(client: &Client, record: &serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+    let key = record["key"].as_str().expect("a key");
+    let path = client.path("store/manifests").join(&key[..2]).join(format!("{key}.json"));
+    let bytes = std::fs::read(path).expect("a manifest");
+    let listing: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+    listing["sections"].as_object().expect("sections").clone()
+}
+
+/// What ovs says of its ports: received or dropped, by what is at the end.
+fn port(record: &serde_json::Value, peer: bool, when: &str, end: &str, name: &str) -> u64 {
+    let evidence = if peer { &record["evidence"]["peers"][0] } else { &record["evidence"] };
+    let ports = evidence[when]["ports"].as_array().expect("ports");
+    let port = ports.iter().find(|port| port["container"] == end).expect("a port");
+    port[name].as_u64().expect("a number")
+}
+
+fn over_ovs(uplink: &str) {
+    let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-gen-dpdk");
+    if !built.is_file() || !Path::new("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk").is_file() {
+        println!("skipped: there is no septet-gen-dpdk, or no ovs with DPDK");
+        return;
+    }
+    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let client = Client::new(uplink);
+    let text = tests(
+        "[[tests]]\nid = \"ovs\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"ovs\"\nP = 64\nR = \
+         \"5kpps\"\nB = 8\n",
+    );
+    std::fs::write(client.path("between.toml"), text).expect("a file");
+    well(&client.septet(&bed, &["run", "between.toml"]));
+    let records = client.records();
+    let record = &records[0];
+    let (sent, received) = (count(record, "send-0", "sent"), count(record, "receive-0", "received"));
+    let grown = |peer, end, name| port(record, peer, "after", end, name) - port(record, peer, "before", end, name);
+    let dropped: u64 = [(false, "uplink"), (true, "receive-0"), (true, "uplink")]
+        .map(|(peer, end)| grown(peer, end, "sent_dropped") + grown(peer, end, "received_dropped"))
+        .iter()
+        .sum();
+    assert!(received > 0 && received <= sent, "{received} of {sent}");
+    assert_eq!(received + dropped, sent, "{record:#}");
+    assert!(grown(true, "uplink", "received") >= received);
+    let sections = sections(&client, record);
+    assert!(sections["switch"]["uplink"].is_string() && sections["peer-switch"]["uplink"].is_string());
+    for host in ["north", "south"] {
+        assert_eq!(bed.said(host, "ls /sys/class/net"), "cable0\nlo\nmanagement");
+        assert!(!bed.said(host, "ip -details link show cable0").contains("xdp"), "a program is left on the cable");
+    }
+}
+
+#[test]
+fn ovs_accounts_for_every_packet_over_packet_sockets() {
+    over_ovs("af-packet");
+}
+
+#[test]
+fn ovs_accounts_for_every_packet_over_xdp_sockets() {
+    over_ovs("af-xdp");
+}
