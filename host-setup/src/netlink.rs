@@ -206,7 +206,8 @@ impl Netlink {
         let mut state = PortState { up: false, forwarding: false };
         for attribute in self.link(name)?.attributes {
             match attribute {
-                LinkAttribute::OperState(oper) => state.up = oper == State::Up,
+                // A driver that does not tell leaves it unknown.
+                LinkAttribute::OperState(oper) => state.up = matches!(oper, State::Up | State::Unknown),
                 LinkAttribute::LinkInfo(infos) => {
                     state.forwarding = infos.iter().any(|info| {
                         matches!(info, LinkInfo::PortData(InfoPortData::BridgePort(settings))

@@ -11,7 +11,10 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 
 use harness::{Agent, PATIENCE_MS, Programs, eventually};
-use host_setup::protocol::{FailureKind, Op, PROTOCOL, Setup};
+use host_setup::protocol::{Answer, FailureKind, Op, PROTOCOL, Setup};
+use host_setup::scene::{Runtime, Uplink};
+use host_setup::switch::uplink::By;
+use host_setup::switch::{self, Shape};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -168,6 +171,36 @@ fn after_sudden_death_what_fell_back_bare_is_as_it_was_and_what_was_deleted_is_t
         }
         assert!(!host.root.path().join("run/septet/journal").exists());
     }
+}
+
+#[test]
+fn a_switch_is_given_no_interface_but_one_that_was_moved_in() {
+    let Some(host) = Host::invent() else { return };
+    let mut agent = host.leased();
+    let uplinked = |device: &str| {
+        let uplink = Some(Uplink { device: device.to_string(), by: By::Kernel, side: 0 });
+        let mut scene = harness::scene(1, Runtime::Netns);
+        let shape = Shape { ports: 2, cores: 0, queues: 1, memory: None, uplink: uplink.as_ref().map(Uplink::shape) };
+        scene.switch.configuration = switch::render("linux-bridge", &shape).expect("a bridge");
+        scene.switch.uplink = uplink;
+        Op::Build { scene }
+    };
+    let look = |interface: &str| Op::Cable { interface: interface.to_string(), end: 0, word: 1, patience_ms: 1 };
+    for name in ["cable0", "lo", "br0", "../x"] {
+        assert!(agent.ask(uplinked(name)).expect_err("it is not there").message.contains("was not moved in"));
+        assert!(agent.ask(look(name)).expect_err("it is not there").message.contains("was not moved in"));
+    }
+    agent.ok(move_in("cable0"));
+    agent.ok(move_in("cable0"));
+    // Nobody is at the other end of a dummy, and its packets are too small.
+    let Answer::Cable(seen) = agent.ok(look("cable0")) else { panic!("it is not what was asked") };
+    assert_eq!((seen.carrier, seen.mtu_bytes, seen.heard), (true, 1400, false));
+    agent.ok(uplinked("cable0"));
+    assert!(agent.ask(look("cable0")).expect_err("it is in use").message.contains("a scene stands on it"));
+    agent.ok(Op::Teardown);
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+    assert_eq!(host.cable(), host.before, "it outlives its bridge");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use host_setup::eal::Memory;
 use host_setup::protocol::*;
-use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch, VhostUser};
+use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch, Uplink, VhostUser};
 use host_setup::switch::check;
+use host_setup::switch::uplink::By;
 use host_setup::switch::{self, Shape};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
@@ -165,13 +166,17 @@ fn scene() -> Scene {
     }
 }
 
+fn uplinked(scene: &mut Scene, device: &str, by: By, side: u8) {
+    scene.switch.uplink = Some(Uplink { device: device.into(), by, side });
+}
+
 /// What makes a good scene a bad one.
 type Change = fn(&mut Scene);
 
 #[test]
 fn a_scene_is_checked_in_every_part() {
     check(&scene()).expect("a good scene");
-    let wrong: [(&str, Change); 20] = [
+    let wrong: [(&str, Change); 27] = [
         ("containers: there are 0", |scene| scene.containers.clear()),
         ("no switch called", |scene| scene.switch.kind = "magic".into()),
         ("does not drive vpp yet", |scene| scene.switch.kind = "vpp".into()),
@@ -191,6 +196,14 @@ fn a_scene_is_checked_in_every_part() {
         ("MAC addresses must differ", |scene| interface(&mut scene.containers[0]).mac = "02:00:00:00:00:02".into()),
         ("IPv4 addresses must differ", |scene| interface(&mut scene.containers[0]).ipv4 = Some("10.0.0.2/8".into())),
         ("address with a prefix length", |scene| interface(&mut scene.containers[0]).ipv4 = Some("10.0.0.1/33".into())),
+        ("is not the name of an interface", |scene| uplinked(scene, "../x", By::Kernel, 0)),
+        // What stands in options of DPDK must not become more of them.
+        ("is not the name of an interface", |scene| uplinked(scene, "e0,iface=e1", By::AfXdp, 0)),
+        ("is not the name of an interface", |scene| uplinked(scene, "lo", By::AfPacket, 0)),
+        ("is not a PCI address", |scene| uplinked(scene, "cable0", By::Pci, 0)),
+        ("there is no side 2", |scene| uplinked(scene, "cable0", By::Kernel, 2)),
+        ("cannot reach a second host by af-packet", |scene| uplinked(scene, "cable0", By::AfPacket, 0)),
+        ("is the port to another host", |scene| scene.containers[0].name = "uplink".into()),
         ("neighbours and no address", |scene| interface(&mut scene.containers[0]).ipv4 = None),
     ];
     for (words, change) in wrong {
@@ -230,4 +243,30 @@ proptest! {
         let mac = Mac([bytes[0] & 0xfe, bytes[1], bytes[2], bytes[3], bytes[4], bytes[5] | 1]);
         prop_assert_eq!(mac.to_string().parse::<Mac>(), Ok(mac));
     }
+}
+
+#[test]
+fn ovs_is_rendered_with_each_uplink_and_the_others_refuse_one() {
+    let rendered = |kind: &str, by: By, side: u8| {
+        let uplink = Some(host_setup::switch::Uplink { by, side });
+        let shape = Shape { ports: 1, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m), uplink };
+        switch::render(kind, &shape).map_err(|error| error.to_string())
+    };
+    for (by, device) in [
+        (By::Pci, "options:dpdk-devargs=UPLINK\n"),
+        (By::AfPacket, "options:dpdk-devargs=eth_af_packet0,iface=UPLINK,qdisc_bypass=1\n"),
+        (By::AfXdp, "options:dpdk-devargs=net_af_xdp0,iface=UPLINK,start_queue=0,queue_count=1\n"),
+    ] {
+        let [first, second] = [0, 1].map(|side| rendered("ovs", by, side).expect("it reaches another host"));
+        assert!(
+            first.contains("set Interface uplink type=dpdk ofport_request=2 ") && first.contains(device),
+            "{first}"
+        );
+        assert!(first.contains("02:73:65:70:ff:00") && second.contains("02:73:65:70:ff:01"), "{second}");
+    }
+    for kind in ["basicfwd", "testpmd", "direct", "snabb"] {
+        let refused = rendered(kind, By::AfPacket, 0).expect_err("it does not");
+        assert!(refused.contains("does not reach a second host"), "{refused}");
+    }
+    assert!(rendered("ovs", By::Kernel, 0).is_err());
 }
