@@ -1,7 +1,7 @@
 //! Lists of CPUs as the kernel writes them, `0-3,8`. Pure. It must not know what they are lists of.
 
-/// What is not understood of a list is left out, a range longer than any machine too.
-pub(crate) fn parse(list: &str) -> Vec<u32> {
+/// The CPUs of a list. What is not understood of it is left out, a range longer than any machine too.
+pub fn parse(list: &str) -> Vec<u32> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);

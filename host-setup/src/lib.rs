@@ -23,7 +23,7 @@ pub mod switch;
 mod affinity;
 mod applications;
 mod component;
-mod cpulist;
+pub mod cpulist;
 mod failure;
 mod lines;
 mod links;

@@ -23,6 +23,10 @@ impl Links for HostLinks {
         Netlink::open().and_then(|mut netlink| all(&mut netlink)).map_err(io::Error::other)
     }
 
+    fn free(&mut self, name: &str) {
+        let _ = Netlink::open().and_then(|mut netlink| netlink.detach_xdp(name));
+    }
+
     fn change(&mut self, name: &str, change: &Change) -> io::Result<()> {
         Netlink::open().and_then(|mut netlink| make(&mut netlink, name, change)).map_err(io::Error::other)
     }

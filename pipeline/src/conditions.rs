@@ -1,6 +1,8 @@
 //! From facts to manifests: what a test runs through on this host, or why it is skipped. Pure: the same
 //! test and facts give the same manifest. It must not know what is stored.
 
+mod written;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,14 +13,11 @@ use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
 use host_setup::facts::{Component, Facts, Offer, Part, Privilege};
 use host_setup::scene::checked::is_pci_address;
 use host_setup::scene::{Runtime, Uplink};
-use host_setup::settings::planned;
 use host_setup::switch::uplink::By;
 use host_setup::switch::{Descriptor, Shape};
-use results::axes::{Dimension, FrameSize, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
+use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Tuple;
-use wire::{Port, Wait};
 
-use crate::eal;
 use crate::experiment::{Fault, Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
 use crate::ready::{Ready, Side, SwitchPlan};
@@ -26,6 +25,9 @@ use crate::search::Goal;
 use crate::sections::SectionName;
 use crate::stand::{CableEnd, Ground, Site};
 use crate::traffic;
+
+use self::written::{cable_section, cores_section, host_parts, memory_section, nic_section, traffic_section};
+pub(crate) use self::written::{protocol_section, test_section};
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
 const SPARE_MIB: u32 = 16;
@@ -275,29 +277,15 @@ fn uplink(facts: &Facts, descriptor: &Descriptor, end: &CableEnd, place: usize) 
     if let Some(why) = facts.nics.iter().find(|nic| nic.name == end.device).and_then(|nic| nic.must_stay.as_ref()) {
         return Err(format!("{} is not given to a switch: it {why}", end.device));
     }
+    if by == By::Pci {
+        let why = "a device by its PCI address would have to be taken from the kernel, which this version does not do";
+        return Err(format!("{name} cannot reach the other host: {why}; name the interface in the site file"));
+    }
     if facts.privilege != Privilege::Root {
         return Err("only root can give a switch a network card".to_string());
     }
     facts.component_of_uplink(name, by)?;
     Ok(Uplink { device: end.device.clone(), by, side: u8::try_from(place).unwrap_or(u8::MAX) })
-}
-
-/// The network card at an end of a cable: what it is and what drives it; a virtual one has nothing below it.
-fn nic_section(facts: &Facts, end: &CableEnd) -> Section {
-    let nic = facts.nics.iter().find(|nic| nic.name == end.device || nic.address == end.device);
-    let Some(nic) = nic else { return Section::new().with("kind", "virtual") };
-    Section::new()
-        .with("kind", "device")
-        .with_some("model", nic.vendor_device.clone())
-        .with_some("driver", nic.driver.clone())
-        .with_some("firmware", nic.firmware.clone())
-        .with_some("link_mbps", nic.speed_mbps)
-}
-
-/// What joins the two: who is at which end is the site's to say, and only how it is got at makes a difference.
-fn cable_section(sides: &[Side]) -> Section {
-    let by = |place: usize| sides.get(place).and_then(|side| side.uplink.as_ref()).map(|uplink| uplink.by.name());
-    Section::new().with_some("first", by(0)).with_some("second", by(1))
 }
 
 /// The switch of a test, if it can be had here and takes what the test asks of it.
@@ -404,87 +392,6 @@ fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
     Needs { switch_cores, generators: containers_a_side(tuple) }
 }
 
-/// The tuple and the variants that are not the default. The names of a stack and of a switch of the site are left
-/// out: what they stand for is in the components' digests.
-pub(crate) fn test_section(tuple: &Tuple) -> Section {
-    let default = results::tuple::Variant::default_for(tuple.vswitch);
-    let variant = &tuple.variant;
-    let changed = |is: u16, default: u16| (is != default).then_some(u64::from(is));
-    Section::new()
-        .with("D", tuple.dimension.name())
-        .with("L", tuple.locality.name())
-        .with("S", u64::from(tuple.pairs.get()))
-        .with_some("V", (!tuple.vswitch.is_custom()).then(|| tuple.vswitch.name()))
-        .with("P", u64::from(tuple.packet.get()))
-        .with("R", tuple.rate.to_string())
-        .with("B", u64::from(tuple.burst.get()))
-        .with("io", io_name(variant.io))
-        .with_some("touch", variant.touch.then_some(true))
-        .with_some("queues", changed(variant.queues, default.queues))
-        .with_some("flows", changed(variant.flows, default.flows))
-        .with_some("switch_cores", changed(variant.switch_cores, default.switch_cores))
-        .with_some("frame", (variant.frame != FrameSize::NoFcs).then_some(variant.frame.name()))
-}
-
-/// What DPDK's memory is made of, and how much of it each program has.
-fn memory_section(memory: Option<Memory>, switch_mib: u32) -> Section {
-    let Some(memory) = memory else { return Section::new().with("mode", "none") };
-    Section::new()
-        .with("mode", memory.name())
-        .with("generator_mib", u64::from(GENERATOR_MIB))
-        .with_some("switch_mib", Some(u64::from(switch_mib)).filter(|mib| *mib > 0))
-}
-
-/// The protocol's times.
-pub(crate) fn protocol_section(times: &Times) -> Section {
-    Section::new()
-        .with("duration_ns", times.duration_ns)
-        .with("warmup_ns", times.warmup_ns)
-        .with("cooldown_ns", times.cooldown_ns)
-}
-
-/// The core plan by role: how many, and whether they are theirs alone; which numbers they have is not
-/// what makes a difference.
-fn cores_section(cores: &CorePlan, facts: &Facts) -> Section {
-    let quiet = planned::moves_interrupts(facts) && !cores.oversubscribed;
-    let dedicated = cores.generators.iter().filter(|assignment| assignment.dedicated).count();
-    let mut distinct: Vec<u32> = cores.generators.iter().flat_map(|assignment| assignment.cpus.clone()).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    Section::new()
-        .with("switch", cores.switch.len() as u64)
-        .with("generators", cores.generators.len() as u64)
-        .with("generators_dedicated", dedicated as u64)
-        .with("generator_cpus", distinct.len() as u64)
-        .with("oversubscribed", cores.oversubscribed)
-        .with_some("interrupts_moved_away", quiet.then_some(true))
-}
-
-/// The command lines: the request of each role, with what the tuple says already left out.
-fn traffic_section(test: &Test, sides: &[Side]) -> Section {
-    let mut section = Section::new();
-    let seats: Vec<_> = sides.iter().map(Side::seating).collect();
-    for party in traffic::parties(&test.tuple, &test.times, &seats).into_iter().take(2) {
-        let mut request = party.request;
-        let role = party.container.trim_end_matches("-0").to_string();
-        request.frame_bytes = 0;
-        request.burst = 0;
-        request.rate_pps = None;
-        request.flows = 0;
-        request.queues = 0;
-        request.touch = false;
-        request.io = Io::Udp;
-        if let Port::Dpdk { eal_args } = &mut request.port {
-            *eal_args = eal::neutral(eal_args);
-        }
-        section = section.with(&format!("{role}.wait"), if request.wait == Wait::Spin { "spin" } else { "yield" });
-        let json = serde_json::to_string(&request).unwrap_or_default();
-        section = section.with(&format!("{role}.request"), json);
-    }
-    let uses_ip = matches!(test.tuple.variant.io, Io::Udp | Io::UdpMmsg);
-    section.with("ip_stack", uses_ip)
-}
-
 /// The core plan of a test on a host of its record.
 pub(crate) fn core_plan(tuple: &Tuple, facts: &Facts) -> Result<CorePlan, String> {
     let name = tuple.vswitch.name();
@@ -501,31 +408,4 @@ pub(crate) fn sections_of_host(place: usize, facts: &Facts, cores: &CorePlan) ->
 
 fn host_sections(place: usize, facts: &Facts) -> Vec<(SectionName, Sealed)> {
     host_parts(facts).into_iter().map(|(name, section)| (name.of_host(place), Sealed::new(section))).collect()
-}
-
-fn host_parts(facts: &Facts) -> [(SectionName, Section); 4] {
-    let kernel = Section::new()
-        .with("release", facts.kernel.release.clone())
-        .with("version", facts.kernel.version.clone())
-        .with_some("build_id", facts.kernel.build_id.clone())
-        .with_some("boot_parameters", Some(facts.kernel.boot_parameters.join(" ")).filter(|text| !text.is_empty()));
-    let cpu = Section::new()
-        .with("model", facts.cpu.model.clone())
-        .with("signature", facts.cpu.signature.clone())
-        .with_some("microcode", facts.cpu.microcode.clone())
-        .with("tsc_invariant", facts.cpu.tsc_invariant);
-    let host = Section::new().with("class", facts.virtualisation.as_deref().unwrap_or("bare-metal"));
-    // What it is when it has been given what this host can give: read back before and after each test.
-    let tuning = planned::tuned(facts);
-    let setup = Section::new()
-        .with_some("frequency_driver", tuning.frequency_driver.clone())
-        .with_some("governor", tuning.governor.clone())
-        .with_some("turbo", tuning.turbo)
-        .with_some("smt", tuning.smt.clone())
-        .with_some("clocksource", tuning.clocksource.clone())
-        .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone())
-        .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from))
-        .with_some("left_as_it_is", facts.knobs.left.then_some(true));
-    let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
-    [(SectionName::Kernel, kernel), (SectionName::Cpu, cpu), (SectionName::Host, host), (SectionName::Setup, setup)]
 }

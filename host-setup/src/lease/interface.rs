@@ -43,6 +43,10 @@ pub trait Links {
     /// # Errors
     /// The system's.
     fn change(&mut self, name: &str, change: &Change) -> io::Result<()>;
+
+    /// Frees one of whatever a switch has hung before it and could not take away, since it died. There is mostly
+    /// nothing, and where there cannot be anything the system says so: neither matters.
+    fn free(&mut self, _name: &str) {}
 }
 
 /// A step towards what an interface was.
@@ -98,6 +102,7 @@ pub fn give_back(links: &mut dyn Links, was: &Interface) -> Returned {
         },
     };
     let mut called = now.name.clone();
+    links.free(&called);
     for change in steps(now, was, by_name.is_none()) {
         if let Err(error) = links.change(&called, &change) {
             return Returned::Failed(format!("{change:?} of {called}: {error}"));

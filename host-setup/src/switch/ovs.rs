@@ -29,7 +29,7 @@ use crate::scene::checked::CheckedContainer;
 pub(super) static ENTRY: Entry =
     Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
 
-/// What it wants for its shared pool of packet buffers (262,144 of them) and itself, MiB.
+/// For its shared pool of packet buffers (262,144 of them) and itself, MiB.
 const MEMORY_MIB: u32 = 1024;
 
 /// In the order of [`Parts`].
@@ -56,8 +56,7 @@ const BRIDGE: &str = "br0";
 const TAPS: [&str; 2] = [BRIDGE, "ovs-netdev"];
 /// What the daemon says when DPDK and the bridge stand.
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
-/// A step of one of the small programs takes milliseconds, and more where they share a CPU with what polls; this
-/// bounds a host that hangs.
+/// A step of a small program takes milliseconds, more beside what polls; this bounds a host that hangs.
 const STEP: Duration = Duration::from_secs(60);
 
 fn descriptor() -> Descriptor {
@@ -86,7 +85,7 @@ fn descriptor() -> Descriptor {
 
 /// The daemon's settings.
 fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Vec<String> {
-    // Memory is taken as it is needed, and cores are said by masks.
+    // Memory is taken as needed, cores are said by masks.
     let eal: Vec<String> = eal::arguments(pages(shape), MEMORY_MIB, &[])
         .into_iter()
         .filter(|word| word != "-m" && *word != MEMORY_MIB.to_string())
@@ -120,22 +119,20 @@ fn bridge_settings(uplink: Option<Uplink>) -> [String; 6] {
 }
 
 /// How a port is added, as words for the control program.
-fn port(port: usize, socket: &str) -> Vec<String> {
-    let name = format!("p{port}");
-    let words = ["--", "add-port", BRIDGE, &name, "--", "set", "Interface", &name, "type=dpdkvhostuserclient"];
-    let mut words: Vec<String> = words.map(str::to_owned).into();
-    words.push(format!("ofport_request={}", port + 1));
-    words.push(format!("options:vhost-server-path={socket}"));
-    words
+fn added(name: &str, kind: &str, place: usize, option: &str) -> Vec<String> {
+    let number = place + 1;
+    let words = format!(
+        "-- add-port {BRIDGE} {name} -- set Interface {name} type={kind} ofport_request={number} options:{option}"
+    );
+    words.split(' ').map(str::to_owned).collect()
 }
 
-/// How the uplink is added, as words for the control program.
+fn port(port: usize, socket: &str) -> Vec<String> {
+    added(&format!("p{port}"), "dpdkvhostuserclient", port, &format!("vhost-server-path={socket}"))
+}
+
 fn uplink_port(by: By, device: &str, ports: usize) -> Vec<String> {
-    let words = ["--", "add-port", BRIDGE, UPLINK, "--", "set", "Interface", UPLINK, "type=dpdk"];
-    let mut words: Vec<String> = words.map(str::to_owned).into();
-    words.push(format!("ofport_request={}", ports + 1));
-    words.push(format!("options:dpdk-devargs={}", by.device(device)));
-    words
+    added(UPLINK, "dpdk", ports, &format!("dpdk-devargs={}", by.device(device)))
 }
 
 fn render(shape: &Shape) -> String {

@@ -1,9 +1,9 @@
 //! Tests between two hosts, on emulated ones: the real programs, real switches, a veth pair as the cable.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
 
-use super::bed::Testbed;
+use super::bed::{Testbed, until};
 
 /// A folder with an experiment and a site of two cabled hosts, for `septet` run where clients run.
 struct Client {
@@ -13,10 +13,17 @@ struct Client {
 impl Client {
     fn new(uplink: &str) -> Client {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let site = format!(
-            "[hosts.north]\nuplink = \"{uplink}\"\n\n[hosts.south]\nuplink = \"{uplink}\"\n\n[[cables]]\nends = \
-             [\"north:cable0\", \"south:cable0\"]\n"
-        );
+        // Emulated hosts share the CPUs of this machine: each is given a half of them.
+        let cpus = std::thread::available_parallelism().expect("a number").get();
+        let cores = |from: usize, to: usize| match to - from {
+            0 | 1 => from.to_string(),
+            _ => format!("{from}-{}", to - 1),
+        };
+        let halves = [cores(0, cpus / 2), cores(cpus / 2, cpus)];
+        let host =
+            |(name, cores): (&str, &String)| format!("[hosts.{name}]\nuplink = \"{uplink}\"\ncores = \"{cores}\"\n\n");
+        let hosts: String = ["north", "south"].into_iter().zip(&halves).map(host).collect();
+        let site = format!("{hosts}[[cables]]\nends = [\"north:cable0\", \"south:cable0\"]\n");
         std::fs::create_dir_all(folder.path().join("config/septet")).expect("a folder");
         std::fs::write(folder.path().join("config/septet/site.toml"), site).expect("a file");
         Client { folder }
@@ -27,11 +34,16 @@ impl Client {
     }
 
     fn septet(&self, bed: &Testbed, arguments: &[&str]) -> Output {
-        let mut command = bed.in_driver(env!("CARGO_BIN_EXE_septet"));
-        command.args(arguments).env("XDG_CONFIG_HOME", self.path("config")).env("HOME", self.path(""));
+        self.command(bed, arguments).output().expect("nsenter starts")
+    }
+
+    fn command(&self, bed: &Testbed, arguments: &[&str]) -> Command {
+        // Whoever enters a mount namespace is at its root.
+        let mut command = bed.in_driver("env");
+        command.arg("-C").arg(self.path("")).arg(env!("CARGO_BIN_EXE_septet")).args(arguments);
+        command.env("XDG_CONFIG_HOME", self.path("config")).env("HOME", self.path(""));
         command.env("XDG_CACHE_HOME", self.path("cache")).env("SEPTET_STORE", self.path("store"));
-        // nsenter keeps the folder that it was started in.
-        command.current_dir(self.path("")).output().expect("nsenter starts")
+        command
     }
 
     /// The records of everything that was stored.
@@ -78,7 +90,12 @@ fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
     let records = client.records();
     assert_eq!(records.len(), 5);
     for record in &records {
-        assert_eq!((&record["format"], &record["status"]["state"]), (&2.into(), &"valid".into()), "{}", record["flags"]);
+        assert_eq!(
+            (&record["format"], &record["status"]["state"]),
+            (&2.into(), &"valid".into()),
+            "{}",
+            record["flags"]
+        );
         let names = [&record["host"]["aside"]["hostname"], &record["peers"][0]["host"]["aside"]["hostname"]];
         assert_eq!(names, ["north", "south"]);
         let clocks = &record["evidence"]["clocks"];
@@ -99,7 +116,8 @@ fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
     // The hosts are what they were.
     for host in ["north", "south"] {
         assert_eq!(bed.said(host, "ls /sys/class/net"), "cable0\nlo\nmanagement");
-        assert_eq!(bed.said(host, "cat /sys/class/net/cable0/operstate"), "up");
+        // The kernel tells of a link a moment after it is so.
+        until("the cable is up", || bed.said(host, "cat /sys/class/net/cable0/operstate") == "up");
     }
     let sections = sections(&client, &records[0]);
     for name in ["kernel", "peer-kernel", "peer-switch", "nic", "peer-nic", "cable"] {
@@ -110,8 +128,8 @@ fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
     well(&again);
     let told: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
     assert_eq!(told["measured"], 0);
-    well(&client.septet(&bed, &["archive", "between.toml", "-o", "between.tar"]));
-    well(&client.septet(&bed, &["verify", "between.tar"]));
+    well(&client.septet(&bed, &["archive", "create", "between.toml", "-o", "between.tar.zst"]));
+    well(&client.septet(&bed, &["archive", "verify", "between.tar.zst"]));
     let page = std::fs::read_dir(client.path("out/between/tests")).expect("pages").flatten().next().expect("a page");
     let page = std::fs::read_to_string(page.path()).expect("text");
     assert!(page.contains("Host of those who answer") && page.contains("Drift over the test"));
@@ -174,4 +192,83 @@ fn ovs_accounts_for_every_packet_over_packet_sockets() {
 #[test]
 fn ovs_accounts_for_every_packet_over_xdp_sockets() {
     over_ovs("af-xdp");
+}
+
+/// A test of some seconds, under way.
+fn under_way(bed: &Testbed, client: &Client) -> (Child, impl FnOnce(Child) -> (i32, String)) {
+    let text = tests(
+        "[[tests]]\nid = \"long\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nP = 64\nR = \
+         \"1kpps\"\nB = 8\nio = \"udp\"\n",
+    );
+    let text = text.replace("duration = \"200ms\"", "duration = \"5s\"");
+    std::fs::write(client.path("between.toml"), text).expect("a file");
+    let mut command = client.command(bed, &["run", "between.toml"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("nsenter starts");
+    // Both have a generator that has counted packets for a while.
+    for host in ["north", "south"] {
+        until("a generator runs", || bed.said(host, "pidof septet-gen || true") != "");
+    }
+    let end = |child: Child| {
+        let output = child.wait_with_output().expect("it ends");
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    (child, end)
+}
+
+#[test]
+fn with_one_agent_the_stand_is_lost_and_the_other_host_is_given_back() {
+    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let client = Client::new("af-packet");
+    let (child, end) = under_way(&bed, &client);
+    bed.said("south", "kill -9 $(pidof septet-host)");
+    let (code, errors) = end(child);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("south"), "{errors}");
+    for host in ["north", "south"] {
+        until("nothing runs there", || bed.said(host, "pidof septet-host septet-gen || true").is_empty());
+    }
+    // Who was killed could put nothing back: the next one does.
+    let program = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-host");
+    bed.said("south", &format!("{} restore", program.display()));
+    for host in ["north", "south"] {
+        assert_eq!(bed.said(host, "ls /run/septet 2>/dev/null || true"), "", "{host}");
+    }
+}
+
+#[test]
+fn a_cable_that_is_pulled_fails_the_test_that_was_under_way() {
+    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let client = Client::new("af-packet");
+    let (child, end) = under_way(&bed, &client);
+    // The interface is where the switch is.
+    let pull = "for p in $(pidof septet-host); do nsenter -t $p -n ip link set cable0 down 2>/dev/null && exit 0; done; exit 1";
+    bed.said("south", pull);
+    let (code, errors) = end(child);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("it lost its link during the test (at host "), "{errors}");
+    for host in ["north", "south"] {
+        assert_eq!(bed.said(host, "ls /sys/class/net"), "cable0\nlo\nmanagement");
+        // The kernel tells of a link a moment after it is so.
+        until("the cable is up", || bed.said(host, "cat /sys/class/net/cable0/operstate") == "up");
+    }
+}
+
+#[test]
+fn a_cable_to_nowhere_is_noticed_before_anything_is_measured() {
+    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let client = Client::new("af-packet");
+    // Another cable, whose other end nobody holds.
+    bed.said("south", "ip link add cable1 type veth peer name nowhere && ip link set nowhere up");
+    let site = std::fs::read_to_string(client.path("config/septet/site.toml")).expect("it is there");
+    std::fs::write(client.path("config/septet/site.toml"), site.replace("south:cable0", "south:cable1"))
+        .expect("a file");
+    let text = tests(
+        "[[tests]]\nid = \"one\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nP = 64\nR = \
+         \"1kpps\"\nB = 8\nio = \"udp\"\n",
+    );
+    std::fs::write(client.path("between.toml"), text).expect("a file");
+    let output = client.septet(&bed, &["run", "between.toml"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("failed to use the cable") && errors.contains("of host "), "{errors}");
 }

@@ -1,0 +1,169 @@
+//! Tests between two hosts, as plans and keys see them: invented hosts, no measurement.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use host_setup::facts::{Component, Facts, Offer, Privilege};
+use host_setup::survey::{Around, of_tree};
+use host_setup::switch;
+use host_setup::switch::uplink::By;
+use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
+use pipeline::experiment::{self, Experiment, Test};
+use pipeline::manifest::Listing;
+use pipeline::ready::Ready;
+use pipeline::sections::SectionName;
+use pipeline::stand::{Cable, CableEnd, Ground, Site};
+use pipeline::traffic;
+
+fn experiment(rest: &str) -> Experiment {
+    let text = format!(
+        "[experiment]\nname = \"all\"\n[protocol]\nduration = \"1s\"\nwarmup = \"200ms\"\ncooldown = \"200ms\"\nrepetitions = 3\n[[tests]]\nid = \"all\"\nD = \
+         \"throughput\"\nP = 64\nR = \"10k\"\nB = 4\n{rest}\n"
+    );
+    experiment::parse(&text, "all.toml").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A host of two cores with the switches that reach another one.
+fn host(name: &str) -> Facts {
+    let root = tempfile::tempdir().expect("a folder");
+    let around = Around { allowed: vec![0, 1], privilege: Privilege::Root, signature: None, firmware: |_| None };
+    let mut facts = of_tree(root.path(), &around);
+    facts.aside.hostname = name.into();
+    facts.memory.hugepages_2m = vec![(0, 0, 0)];
+    let offer = |name: &str, components: &[&str], io: &[&str]| {
+        let text = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
+        Offer { name: name.into(), missing: None, components: text(components), io: text(io) }
+    };
+    facts.runtimes = vec![offer("netns", &[], &[])];
+    facts.applications =
+        vec![offer("septet-gen", &["septet-gen"], &["udp"]), offer("septet-gen-dpdk", &["septet-gen-dpdk"], &["dpdk"])];
+    facts.switches = vec![offer("linux-bridge", &[], &[]), offer("ovs", &["ovs"], &[])];
+    let component = |name: &str| Component { name: name.into(), digest: format!("of {name}"), ..Component::default() };
+    facts.components = ["septet-gen", "septet-gen-dpdk", "ovs", "ovs-af-packet", "ovs-af-xdp"].map(component).into();
+    facts
+}
+
+fn two(north: Facts, south: Facts, dpdk: By) -> Ground {
+    let site = |facts: Facts| Site { name: facts.aside.hostname.clone(), facts };
+    let end = |_| CableEnd { device: "cable0".into(), dpdk };
+    Ground { hosts: vec![site(north), site(south)], cable: Some(Cable { ends: [0, 1].map(end) }) }
+}
+
+fn alike(dpdk: By) -> Ground {
+    two(host("north"), host("south"), dpdk)
+}
+
+fn judged(ground: &Ground, test: &Test) -> Result<Ready, String> {
+    match Conditions::new(ground).judge(test, &mut KnownSurroundings::default()) {
+        Prospect::Ready(ready) => Ok(*ready),
+        Prospect::Skipped(reason) => Err(reason),
+    }
+}
+
+fn listing(ground: &Ground, test: &Test) -> Listing {
+    judged(ground, test).expect("it can be measured").manifest.listing()
+}
+
+const REMOTE: &str = "L = \"remote\"\nS = \"2vs2\"\nV = \"linux-bridge\"\nio = \"udp\"";
+
+#[test]
+fn a_local_test_does_not_know_that_there_is_another_host() {
+    let experiment = experiment("L = \"local\"\nS = \"1vs1\"\nV = [\"linux-bridge\", \"ovs\"]\n");
+    for test in &experiment.matrix.tests {
+        let alone = listing(&Ground::from(host("north")), test);
+        assert_eq!(alone.key(), listing(&alike(By::AfPacket), test).key());
+        let others = SectionName::ALL.map(|name| name.of_host(1).name());
+        let foreign = alone.sections.keys().filter(|name| name.starts_with("peer-") && others.contains(&name.as_str()));
+        assert_eq!(foreign.count(), 0);
+    }
+}
+
+#[test]
+fn what_changes_on_the_other_host_is_told_by_names_of_its_own() {
+    let experiment = experiment(REMOTE);
+    let test = &experiment.matrix.tests[0];
+    let before = listing(&alike(By::AfPacket), test);
+    let mut south = host("south");
+    south.kernel.release = "9.9".into();
+    let now = listing(&two(host("north"), south.clone(), By::AfPacket), test);
+    let changes: Vec<String> = before.changes_to(&now).iter().map(|change| change.section.clone()).collect();
+    assert_eq!(changes, ["peer-kernel"]);
+    // Which of the two it is matters: one sends, the other receives.
+    let swapped = listing(&two(south, host("north"), By::AfPacket), test);
+    assert_ne!(now.key(), swapped.key());
+    // How hosts are called does not.
+    assert_eq!(before.key(), listing(&two(host("east"), host("west"), By::AfPacket), test).key());
+}
+
+#[test]
+fn each_side_has_its_own_containers_and_no_address_is_on_both() {
+    let experiment = experiment(REMOTE);
+    let test = &experiment.matrix.tests[0];
+    let ready = judged(&alike(By::AfPacket), test).expect("it can be measured");
+    let seats: Vec<_> = ready.sides.iter().map(|side| side.seating()).collect();
+    let parties = traffic::parties(&test.tuple, &test.times, &seats);
+    let scenes: Vec<_> =
+        (0..2).map(|place| traffic::scene(&test.tuple, place, &ready.sides[place], &parties)).collect();
+    let names = |place: usize| scenes[place].containers.iter().map(|it| it.name.as_str()).collect::<Vec<_>>();
+    assert_eq!([names(0), names(1)], [["send-0", "send-1"], ["receive-0", "receive-1"]]);
+    for scene in &scenes {
+        let uplink = scene.switch.uplink.as_ref().expect("it reaches the other host");
+        assert_eq!((uplink.device.as_str(), uplink.by), ("cable0", By::Kernel));
+        switch::check(scene).expect("the agent takes it");
+    }
+    let macs = |scene: &host_setup::scene::Scene| {
+        let text = serde_json::to_string(scene).expect("JSON");
+        let words = text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != ':').map(str::to_owned);
+        words.filter(|word| word.len() == 17).collect::<std::collections::BTreeSet<String>>()
+    };
+    // A container knows its peer's address by heart; addresses of switches and of own ends are on one side only.
+    let own = |place: usize| {
+        let peers: Vec<String> =
+            parties.iter().filter(|it| it.side != place).map(|it| it.request.local.mac.clone()).collect();
+        macs(&scenes[place]).into_iter().filter(|mac| !peers.contains(mac)).collect::<Vec<_>>()
+    };
+    assert!(own(0).iter().all(|mac| !own(1).contains(mac)), "{:?} {:?}", own(0), own(1));
+}
+
+#[test]
+fn by_what_the_cable_is_got_at_is_in_the_key_with_its_driver() {
+    let experiment = experiment("L = \"remote\"\nS = \"1vs1\"\nV = \"ovs\"\n");
+    let test = &experiment.matrix.tests[0];
+    let [packet, xdp] = [By::AfPacket, By::AfXdp].map(|by| listing(&alike(by), test));
+    assert_ne!(packet.key(), xdp.key());
+    let mut newer = host("south");
+    newer.components.iter_mut().find(|it| it.name == "ovs-af-packet").expect("it").digest = "another".into();
+    let now = listing(&two(host("north"), newer.clone(), By::AfPacket), test);
+    let changes: Vec<String> =
+        packet.changes_to(&now).iter().map(|it| format!("{} {}", it.section, it.field)).collect();
+    assert_eq!(changes, ["peer-switch uplink"]);
+    assert_eq!(xdp.key(), listing(&two(host("north"), newer, By::AfXdp), test).key());
+    let mut without = host("south");
+    without.components.retain(|component| component.name != "ovs-af-xdp");
+    let reason = judged(&two(host("north"), without, By::AfXdp), test).expect_err("there is no driver");
+    assert_eq!(reason, "on host south: ovs has no driver here for an uplink by af-xdp");
+    let by_address = judged(&alike(By::Pci), test).expect_err("nobody binds devices");
+    assert!(by_address.contains("on host north: ovs cannot reach the other host"), "{by_address}");
+}
+
+#[test]
+fn with_two_hosts_no_test_of_the_paper_is_skipped_for_want_of_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments/paper.toml");
+    let paper = experiment::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    let reasons = |ground: &Ground| {
+        let conditions = Conditions::new(ground);
+        let mut known = KnownSurroundings::default();
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for test in &paper.matrix.tests {
+            if let Prospect::Skipped(reason) = conditions.judge(test, &mut known) {
+                *reasons.entry(reason).or_default() += 1;
+            }
+        }
+        reasons
+    };
+    let for_want = |reasons: &BTreeMap<String, usize>| {
+        reasons.iter().filter(|(reason, _)| reason.contains("two hosts")).map(|(_, count)| count).sum::<usize>()
+    };
+    assert!(for_want(&reasons(&Ground::from(host("north")))) > 300);
+    assert_eq!(for_want(&reasons(&alike(By::AfPacket))), 0);
+}
