@@ -1,4 +1,4 @@
-# Septet's two commands are `make demo` and `make test`; the rest is what they are made of.
+# Septet's commands are `make demo`, `make demo-remote` and `make test`; the rest is what they are made of.
 # Programs are left in target/release and run from there.
 
 CARGO ?= cargo
@@ -13,11 +13,16 @@ SETUP = sh host-setup/setup.sh
 # send such signals.
 HEARING = env --default-signal=HUP,INT
 
-.PHONY: demo test build site setup setup-test bench lint clean-demo
+.PHONY: demo demo-remote test build site setup setup-test bench lint clean-demo
 
 # Sets up, builds, measures, reports.
 demo: setup build site
 	$(OUT)/septet run experiments/quick.toml
+
+# As root: the same on two emulated hosts with a cable between them, over ssh.
+demo-remote: setup build
+	$(SETUP) remote
+	sh pipeline/tests/testbed/demo.sh $(OUT) experiments/remote.toml
 
 # Sets up, runs every test.
 test: setup-test build

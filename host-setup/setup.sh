@@ -3,6 +3,7 @@
 # administrator would install, takes what an ordinary user can have, and goes on.
 #   setup.sh measure         what measuring runs through
 #   setup.sh measure test    what the tests run besides
+#   setup.sh measure remote  what emulated hosts of `make demo-remote` are made of
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,13 +17,15 @@ measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc ope
 test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures"
 test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc sudo"
 # Emulated hosts, each with its sshd.
-test="$test openssh-server openssh-client"
+remote="openssh-server openssh-client iproute2"
+test="$test $remote"
 
 wanted=""
 for set in "$@"; do
     case "$set" in
         measure) wanted="$wanted $measure" ;;
         test) wanted="$wanted $test" ;;
+        remote) wanted="$wanted $remote" ;;
         *) echo "setup: no set of packages is called $set" >&2; exit 2 ;;
     esac
 done

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod inherited;
 pub mod lease;
 pub mod program;
+pub mod programs;
 pub mod protocol;
 pub mod scene;
 pub mod settings;

@@ -76,11 +76,6 @@ impl Lines {
         self.ready.pop_front()
     }
 
-    /// Whether a whole line waits to be taken.
-    pub(crate) fn has_next(&self) -> bool {
-        !self.ready.is_empty()
-    }
-
     fn keep(&mut self, bytes: &[u8]) {
         let room = self.bytes_max - self.partial.len();
         self.cut |= bytes.len() > room;

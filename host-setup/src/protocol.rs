@@ -18,8 +18,9 @@ use crate::facts::Facts;
 use crate::scene::Scene;
 use crate::stack::Stack;
 
-/// Version of the protocol. An agent refuses another version with both numbers.
-pub const PROTOCOL: u32 = 1;
+/// Version of the protocol. An agent refuses another version with both numbers. 2: [`Op::Afar`], heartbeats of the
+/// client, and what was added since 1 without a number of its own.
+pub const PROTOCOL: u32 = 2;
 /// Longest request, bytes.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -45,6 +46,13 @@ pub enum Op {
         /// a user commands takes their names only: what they mean is in root's own file.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         stacks: BTreeMap<String, Option<Stack>>,
+    },
+    /// The client is on another host, whose death or dead link no end of input may tell. From now on the agent gives
+    /// the host back and ends when it has heard nothing for `silence_ms`; a client that has nothing to ask says
+    /// [`HEARTBEAT`]. Answered by [`Answer::Programs`].
+    Afar {
+        /// Longest silence, milliseconds.
+        silence_ms: u64,
     },
     /// What the host is. Needs no lease and changes nothing. Answered by [`Answer::Facts`].
     Facts {
@@ -217,6 +225,13 @@ pub enum Answer {
         /// Version of the program, for people.
         version: String,
     },
+    /// To [`Op::Afar`].
+    Programs {
+        /// BLAKE3 of each of the project's own programs that this agent would run, by name, its own file's too.
+        programs: BTreeMap<String, String>,
+        /// The host's wall clock, ns since 1970; nothing is decided by it.
+        wall_ns: u64,
+    },
     /// To [`Op::Facts`].
     Facts(Box<Facts>),
     /// To [`Op::Lease`].
@@ -297,6 +312,9 @@ pub enum Event {
     /// The agent lives. Sent every [`HEARTBEAT_MS`] while nothing else is.
     Heartbeat,
 }
+
+/// The line by which a client says that it lives. No request: it is not answered, and taken at any time.
+pub const HEARTBEAT: &str = r#"{"heartbeat":true}"#;
 
 /// Silence of the agent after which a client may give it up is a multiple of this, milliseconds.
 pub const HEARTBEAT_MS: u64 = 1000;

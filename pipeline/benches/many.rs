@@ -217,6 +217,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         achieved: Achieved::default(),
         peers: Vec::new(),
         search: None,
+        stand: None,
         origin: None,
         files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),
     };

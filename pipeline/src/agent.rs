@@ -2,149 +2,58 @@
 //! what a scene means or what applications say to each other.
 
 mod bell;
+mod error;
+mod listening;
+mod programs;
+mod ssh;
 mod transport;
+mod voice;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, CableSeen, Event, Failure, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL,
-    Request, Setup, Snapshot, Watched,
+    Achieved, Answer, Bulk, CableSeen, Event, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request,
+    Setup, Snapshot, Watched,
 };
 use host_setup::stack::Stack;
 
-use crate::last_lines;
+use self::error::last;
+use self::listening::{Heard, listen};
+use self::voice::Voice;
+
+use crate::clock;
 
 pub use self::bell::Bell;
-pub use self::transport::{Direct, Sudo, Transport};
+pub use self::error::AgentError;
+pub use self::listening::AppEvent;
+pub use self::programs::{Program, Programs};
+pub use self::ssh::Ssh;
+pub use self::transport::{Afar, Direct, Sudo, Transport};
 
 /// Silence after which an agent counts as gone. One that has died is noticed at once, by the end of its output; this
 /// is for one that hangs, and must outlast one that somebody stops for a while.
 const SILENCE_MAX: Duration = Duration::from_millis(60 * HEARTBEAT_MS);
 /// How long an agent that is not needed any more may take to give the host back.
 const END_MAX: Duration = Duration::from_millis(10 * HEARTBEAT_MS);
+/// Longest time for an answer of an agent on another host, which lives and should have answered: a lease may take as
+/// long as another one has the host, and no other request does what takes so long.
+const ANSWER_MAX: Duration = Duration::from_secs(150);
 /// How often whoever waits is asked whether to go on. Time is counted in such steps, so that a program that was
 /// stopped meanwhile takes nobody's silence for longer than it has listened.
 const LOOK: Duration = Duration::from_millis(50);
-/// Longest bulk that is taken, bytes.
-const BULK_BYTES_MAX: u64 = 1 << 32;
-/// Longest line that is taken, bytes.
-const LINE_BYTES_MAX: u64 = 16 << 20;
-
-/// Why a conversation failed.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// The agent's program is not where it must be.
-    #[error(
-        "failed to find septet-host at {0}: it must lie beside the septet program; `make build` puts both into target/release"
-    )]
-    NotFound(PathBuf),
-    /// The agent could not be started.
-    #[error("failed to start {path}: {source}")]
-    Spawn {
-        /// The program.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The agent is gone, or says nothing.
-    #[error("failed to hear from septet-host: {reason}{}", last(.last_lines))]
-    Gone {
-        /// In words.
-        reason: String,
-        /// Last lines of its standard error.
-        last_lines: Vec<String>,
-    },
-    /// The agent answered that it could not.
-    #[error("failed to {doing}: {}", shown(.failure))]
-    Refused {
-        /// What was asked.
-        doing: &'static str,
-        /// The agent's answer.
-        failure: Failure,
-    },
-    /// The agent holds the host no longer.
-    #[error("failed to {}\nwhat is stored is kept, the next run goes on from there", shown(.0))]
-    Lost(Failure),
-    /// The agent said something that this program does not understand.
-    #[error("failed to understand septet-host: {0}; both programs must be of one build")]
-    Nonsense(String),
-    /// The user pressed Ctrl-C, or a time limit was reached.
-    #[error("interrupted")]
-    Interrupted,
-    /// Any of the others, of one host among several.
-    #[error("{}", on_host(.host, .error))]
-    On {
-        /// What people call the host.
-        host: String,
-        /// What went wrong there.
-        error: Box<AgentError>,
-    },
-}
-
-impl AgentError {
-    /// The same with the name of the host that it is of.
-    #[must_use]
-    pub fn on(self, host: String) -> AgentError {
-        match self {
-            AgentError::Interrupted | AgentError::On { .. } => self,
-            error => AgentError::On { host, error: Box::new(error) },
-        }
-    }
-}
-
-fn on_host(host: &str, error: &AgentError) -> String {
-    let text = error.to_string();
-    format!("failed on host {host} to {}", text.strip_prefix("failed to ").unwrap_or(&text))
-}
-
-fn last(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  | {line}")).collect()
-}
-
-fn shown(failure: &Failure) -> String {
-    let advice = failure.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
-    format!("{}{advice}{}", failure.message, last(&failure.last_lines))
-}
-
-/// Something that an application of a scene did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AppEvent {
-    /// An application wrote a line.
-    Line {
-        /// The application's container.
-        container: String,
-        /// The line.
-        line: String,
-    },
-    /// An application ended.
-    Exit {
-        /// The application's container.
-        container: String,
-        /// Exit code, or 128 plus the signal.
-        status: i32,
-        /// Last lines of its standard error.
-        last_lines: Vec<String>,
-    },
-}
-
-enum Heard {
-    Message(Box<Message>),
-    Bulk(Bulk, Vec<u8>),
-    End(String),
-}
-
 /// A living agent.
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
-    input: Option<ChildStdin>,
+    /// The agent, with its host if that is another one.
+    whom: String,
+    input: Option<Voice>,
     heard: Receiver<Heard>,
     /// Rung when there is something to hear.
     bell: Bell,
@@ -157,12 +66,10 @@ pub struct Agent {
     unanswered: bool,
     /// How long it was listened to in vain.
     silent: Duration,
-}
-
-impl std::fmt::Debug for Heard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Heard")
-    }
+    /// How long it may be silent while it measures.
+    silence_max: Duration,
+    /// By how much its host's wall clock was ahead of ours when it started; unknown on this host.
+    pub wall_ahead_ns: Option<i128>,
 }
 
 /// Where the agent's program is: beside this program.
@@ -201,7 +108,9 @@ impl Agent {
         stacks: BTreeMap<String, Option<Stack>>,
         bell: Bell,
     ) -> Result<Agent, AgentError> {
+        transport.prepare()?;
         let mut command = transport.command()?;
+        let afar = transport.afar();
         let path = PathBuf::from(command.get_program());
         let failed = |source| AgentError::Spawn { path: path.clone(), source };
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -209,10 +118,14 @@ impl Agent {
         let (sender, heard) = channel();
         // Without threads it is not heard; it ends with its input then.
         let (reader, errors) = listen(&mut child, sender, bell.clone()).map_err(failed)?;
-        let input = child.stdin.take();
+        let input = child.stdin.take().map(|input| match afar {
+            Some(_) => Voice::beating(input),
+            None => Ok(Voice::plain(input)),
+        });
         let mut agent = Agent {
             child,
-            input,
+            whom: afar.map_or("septet-host".to_string(), |afar| format!("septet-host on {}", afar.host)),
+            input: input.transpose().map_err(failed)?,
             heard,
             bell,
             reader,
@@ -222,14 +135,42 @@ impl Agent {
             next_id: 1,
             unanswered: false,
             silent: Duration::ZERO,
+            silence_max: SILENCE_MAX,
+            wall_ahead_ns: None,
         };
-        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, stacks })? {
-            Answer::Hello { protocol: PROTOCOL, .. } => Ok(agent),
-            Answer::Hello { protocol, .. } => {
-                Err(AgentError::Nonsense(format!("it speaks protocol {protocol}, this septet speaks {PROTOCOL}")))
+        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, stacks }) {
+            Ok(Answer::Hello { protocol: PROTOCOL, .. }) => {}
+            Ok(Answer::Hello { protocol, .. }) => {
+                return Err(AgentError::Nonsense(format!(
+                    "it speaks protocol {protocol}, this septet speaks {PROTOCOL}"
+                )));
             }
-            other => Err(unexpected(&other)),
+            Ok(other) => return Err(unexpected(&other)),
+            // An older one, that an administrator installed.
+            Err(AgentError::Refused { failure, .. }) if afar.is_some() => {
+                return Err(afar.map_or(AgentError::Interrupted, |afar| afar.other_program(vec![failure.message])));
+            }
+            Err(error) => return Err(error),
         }
+        if let Some(afar) = afar {
+            agent.settle(afar)?;
+        }
+        Ok(agent)
+    }
+
+    /// Agrees with an agent on another host on who is gone when, and sees to it that it is the one that goes with this
+    /// program.
+    fn settle(&mut self, afar: Afar<'_>) -> Result<(), AgentError> {
+        let silence_ms = u64::try_from(afar.silence_max.as_millis()).unwrap_or(u64::MAX);
+        let before = clock::wall_ns();
+        let (there, wall_ns) = match self.ask("agree with septet-host on heartbeats", Op::Afar { silence_ms })? {
+            Answer::Programs { programs, wall_ns } => (programs, wall_ns),
+            other => return Err(unexpected(&other)),
+        };
+        self.wall_ahead_ns = Some(i128::from(wall_ns) - (before + clock::wall_ns()) / 2);
+        self.silence_max = afar.silence_max;
+        let differences = afar.programs.differences(&there, afar.sudo.is_some());
+        if differences.is_empty() { Ok(()) } else { Err(afar.other_program(differences)) }
     }
 
     /// What the host is.
@@ -354,8 +295,8 @@ impl Agent {
     /// When it has been silent for too long.
     pub fn heard_nothing_for(&mut self, time: Duration) -> Result<(), AgentError> {
         self.silent += time;
-        match self.silent >= SILENCE_MAX {
-            true => Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs()))),
+        match self.silent >= self.silence_max {
+            true => Err(self.gone(format!("it said nothing for {} s", self.silence_max.as_secs()))),
             false => Ok(()),
         }
     }
@@ -375,10 +316,12 @@ impl Agent {
         }
         self.done("end the agent", Op::Bye)?;
         drop(self.input.take());
-        let status = self.child.wait().map_err(|error| AgentError::Nonsense(error.to_string()))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(AgentError::Nonsense(format!("septet-host said it was done, and ended with {status}"))),
+        // Over ssh it has said that the host is given back, and how ssh ends says nothing more.
+        match self.ended() {
+            Some(status) if !status.success() && self.silence_max == SILENCE_MAX => {
+                Err(AgentError::Nonsense(format!("septet-host said it was done, and ended with {status}")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -392,24 +335,43 @@ impl Agent {
         op: Op,
         waiting: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Answer, AgentError> {
+        // While its one thread does these itself it says nothing.
+        let is_busy = matches!(
+            op,
+            Op::Hello { .. }
+                | Op::Afar { .. }
+                | Op::Facts { .. }
+                | Op::Lease { .. }
+                | Op::MoveIn { .. }
+                | Op::Release
+                | Op::Bye
+        );
+        let silence_max = if is_busy { SILENCE_MAX } else { self.silence_max };
+        let is_near = self.silence_max == SILENCE_MAX;
+        let answer_max = if is_near || matches!(op, Op::Lease { .. }) { Duration::MAX } else { ANSWER_MAX };
         let id = self.next_id;
         self.next_id += 1;
         let mut line =
             serde_json::to_string(&Request { id, op }).map_err(|error| AgentError::Nonsense(error.to_string()))?;
         line.push('\n');
         let sent = match &mut self.input {
-            Some(input) => input.write_all(line.as_bytes()).and_then(|()| input.flush()),
-            None => Err(io::ErrorKind::BrokenPipe.into()),
+            Some(input) => input.say(line),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
         };
         if let Err(error) = sent {
             return Err(self.gone(format!("it takes no more requests ({error})")));
         }
         self.unanswered = true;
         self.silent = Duration::ZERO;
+        let mut waited = Duration::ZERO;
         loop {
-            let Some(message) = self.hear(Instant::now() + LOOK)? else {
+            let Some(message) = self.hear_within(Instant::now() + LOOK, silence_max)? else {
                 if !waiting("") {
                     return Err(AgentError::Interrupted);
+                }
+                waited += LOOK;
+                if waited >= answer_max {
+                    return Err(self.gone(format!("it did not {doing} within {} s", answer_max.as_secs())));
                 }
                 continue;
             };
@@ -462,6 +424,10 @@ impl Agent {
 
     /// The next thing heard; none after one look, or at the time limit. An agent that is silent for too long is gone.
     fn hear(&mut self, until: Instant) -> Result<Option<Heard>, AgentError> {
+        self.hear_within(until, self.silence_max)
+    }
+
+    fn hear_within(&mut self, until: Instant, silence_max: Duration) -> Result<Option<Heard>, AgentError> {
         let look = until.saturating_duration_since(Instant::now()).min(LOOK);
         match self.heard.recv_timeout(look) {
             Ok(heard) => {
@@ -470,8 +436,8 @@ impl Agent {
             }
             Err(RecvTimeoutError::Timeout) => {
                 self.silent += look;
-                match self.silent >= SILENCE_MAX {
-                    true => Err(self.gone(format!("it said nothing for {} s", SILENCE_MAX.as_secs()))),
+                match self.silent >= silence_max {
+                    true => Err(self.gone(format!("it said nothing for {} s", silence_max.as_secs()))),
                     false => Ok(None),
                 }
             }
@@ -486,7 +452,20 @@ impl Agent {
         let _ = self.child.kill();
         let status = self.child.wait().map(|status| format!(" ({status})")).unwrap_or_default();
         let last_lines = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        AgentError::Gone { reason: format!("{reason}{status}"), last_lines }
+        AgentError::Gone { whom: self.whom.clone(), reason: format!("{reason}{status}"), last_lines }
+    }
+
+    /// How it ended, if it does in time.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        let limit = Instant::now() + END_MAX;
+        while Instant::now() < limit {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                Ok(status) => return status,
+                Err(_) => return None,
+            }
+        }
+        None
     }
 }
 
@@ -494,13 +473,7 @@ impl Drop for Agent {
     /// End of input is the agent's sign to give the host back; it is given time to.
     fn drop(&mut self) {
         drop(self.input.take());
-        let limit = Instant::now() + END_MAX;
-        while Instant::now() < limit {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                Ok(Some(_)) | Err(_) => break,
-            }
-        }
+        let _ = self.ended();
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
@@ -511,47 +484,4 @@ impl Drop for Agent {
 
 fn unexpected(answer: &Answer) -> AgentError {
     AgentError::Nonsense(format!("an answer of the wrong kind: {answer:?}"))
-}
-
-type Listeners = (Option<JoinHandle<()>>, Option<JoinHandle<Vec<String>>>);
-
-/// The threads that hear an agent: what it says, and its last words.
-fn listen(child: &mut Child, sender: Sender<Heard>, bell: Bell) -> io::Result<Listeners> {
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let reader = out.map(|out| thread::Builder::new().spawn(move || read_all(out, &sender, &bell))).transpose()?;
-    let errors = err.map(|err| thread::Builder::new().spawn(move || last_lines::of(err))).transpose()?;
-    Ok((reader, errors))
-}
-
-/// Reads messages until the end, each bulk with its bytes.
-fn read_all(out: impl Read, sender: &Sender<Heard>, bell: &Bell) {
-    let mut out = BufReader::new(out);
-    loop {
-        let heard = read_one(&mut out).unwrap_or_else(|error| Heard::End(error.to_string()));
-        let ended = matches!(heard, Heard::End(_));
-        let unheard = sender.send(heard).is_err();
-        bell.ring();
-        if unheard || ended {
-            return;
-        }
-    }
-}
-
-fn read_one(out: &mut impl BufRead) -> io::Result<Heard> {
-    let mut line = String::new();
-    if out.take(LINE_BYTES_MAX).read_line(&mut line)? == 0 {
-        return Ok(Heard::End("it ended".to_string()));
-    }
-    let message: Message = serde_json::from_str(&line)
-        .map_err(|error| io::Error::other(format!("a line that is no message ({error}): {}", line.trim_end())))?;
-    let Message::Bulk(bulk) = message else { return Ok(Heard::Message(Box::new(message))) };
-    if bulk.len > BULK_BYTES_MAX {
-        return Err(io::Error::other(format!("{} has {} bytes, more than are taken", bulk.bulk, bulk.len)));
-    }
-    let mut bytes = Vec::new();
-    out.take(bulk.len).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 != bulk.len {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Heard::Bulk(bulk, bytes))
 }

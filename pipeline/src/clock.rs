@@ -25,6 +25,13 @@ fn written(at: SystemTime) -> Result<String, ClockError> {
     }
 }
 
+/// Now, ns since 1970, whichever side of it: to be compared with another host's clock.
+pub fn wall_ns() -> i128 {
+    let now = SystemTime::now();
+    let ns = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+    now.duration_since(UNIX_EPOCH).map_or_else(|error| -ns(error.duration()), ns)
+}
+
 /// Milliseconds since 1970 of an RFC 3339 time; absent if it is none.
 pub fn parse_rfc3339_ms(text: &str) -> Option<u64> {
     let at = humantime::parse_rfc3339(text).ok()?;

@@ -201,6 +201,7 @@ fn record(
         achieved: about.host.achieved.clone(),
         peers: about.peers.iter().map(peer).collect(),
         search: None,
+        stand: None,
         origin: None,
         files: BTreeMap::new(),
     }

@@ -4,6 +4,7 @@
 
 pub mod acceptance;
 pub mod agent;
+pub mod alike;
 pub mod archive;
 pub mod beneath;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! How a run looks while it goes on: a bar with an ETA on a terminal, a line a repetition in a log.
 //! It must not decide anything.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Progress {
     done: u64,
     left: u64,
     eta: Duration,
+    /// What each stand measures.
+    busy: BTreeMap<String, String>,
 }
 
 /// Whether a bar may be drawn over itself on a terminal: not where it cannot be (`TERM=dumb`, or none at all), nor
@@ -43,7 +46,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Progress { bar, quiet, verbose, done: 0, left: 0, eta: Duration::ZERO }
+        Progress { bar, quiet, verbose, done: 0, left: 0, eta: Duration::ZERO, busy: BTreeMap::new() }
     }
 
     /// Takes the bar away.
@@ -88,11 +91,17 @@ impl Watcher for Progress {
         self.eta = eta;
     }
 
-    fn begins(&mut self, test: &Test) {
+    fn begins(&mut self, test: &Test, stand: &str) {
+        self.busy.insert(stand.to_string(), test.tuple.to_string());
         if let Some(bar) = &self.bar {
             bar.set_length(self.done + self.left);
             bar.set_position(self.done);
-            bar.set_message(format!("ETA {}  {}", clock::shown(self.eta), test.tuple));
+            let stands = self.busy.iter().map(|(stand, test)| format!("{stand}: {test}"));
+            let now = match self.busy.len() {
+                1 => test.tuple.to_string(),
+                _ => stands.collect::<Vec<_>>().join("  "),
+            };
+            bar.set_message(format!("ETA {}  {now}", clock::shown(self.eta)));
         }
     }
 
@@ -121,7 +130,10 @@ impl Watcher for Progress {
         };
         let left = clock::shown(self.eta.saturating_sub(Duration::from_millis(record.cost.total_ms)));
         let place = format!("[{}/{}]", self.done, self.done + self.left);
-        self.line(&format!("{place:>9} {}  {}{doubts}  (about {left} left)", test.tuple, value(record)));
+        // Which one it was is worth a word where there are several.
+        let on = record.stand.as_ref().filter(|_| self.busy.len() > 1).map(|stand| format!("  on {stand}"));
+        let on = on.unwrap_or_default();
+        self.line(&format!("{place:>9} {}  {}{on}{doubts}  (about {left} left)", test.tuple, value(record)));
     }
 
     fn failed(&mut self, test: &Test, reason: &str, last_lines: &[String]) {
@@ -134,6 +146,7 @@ impl Watcher for Progress {
     }
 
     fn lost(&mut self, stand: &str, reason: &str) {
+        self.busy.remove(stand);
         self.line(&format!("LOST {stand}: failed to {reason}; the run goes on without it"));
     }
 }

@@ -70,8 +70,8 @@ pub trait Watcher {
     fn prepared(&mut self, achieved: &Achieved);
     /// So many repetitions are left as far as is known, which will take about so long.
     fn left(&mut self, repetitions: u64, eta: Duration);
-    /// A repetition begins.
-    fn begins(&mut self, test: &Test);
+    /// A repetition begins on a stand.
+    fn begins(&mut self, test: &Test, stand: &str);
     /// A trial of a search was made: packets/s a sender, and what part was lost.
     fn tried(&mut self, test: &Test, rate_pps: u32, loss_ratio: f64);
     /// A repetition is stored.
@@ -145,24 +145,29 @@ pub fn run(
     }
     let accepted = workspace.store.acceptances(workspace.experiment.name.as_str())?;
     let over = AtomicBool::new(false);
+    let several = stands.len() > 1;
+    let names: Vec<String> = stands.iter().map(|stand| stand.name.clone()).collect();
     let (tell, news) = channel();
     let (desk, slips) = Desk::new();
     thread::scope(|scope| {
         let (mut posts, mut threads) = (Vec::new(), Vec::new());
         for (place, stand) in stands.into_iter().enumerate() {
-            let Stand { name, hosts, conditions, shares_host } = stand;
+            let Stand { name, hosts, conditions, shares_host, may_differ } = stand;
+            // Of a run on this host alone the host's own name says it.
+            let recorded = (several || !shares_host).then(|| name.clone());
             let wanted = wanted(workspace, request, conditions);
             let (orders, assignments) = channel();
             let (place, wait) = (dispatch::Stand(place), request.wait);
             let until = Stopped { interrupted: request.interrupted, over: &over, quiet: request.until_quiet };
             let (desk, news) = (desk.clone(), tell.clone());
-            let work = Work::new(place, workspace, hosts, conditions, desk, news, until);
+            let work = Work::new(place, workspace, hosts, conditions, desk, news, until).recorded_as(recorded);
             threads.push(scope.spawn(move || work.run(wait, &wanted, &assignments)));
-            posts.push(Post { name, conditions, shared: KnownSurroundings::default(), orders, quiet: shares_host });
+            let (shared, quiet) = (KnownSurroundings::default(), shares_host);
+            posts.push(Post { name, conditions, shared, orders, quiet, may_differ });
         }
         drop(desk);
         let mut writing = None;
-        let result = prepared(posts.len(), &news, request, watcher).and_then(|states| {
+        let result = prepared(&names, &news, request, watcher).and_then(|states| {
             let Some(states) = states else { return Ok(Finished { interrupted: true, ..Finished::default() }) };
             let began = Instant::now();
             let writer = Writer::open(&workspace.store)?;
@@ -170,7 +175,7 @@ pub fn run(
             writing = Some(scope.spawn(move || writing::write(writer, &slips, &tell)));
             let tally = Tally::new(workspace, request, posts[0].conditions, &accepted, workspace.store.index()?);
             let dispatcher = dispatcher(workspace, request, &tally, &posts, states);
-            Drive::new(workspace, request, watcher, posts, tally, dispatcher, began).run(&news)
+            Drive::new(workspace, request, &mut *watcher, posts, tally, dispatcher, began).run(&news)
         });
         // Stands end once nobody can give them anything, and the writer once no stand can.
         over.store(true, Ordering::Relaxed);
@@ -179,11 +184,30 @@ pub fn run(
         // The first error is the one that matters.
         let mut finished = result?;
         closed?;
-        for idle in ended {
-            finished.idle = finished.idle.and(idle?);
+        for (name, idle) in names.iter().zip(ended) {
+            match idle {
+                Ok(idle) => finished.idle = finished.idle.and(idle),
+                // What the others measured stands, and it is what counts.
+                Err(error) if several => watcher.lost(name, &without_failed_to(&error)),
+                Err(error) => return Err(error),
+            }
         }
         Ok(finished)
     })
+}
+
+/// Tries out the cable of two hosts that are leased: whether it has a link, and the two hear each other over it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn try_cable(posts: &mut [crate::stand::Post], cable: &crate::stand::Cable) -> Result<(), RunError> {
+    cabled::join(posts, cable)
+}
+
+/// An error as the rest of a sentence that begins with "failed to".
+fn without_failed_to(error: &RunError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to ").unwrap_or(&text).to_string()
 }
 
 /// What a run wants of a stand.
@@ -201,14 +225,14 @@ fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> 
 /// # Errors
 /// When none can be prepared: why the first one cannot.
 fn prepared(
-    stands: usize,
+    names: &[String],
     news: &Receiver<News>,
     request: &Request,
     watcher: &mut dyn Watcher,
 ) -> Result<Option<Vec<StandState>>, RunError> {
-    let mut states = vec![StandState::Preparing; stands];
+    let mut states = vec![StandState::Preparing; names.len()];
     let mut first = None;
-    for _ in 0..stands {
+    for _ in names {
         loop {
             match news.recv().map_err(|_| RunError::Ended)? {
                 News::Waiting(holder) => watcher.waiting(&holder),
@@ -218,6 +242,9 @@ fn prepared(
                     return Ok(Some(states));
                 }
                 News::Unprepared { stand, error } => {
+                    if names.len() > 1 && !matches!(error, RunError::Agent(AgentError::Interrupted)) {
+                        watcher.lost(&names[stand.0], &without_failed_to(&error));
+                    }
                     states[stand.0] = StandState::Aside(error.to_string());
                     first.get_or_insert(error);
                     break;

@@ -1,6 +1,7 @@
 //! A stand: what one measurement needs for itself, which is a host or two that a cable joins, each with its agent. It
 //! must not know what is measured on it, or that there are other stands.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
@@ -61,6 +62,8 @@ pub struct Stand<'a> {
     pub conditions: &'a Conditions<'a>,
     /// Whether this program runs on one of its hosts: what it writes would disturb a window.
     pub shares_host: bool,
+    /// What of its manifests may differ from those of the first stand, as `SECTION FIELD`.
+    pub may_differ: BTreeSet<String>,
 }
 
 /// A host of a stand, with its agent.

@@ -9,7 +9,7 @@ mod relay;
 mod request;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -30,9 +30,11 @@ use crate::affinity::{granted, pin, unpin};
 use crate::failure::During;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
+use crate::patience::Patience;
+use crate::programs;
 use crate::protocol::{
-    Answer, Event, Failure, FailureKind, HEARTBEAT_MS, Load, Message, Op, Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply,
-    Request,
+    Answer, Event, Failure, FailureKind, HEARTBEAT, HEARTBEAT_MS, Load, Message, Op, Outcome, PROTOCOL,
+    REQUEST_BYTES_MAX, Reply, Request,
 };
 use crate::snapshot;
 use crate::snapshot::load::{self, Reading};
@@ -52,6 +54,8 @@ pub(crate) fn serve(ends: &[Signal]) -> Result<(), Failure> {
     let mut supervisor = Supervisor {
         signals,
         input: Lines::new(REQUEST_BYTES_MAX),
+        requests: VecDeque::new(),
+        afar: None,
         output: Output::new(),
         spoke: Instant::now(),
         greeted: false,
@@ -79,9 +83,16 @@ pub(crate) fn recover_if_free() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Requests that are read while another is under way.
+const READ_AHEAD_MAX: usize = 16;
+
 struct Supervisor {
     signals: SignalFd,
     input: Lines,
+    /// Requests that were read and not looked at.
+    requests: VecDeque<Line>,
+    /// How long the client may be silent, and what is left of that; absent for one on the same host.
+    afar: Option<(Duration, Patience)>,
     output: Output,
     spoke: Instant,
     greeted: bool,
@@ -127,15 +138,28 @@ impl Supervisor {
                 match self.input.read_from(std::io::stdin()).host(|| "read a request".into())? {
                     // What is asked already is answered; whoever waits for more than that is gone.
                     Read::End => ended = true,
-                    Read::Some | Read::Later => {}
+                    Read::Some => self.afar = self.afar.map(|(all, _)| (all, Patience::of(all))),
+                    Read::Later => {}
                 }
+                while let Some(line) = self.input.next() {
+                    if line.bytes != HEARTBEAT.as_bytes() {
+                        self.requests.push_back(line);
+                    }
+                }
+            }
+            if let Some((all, left)) = &mut self.afar
+                && left.is_over()
+            {
+                let words = format!("the client said nothing for {} s: the host is given back", all.as_secs());
+                crate::failure::warn(&words);
+                return Ok(());
             }
             if !ended {
                 self.try_lease()?;
             }
             while self.waiting.is_none()
                 && self.pending.is_none()
-                && let Some(line) = self.input.next()
+                && let Some(line) = self.requests.pop_front()
             {
                 if self.answer_line(&line)? == Next::Exit {
                     return self.output.write_rest(&self.signals);
@@ -164,7 +188,9 @@ impl Supervisor {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         let stdin = std::io::stdin();
         let nothing = PollFlags::empty();
-        let input = if self.input.has_next() { nothing } else { PollFlags::POLLIN };
+        // Nothing is read ahead, but of a client that has to be heard while something is asked.
+        let reads = self.requests.is_empty() || (self.afar.is_some() && self.requests.len() < READ_AHEAD_MAX);
+        let input = if reads { PollFlags::POLLIN } else { nothing };
         let output = if self.output.is_empty() { nothing } else { PollFlags::POLLOUT };
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
@@ -203,6 +229,13 @@ impl Supervisor {
         let id = request.id;
         let result = match request.op {
             Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
+            Op::Afar { silence_ms } => {
+                let all = Duration::from_millis(silence_ms.min(u64::from(u32::MAX)));
+                self.afar = Some((all, Patience::of(all)));
+                let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                let wall_ns = wall.map_or(0, |wall| u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX));
+                Ok(Answer::Programs { programs: programs::digests(), wall_ns })
+            }
             Op::Facts { refresh } => {
                 let cpus = granted().host(|| "ask for the CPUs that may be used".into());
                 cpus.map(|cpus| Answer::Facts(Box::new(crate::survey::read(&cpus, &self.stacks, refresh))))

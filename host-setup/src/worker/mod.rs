@@ -273,6 +273,7 @@ impl<'a> Worker<'a> {
                 unpin().scene(|| "give the agent its CPUs back".into())?;
             }
             Op::Hello { .. }
+            | Op::Afar { .. }
             | Op::Facts { .. }
             | Op::Lease { .. }
             | Op::Load { .. }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use super::AgentError;
+use super::{AgentError, Programs};
 
 /// A way to an agent.
 pub trait Transport: fmt::Debug + Send + Sync {
@@ -16,6 +17,59 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// # Errors
     /// When what must be there is not.
     fn command(&self) -> Result<Command, AgentError>;
+
+    /// Sees to it that there is something to spawn.
+    ///
+    /// # Errors
+    /// When that cannot be.
+    fn prepare(&self) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    /// What holds of an agent on another host; absent on this one.
+    fn afar(&self) -> Option<Afar<'_>> {
+        None
+    }
+}
+
+/// An agent on another host.
+#[derive(Clone, Copy, Debug)]
+pub struct Afar<'a> {
+    /// What the site calls the host.
+    pub host: &'a str,
+    /// Silence after which either is gone to the other.
+    pub silence_max: Duration,
+    /// What it must be made of.
+    pub programs: &'a Programs,
+    /// The program that sudo starts there, if it does.
+    pub sudo: Option<&'a Path>,
+}
+
+impl Afar<'_> {
+    /// It is not the one that goes with this program: what is to be done about it.
+    pub(super) fn other_program(&self, differences: Vec<String>) -> AgentError {
+        let host = self.host.to_string();
+        let remedy = match self.sudo {
+            Some(program) => {
+                let folder = program.parent().unwrap_or(Path::new("/"));
+                let files: Vec<String> =
+                    self.programs.list.iter().map(|program| program.path.display().to_string()).collect();
+                format!(
+                    "an administrator of {host} installs the programs of this build: copy {} there, then as root: \
+                     install -m 755 {} {}; {}/host.toml has to name them (SECURITY.md)",
+                    files.join(" "),
+                    self.programs.list.iter().map(|program| program.name).collect::<Vec<_>>().join(" "),
+                    folder.display(),
+                    "/etc/septet"
+                )
+            }
+            None => format!(
+                "remove its copy, and it is copied again: ssh -- HOST rm -r .cache/septet/programs/{}",
+                self.programs.digest
+            ),
+        };
+        AgentError::OtherProgram { host, differences, remedy }
+    }
 }
 
 /// The agent of this host, started by this user.

@@ -92,6 +92,9 @@ struct CheckJson<'a> {
 
 /// `septet host check`.
 fn checked(json: bool) -> Result<Exit, Trouble> {
+    if let Some(exit) = super::site::check_hosts(json)? {
+        return Ok(exit);
+    }
     let facts = super::stacks::of_host(Path::new("."), false)?;
     let findings = check(&facts);
     let paper_grade = !findings.iter().any(Finding::forbids_paper_grade);
@@ -103,7 +106,7 @@ fn checked(json: bool) -> Result<Exit, Trouble> {
     Ok(if paper_grade { Exit::Well } else { Exit::Host })
 }
 
-fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool) -> String {
+pub(super) fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool) -> String {
     let mut out = match paper_grade {
         true => "This host can give paper-grade results.\n".to_string(),
         false => "This host gives indicative results, not paper-grade ones.\n".to_string(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stacks};
+use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stands};
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
@@ -53,15 +53,18 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
-    let mut agents = stacks::agents(&workspace, args.pair.as_deref().into_iter())?;
-    let ground = agents.ground(&workspace, args.refresh)?;
-    let conditions = Conditions::new(&ground);
+    let mut agents = stands::reach(&workspace, args.pair.as_deref().into_iter())?;
+    let grounds = agents.grounds(&workspace, args.refresh)?;
+    let conditions: Vec<Conditions> = grounds.iter().map(Conditions::new).collect();
+    agents.are_alike(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
+    let everywhere = &conditions;
+    let conditions = everywhere.first().ok_or_else(|| Trouble::host("failed to find a stand to measure on"))?;
     if args.require_paper_grade {
-        paper_grade(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
+        paper_grade(conditions, workspace.tests().iter().filter(|test| only(test)))?;
     }
-    let mut planned = Planned::make(&workspace, &conditions, &force)?;
+    let mut planned = Planned::make(&workspace, conditions, &force)?;
     if !args.target.no_remote && share::read_through(&planned, &only)? {
-        planned = Planned::make(&workspace, &conditions, &force)?;
+        planned = Planned::make(&workspace, conditions, &force)?;
     }
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
@@ -93,8 +96,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
                 until_quiet: args.until_quiet,
                 interrupted: &|| signals.asked(),
             };
-            let stand = agents.stand(&conditions);
-            let finished = run::run(&workspace, vec![stand], &request, &mut progress);
+            let finished = run::run(&workspace, agents.stands(everywhere), &request, &mut progress);
             progress.finish();
             finished?
         }

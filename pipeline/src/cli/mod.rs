@@ -15,7 +15,9 @@ mod place;
 mod results;
 mod schema;
 mod share;
+mod site;
 mod stacks;
+mod stands;
 mod store;
 mod verify;
 
@@ -314,6 +316,15 @@ enum SiteCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say what is wrong with the site file, reach every host that it names, and try out every cable.
+    Check {
+        /// The folder whose experiments the site is for.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
     /// Trust a site.toml that lies beside an experiment, as it is now.
     Trust {
         /// The file.
@@ -376,7 +387,8 @@ enum HostCommand {
         #[arg(long)]
         refresh: bool,
     },
-    /// Say what stands between this host and paper-grade numbers; exit 3 if anything does.
+    /// Say what stands between the site's hosts, or this one, and paper-grade numbers, and what each stand can measure;
+    /// exit 3 if a host cannot give them.
     Check {
         /// Machine-readable.
         #[arg(long)]

@@ -267,6 +267,7 @@ fn latest(target: &Target, workspace: &Workspace) -> Result<Option<Generation>, 
 /// `septet site ...`.
 pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
     match command {
+        SiteCommand::Check { folder, json } => super::site::check(&folder, json),
         SiteCommand::Trust { file, json: true } => {
             let changed = site::trust(&file)?;
             say_json(&json!({"file": file.display().to_string(), "trusted": true, "changed": changed}))

@@ -11,11 +11,11 @@ use host_setup::switch::uplink::By;
 use results::axes::Locality;
 
 use super::share;
-use crate::agent::{self, Agent, AgentError, Bell, Direct, Sudo, Transport};
+use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Ssh, Sudo, Transport};
 use crate::conditions::Conditions;
 use crate::exit::Trouble;
 use crate::preparation;
-use crate::site::{self, Host, Nic, Reach, Testbed};
+use crate::site::{self, Host, Nic, Reach, StandPlan, Testbed};
 use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use crate::workspace::Workspace;
 
@@ -69,7 +69,8 @@ impl Agents {
     pub(super) fn stand<'a>(&'a mut self, conditions: &'a Conditions<'a>) -> Stand<'a> {
         let post = |(name, agent): &'a mut (String, Agent)| Post { name: name.clone(), agent };
         let hosts = self.hosts.iter_mut().map(post).collect();
-        Stand { name: self.name.clone(), hosts, conditions, shares_host: self.shares_host }
+        let may_differ = BTreeSet::new();
+        Stand { name: self.name.clone(), hosts, conditions, shares_host: self.shares_host, may_differ }
     }
 
     /// The clean end of all of them.
@@ -94,31 +95,47 @@ pub(super) fn agents<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'
         let hosts = vec![("this host".to_string(), start(stacks)?)];
         return Ok(Agents { name: "this host".to_string(), hosts, cable: None, shares_host: true });
     };
+    connect(&site.testbed, plan, &stacks)
+}
+
+/// The agents of a stand of the site.
+pub(super) fn connect(
+    testbed: &Testbed,
+    plan: &StandPlan,
+    stacks: &BTreeMap<String, Option<Stack>>,
+) -> Result<Agents, Trouble> {
     let bell = Bell::default();
     let mut hosts = Vec::new();
     for name in &plan.hosts {
-        let Some(host) = site.testbed.hosts.get(name) else { continue };
+        let Some(host) = testbed.hosts.get(name) else { continue };
         let agent = Agent::with_bell(&*transport(host)?, stacks.clone(), bell.clone());
         hosts.push((name.clone(), agent.map_err(|error| error.on(name.clone()))?));
     }
-    let here = |name: &String| site.testbed.hosts.get(name).is_some_and(|host| host.reach == Reach::Here);
-    let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, &site.testbed));
+    let here = |name: &String| testbed.hosts.get(name).is_some_and(|host| host.reach == Reach::Here);
+    let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, testbed));
     Ok(Agents { name: plan.name.clone(), hosts, cable, shares_host: plan.hosts.iter().any(here) })
 }
 
 /// How a host of the site is reached.
-fn transport(host: &Host) -> Result<Box<dyn Transport>, Trouble> {
+pub(super) fn transport(host: &Host) -> Result<Box<dyn Transport>, Trouble> {
     match (&host.reach, &host.sudo) {
         (Reach::Here, Some(program)) => Ok(Box::new(Sudo::at(program))),
         (Reach::Here, None) => Ok(Box::new(Direct::at(&agent::program()))),
-        (Reach::Ssh(_), _) => {
-            Err(Trouble::input(format!("host {} is reached by ssh, which is not there yet", host.name)))
+        (Reach::Ssh(destination), sudo) => {
+            let folder = agent::program().parent().map(Path::to_path_buf).unwrap_or_default();
+            Ok(Box::new(Ssh {
+                host: host.name.clone(),
+                destination: destination.clone(),
+                sudo: sudo.clone(),
+                cores: host.cores.clone(),
+                programs: Programs::of(&folder)?,
+            }))
         }
     }
 }
 
 /// The cable of a stand with its ends in the order of the hosts.
-fn cable_of(hosts: &[String], cable: &site::Cable, testbed: &Testbed) -> Option<Cable> {
+pub(super) fn cable_of(hosts: &[String], cable: &site::Cable, testbed: &Testbed) -> Option<Cable> {
     let end = |name: &String| {
         let (device, dpdk) = match cable.nic_of(name)? {
             Nic::Pci(address) => (address.clone(), By::Pci),

@@ -135,7 +135,7 @@ pub(crate) fn repetition(
         false => reduce_again(workspace, id, record)?,
     };
     let flags: Vec<Flag> = record.flags.iter().filter(|flag| !record.reduction.flags.contains(flag)).copied().collect();
-    Ok(summary::Repetition { reduction, flags, stand: record.host_names() })
+    Ok(summary::Repetition { reduction, flags, stand: record.stand_name() })
 }
 
 fn reduce_again(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<Reduction, StoreError> {

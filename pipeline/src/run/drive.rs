@@ -1,14 +1,15 @@
 //! Drives a run: what threads tell becomes events for the dispatcher, what it orders becomes assignments for stands
 //! and slips for the writer, and the user is told. It must not decide who measures what, or how much is enough.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Instant;
 
 use super::news::{Assignment, News};
 use super::tally::Tally;
-use super::{Finished, Request, RunError, Watcher};
+use super::{Finished, Request, RunError, Watcher, without_failed_to};
 use crate::agent::AgentError;
+use crate::alike;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::dispatch::{Dispatcher, End, Event, Number, Order, Returned, Stand, State, Stop};
 use crate::measure::Failed;
@@ -22,6 +23,8 @@ pub(super) struct Post<'t> {
     pub(super) orders: Sender<Assignment<'t>>,
     /// Whether this program runs on its host.
     pub(super) quiet: bool,
+    /// What of its manifests may differ from those of the first stand.
+    pub(super) may_differ: BTreeSet<String>,
 }
 
 /// A run under way.
@@ -129,8 +132,7 @@ impl<'r, 't> Drive<'r, 't> {
 
     /// A stand cannot go on: the run does, if another one can.
     fn set_aside(&mut self, stand: Stand, error: RunError) -> Result<(), RunError> {
-        let reason = error.to_string();
-        let reason = reason.strip_prefix("failed to ").unwrap_or(&reason).to_string();
+        let reason = without_failed_to(&error);
         if self.posts.len() > 1 {
             self.watcher.lost(&self.posts[stand.0].name, &reason);
         }
@@ -191,13 +193,17 @@ impl<'r, 't> Drive<'r, 't> {
         let post = &mut self.posts[stand.0];
         let ready = match post.conditions.judge(test, &mut post.shared) {
             Prospect::Ready(ready) if ready.manifest.key() == key => ready,
+            Prospect::Ready(mut ready) if alike::excused(&asked.manifest, &ready.manifest, &post.may_differ) => {
+                ready.manifest = asked.manifest.clone();
+                ready
+            }
             Prospect::Ready(_) => return Err(format!("{} differs from the stand of the plan", post.name)),
             Prospect::Skipped(reason) => return Err(reason),
         };
         let facts = post.conditions.facts_of(&test.tuple)?;
         let (left, eta) = self.tally.left();
         self.watcher.left(left, eta);
-        self.watcher.begins(test);
+        self.watcher.begins(test, &post.name);
         let until = self.request.time_limit.map(|limit| self.began + limit);
         // A thread that has ended has said why: that is among the news.
         let _ = post.orders.send(Assignment { number, test, ready, facts, until });

@@ -42,6 +42,8 @@ pub(super) struct Work<'t> {
     pub(super) conditions: &'t Conditions<'t>,
     /// What each host was prepared to; known once it is.
     pub(super) achieved: Vec<Achieved>,
+    /// What records call the stand.
+    recorded: Option<String>,
     pub(super) desk: Desk<'t>,
     news: Sender<News>,
     pub(super) until: Stopped<'t>,
@@ -85,7 +87,24 @@ impl<'t> Work<'t> {
         until: Stopped<'t>,
     ) -> Work<'t> {
         let alarm = Alarm(news.clone());
-        Work { stand, workspace, hosts, conditions, achieved: Vec::new(), desk, news, until, _alarm: alarm }
+        Work {
+            stand,
+            workspace,
+            hosts,
+            conditions,
+            achieved: Vec::new(),
+            recorded: None,
+            desk,
+            news,
+            until,
+            _alarm: alarm,
+        }
+    }
+
+    /// The same, with the name by which records of what it measures call the stand.
+    pub(super) fn recorded_as(mut self, name: Option<String>) -> Work<'t> {
+        self.recorded = name;
+        self
     }
 
     /// Prepares the stand, takes assignments until none comes any more, and gives the host back.
@@ -113,7 +132,8 @@ impl<'t> Work<'t> {
                 idle.add(since.elapsed());
             }
             match self.one(&assignment) {
-                Ok(Made::Done(repetition, failed, trials)) => {
+                Ok(Made::Done(mut repetition, failed, trials)) => {
+                    repetition.record.stand.clone_from(&self.recorded);
                     // That it is there is told before it can be stored.
                     self.tell(News::Measured { stand: self.stand, failed });
                     self.desk.keep(assignment.number, repetition, assignment.ready.manifest.clone(), trials);

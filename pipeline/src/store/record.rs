@@ -60,6 +60,9 @@ pub struct Record {
     /// The other hosts of a remote test, in the order of its sides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerHost>,
+    /// What the site calls the stand; absent where everything is measured on the client's own host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand: Option<String>,
     /// The trials that it is made of, where the rate was searched; the samples hold those of all trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
@@ -246,6 +249,11 @@ impl Record {
     /// The components of all its hosts.
     pub fn components(&self) -> impl Iterator<Item = &Component> {
         self.hosts().flat_map(|(host, _)| &host.components)
+    }
+
+    /// What tells its stand from others: the site's name of it, or those of its hosts.
+    pub fn stand_name(&self) -> String {
+        self.stand.clone().unwrap_or_else(|| self.host_names())
     }
 
     /// What its hosts are called, in words.

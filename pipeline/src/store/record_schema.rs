@@ -78,6 +78,7 @@ fn properties() -> Value {
                 "achieved": {"type": "object", "description": "What it was prepared to, read back"},
             }))},
         "search": {"type": "object", "description": "The trials, where the rate was searched"},
+        "stand": text("What the site calls the stand"),
         "origin": text("Where it came from, if it was not measured into its store"),
         "files": {"type": "object", "description": "The other files of its folder", "additionalProperties":
             object("A file", &["len", "blake3"], json!({"len": count("Bytes"), "blake3": digest()}))},

@@ -41,6 +41,7 @@ impl StandIn {
         let done = Outcome::Ok(Answer::Done {});
         let outcome = match op {
             Op::Hello { .. } => Outcome::Ok(Answer::Hello { protocol: PROTOCOL, version: "a stand-in".to_string() }),
+            Op::Afar { .. } => Outcome::Ok(Answer::Programs { programs: BTreeMap::new(), wall_ns: 0 }),
             Op::Facts { .. } => Outcome::Ok(Answer::Facts(Box::new(facts()))),
             Op::Lease { .. } => Outcome::Ok(Answer::Leased { achieved: Achieved::default() }),
             Op::Build { .. } => self.build(),

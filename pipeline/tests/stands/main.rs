@@ -90,7 +90,7 @@ impl Watcher for Told {
         self.prepared += 1;
     }
     fn left(&mut self, _: u64, _: Duration) {}
-    fn begins(&mut self, _: &Test) {}
+    fn begins(&mut self, _: &Test, _: &str) {}
     fn tried(&mut self, _: &Test, _: u32, _: f64) {}
     fn stored(&mut self, _: &Test, record: &Record) {
         self.stored.push(record.key);
@@ -130,6 +130,7 @@ fn many(stands: usize, tests: usize) {
         hosts: vec![Post { name: "a host".to_string(), agent }],
         conditions: &conditions,
         shares_host: false,
+        may_differ: BTreeSet::new(),
     });
     let request = Request {
         keep_going: true,

@@ -24,7 +24,8 @@ pub fn script() -> PathBuf {
 }
 
 impl Testbed {
-    /// Brings hosts up; the first is cabled with the second, the third with the fourth. None, with the reason printed,
+    /// Brings hosts up; the first is cabled with the second, the third with the fourth; `HOST=SECONDS` is one whose
+    /// monotonic clock is off by so much. None, with the reason printed,
     /// where that cannot be.
     pub fn up(hosts: &[&str]) -> Option<Testbed> {
         if !nix::unistd::geteuid().is_root() {
@@ -48,7 +49,8 @@ impl Testbed {
             holder.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("it can be read");
             panic!("emulated hosts did not come up: {errors}");
         }
-        Some(Testbed { holder, input, folder, hosts: hosts.iter().map(|host| host.to_string()).collect() })
+        let names = hosts.iter().map(|host| host.split('=').next().unwrap_or_default().to_string());
+        Some(Testbed { holder, input, folder, hosts: names.collect() })
     }
 
     fn process(&self, place: &str) -> Pid {

@@ -3,6 +3,12 @@
 // A skip prints its reason.
 #![allow(clippy::print_stdout)]
 
+mod afar;
 #[allow(dead_code, reason = "other tests use it as well; not all of it is used here")]
 mod bed;
+#[allow(dead_code, reason = "the whole bench; not all of it is used here")]
+#[path = "../e2e/bench.rs"]
+mod bench;
 mod brought_up;
+mod faults;
+mod over_ssh;

@@ -2,7 +2,8 @@
 # Emulated hosts on one machine: each has network, mount, UTS, IPC and PID namespaces of its own and an sshd that is
 # its first process, so that `kill -9` of that is a crash. A place called `driver`, where clients run, reaches them by
 # their names over ssh, through a bridge of management links 10.77.0.0/24. Data cables join pairs of hosts: the first
-# with the second, the third with the fourth; either end is called cable0.
+# with the second, the third with the fourth; either end is called cable0. HOST=SECONDS is a host whose monotonic clock is
+# off by so much.
 #
 #   testbed.sh FOLDER HOST...              brings them up, says `up`, and takes all down once standard input ends
 #   testbed.sh -c COMMAND FOLDER HOST...   runs a shell command in the driver, then takes all down: its exit code
@@ -113,7 +114,8 @@ started="$driver"
 echo "$driver" >"$folder/driver.pid"
 
 number=10
-for host in "$@"; do
+for spec in "$@"; do
+    host=${spec%%=*}
     number=$((number + 1))
     ssh-keygen -q -t ed25519 -N '' -C "$host" -f "$folder/$host.key"
     cat >"$folder/$host.sshd" <<END
@@ -153,10 +155,14 @@ done
 # sshd needs its address before it starts, and the link its namespaces before that: they wait at a FIFO.
 number=10
 last=
-for host in "$@"; do
+for spec in "$@"; do
+    host=${spec%%=*}
+    clock=
+    case $spec in *=*) clock="--time --monotonic ${spec#*=} --boottime ${spec#*=}" ;; esac
     number=$((number + 1))
     mkfifo "$folder/$host.go"
-    setpriv --pdeathsig KILL unshare --net --mount --uts --ipc --pid --fork --kill-child --mount-proc \
+    # shellcheck disable=SC2086
+    setpriv --pdeathsig KILL unshare --net --mount --uts --ipc --pid $clock --fork --kill-child --mount-proc \
         sh -c 'read -r go <"$2/$3.go"; exec sh "$1" init "$2" "$3"' sh "$here" "$folder" "$host" \
         </dev/null 2>"$folder/$host.log" &
     started="$started $!"
@@ -175,7 +181,8 @@ for host in "$@"; do
     echo go >"$folder/$host.go"
 done
 
-for host in "$@"; do
+for spec in "$@"; do
+    host=${spec%%=*}
     tries=0
     until nsenter --target "$driver" --net --mount ssh -o ConnectTimeout=2 -- "$host" true 2>"$folder/$host.first"; do
         tries=$((tries + 1))

@@ -1,0 +1,180 @@
+//! What can happen to hosts, links and clients while tests are measured over ssh: whatever it is, what was finished is
+//! kept, hosts are clean, and the test that was cut is measured elsewhere or has its reason. How long the answer took is
+//! printed: within 10 s is meant, and a loaded machine may take longer.
+
+use std::process::Child;
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::afar::Afar;
+use super::bed::until;
+
+/// Eight tests of about a second, local ones.
+const MANY: &str = r#"
+[experiment]
+name = "many"
+[protocol]
+duration = "600ms"
+warmup = "100ms"
+cooldown = "100ms"
+repetitions = 1
+[[tests]]
+id = "all"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = "linux-bridge"
+P = [64, 128, 256, 512, 768, 1024, 1280, 1500]
+R = "1kpps"
+B = 4
+io = "udp"
+"#;
+
+/// Two stands at work: each has stored a test at least.
+fn at_work() -> Option<(Afar, Child)> {
+    let afar = Afar::up(&["north", "south"])?;
+    afar.bench.write("many.toml", MANY);
+    let child = afar.start(&["run", "many.toml", "-k", "--no-report"], "words");
+    until("both stands have stored a test", || {
+        let words = afar.words("words");
+        ["north", "south"].iter().all(|host| words.contains(&format!("  on {host}")))
+    });
+    Some((afar, child))
+}
+
+/// Waits for the end of a run; its exit code.
+fn ended(afar: &Afar, child: &mut Child) -> i32 {
+    let code = child.wait().expect("it is a child").code().unwrap_or(-1);
+    println!("{}", afar.words("words"));
+    code
+}
+
+fn stored(afar: &Afar) -> u64 {
+    let status = afar.septet(&["status", "many.toml", "--json"]);
+    status.json()["stored"].as_u64().unwrap_or_else(|| panic!("{}", status.stdout))
+}
+
+/// The run goes on without the south, and finishes everything.
+#[track_caller]
+fn finishes_without_the_south(afar: &Afar, mut child: Child, began: Instant) {
+    until("the south is set aside", || afar.words("words").contains("LOST south"));
+    println!("set aside after {:.1} s", began.elapsed().as_secs_f64());
+    assert_eq!(ended(afar, &mut child), 0);
+    let words = afar.words("words");
+    assert!(words.contains("the run goes on without it"), "{words}");
+    assert!(!words.contains("LOST north"), "{words}");
+    assert_eq!(stored(afar), 8);
+    until("the north is clean", || afar.is_clean("north"));
+}
+
+/// The agent's supervisor, as this host numbers it: the one that started first.
+fn supervisor(afar: &Afar, host: &str) -> u32 {
+    *afar.agents(host).iter().min().expect("an agent is at work")
+}
+
+#[test]
+fn a_killed_agent_costs_its_stand_and_no_result() {
+    let Some((afar, child)) = at_work() else { return };
+    let began = Instant::now();
+    afar.bed.said("south", &format!("kill -9 {}", supervisor(&afar, "south")));
+    finishes_without_the_south(&afar, child, began);
+    until("the south is clean", || afar.is_clean("south"));
+}
+
+#[test]
+fn a_crashed_host_costs_its_stand_and_no_result() {
+    let Some((afar, child)) = at_work() else { return };
+    let began = Instant::now();
+    afar.bed.crash("south");
+    finishes_without_the_south(&afar, child, began);
+}
+
+#[test]
+fn a_dead_management_link_is_noticed_at_both_ends() {
+    let Some((afar, child)) = at_work() else { return };
+    let began = Instant::now();
+    afar.bed.management("south", false);
+    until("the south has given itself back", || afar.is_clean("south"));
+    println!("given back after {:.1} s", began.elapsed().as_secs_f64());
+    finishes_without_the_south(&afar, child, began);
+}
+
+#[test]
+fn a_client_that_is_killed_leaves_clean_hosts_and_its_results() {
+    let Some((afar, mut child)) = at_work() else { return };
+    let began = Instant::now();
+    child.kill().expect("it runs");
+    child.wait().expect("it is a child");
+    for host in ["north", "south"] {
+        until("hosts are clean", || afar.is_clean(host));
+    }
+    println!("clean after {:.1} s", began.elapsed().as_secs_f64());
+    let before = stored(&afar);
+    assert!(before >= 2, "{before}");
+    let ran = afar.septet(&["run", "many.toml", "--no-report", "--json"]).code(0);
+    assert_eq!(ran.json()["measured"].as_u64(), Some(8 - before), "{}", ran.stdout);
+}
+
+#[test]
+fn a_second_run_waits_for_hosts_or_says_who_has_them() {
+    let Some((afar, mut child)) = at_work() else { return };
+    let store = afar.bench.path("other").display().to_string();
+    let ran = afar.septet(&["run", "many.toml", "--no-report", "--wait", "1ms", "--store", &store]).code(3);
+    assert!(ran.stderr.contains("holds it"), "{}", ran.stderr);
+    assert_eq!(ended(&afar, &mut child), 0);
+    assert_eq!(stored(&afar), 8);
+}
+
+/// The children of a process that run this program.
+fn children(parent: u32, program: &str) -> Vec<Pid> {
+    let listed = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    let runs = |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(program));
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).filter(runs).map(Pid::from_raw).collect()
+}
+
+/// `SEPTET_KILLS` says how many; each on hosts of its own.
+#[test]
+fn whatever_is_killed_hosts_are_clean_and_results_are_kept() {
+    let count: usize = std::env::var("SEPTET_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let mut seed = std::env::var("SEPTET_KILL_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1u64);
+    for number in 0..count {
+        println!("kill {number} by SEPTET_KILL_SEED={seed}");
+        // xorshift64: any instant and victim will do, as long as it can be had again.
+        let mut draw = |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % below
+        };
+        let Some((afar, mut child)) = at_work() else { return };
+        std::thread::sleep(std::time::Duration::from_millis(draw(1500)));
+        let victim = ["client", "agent north", "agent south", "host north", "host south", "ssh"][draw(6) as usize];
+        println!("victim: {victim}");
+        let began = Instant::now();
+        let mut crashed = None;
+        match victim.split_once(' ') {
+            Some(("agent", host)) => match afar.agents(host).iter().min() {
+                Some(agent) => drop(afar.bed.said(host, &format!("kill -9 {agent}"))),
+                None => println!("it had ended"),
+            },
+            Some((_, host)) => {
+                afar.bed.crash(host);
+                crashed = Some(host.to_string());
+            }
+            None if victim == "client" => child.kill().expect("it is a child"),
+            None => {
+                children(child.id(), "ssh").first().map_or((), |ssh| kill(*ssh, Signal::SIGKILL).unwrap_or_default())
+            }
+        }
+        let code = ended(&afar, &mut child);
+        for host in ["north", "south"].iter().filter(|host| crashed.as_deref() != Some(**host)) {
+            until("hosts are clean", || afar.is_clean(host));
+        }
+        println!("over after {:.1} s", began.elapsed().as_secs_f64());
+        if victim != "client" {
+            assert_eq!((code, stored(&afar)), (0, 8));
+        }
+    }
+}
