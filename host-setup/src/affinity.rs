@@ -60,6 +60,15 @@ pub(crate) fn pin(cpus: &[u32]) -> nix::Result<()> {
     Place::of(cpus)?.keep()
 }
 
+/// Keeps a thread of another process to one CPU, or, where that is no longer granted, leaves it where it is, as
+/// [`Place`] does.
+pub(crate) fn pin_thread(thread: Pid, cpu: u32) -> nix::Result<()> {
+    match sched_setaffinity(thread, &set_of([cpu])?) {
+        Err(Errno::EINVAL) if listed(POSSIBLE).contains(&cpu) => Ok(()),
+        other => other,
+    }
+}
+
 /// What the kernel grants, as a setting that a measurement relies on.
 pub(crate) fn state() -> Option<(String, String)> {
     Some((SETTING.into(), cpulist::format(&granted().ok()?)))

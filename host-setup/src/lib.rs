@@ -15,6 +15,7 @@ pub mod lease;
 pub mod program;
 pub mod programs;
 pub mod protocol;
+mod provided;
 pub mod scene;
 pub mod settings;
 pub mod stack;

@@ -1,4 +1,4 @@
-//! Stacks: named choices of where the programs of switches come from. It must not know what lies at a place.
+//! Stacks: named choices of where the programs of switches, and what containers are made of, come from. It must not know what lies at a place.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -13,10 +13,15 @@ pub const SYSTEM: &str = "system";
 /// Key of the place for all that a stack does not name.
 pub const FROM: &str = "from";
 
-/// What can come from elsewhere, in order of name: switches with programs of their own.
+/// The component that is the BusyBox of containers.
+pub const BUSYBOX: &str = "busybox";
+/// The component that runs containers of runtime `lxc`.
+pub const LXC: &str = "lxc";
+
+/// What can come from elsewhere, in order of name: switches with programs of their own, and what containers are made of.
 pub fn components() -> &'static [&'static str] {
     static COMPONENTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-        let mut names: Vec<&'static str> = switch::with_programs().collect();
+        let mut names: Vec<&'static str> = switch::with_programs().chain([BUSYBOX, LXC]).collect();
         names.sort_unstable();
         names
     });

@@ -192,7 +192,11 @@ for stack in stack loose; do
     cp /usr/bin/dpdk-testpmd /mnt/$stack/bin/
     printf x >>/mnt/$stack/bin/dpdk-testpmd
 done
-chmod 777 /mnt/loose/bin
+mkdir -p /mnt/open/bin /mnt/open/sbin
+[ ! -e /usr/bin/busybox ] || cp /usr/bin/busybox /mnt/open/bin/
+[ ! -e /usr/bin/lxc-execute ] || cp /usr/bin/lxc-execute /mnt/open/bin/
+[ ! -e /usr/sbin/init.lxc.static ] || cp /usr/sbin/init.lxc.static /mnt/open/sbin/
+chmod 777 /mnt/loose/bin /mnt/open/bin /mnt/open/sbin
 mkdir -p /etc/septet
 cat >/etc/septet/host.toml <<END
 [programs]
@@ -201,6 +205,10 @@ septet-gen = "/mnt/bin/septet-gen"
 from = "/mnt/stack"
 [stacks.loose]
 testpmd = "/mnt/loose"
+[stacks.busybox]
+busybox = "/mnt/open"
+[stacks.lxc]
+lxc = "/mnt/open"
 END
 "#;
 
@@ -215,16 +223,25 @@ fn a_user_names_stacks_and_root_says_what_they_are() {
     // What the client says of places counts for nothing.
     let mut theirs = Stack::default();
     theirs.set("from", "/mnt/loose").expect("a place");
-    let named = ["new", "loose", "own"].map(|name| (name.to_string(), Some(theirs.clone())));
+    let named = ["new", "loose", "own", "busybox", "lxc"].map(|name| (name.to_string(), Some(theirs.clone())));
     agent.ok(Op::Hello { protocol: PROTOCOL, stacks: named.into() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     assert_eq!(facts.privilege, Privilege::Root);
-    assert_eq!(facts.stacks.keys().collect::<Vec<_>>(), ["loose", "new"]);
+    assert_eq!(facts.stacks.keys().collect::<Vec<_>>(), ["busybox", "loose", "lxc", "new"]);
     let new = &facts.stacks["new"];
     let testpmd = new.components.iter().find(|component| component.name == "testpmd").expect("root's stack has one");
     assert_eq!(testpmd.id.as_deref(), Some("/mnt/stack"));
     let loose = facts.stacks["loose"].switches.iter().find(|offer| offer.name == "testpmd").expect("it is told");
     assert!(loose.missing.as_ref().is_some_and(|why| why.contains("can be changed by others than root")), "{loose:?}");
+    // So it is with what would be put into containers, or start them as root.
+    for (stack, program) in [("busybox", "/usr/bin/busybox"), ("lxc", "/usr/bin/lxc-execute")] {
+        let open = &facts.stacks[stack];
+        match Path::new(program).is_file() {
+            true => assert!(open.missing.as_ref().is_some_and(|why| why.contains("others than root")), "{open:?}"),
+            false => println!("skipped: there is no {program}"),
+        }
+        assert!(open.components.is_empty(), "{open:?}");
+    }
     agent.ok(Op::Bye);
     assert_eq!(agent.close(), 0);
 }

@@ -128,6 +128,31 @@ fn configurations_are_pinned() {
     let digests =
         [pinned("direct", 0, None), pinned("testpmd", 1, huge), pinned("basicfwd", 1, huge), pinned("ovs", 1, huge)];
     assert_eq!(digests, ["0fbba8d33458a573", "a982853a445e8313", "60cf790944251abb", "4c8ec621dba94388"]);
+    let digests = [pinned("snabb", 1, huge), pinned("vpp", 1, huge), pinned("vpp", 2, Some(Memory::NoHuge))];
+    assert_eq!(digests, ["9fd296b5a404b1a9", "", ""]);
+}
+
+/// What VPP is started with, and what it is told.
+#[test]
+fn a_configuration_of_vpp_is_what_it_is_given() {
+    let expected = "unix { nodaemon nosyslog nocolor nobanner runtime-dir /run/septet/vpp cli-listen \
+                    /run/septet/vpp/cli.sock pidfile /run/septet/vpp/vpp.pid }\n\
+                    api-segment { prefix septet }\n\
+                    socksvr { socket-name /run/septet/vpp/api.sock }\n\
+                    statseg { socket-name /run/septet/vpp/stats.sock size 32M page-size default }\n\
+                    memory { main-heap-size 256M main-heap-page-size default-hugepage }\n\
+                    cpu { main-core HOUSEKEEPING corelist-workers CORE0,CORE1 }\n\
+                    buffers { buffers-per-numa 16384 default data-size 2048 page-size default-hugepage }\n\
+                    plugins { path PLUGINS plugin default { disable } plugin vhost_plugin.so { enable } }\n\
+                    create bridge-domain 1 learn 1 forward 1 flood 1 uu-flood 1 arp-term 0 mac-age 5\n\
+                    create vhost-user socket PORT0\n\
+                    set interface l2 bridge VirtualEthernet0/0/0 1\n\
+                    set interface state VirtualEthernet0/0/0 up\n\
+                    create vhost-user socket PORT1\n\
+                    set interface l2 bridge VirtualEthernet0/0/1 1\n\
+                    set interface state VirtualEthernet0/0/1 up\n\
+                    queues 1, as each port's driver says\n";
+    assert_eq!(render("vpp", 2, Some(Memory::Hugepages2m)), expected);
 }
 
 fn interface(container: &mut Container) -> &mut Interface {

@@ -12,7 +12,7 @@ mod remembered;
 
 use std::path::Path;
 
-pub(crate) use self::closure::Linker;
+pub(crate) use self::closure::{Linker, Loaded};
 pub(crate) use self::digests::DigestCache;
 use self::provider::{Provenance, provenance};
 use crate::facts::Component;
@@ -26,8 +26,6 @@ pub(crate) enum ComponentError {
     Elf { path: String, problem: String },
     #[error("find {soname}, which {path} loads")]
     Missing { soname: String, path: String },
-    #[error("find {folder}, where {path} looks for drivers")]
-    Drivers { folder: String, path: String },
 }
 
 /// Fingerprints the component `name`: `programs` and all that they load. `packages` are names under which a

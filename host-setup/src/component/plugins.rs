@@ -11,7 +11,7 @@ const EAL: &str = "librte_eal.so.";
 
 /// Where programs have their drivers.
 pub(crate) struct Folders {
-    /// The folder that they load from.
+    /// The folder that they load from, if it is there.
     pub(crate) loads: PathBuf,
     /// Folders that the drivers are taken from, best first; real paths.
     pub(crate) holds: Vec<PathBuf>,
@@ -36,14 +36,7 @@ impl Folders {
         let first = linker.first().iter().map(|folder| folder.join(&name));
         let holds: Vec<PathBuf> =
             first.chain([beside, loads.clone()]).filter_map(|path| path.canonicalize().ok()).collect();
-        match (loads.is_dir(), holds.is_empty()) {
-            (true, _) => Ok(Some(Folders { loads, holds, version })),
-            (false, true) => Ok(None),
-            (false, false) => Err(ComponentError::Drivers {
-                folder: loads.display().to_string(),
-                path: eal.path.display().to_string(),
-            }),
-        }
+        Ok((loads.is_dir() || !holds.is_empty()).then_some(Folders { loads, holds, version }))
     }
 
     /// The file of a driver.

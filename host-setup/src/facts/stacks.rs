@@ -6,8 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{Component, Facts, Offer};
-use crate::stack::{SYSTEM, components};
-use crate::switch::uplink::{self, By};
+use crate::stack::{BUSYBOX, LXC, SYSTEM, components};
 
 /// What a stack has in place of the system's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +15,10 @@ pub struct StackFacts {
     /// Why it cannot be used at all, in words that complete "skipped: ..."; absent when it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
-    /// Switches whose programs or libraries come from it, or could not.
+    /// Switches whose programs come from it, or could not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<Offer>,
-    /// What those run through.
+    /// What those run through, and what containers are made of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
 }
@@ -74,6 +73,19 @@ impl Facts {
             let is_of_it = |other: &Component| other.name == component || uplinks.contains(&other.name);
             facts.components.retain(|other| !is_of_it(other));
             facts.components.extend(stack.components.iter().filter(|other| is_of_it(other)).cloned());
+        }
+        if let Some(found) = stack.components.iter().find(|found| found.name == component)
+            && [BUSYBOX, LXC].contains(&component)
+        {
+            facts.components.retain(|other| other.name != component);
+            facts.components.push(found.clone());
+            let has_busybox = facts.components.iter().any(|other| other.name == BUSYBOX);
+            // A host without LXC of its own has that of the stack.
+            if let Some(lxc) = facts.runtimes.iter_mut().find(|runtime| runtime.name == component) {
+                let components = [has_busybox.then_some(BUSYBOX), Some(LXC)];
+                lxc.components = components.into_iter().flatten().map(str::to_owned).collect();
+                lxc.missing = None;
+            }
         }
         facts
     }
@@ -133,8 +145,28 @@ mod tests {
         assert_eq!(digest(&facts.if_from("ovs", "new").expect("it has one"), "ovs"), "new");
         assert_eq!(digest(&facts.if_from("testpmd", "new").expect("the system's"), "ovs"), "old");
         assert!(facts.if_from("basicfwd", "new").unwrap_err().contains("it is not there"));
-        assert!(facts.if_from("busybox", "new").unwrap_err().contains("no component"));
+        assert!(facts.if_from("kernel", "new").unwrap_err().contains("no component"));
         assert!(facts.if_from("ovs", "other").unwrap_err().contains("no stack"));
+    }
+
+    #[test]
+    fn containers_may_be_made_of_what_a_stack_has() {
+        let mut facts = facts();
+        facts.runtimes = vec![
+            Offer { components: vec!["busybox".into()], ..offer("netns", None) },
+            Offer { components: Vec::new(), ..offer("lxc", Some("it is not installed")) },
+        ];
+        let new = facts.stacks.get_mut("new").expect("it is there");
+        new.components.extend(["busybox", "lxc"].map(|name| component(name, "new")));
+        let from = |component| facts.if_from(component, "new").expect("it has one");
+        assert_eq!(digest(&from("busybox"), "busybox"), "new");
+        assert_eq!(from("busybox").runtimes, facts.runtimes);
+        let with = from("lxc");
+        assert_eq!((digest(&with, "busybox"), digest(&with, "lxc")), ("old", "new"));
+        let lxc = with.offer(Part::Runtime("lxc")).expect("it is there");
+        assert_eq!((&*lxc.components, &lxc.missing), (&["busybox".to_string(), "lxc".into()][..], &None));
+        let both = facts.of_stack("new").expect("it is there");
+        assert_eq!(["ovs", "busybox", "lxc"].map(|name| digest(&both, name)), ["new"; 3]);
     }
 
     #[test]

@@ -47,6 +47,13 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
             }
         };
         let Some(place) = &source.place else { continue };
+        if [stack::BUSYBOX, stack::LXC].contains(&component) {
+            match makings_of(&source, component, privilege, system, digests) {
+                Ok(found) => facts.components.extend(found.map(|found| of_place(found, place))),
+                Err(reason) => facts.missing = Some(reason),
+            }
+            continue;
+        }
         let is_same =
             |found: &Component| system.components.iter().any(|own| own.name == component && own.digest == found.digest);
         let mut offer = Offer { name: component.into(), missing: None, components: Vec::new(), io: Vec::new() };
@@ -54,10 +61,7 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
             Ok(Some(found)) if !is_same(&found) => {
                 offer.components.push(component.into());
                 offer.io = switch::descriptor(component).map(|descriptor| descriptor.io.clone()).unwrap_or_default();
-                facts.components.push(Component { id: found.id.or_else(|| Some(place.clone())), ..found });
-                if let Some(descriptor) = switch::descriptor(component) {
-                    facts.components.extend(uplinks(descriptor, privilege, &source, digests));
-                }
+                facts.components.push(of_place(found, place));
             }
             Ok(_) => continue,
             Err(reason)
@@ -70,6 +74,10 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
         facts.switches.push(offer);
     }
     facts
+}
+
+fn of_place(found: Component, place: &str) -> Component {
+    Component { id: found.id.or_else(|| Some(place.to_string())), ..found }
 }
 
 fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
@@ -86,11 +94,7 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
         components.push(component);
     }
     let mut lxc = Offer { name: "lxc".into(), missing: None, ..netns.clone() };
-    let found = worker::lxc_programs(privilege).and_then(|programs: Vec<PathBuf>| {
-        let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
-        fingerprint(&Linker::of_host(), "lxc", &programs, &["lxc"], digests).map_err(failed)
-    });
-    match found {
+    match lxc_of(&Source::system(), privilege, digests) {
         Ok(component) => {
             lxc.components.push(component.name.clone());
             components.push(component);
@@ -101,6 +105,35 @@ fn runtimes(privilege: Privilege, digests: &mut DigestCache, components: &mut Ve
         }
     }
     vec![netns, lxc]
+}
+
+fn lxc_of(source: &Source, privilege: Privilege, digests: &mut DigestCache) -> Result<Component, String> {
+    let lxc = worker::lxc(privilege, source)?;
+    fingerprint(&lxc.linker(), stack::LXC, &lxc.programs(), &["lxc"], digests).map_err(failed)
+}
+
+/// What a stack has of its own for containers: nothing of what is the same as the system's, no LXC where there could be
+/// none, and no BusyBox where containers have none in whose place it could be.
+fn makings_of(
+    source: &Source,
+    component: &str,
+    privilege: Privilege,
+    system: &Offers,
+    digests: &mut DigestCache,
+) -> Result<Option<Component>, String> {
+    let own = system.components.iter().find(|own| own.name == component);
+    let found = match component {
+        stack::BUSYBOX => match worker::busybox(source)?.filter(|_| own.is_some()) {
+            Some(path) => fingerprint(&Linker::of_host(), component, &[&path], &[], digests).map_err(failed)?,
+            None => return Ok(None),
+        },
+        _ if privilege != Privilege::Root => return Ok(None),
+        _ => match worker::lxc(privilege, source) {
+            Ok(lxc) if !lxc.of_stack => return Ok(None),
+            _ => lxc_of(source, privilege, digests)?,
+        },
+    };
+    Ok(Some(found).filter(|found| own.is_none_or(|own| own.digest != found.digest)))
 }
 
 fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {

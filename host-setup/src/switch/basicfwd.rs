@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use super::forwarder::{Forwarder, Names, pages, ports, text};
 use super::source::Source;
-use super::{
-    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
-};
+use super::{Cores, Descriptor, Driver, Entry, MemoryUse, Queues, Shape, Site, Software, Switch, vhost};
 use crate::eal::Memory;
 use crate::failure::During;
 use crate::protocol::Failure;
@@ -28,26 +26,16 @@ const OWN_MIB: u32 = 64;
 const PORT_MIB: u32 = 20;
 
 fn descriptor() -> Descriptor {
+    let memory = MemoryUse::Pages {
+        modes: vec![Memory::Hugepages2m, Memory::NoHuge],
+        why: "it is a DPDK program".into(),
+        own_mib: OWN_MIB,
+        port_mib: PORT_MIB,
+    };
     Descriptor {
-        name: NAME.into(),
-        io: vec!["dpdk".into()],
-        ends: Ends::Listening,
-        forwards: Forwards::Pairs,
-        uplink: false,
-        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
         cores: Cores::One { why: "it forwards on one core".into() },
         queues: Queues::One { why: "it uses one".into() },
-        memory: MemoryUse::Pages {
-            modes: vec![Memory::Hugepages2m, Memory::NoHuge],
-            why: "it is a DPDK program".into(),
-            own_mib: OWN_MIB,
-            port_mib: PORT_MIB,
-        },
-        drawn: Drawn::Virtio,
-        programs: true,
-        packages: Vec::new(),
-        needs_root: None,
-        configuration: None,
+        ..vhost::descriptor(NAME, memory)
     }
 }
 
@@ -64,10 +52,9 @@ fn render(shape: &Shape) -> String {
 
 /// The program of a stack, or else the one that lies beside the agent, or a copy of it.
 fn made_of(source: &Source, beside: impl FnOnce() -> Result<PathBuf, String>) -> Result<Software, String> {
-    let programs = source.own(&[&["bin/basicfwd"]])?;
-    let programs = programs.map_or_else(|| beside().map(|program| vec![program]), Ok)?;
-    let drivers = &["bus_vdev", "mempool_ring", "net_vhost"];
-    Ok(Software { programs, packages: &[], drivers, uplink: &[], libraries: source.libraries.clone() })
+    let own = source.own(&[&["bin/basicfwd"]])?;
+    let system = if own.is_none() { vec![beside()?] } else { Vec::new() };
+    Ok(Software::of(own, || system, source, &[], &["bus_vdev", "mempool_ring", "net_vhost"]))
 }
 
 fn software(source: &Source) -> Result<Software, String> {
@@ -85,5 +72,5 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let arguments = arguments(&shape, &Names::of(site.scene)?);
     let software = made_of(&site.source()?, || Ok(site.programs.join(PROGRAM))).host(doing)?;
-    Ok(Box::new(Forwarder::new(site, NAME, software, arguments)?))
+    Forwarder::waiting(site, NAME, software, arguments)
 }

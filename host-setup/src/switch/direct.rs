@@ -1,13 +1,8 @@
 //! No switch: the virtio device that one container drives is served by the other, so nothing forwards and
 //! nothing is counted in between. The upper bound that every switch is read against.
 
-use std::time::Instant;
-
-use nix::unistd::Pid;
-
 use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
-use crate::protocol::{Failure, PortCounters};
-use crate::scene::checked::CheckedContainer;
+use crate::protocol::Failure;
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
@@ -42,20 +37,4 @@ fn start(_site: &Site) -> Result<Box<dyn Switch>, Failure> {
 
 struct Direct;
 
-impl Switch for Direct {
-    fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
-        Ok(Vec::new())
-    }
-
-    fn stop(&mut self) -> Result<(), Failure> {
-        Ok(())
-    }
-}
+impl Switch for Direct {}

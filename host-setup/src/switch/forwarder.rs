@@ -1,19 +1,12 @@
 //! A DPDK program that forwards between pairs of vhost-user ports, connected to sockets of the applications: how
 //! it is started, when it forwards, what it counted. It must not know which program it is.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-use nix::unistd::Pid;
-
+use super::kept::{Kept, Single, Way};
 use super::plugins::Shown;
-use super::program::{Program, Start};
-use super::{Shape, Site, Software, Switch, telemetry, uplink, vhost};
+use super::{Shape, Site, Software, Switch, telemetry, vhost};
 use crate::eal::Memory;
-use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, PortCounters};
-use crate::scene::checked::{CheckedContainer, CheckedScene};
+use crate::protocol::{Failure, PortCounters};
+use crate::scene::checked::CheckedScene;
 
 /// Below the worker's private /run.
 const FOLDER: &str = "/run/septet/switch";
@@ -72,111 +65,49 @@ pub(super) fn text(program: &str, arguments: &[String]) -> String {
     format!("{program} {}\n", arguments.join(" "))
 }
 
-/// One that stands, or waits for the sockets that it connects to.
+/// One that forwards, or waits for the sockets that it connects to. DPDK's vhost library looks at a connection that it
+/// makes at once, and at a socket that it listens on only up to a second later: so the program is started last.
 pub(super) struct Forwarder {
-    name: &'static str,
     arguments: Vec<String>,
-    software: Software,
-    cpu: Option<u32>,
-    program: Option<Program>,
     shown: Option<Shown>,
-    sockets: Vec<PathBuf>,
-    containers: Vec<String>,
 }
 
 impl Forwarder {
-    /// Makes one ready to be started, by [`Switch::join`], when every application has made its socket.
-    pub(super) fn new(
+    /// Makes one ready to be started when every application has made its socket.
+    pub(super) fn waiting(
         site: &Site,
         name: &'static str,
         software: Software,
         arguments: Vec<String>,
-    ) -> Result<Forwarder, Failure> {
-        let sockets = vhost::sockets(site.scene)?;
-        let cpu = site.scene.housekeeping;
-        let containers = Vec::new();
-        Ok(Forwarder { name, arguments, software, cpu, program: None, shown: None, sockets, containers })
-    }
-
-    fn start(&mut self) -> Result<(), Failure> {
-        telemetry::remove();
-        self.shown = Some(Shown::only(&self.software)?);
-        let environment = self.software.environment();
-        let missing = || Failure::new(FailureKind::Host, format!("start {}: it has no program", self.name));
-        let start = Start {
-            name: self.name,
-            program: self.software.programs.first().ok_or_else(missing)?,
-            arguments: &self.arguments,
-            environment: &environment,
-            cpu: self.cpu,
-            folder: Path::new(FOLDER),
-        };
-        self.program = Some(Program::start(&start)?);
-        Ok(())
-    }
-
-    fn program(&mut self) -> Result<&mut Program, Failure> {
-        let name = self.name;
-        let missing = || Failure::new(FailureKind::Scene, format!("speak to {name}: it was not started"));
-        self.program.as_mut().ok_or_else(missing)
+    ) -> Result<Box<dyn Switch>, Failure> {
+        let kept = Kept::new(site, name, software, FOLDER, site.scene.housekeeping)?;
+        Ok(Single::boxed(kept, Forwarder { arguments, shown: None }))
     }
 }
 
-impl Switch for Forwarder {
-    fn attach(&mut self, container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
-        self.containers.push(container.name.clone());
-        Ok(())
+impl Way for Forwarder {
+    fn begin(&mut self, kept: &mut Kept) -> Result<(), Failure> {
+        telemetry::remove();
+        self.shown = Some(Shown::only(&kept.software)?);
+        kept.start(&self.arguments)
     }
 
-    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    /// DPDK's vhost library looks at a connection that it makes at once, and at a socket that it listens on
-    /// only up to a second later: so applications listen, and the switch comes last.
-    fn join(&mut self) -> Result<bool, Failure> {
-        if self.program.is_none() {
-            if !self.sockets.iter().all(|socket| socket.exists()) {
-                return Ok(false);
-            }
-            self.start()?;
-        }
-        let sockets = self.sockets.clone();
-        let program = self.program()?;
-        program.check()?;
+    fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure> {
+        let sockets = kept.sockets.clone();
+        let program = kept.running()?;
         vhost::forward(&program.said(), &sockets).map_err(|line| program.failure("join ports of", &line))
     }
 
-    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
-        self.program()?.check()?;
-        telemetry::counters(&self.containers)
+    fn counters(&mut self, kept: &mut Kept) -> Result<Vec<PortCounters>, Failure> {
+        telemetry::counters(&kept.containers)
     }
 
-    fn reported(&mut self) -> Result<Option<String>, Failure> {
-        self.program()?.check()?;
+    fn reported(&mut self, _kept: &mut Kept) -> Result<Option<String>, Failure> {
         telemetry::version()
     }
 
-    fn processes(&self) -> Vec<(String, Pid)> {
-        self.program.iter().map(|program| (program.name.into(), program.pid)).collect()
-    }
-
-    fn ended(&mut self, process: Pid, status: i32) -> Option<(String, Vec<String>)> {
-        let program = self.program.as_mut()?;
-        program.ended(process, status).then(|| (program.name.into(), program.last_lines()))
-    }
-
-    fn stop(&mut self) -> Result<(), Failure> {
-        let mut result = self.program.as_mut().map_or(Ok(()), Program::kill);
-        if let Some(shown) = self.shown.take() {
-            result = result.and(shown.all());
-        }
+    fn tidy(&mut self, _kept: &mut Kept) -> Result<(), Failure> {
         telemetry::remove();
-        match fs::remove_dir_all(FOLDER) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                result.and(Err(error).scene(|| format!("remove the folder of {}", self.name)))
-            }
-            _ => result,
-        }
+        self.shown.take().map_or(Ok(()), Shown::all)
     }
 }

@@ -1,13 +1,8 @@
 //! A switch that does nothing but exist: what a new one must bring, and all of it. For tests.
 
-use std::time::Instant;
-
-use nix::unistd::Pid;
-
 use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
 use crate::eal::Memory;
-use crate::protocol::{Failure, PortCounters};
-use crate::scene::checked::CheckedContainer;
+use crate::protocol::Failure;
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
@@ -47,20 +42,4 @@ fn start(_site: &Site) -> Result<Box<dyn Switch>, Failure> {
 
 struct Idle;
 
-impl Switch for Idle {
-    fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
-        Ok(Vec::new())
-    }
-
-    fn stop(&mut self) -> Result<(), Failure> {
-        Ok(())
-    }
-}
+impl Switch for Idle {}

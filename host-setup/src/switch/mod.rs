@@ -8,6 +8,7 @@ mod descriptor;
 mod direct;
 mod fitting;
 mod forwarder;
+mod kept;
 mod linux_bridge;
 mod ovs;
 mod plugins;
@@ -25,6 +26,7 @@ mod unixctl;
 pub mod uplink;
 mod vhost;
 mod vpp;
+mod vppctl;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -33,8 +35,8 @@ pub use self::descriptor::{Cores, Descriptor, Drawn, Ends, Forwards, MemoryUse, 
 pub use self::fitting::check;
 pub use self::refusal::{Asked, Refusal};
 pub(crate) use self::running::{Site, Switch};
-pub(crate) use self::software::{Software, software};
-pub(crate) use self::source::{Source, Stacks};
+pub(crate) use self::software::{Software, library_path, software};
+pub(crate) use self::source::{Source, Stacks, untrusted};
 pub use self::template::Template;
 pub use self::uplink::Uplink;
 pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
@@ -50,6 +52,7 @@ static TABLE: &[&Entry] = &[
     &direct::ENTRY,
     &ovs::ENTRY,
     &snabb::ENTRY,
+    &snabb::SLEEPING,
     &sriov::ENTRY,
     &vpp::ENTRY,
     #[cfg(test)]

@@ -13,11 +13,7 @@ use super::plugins::Shown;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
-use super::uplink::{By, UPLINK, Uplink};
-use super::{
-    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
-    unixctl, vhost,
-};
+use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, unixctl, vhost};
 use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::netlink::Netlink;
@@ -35,14 +31,14 @@ const MEMORY_MIB: u32 = 1024;
 /// In the order of [`Parts`].
 const PARTS: [ProgramFile; 5] = [
     ProgramFile {
-        system: "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
+        system: &["/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"],
         inside: &["lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "sbin/ovs-vswitchd", "bin/ovs-vswitchd"],
     },
-    ProgramFile { system: "/usr/sbin/ovsdb-server", inside: &["sbin/ovsdb-server", "bin/ovsdb-server"] },
-    ProgramFile { system: "/usr/bin/ovsdb-tool", inside: &["bin/ovsdb-tool"] },
-    ProgramFile { system: "/usr/bin/ovs-vsctl", inside: &["bin/ovs-vsctl"] },
+    ProgramFile { system: &["/usr/sbin/ovsdb-server"], inside: &["sbin/ovsdb-server", "bin/ovsdb-server"] },
+    ProgramFile { system: &["/usr/bin/ovsdb-tool"], inside: &["bin/ovsdb-tool"] },
+    ProgramFile { system: &["/usr/bin/ovs-vsctl"], inside: &["bin/ovs-vsctl"] },
     ProgramFile {
-        system: "/usr/share/openvswitch/vswitch.ovsschema",
+        system: &["/usr/share/openvswitch/vswitch.ovsschema"],
         inside: &["share/openvswitch/vswitch.ovsschema"],
     },
 ];
@@ -60,26 +56,18 @@ const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added inte
 const STEP: Duration = Duration::from_secs(60);
 
 fn descriptor() -> Descriptor {
+    let memory = MemoryUse::Pages {
+        modes: vec![Memory::Hugepages2m],
+        why: "it was never seen to pass packets so".into(),
+        own_mib: MEMORY_MIB,
+        port_mib: 0,
+    };
     Descriptor {
-        name: "ovs".into(),
-        io: vec!["dpdk".into()],
-        ends: Ends::Listening,
         forwards: Forwards::Learning,
         uplink: true,
-        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
-        cores: Cores::Many,
-        queues: Queues::Many,
-        memory: MemoryUse::Pages {
-            modes: vec![Memory::Hugepages2m],
-            why: "it was never seen to pass packets so".into(),
-            own_mib: MEMORY_MIB,
-            port_mib: 0,
-        },
-        drawn: Drawn::Virtio,
-        programs: true,
         packages: PACKAGES.map(str::to_owned).into(),
         needs_root: Some("its datapath makes taps".into()),
-        configuration: None,
+        ..vhost::descriptor("ovs", memory)
     }
 }
 

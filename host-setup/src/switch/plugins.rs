@@ -16,22 +16,23 @@ use super::Software;
 use crate::component::plugins::Folders;
 use crate::failure::During;
 use crate::protocol::Failure;
+use crate::provided;
 
 const NOTHING: Option<&str> = None;
 
-/// A folder of drivers of which programs that are started now see some.
-pub(super) struct Shown(Option<PathBuf>);
+/// Below the worker's private /run: a folder of drivers that this host has not.
+const PROVIDED: &str = "/run/septet/drivers";
+
+/// A folder of drivers of which programs that are started now see some; what is mounted for it, last first.
+pub(super) struct Shown(Vec<PathBuf>);
 
 impl Shown {
     /// Hides all but a switch's drivers, and what its programs load of such folders anyway.
     pub(super) fn only(software: &Software) -> Result<Shown, Failure> {
         let doing = || "choose the drivers of DPDK".to_string();
         let linker = software.linker();
-        let Some(folders) = Folders::of(&linker, &software.programs).host(doing)? else { return Ok(Shown(None)) };
-        let wanted: Vec<PathBuf> = {
-            let drivers = software.drivers.iter().chain(software.uplink);
-            drivers.map(|driver| folders.driver(driver)).collect()
-        };
+        let Some(folders) = Folders::of(&linker, &software.programs).host(doing)? else { return Ok(Shown(Vec::new())) };
+        let wanted: Vec<PathBuf> = software.drivers.iter().map(|driver| folders.driver(driver)).collect();
         let all: Vec<&Path> = software.programs.iter().chain(&wanted).map(PathBuf::as_path).collect();
         let mut kept: BTreeMap<OsString, PathBuf> = BTreeMap::new();
         for loaded in linker.closure(&all).host(doing)? {
@@ -58,11 +59,15 @@ impl Shown {
             |(name, path): (&OsString, &PathBuf)| open(path, flags, Mode::empty()).map(|fd| (name.clone(), fd));
         let opened = kept.iter().map(opened).collect::<nix::Result<Vec<_>>>().host(doing)?;
         let folder = folders.loads;
-        mount(Some("septet"), &folder, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=755"))
-            .host(doing)?;
         // From here on what was mounted is unmounted whatever happens.
-        let shown = Shown(Some(folder.clone()));
-        let fill = || -> Result<(), Failure> {
+        let mut shown = Shown(Vec::new());
+        let mut fill = || -> Result<(), Failure> {
+            if !folder.is_dir() {
+                shown.0.push(provided::folder(&folder, Path::new(PROVIDED))?);
+            }
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount(Some("septet"), &folder, Some("tmpfs"), flags, Some("mode=755")).host(doing)?;
+            shown.0.insert(0, folder.clone());
             for (name, fd) in &opened {
                 let path = folder.join(name);
                 File::create(&path).host(doing)?;
@@ -81,10 +86,12 @@ impl Shown {
     }
 
     /// Shows all of them again.
-    pub(super) fn all(mut self) -> Result<(), Failure> {
-        match self.0.take() {
-            Some(folder) => umount2(&folder, MntFlags::MNT_DETACH).host(|| "show all drivers of DPDK".into()),
-            None => Ok(()),
+    pub(super) fn all(self) -> Result<(), Failure> {
+        let doing = || "show all drivers of DPDK".to_string();
+        self.0.iter().try_for_each(|mounted| umount2(mounted, MntFlags::MNT_DETACH)).host(doing)?;
+        match fs::remove_dir_all(PROVIDED) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).host(doing),
+            _ => Ok(()),
         }
     }
 }

@@ -31,18 +31,24 @@ impl Site<'_> {
 
 /// A switch that stands. Dropping it is not enough: [`Switch::stop`] takes it down.
 pub(crate) trait Switch {
-    /// One more port, for a container whose namespaces `process` holds. A link's end there is left down:
+    /// One more port, for a container whose namespaces `_process` holds. A link's end there is left down:
     /// whoever is inside gives it its addresses.
-    fn attach(&mut self, container: &CheckedContainer, process: Pid) -> Result<(), Failure>;
+    fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
+        Ok(())
+    }
     /// Returns when every port forwards, or waits for nothing but an application to open its end.
-    fn ready(&mut self, deadline: Instant) -> Result<(), Failure>;
+    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
     /// Goes on joining the ports to applications that run; whether every port forwards. It is asked again and
     /// again until then, so it does not wait.
     fn join(&mut self) -> Result<bool, Failure> {
         Ok(true)
     }
-    /// What the ports counted, in order of attaching.
-    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure>;
+    /// What the ports counted, in order of attaching; nothing of those that count nothing.
+    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
+        Ok(Vec::new())
+    }
     /// What its program, which runs, says of its own version; none for one that is not asked.
     fn reported(&mut self) -> Result<Option<String>, Failure> {
         Ok(None)
@@ -56,5 +62,7 @@ pub(crate) trait Switch {
         None
     }
     /// Takes down everything that starting it and [`Switch::attach`] made.
-    fn stop(&mut self) -> Result<(), Failure>;
+    fn stop(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 }

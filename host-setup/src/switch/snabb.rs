@@ -1,32 +1,50 @@
-//! Snabb's learning bridge over vhost-user ports, on one core that it never leaves idle. Which program of Snabb's that
-//! is, lies beside this file and is part of keys. It must not know what is at the ends.
+//! Snabb's learning bridge over vhost-user ports, on one core that it never leaves idle, or sleeps on when there is
+//! nothing to do. Which program of Snabb's that is, lies beside this file and is part of keys. It must not know what is at the ends.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, umount2};
-use nix::unistd::Pid;
 
 use super::forwarder::Names;
-use super::program::{Program, Start, pause};
+use super::kept::{Kept, Single, Way};
+use super::program::pause;
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
-use super::{
-    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
-    vhost,
-};
+use super::{Cores, Descriptor, Driver, Entry, Forwards, MemoryUse, Queues, Shape, Site, Software, Switch, vhost};
 use crate::eal::Memory;
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, PortCounters};
-use crate::scene::checked::CheckedContainer;
+use crate::patience::Patience;
+use crate::protocol::{Failure, PortCounters};
 
 /// The line in the table.
-pub(super) static ENTRY: Entry =
-    Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
+pub(super) static ENTRY: Entry = Entry {
+    descriptor: || descriptor(NAME),
+    driver: Some(Driver {
+        render: |shape| render(shape, PROGRAM),
+        programs: Some(software),
+        beside: None,
+        start: |site| start(site, PROGRAM.into()),
+        sysctls: &[],
+    }),
+};
+/// The line of the same with an engine that sleeps when there is nothing to do, up to 100 us at a time, which is how it
+/// comes.
+pub(super) static SLEEPING: Entry = Entry {
+    descriptor: || descriptor("snabb-sleep"),
+    driver: Some(Driver {
+        render: |shape| render(shape, &sleeping()),
+        programs: Some(software),
+        beside: None,
+        start: |site| start(site, sleeping()),
+        sysctls: &[],
+    }),
+};
 
 /// No distribution has it: where its own `make install` puts it.
-const PROGRAMS: [ProgramFile; 1] = [ProgramFile { system: "/usr/local/bin/snabb", inside: &["bin/snabb"] }];
+const PROGRAMS: [ProgramFile; 1] =
+    [ProgramFile { system: &["/usr/local/bin/snabb", "/usr/bin/snabb"], inside: &["bin/snabb"] }];
 /// What it goes by, which says to it what it is.
 const NAME: &str = "snabb";
 const PROGRAM: &str = include_str!("snabb.lua");
@@ -39,28 +57,22 @@ const HUGEPAGES: &str = "/run/snabb/hugetlbfs";
 const REMEMBERED: (&str, &str) = ("/tmp", "vhost_features_");
 /// How long its own child may take to remove what it shared.
 const TIDY: Duration = Duration::from_secs(5);
+/// How long it may take for a hundred breaths, which are a few milliseconds on a CPU of its own.
+const SHOWN: Duration = Duration::from_secs(30);
 
-fn descriptor() -> Descriptor {
+fn descriptor(name: &str) -> Descriptor {
+    let memory = MemoryUse::Pages {
+        modes: vec![Memory::Hugepages2m],
+        why: "its packets lie in hugepages".into(),
+        own_mib: 64,
+        port_mib: 32,
+    };
     Descriptor {
-        name: NAME.into(),
-        io: vec!["dpdk".into()],
-        ends: Ends::Listening,
         forwards: Forwards::Learning,
-        uplink: false,
-        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
         cores: Cores::One { why: "its engine is one thread".into() },
         queues: Queues::One { why: "its ports are driven with one".into() },
-        memory: MemoryUse::Pages {
-            modes: vec![Memory::Hugepages2m],
-            why: "its packets lie in hugepages".into(),
-            own_mib: 64,
-            port_mib: 32,
-        },
-        drawn: Drawn::Virtio,
-        programs: true,
-        packages: Vec::new(),
         needs_root: Some("it looks up where its memory lies".into()),
-        configuration: None,
+        ..vhost::descriptor(name, memory)
     }
 }
 
@@ -68,58 +80,70 @@ fn arguments(program: &str, sockets: &[String]) -> Vec<String> {
     ["snsh", program].into_iter().map(str::to_owned).chain(sockets.iter().cloned()).collect()
 }
 
-fn render(shape: &Shape) -> String {
+fn render(shape: &Shape, program: &str) -> String {
     let names = Names::neutral(shape.cores, shape.ports);
-    format!("{NAME} {}\n{PROGRAM}", arguments("PROGRAM", &names.sockets).join(" "))
+    format!("{NAME} {}\n{program}", arguments("PROGRAM", &names.sockets).join(" "))
+}
+
+fn sleeping() -> String {
+    PROGRAM.replace("engine.busywait = true", "engine.busywait = false")
 }
 
 fn software(source: &Source) -> Result<Software, String> {
     made_of(source, &PROGRAMS, &[], &[])
 }
 
-fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
+fn start(site: &Site, program: String) -> Result<Box<dyn Switch>, Failure> {
     let software = software(&site.source()?).host(|| "start snabb".into())?;
-    let sockets = vhost::sockets(site.scene)?;
-    let cpu = site.scene.switch.cpus.first().copied();
-    Ok(Box::new(Snabb { software, cpu, sockets, containers: Vec::new(), program: None }))
+    let kept = Kept::new(site, NAME, software, FOLDER, site.scene.switch.cpus.first().copied())?;
+    Ok(Single::boxed(kept, Snabb { program }))
 }
 
-/// One that stands, or waits for the sockets that it connects to.
+/// One that forwards, or waits for the sockets that it connects to: it asks for one that is not there again and again,
+/// and says nothing.
 struct Snabb {
-    software: Software,
-    cpu: Option<u32>,
-    sockets: Vec<PathBuf>,
-    containers: Vec<String>,
-    program: Option<Program>,
+    /// Its text.
+    program: String,
 }
 
-impl Snabb {
-    fn start(&mut self) -> Result<(), Failure> {
-        let text = Path::new(FOLDER).join("bridge.lua");
-        fs::create_dir_all(FOLDER)
-            .and_then(|()| fs::write(&text, PROGRAM))
-            .scene(|| "write a program for snabb".into())?;
-        let sockets: Vec<String> = self.sockets.iter().map(|socket| socket.display().to_string()).collect();
-        let missing = || Failure::new(FailureKind::Host, "start snabb: it has no program".to_string());
-        let start = Start {
-            name: NAME,
-            program: self.software.programs.first().ok_or_else(missing)?,
-            arguments: &arguments(&text.display().to_string(), &sockets),
-            environment: &self.software.environment(),
-            cpu: self.cpu,
-            folder: Path::new(FOLDER),
-        };
-        self.program = Some(Program::start(&start)?);
-        Ok(())
+impl Way for Snabb {
+    fn begin(&mut self, kept: &mut Kept) -> Result<(), Failure> {
+        let program = kept.write("bridge.lua", &self.program)?;
+        let sockets: Vec<String> = kept.sockets.iter().map(|socket| socket.display().to_string()).collect();
+        kept.start(&arguments(&program.display().to_string(), &sockets))
     }
 
-    fn program(&mut self) -> Result<&mut Program, Failure> {
-        let missing = || Failure::new(FailureKind::Scene, "speak to snabb: it was not started".to_string());
-        self.program.as_mut().ok_or_else(missing)
+    fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure> {
+        let ports = kept.sockets.len();
+        let said = kept.running()?.said();
+        Ok((0..ports).all(|port| said.lines().any(|line| line == format!("p{port} forwards"))))
+    }
+
+    /// Snabb shows others what it counts every hundred of its breaths, all counts in one go. One that began before now
+    /// may be under way; when a third has begun, the second is whole, and has everything that was counted until now.
+    fn counters(&mut self, kept: &mut Kept) -> Result<Vec<PortCounters>, Failure> {
+        let shared = Path::new(SHARED).join(kept.running()?.pid.to_string());
+        let breaths = shared.join("engine/breaths.counter");
+        let mut patience = Patience::of(SHOWN);
+        for _ in 0..3 {
+            let before = number(&breaths)?;
+            while number(&breaths)? == before {
+                let program = kept.running()?;
+                if patience.is_over() {
+                    let late = format!("it shows no counts within {} s", SHOWN.as_secs());
+                    return Err(program.failure("read the counters of", &late));
+                }
+                pause()?;
+            }
+        }
+        let links = shared.join("links");
+        let port = |(place, container): (usize, &String)| counters_of(&links, place, container);
+        kept.containers.iter().enumerate().map(port).collect()
     }
 
     /// What its own child has not removed when it should have, and what nobody else removes.
-    fn tidy(pid: Pid) -> Result<(), Failure> {
+    fn tidy(&mut self, kept: &mut Kept) -> Result<(), Failure> {
+        let Some(pid) = kept.pid() else { return Ok(()) };
         let doing = || "remove what snabb left".to_string();
         let own = Path::new(SHARED).join(pid.to_string());
         let deadline = Instant::now() + TIDY;
@@ -130,11 +154,9 @@ impl Snabb {
             Err(nix::errno::Errno::EINVAL | nix::errno::Errno::ENOENT) | Ok(()) => {}
             Err(error) => return Err(error).scene(doing),
         }
-        for folder in [SHARED, FOLDER] {
-            match fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).scene(doing),
-                _ => {}
-            }
+        match fs::remove_dir_all(SHARED) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).scene(doing),
+            _ => {}
         }
         let (folder, prefix) = REMEMBERED;
         for entry in fs::read_dir(folder).scene(doing)?.flatten() {
@@ -146,67 +168,17 @@ impl Snabb {
     }
 }
 
-impl Switch for Snabb {
-    fn attach(&mut self, container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
-        self.containers.push(container.name.clone());
-        Ok(())
-    }
-
-    fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    /// It is started when every application has made its socket: it asks for one that is not there again and again,
-    /// and says nothing.
-    fn join(&mut self) -> Result<bool, Failure> {
-        if self.program.is_none() {
-            if !self.sockets.iter().all(|socket| socket.exists()) {
-                return Ok(false);
-            }
-            self.start()?;
-        }
-        let ports = self.sockets.len();
-        let program = self.program()?;
-        program.check()?;
-        let said = program.said();
-        Ok((0..ports).all(|port| said.lines().any(|line| line == format!("p{port} forwards"))))
-    }
-
-    fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
-        let containers = self.containers.clone();
-        let program = self.program()?;
-        program.check()?;
-        let links = Path::new(SHARED).join(program.pid.to_string()).join("links");
-        let port = |(place, container): (usize, &String)| counters_of(&links, place, container);
-        containers.iter().enumerate().map(port).collect()
-    }
-
-    fn processes(&self) -> Vec<(String, Pid)> {
-        self.program.iter().map(|program| (program.name.into(), program.pid)).collect()
-    }
-
-    fn ended(&mut self, process: Pid, status: i32) -> Option<(String, Vec<String>)> {
-        let program = self.program.as_mut()?;
-        program.ended(process, status).then(|| (program.name.into(), program.last_lines()))
-    }
-
-    fn stop(&mut self) -> Result<(), Failure> {
-        match &mut self.program {
-            Some(program) => program.kill().and(Snabb::tidy(program.pid)),
-            None => Ok(()),
-        }
-    }
+/// A number that it shows.
+fn number(path: &Path) -> Result<u64, Failure> {
+    let doing = || format!("read a counter of snabb, {}", path.display());
+    let bytes = fs::read(path).scene(doing)?;
+    let count = bytes.first_chunk().ok_or("it is shorter than a number").scene(doing)?;
+    Ok(u64::from_ne_bytes(*count))
 }
 
 /// What the two links between a port and the bridge have counted.
 fn counters_of(links: &Path, place: usize, container: &str) -> Result<PortCounters, Failure> {
-    let count = |link: String, name: &str| {
-        let path = links.join(link).join(format!("{name}.counter"));
-        let doing = || format!("read a counter of snabb, {}", path.display());
-        let bytes = fs::read(&path).scene(doing)?;
-        let count = bytes.first_chunk().ok_or("it is shorter than a number").scene(doing)?;
-        Ok::<u64, Failure>(u64::from_ne_bytes(*count))
-    };
+    let count = |link: String, name: &str| number(&links.join(link).join(format!("{name}.counter")));
     let from = || format!("p{place}.tx -> bridge.p{place}");
     let to = || format!("bridge.p{place} -> p{place}.rx");
     Ok(PortCounters {
@@ -224,10 +196,14 @@ mod tests {
 
     #[test]
     fn the_program_and_its_arguments_are_the_configuration() {
-        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m), uplink: None };
-        let text = render(&shape);
+        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m) };
+        let text = render(&shape, PROGRAM);
         assert!(text.starts_with("snabb snsh PROGRAM PORT0 PORT1\n") && text.ends_with(PROGRAM), "{text}");
         assert_eq!(&blake3::hash(text.as_bytes()).to_hex()[..16], PINNED);
+        let differs = |(one, other): &(&str, &str)| one != other;
+        let asleep = render(&shape, &sleeping());
+        let lines: Vec<_> = text.lines().zip(asleep.lines()).filter(differs).collect();
+        assert_eq!(lines, [("engine.busywait = true", "engine.busywait = false")]);
     }
 
     /// The digest of a configuration of two ports. If this must change, every measurement through Snabb becomes dirty.

@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::source::{self, ProgramFile, Source};
-use super::uplink::By;
-use crate::component::{self, ComponentError, Linker};
+use crate::component::{self, ComponentError, Linker, Loaded};
 use crate::facts::Privilege;
 
 /// Programs that are run, their packages, drivers that DPDK loads by itself, and folders of libraries that go before
@@ -15,26 +14,28 @@ pub(crate) struct Software {
     pub programs: Vec<PathBuf>,
     pub packages: &'static [&'static str],
     pub drivers: &'static [&'static str],
-    /// Drivers by which its uplink is got at, where it has one; in a fingerprint of their own.
-    pub uplink: &'static [&'static str],
+    /// Files of another kind that programs load by themselves.
+    pub loaded: Vec<PathBuf>,
     pub libraries: Vec<PathBuf>,
 }
 
-impl Software {
-    /// The same with what an uplink takes besides.
-    pub(super) fn with_uplink(self, by: Option<By>) -> Software {
-        Software { uplink: by.map_or(&[], By::drivers), ..self }
-    }
+/// What a C library loads by itself when a thread ends, wherever it finds it.
+const UNWINDER: &str = "libgcc_s.so.1";
 
-    /// What an uplink takes besides [`Software::files`]: drivers, and what those load that is no library. Programs that
-    /// have their drivers inside take nothing else than themselves.
-    pub(crate) fn files_of_uplink(&self, by: By) -> Result<Vec<PathBuf>, ComponentError> {
-        let drivers = component::plugins::wanted(&self.linker(), &self.programs, by.drivers())?;
-        if drivers.is_empty() {
-            return self.files();
-        }
-        let loaded = by.objects().iter().map(PathBuf::from).filter(|path| path.is_file());
-        Ok(drivers.into_iter().chain(loaded).collect())
+impl Software {
+    /// Programs of a source's own, or else the system's. Libraries of a stack are for the programs of that stack: others
+    /// were not built with them.
+    pub(super) fn of(
+        own: Option<Vec<PathBuf>>,
+        system: impl FnOnce() -> Vec<PathBuf>,
+        source: &Source,
+        packages: &'static [&'static str],
+        drivers: &'static [&'static str],
+    ) -> Software {
+        let libraries = if own.is_some() { source.libraries.clone() } else { Vec::new() };
+        let unwinder = libraries.iter().map(|folder| folder.join(UNWINDER)).find(|path| path.is_file());
+        let (programs, loaded) = (own.unwrap_or_else(system), unwinder.into_iter().collect());
+        Software { programs, packages, drivers, loaded, libraries }
     }
 
     /// Where its programs find libraries.
@@ -44,15 +45,20 @@ impl Software {
 
     /// What its programs are started with so that they do.
     pub(super) fn environment(&self) -> Vec<String> {
-        let folders: Vec<String> = self.libraries.iter().map(|folder| folder.display().to_string()).collect();
-        if folders.is_empty() { Vec::new() } else { vec![format!("LD_LIBRARY_PATH={}", folders.join(":"))] }
+        library_path(&self.libraries)
     }
 
-    /// All files that are in use, programs first, then drivers.
+    /// All files that are in use, programs first, then what they load by themselves.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, ComponentError> {
         let drivers = component::plugins::wanted(&self.linker(), &self.programs, self.drivers)?;
-        Ok(self.programs.iter().cloned().chain(drivers).collect())
+        Ok(self.programs.iter().chain(&self.loaded).cloned().chain(drivers).collect())
     }
+}
+
+/// What a program is started with so that it finds libraries in folders that go before the system's.
+pub(crate) fn library_path(folders: &[PathBuf]) -> Vec<String> {
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    if folders.is_empty() { Vec::new() } else { vec![format!("LD_LIBRARY_PATH={}", folders.join(":"))] }
 }
 
 /// The programs of a switch; nothing for one without, or the reason why it cannot be run here.
@@ -76,11 +82,33 @@ pub(crate) fn software(name: &str, privilege: Privilege, source: &Source) -> Res
         let files = software.files().map_err(failed)?;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         let loaded = software.linker().closure(&files).map_err(failed)?;
+        if let Some(problem) = mismatched(&loaded, &software.libraries) {
+            return Err(problem);
+        }
         if let Some(problem) = source::untrusted(loaded.iter().map(|file| &*file.path)) {
             return Err(problem);
         }
     }
     Ok(Some(software))
+}
+
+/// Why programs cannot run with the libraries of their stack: a C library works with the loader that it was built with,
+/// and with no other one.
+fn mismatched(loaded: &[Loaded], libraries: &[PathBuf]) -> Option<String> {
+    let found = |start: &str| loaded.iter().find(|file| file.name.starts_with(start));
+    let is_of_stack = |file: &&Loaded| {
+        let real = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+        libraries.iter().any(|folder| file.path.starts_with(folder) || real.starts_with(folder))
+    };
+    let library = found("libc.so.").filter(is_of_stack)?;
+    let loader = found("ld-linux").filter(|file| !is_of_stack(file))?;
+    let program = loaded.first().map_or("", |file| &file.name);
+    Some(format!(
+        "{program} would load {} with {}, the system's: have it ask for the loader of its stack \
+         (host-setup/prefix.sh does so)",
+        library.path.display(),
+        loader.path.display()
+    ))
 }
 
 /// What is made of programs of a source, or else of the system's.
@@ -91,7 +119,7 @@ pub(super) fn made_of(
     drivers: &'static [&'static str],
 ) -> Result<Software, String> {
     let inside: Vec<&[&str]> = wanted.iter().map(|wanted| wanted.inside).collect();
-    let system = || wanted.iter().map(|wanted| wanted.system.into()).collect();
-    let programs = source.own(&inside)?.unwrap_or_else(system);
-    Ok(Software { programs, packages, drivers, uplink: &[], libraries: source.libraries.clone() })
+    let programs = source.own(&inside)?;
+    let system = || wanted.iter().map(ProgramFile::of_system).collect();
+    Ok(Software::of(programs, system, source, packages, drivers))
 }

@@ -19,10 +19,18 @@ const MANIFEST_FORMAT: u32 = 1;
 
 /// A program of a switch, or a file that it cannot do without.
 pub(super) struct ProgramFile {
-    /// Where the system's packages put it.
-    pub system: &'static str,
+    /// Where the system's packages put it, or whoever installs it by hand; best first.
+    pub system: &'static [&'static str],
     /// Where it can be in a place of a stack, best first.
     pub inside: &'static [&'static str],
+}
+
+impl ProgramFile {
+    /// Where the system has it; if it has not, where it would be.
+    pub(super) fn of_system(&self) -> PathBuf {
+        let paths = || self.system.iter().map(PathBuf::from);
+        paths().find(|path| path.is_file()).or_else(|| paths().next()).unwrap_or_default()
+    }
 }
 
 /// A place, looked at.
@@ -77,7 +85,7 @@ impl Source {
 
     /// The files of a switch, each by the names that it can have inside, best first. They are of one source: a stack
     /// that has the first has all of them, or it cannot be used. None for one that has not, or for the system.
-    pub(super) fn own(&self, wanted: &[&[&str]]) -> Result<Option<Vec<PathBuf>>, String> {
+    pub(crate) fn own(&self, wanted: &[&[&str]]) -> Result<Option<Vec<PathBuf>>, String> {
         let Some(first) = wanted.first().and_then(|first| self.find(first)) else { return Ok(None) };
         let mut files = vec![first];
         for inside in &wanted[1..] {
@@ -128,7 +136,7 @@ impl Stacks {
         self.0.keys().map(String::as_str)
     }
 
-    /// Where a switch's programs are in a stack; the system's for a switch that has none.
+    /// Where a component's programs are in a stack; the system's for one that has none.
     pub(crate) fn source(&self, stack: &str, kind: &str) -> Result<Source, String> {
         if stack == SYSTEM || !components().contains(&kind) {
             return Ok(Source::system());
@@ -139,7 +147,7 @@ impl Stacks {
 }
 
 /// Why files must not be run by an agent of root's that a user commands; in words.
-pub(super) fn untrusted<'f>(files: impl Iterator<Item = &'f Path>) -> Option<String> {
+pub(crate) fn untrusted<'f>(files: impl Iterator<Item = &'f Path>) -> Option<String> {
     match commander() {
         Commander::Own => None,
         Commander::Other => files.into_iter().find_map(site::untrusted),

@@ -4,9 +4,7 @@
 use super::forwarder::{Forwarder, Names, pages, ports, text};
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
-use super::{
-    Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Software, Switch,
-};
+use super::{Cores, Descriptor, Driver, Entry, MemoryUse, Shape, Site, Software, Switch, vhost};
 use crate::eal::{self, Memory};
 use crate::failure::During;
 use crate::protocol::Failure;
@@ -17,7 +15,7 @@ pub(super) static ENTRY: Entry =
 
 const NAME: &str = "testpmd";
 const PACKAGES: [&str; 2] = ["dpdk-dev", "dpdk"];
-const PROGRAMS: [ProgramFile; 1] = [ProgramFile { system: "/usr/bin/dpdk-testpmd", inside: &["bin/dpdk-testpmd"] }];
+const PROGRAMS: [ProgramFile; 1] = [ProgramFile { system: &["/usr/bin/dpdk-testpmd"], inside: &["bin/dpdk-testpmd"] }];
 /// Packet buffers for each port: rings on both sides full, and bursts under way.
 const BUFFERS_A_PORT: u32 = 8192;
 /// What the program takes for itself, MiB.
@@ -27,27 +25,14 @@ const BUFFER_BYTES: u32 = 2560;
 const PORT_MIB: u32 = (BUFFERS_A_PORT * BUFFER_BYTES) >> 20;
 
 fn descriptor() -> Descriptor {
-    Descriptor {
-        name: NAME.into(),
-        io: vec!["dpdk".into()],
-        ends: Ends::Listening,
-        forwards: Forwards::Pairs,
-        uplink: false,
-        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
-        cores: Cores::ManyQueues,
-        queues: Queues::Many,
-        memory: MemoryUse::Pages {
-            modes: vec![Memory::Hugepages2m, Memory::NoHuge],
-            why: "it is a DPDK program".into(),
-            own_mib: OWN_MIB,
-            port_mib: PORT_MIB,
-        },
-        drawn: Drawn::Virtio,
-        programs: true,
-        packages: PACKAGES.map(str::to_owned).into(),
-        needs_root: None,
-        configuration: None,
-    }
+    let memory = MemoryUse::Pages {
+        modes: vec![Memory::Hugepages2m, Memory::NoHuge],
+        why: "it is a DPDK program".into(),
+        own_mib: OWN_MIB,
+        port_mib: PORT_MIB,
+    };
+    let packages = PACKAGES.map(str::to_owned).into();
+    Descriptor { cores: Cores::ManyQueues, packages, ..vhost::descriptor(NAME, memory) }
 }
 
 fn arguments(shape: &Shape, names: &Names) -> Vec<String> {
@@ -82,5 +67,5 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let arguments = arguments(&shape, &Names::of(site.scene)?);
     let software = software(&site.source()?).host(|| "start testpmd".into())?;
-    Ok(Box::new(Forwarder::new(site, NAME, software, arguments)?))
+    Forwarder::waiting(site, NAME, software, arguments)
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::{Cores, Descriptor, Drawn, Ends, Forwards, MemoryUse, Ports, Queues};
 use crate::failure::During;
 use crate::protocol::{Failure, FailureKind};
 use crate::scene::PORT_SOCKET;
@@ -15,6 +16,27 @@ const FOLDERS: &str = "/run/septet/ports";
 const FORWARDS: &str = "virtio is now ready for processing";
 /// What it says, on a line of its own or after a name, of a port that never will, while its program runs on.
 const REFUSALS: [&str; 3] = ["too many memory regions", "Too many memory regions", "failed to bind"];
+
+/// What most switches are that are made of programs and connect to vhost-user sockets of applications: each says what
+/// it is otherwise.
+pub(super) fn descriptor(name: &str, memory: MemoryUse) -> Descriptor {
+    Descriptor {
+        name: name.into(),
+        io: vec!["dpdk".into()],
+        ends: Ends::Listening,
+        forwards: Forwards::Pairs,
+        uplink: false,
+        ports: Ports { most: 64, even: true, why: "it is built with 1 to 32 pairs of them".into() },
+        cores: Cores::Many,
+        queues: Queues::Many,
+        memory,
+        drawn: Drawn::Virtio,
+        programs: true,
+        packages: Vec::new(),
+        needs_root: None,
+        configuration: None,
+    }
+}
 
 /// The folder that a container shares with the other end of its link, seen from outside.
 pub(crate) fn folder(link: &CheckedLink) -> Option<PathBuf> {

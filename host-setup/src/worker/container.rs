@@ -3,7 +3,7 @@
 //! It must not know switches, or what the application does.
 
 use std::convert::Infallible;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -18,6 +18,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, sethostname, setsid};
 
 use super::application::{Inside, Streams, pipes};
+use super::makings::Makings;
 use super::rootfs::Rootfs;
 use crate::affinity::Place;
 use crate::containers::{CAPABILITIES, ENVIRONMENT};
@@ -65,12 +66,12 @@ impl Container {
     /// Starts the process; it prepares itself while the caller goes on.
     pub(super) fn start(
         checked: &CheckedContainer,
-        runtime: Runtime,
+        makings: &Makings,
         rootfs: &Rootfs,
         sysctls: &[(&str, &str)],
     ) -> Result<Container, Failure> {
         let output = rootfs.make_output(&checked.name, checked.output_bytes_max)?;
-        let started = Self::fork(checked, runtime, rootfs, sysctls, &output);
+        let started = Self::fork(checked, makings, rootfs, sysctls, &output);
         if started.is_err() {
             rootfs.remove_output(&output)?;
         }
@@ -81,7 +82,7 @@ impl Container {
 
     fn fork(
         checked: &CheckedContainer,
-        runtime: Runtime,
+        makings: &Makings,
         rootfs: &Rootfs,
         sysctls: &[(&str, &str)],
         output: &std::path::Path,
@@ -96,7 +97,7 @@ impl Container {
             | CloneFlags::CLONE_NEWIPC
             | CloneFlags::CLONE_NEWUTS;
         let Some(pid) = sys::fork_into(namespaces).scene(doing)? else {
-            let Err(failure) = hold(checked, runtime, rootfs, sysctls, output, &inside, &far);
+            let Err(failure) = hold(checked, makings, rootfs, sysctls, output, &inside, &far);
             tell(&far, &serde_json::to_vec(&failure).unwrap_or_default());
             sys::exit_now(1);
         };
@@ -179,7 +180,7 @@ impl Container {
 /// The life of the process inside: prepare, take the link, become the application.
 fn hold(
     checked: &CheckedContainer,
-    runtime: Runtime,
+    makings: &Makings,
     rootfs: &Rootfs,
     sysctls: &[(&str, &str)],
     output: &std::path::Path,
@@ -200,9 +201,12 @@ fn hold(
     let place = (!checked.cpus.is_empty()).then(|| Place::of(&checked.cpus)).transpose().scene(pinning)?;
     let mut netlink = Netlink::open().scene(doing)?;
     netlink.set_up("lo", true).scene(doing)?;
-    match runtime {
-        Runtime::Netns => rootfs.enter(&checked.application, output, vhost_folder(&checked.link).as_deref())?,
-        Runtime::Lxc => super::lxc::prepare(checked, rootfs, output)?,
+    match makings.runtime {
+        Runtime::Netns => {
+            let port = vhost_folder(&checked.link);
+            rootfs.enter(&checked.application, output, port.as_deref(), makings.busybox.as_deref())?;
+        }
+        Runtime::Lxc => super::lxc::prepare(checked, rootfs, output, makings)?,
     }
     tell(control, DONE);
     expect(control, LINK_IS_THERE);
@@ -213,20 +217,22 @@ fn hold(
     if let Some(place) = place {
         place.keep().scene(pinning)?;
     }
-    let (program, arguments) = match runtime {
-        Runtime::Netns => {
+    let (program, arguments, more) = match &makings.lxc {
+        None => {
             drop_privileges().scene(doing)?;
             let program = format!("/bin/{}", checked.application);
-            (program.clone(), vec![program])
+            (program.clone(), vec![program], Vec::new())
         }
-        Runtime::Lxc => super::lxc::command(checked),
+        Some(lxc) => super::lxc::command(checked, lxc),
     };
     let doing = || format!("execute {} in container {}", checked.application, checked.name);
     sys::default_signals().scene(doing)?;
     let text = |text: String| CString::new(text).scene(doing);
     let arguments = arguments.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let program = CString::new(program).scene(doing)?;
-    execve(&program, &arguments, &[ENVIRONMENT]).scene(doing)
+    let more = more.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let environment: Vec<&CStr> = std::iter::once(ENVIRONMENT).chain(more.iter().map(CString::as_c_str)).collect();
+    execve(&program, &arguments, &environment).scene(doing)
 }
 
 fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Failure> {

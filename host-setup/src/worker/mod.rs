@@ -7,6 +7,7 @@ mod cable;
 mod collect;
 mod container;
 mod lxc;
+mod makings;
 mod mapped;
 mod rootfs;
 mod stage;
@@ -23,7 +24,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use self::application::Streams;
 use self::container::State;
-pub(crate) use self::lxc::programs as lxc_programs;
+pub(crate) use self::makings::{busybox, lxc};
 use self::rootfs::Rootfs;
 pub(crate) use self::rootfs::Sources;
 use self::stage::{Ended, Stage};

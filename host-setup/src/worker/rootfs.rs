@@ -195,9 +195,28 @@ impl Rootfs {
         fs::remove_dir(path).scene(|| "remove an output folder".into())
     }
 
+    /// Shows a stack's BusyBox in an application's root in place of the system's. The process must be in a mount
+    /// namespace of its own.
+    pub(super) fn show_busybox(&self, application: &str, busybox: &Path) -> Result<(), Failure> {
+        let place = self.path(application).join("bin/busybox");
+        let doing = || format!("show {} to the containers", busybox.display());
+        mount(Some(busybox), &place, NOTHING, MsFlags::MS_BIND, NOTHING).scene(doing)?;
+        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
+        mount(NOTHING, &place, NOTHING, read_only, NOTHING).scene(doing)
+    }
+
     /// Makes an application's root this process's own, read-only, with `output` as its output folder and `port`
     /// as the folder of its socket, and forgets all else. The process must be in a mount namespace of its own.
-    pub(super) fn enter(&self, application: &str, output: &Path, port: Option<&Path>) -> Result<(), Failure> {
+    pub(super) fn enter(
+        &self,
+        application: &str,
+        output: &Path,
+        port: Option<&Path>,
+        busybox: Option<&Path>,
+    ) -> Result<(), Failure> {
+        if let Some(busybox) = busybox {
+            self.show_busybox(application, busybox)?;
+        }
         let root = self.path(application);
         let inside = |folder: &str| root.join(folder.trim_start_matches('/'));
         mount(Some(output), &inside(OUTPUT_FOLDER), NOTHING, MsFlags::MS_BIND, NOTHING)

@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::container::{Container, State};
+use super::makings::Makings;
 use super::mapped::{self, Digests};
 use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::netlink::Netlink;
-use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
+use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
+use crate::scene::PORT_SOCKET;
 use crate::scene::checked::CheckedScene;
-use crate::scene::{PORT_SOCKET, Runtime, Uplink};
-use crate::switch::uplink::By;
 use crate::switch::{self, Site, Stacks, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
@@ -47,19 +46,15 @@ impl Stage {
         stacks: &Stacks,
         privilege: Privilege,
     ) -> Result<Stage, Failure> {
-        if scene.runtime == Runtime::Lxc {
-            let missing = |reason| Failure::new(FailureKind::Host, format!("build a scene with LXC: {reason}"));
-            super::lxc::programs(privilege).map_err(missing)?;
-        }
+        let makings = Makings::of(scene.runtime, stacks, &scene.switch.stack, privilege)?;
         if let Some(container) = scene.containers.iter().find(|container| !rootfs.has(&container.application)) {
             // Names the reason: unknown, or known and not here.
             crate::applications::file_of(&container.application)?;
             let message = format!("build a scene: application {} appeared after the lease", container.application);
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
-        let uplink = scene.switch.uplink.clone();
-        let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
-        match stage.fill(scene, rootfs, stacks) {
+        let mut stage = Stage { switch: None, containers: Vec::new() };
+        match stage.fill(scene, rootfs, stacks, &makings) {
             Ok(()) => Ok(stage),
             Err(failure) => {
                 stage.take_down(rootfs)?;
@@ -68,11 +63,17 @@ impl Stage {
         }
     }
 
-    fn fill(&mut self, scene: &CheckedScene, rootfs: &Rootfs, stacks: &Stacks) -> Result<(), Failure> {
+    fn fill(
+        &mut self,
+        scene: &CheckedScene,
+        rootfs: &Rootfs,
+        stacks: &Stacks,
+        makings: &Makings,
+    ) -> Result<(), Failure> {
         let sysctls = switch::container_sysctls(&scene.switch.kind);
         switch::make_folders(scene)?;
         for container in &scene.containers {
-            self.containers.push(Container::start(container, scene.runtime, rootfs, sysctls)?);
+            self.containers.push(Container::start(container, makings, rootfs, sysctls)?);
         }
         let site = Site { scene, programs: Path::new(super::rootfs::PROGRAMS), stacks };
         let switch = self.switch.insert(switch::start(&site)?);

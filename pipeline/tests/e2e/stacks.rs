@@ -179,17 +179,14 @@ fn another_byte_of_a_component_touches_the_tests_that_run_through_it_and_nothing
     assert_eq!(lab.dirty(&plan), set(&["testpmd"]), "{}", library.display());
     lab.clear();
     assert_eq!(lab.dirty(&plan), set(&[]));
+    // Libraries and drivers of a stack are for its own programs, which are the same wherever they lie.
     let driver = system.driver("net_vhost");
     lab.add(&driver, &system.inside(&driver));
+    assert_eq!(lab.dirty(&plan), set(&[]));
+    lab.copy("/usr/bin/dpdk-testpmd", "bin/dpdk-testpmd");
+    lab.copy(&lab.bench.path("basicfwd").display().to_string(), "bin/basicfwd");
     assert_eq!(lab.dirty(&plan), set(&["basicfwd", "testpmd"]));
-    let library = system.loaded.iter().find(|name| name.starts_with("librte_ethdev.so.")).expect("DPDK has one");
-    let library = system.libraries.join(library);
-    lab.add(&library, &system.inside(&library));
-    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "ovs", "testpmd"]));
-    fs::remove_file(lab.prefix.path().join(system.inside(&library))).expect("it is ours");
-
-    // It really runs from there, and says so.
-    lab.add(Path::new(daemon), "lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk");
+    lab.copy(daemon, "lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk");
     let missing = lab.septet(&plan).code(0).json();
     let ovs = tests(&missing).iter().find(|test| test["name"].as_str().is_some_and(|name| name.contains("/ovs/")));
     let why = ovs.and_then(|test| test["why"][0].as_str()).expect("it says why");
@@ -197,6 +194,25 @@ fn another_byte_of_a_component_touches_the_tests_that_run_through_it_and_nothing
     for part in ["sbin/ovsdb-server", "bin/ovsdb-tool", "bin/ovs-vsctl", "share/openvswitch/vswitch.ovsschema"] {
         lab.copy(&format!("/usr/{part}"), part);
     }
+    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "testpmd"]));
+    let library = system.loaded.iter().find(|name| name.starts_with("librte_ethdev.so.")).expect("DPDK has one");
+    let library = system.libraries.join(library);
+    lab.add(&library, &system.inside(&library));
+    assert_eq!(lab.dirty(&plan), set(&["basicfwd", "ovs", "testpmd"]));
+    fs::remove_file(lab.prefix.path().join(system.inside(&library))).expect("it is ours");
+
+    // A C library without its loader would kill whatever is started with it.
+    let loaded = system.loaded.iter().find(|name| name.starts_with("libc.so.")).expect("there is a C library");
+    let libc = system.libraries.join(loaded);
+    lab.add(&libc, &system.inside(&libc));
+    let refused = lab.septet(&plan).code(0).json();
+    let testpmd = tests(&refused).iter().find(|test| test["name"].as_str().is_some_and(|it| it.contains("/testpmd/")));
+    let why = testpmd.and_then(|test| test["why"][0].as_str()).expect("it says why");
+    assert!(why.contains("dpdk-testpmd would load") && why.contains("the system's"), "{why}");
+    fs::remove_file(lab.prefix.path().join(system.inside(&libc))).expect("it is ours");
+
+    // It really runs from there, and says so.
+    lab.add(Path::new(daemon), "lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk");
     assert_eq!(lab.dirty(&plan), set(&["basicfwd", "ovs", "testpmd"]));
     lab.septet(&["run", "lab.toml", "--wait", "5m"]).code(0);
     let prefix = lab.prefix.path().display().to_string();
@@ -220,6 +236,113 @@ fn another_byte_of_a_component_touches_the_tests_that_run_through_it_and_nothing
     lab.clear();
     let back = lab.septet(&["run", "lab.toml"]).code(0);
     assert!(back.stdout.contains("nothing to measure"), "{}", back.stdout);
+}
+
+#[test]
+fn a_stack_has_a_folder_of_drivers_that_this_host_has_not() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: the switches need root");
+        return;
+    }
+    let Some(bench) = Bench::with_dpdk() else { return };
+    let program = "/usr/bin/dpdk-testpmd";
+    let (Some(system), true) = (System::of(&bench), Path::new(program).is_file()) else {
+        println!("skipped: there is no {program}, or it has no drivers");
+        return;
+    };
+    let lab = Lab::new(bench);
+    lab.copy(program, "bin/dpdk-testpmd");
+    // The system's DPDK as if it had been built for another place.
+    let built = system.drivers.display().to_string();
+    let other = built.replacen("/usr/lib/", "/usr/lyb/", 1);
+    let name = system.loaded.iter().find(|name| name.starts_with("librte_eal.so.")).expect("DPDK has one");
+    let library = system.libraries.join(name);
+    let mut bytes = fs::read(&library).expect("it can be read");
+    let places: Vec<usize> =
+        (0..bytes.len() - built.len()).filter(|place| bytes[*place..].starts_with(built.as_bytes())).collect();
+    assert!(!places.is_empty(), "{built} is nowhere in {}", library.display());
+    for place in places {
+        bytes[place..place + other.len()].copy_from_slice(other.as_bytes());
+    }
+    let to = lab.prefix.path().join(system.inside(&library.canonicalize().expect("its path")));
+    fs::create_dir_all(to.parent().expect("a folder")).expect("its folder");
+    fs::write(&to, bytes).expect("the stack is writable");
+    let link = |name: &Path, target: &Path| {
+        if name != target {
+            std::os::unix::fs::symlink(target.file_name().expect("a name"), name).expect("the stack is writable");
+        }
+    };
+    link(&to.with_file_name(name), &to);
+    for driver in ["bus_vdev", "mempool_ring", "net_vhost"] {
+        let from = system.driver(driver);
+        let inside = system.inside(&from);
+        lab.copy(&from.display().to_string(), &inside);
+        let file = Path::new(&inside).file_name().expect("a name").to_string_lossy().into_owned();
+        // By their short names they are asked for by others.
+        let (short, _) = file.rsplit_once('.').expect("a version");
+        let folder = lab.prefix.path().join(&inside).parent().expect("a folder").to_path_buf();
+        std::os::unix::fs::symlink(&file, folder.join(short)).expect("the stack is writable");
+        let below = folder.strip_prefix(to.parent().expect("a folder")).expect("beside its DPDK").join(short);
+        std::os::unix::fs::symlink(below, to.with_file_name(short)).expect("the stack is writable");
+    }
+    lab.bench.write(
+        "away.toml",
+        "[experiment]\nname = \"away\"\n[protocol]\nduration = \"100ms\"\nwarmup = \"50ms\"\ncooldown = \"20ms\"\n\
+         repetitions = 1\n[[tests]]\nid = \"all\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\nV = \"testpmd\"\n\
+         P = 64\nR = \"10k\"\nB = 8\nruntime = \"netns\"\nstack = \"lab\"\n",
+    );
+    lab.septet(&["run", "away.toml", "--wait", "5m"]).code(0);
+    let plan = lab.septet(&["plan", "away.toml", "--json"]).code(0).json();
+    let key = tests(&plan)[0]["key"].as_str().expect("a key");
+    let shown = lab.septet(&["show", key, "--json"]).code(0).json();
+    let mapped = shown[0]["evidence"]["mapped"].as_array().expect("what ran is recorded");
+    let from_there = |file: &Value| file["path"].as_str().is_some_and(|path| path.starts_with(&other));
+    assert!(mapped.iter().any(from_there), "{mapped:?}");
+    assert!(!Path::new("/usr/lyb").exists(), "it was there for the agent alone");
+}
+
+#[test]
+fn containers_are_made_of_what_a_stack_has() {
+    let programs = ["/usr/bin/lxc-execute", "/usr/sbin/init.lxc.static", "/usr/bin/busybox"];
+    if let Some(missing) = programs.iter().find(|program| !Path::new(program).is_file()) {
+        println!("skipped: there is no {missing}");
+        return;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: LXC needs root");
+        return;
+    }
+    let lab = Lab::new(Bench::new());
+    let text = "[experiment]\nname = \"made\"\n[protocol]\nduration = \"100ms\"\nwarmup = \"50ms\"\ncooldown = \"20ms\"\n\
+                repetitions = 1\n[[tests]]\nid = \"all\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\n\
+                V = \"linux-bridge\"\nP = 64\nR = \"10k\"\nB = 8\nruntime = [\"netns\", \"lxc\"]\n";
+    lab.bench.write("made.toml", text);
+    lab.septet(&["run", "made.toml", "--wait", "5m"]).code(0);
+    let dirty = |arguments: &[&str]| {
+        let plan = lab.septet(arguments).code(0).json();
+        let to_measure = tests(&plan).iter().filter(|test| test["status"] == "to_measure");
+        to_measure.map(|test| test["name"].as_str().expect("a name").to_string()).collect::<Vec<_>>()
+    };
+    lab.add(Path::new(programs[0]), "bin/lxc-execute");
+    let half = lab.septet(&["plan", "made.toml", "--if", "lxc=lab"]).code(2);
+    assert!(half.stderr.contains("has no sbin/init.lxc.static"), "{}", half.stderr);
+    lab.add(Path::new(programs[1]), "sbin/init.lxc.static");
+    let by_lxc = dirty(&["plan", "made.toml", "--json", "--if", "lxc=lab"]);
+    assert!(by_lxc.len() == 1 && by_lxc[0].contains("runtime=lxc"), "{by_lxc:?}");
+    lab.add(Path::new(programs[2]), "bin/busybox");
+    assert_eq!(dirty(&["plan", "made.toml", "--json", "--if", "busybox=lab"]).len(), 2);
+
+    lab.bench.write("made.toml", &text.replace("runtime", "stack = \"lab\"\nruntime"));
+    lab.septet(&["run", "made.toml", "--wait", "5m"]).code(0);
+    let plan = lab.septet(&["plan", "made.toml", "--json"]).code(0).json();
+    let prefix = lab.prefix.path().display().to_string();
+    for test in tests(&plan) {
+        let (name, key) = (test["name"].as_str().expect("a name"), test["key"].as_str().expect("a key"));
+        let shown = lab.septet(&["show", key, "--json"]).code(0).json();
+        let mapped = shown[0]["evidence"]["mapped"].as_array().expect("what ran is recorded");
+        let is_lxc = |file: &Value| file["path"] == format!("{prefix}/bin/lxc-execute");
+        assert_eq!(mapped.iter().any(is_lxc), name.contains("runtime=lxc"), "{name}: {mapped:?}");
+    }
 }
 
 #[test]

@@ -13,7 +13,10 @@ use super::remains::{Host, turn};
 /// Kills without `SEPTET_KILLS`: over sockets, and over DPDK.
 const KILLS: [usize; 2] = [10, 6];
 /// Programs of switches.
-const SWITCHES: [&str; 5] = ["dpdk-testpmd", "ovs-vswitchd-dp", "ovsdb-server", "ovs-vsctl", "ovsdb-tool"];
+const SWITCHES: [&str; 7] =
+    ["dpdk-testpmd", "ovs-vswitchd-dp", "ovsdb-server", "ovs-vsctl", "ovsdb-tool", "vpp_main", "snabb"];
+/// Switches that are killed over DPDK, where they are found.
+const OVER_DPDK: [&str; 5] = ["testpmd", "ovs", "direct", "vpp", "snabb"];
 
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,20 +124,24 @@ impl Way {
     /// Over DPDK, with every switch that is here, as root and not.
     fn over_dpdk() -> Vec<Way> {
         let mut ways = Vec::new();
-        if let Some(bench) = Bench::with_dpdk_as_nobody() {
+        let only = std::env::var("SEPTET_KILL_SWITCHES").ok();
+        let is_meant = |switch: &&str| only.as_ref().is_none_or(|only| only.split(',').any(|name| name == *switch));
+        if is_meant(&"direct")
+            && let Some(bench) = Bench::with_dpdk_as_nobody()
+        {
             ways.push(Way::new("nobody, direct, no hugepages", "netns", "direct", bench));
         }
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: switches with hugepages need root");
             return ways;
         }
-        for (name, switch) in [("root, testpmd", "testpmd"), ("root, ovs", "ovs"), ("root, direct", "direct")] {
+        for switch in OVER_DPDK.into_iter().filter(is_meant) {
             let Some(bench) = Bench::with_dpdk() else { return ways };
             experiment::write_through(&bench, 0, "auto", switch);
             let plan = bench.septet(&["plan", "small.toml"]).code(0).stdout;
             match plan.contains("2 skipped") {
                 true => println!("skipped: {plan}"),
-                false => ways.push(Way::new(name, "auto", switch, bench)),
+                false => ways.push(Way::new(switch, "auto", switch, bench)),
             }
         }
         ways

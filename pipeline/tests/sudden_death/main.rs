@@ -2,7 +2,8 @@
 //! finished is kept, the host has nothing left of it, and the next run goes on.
 //!
 //! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
-//! times instead of 10 over sockets and 6 over DPDK; `SEPTET_KILL_SEED` repeats the instants and victims of a run that failed, which are told.
+//! times instead of 10 over sockets and 6 over DPDK; `SEPTET_KILL_SEED` repeats the instants and victims of a run that
+//! failed, which are told, and `SEPTET_KILL_SWITCHES=vpp,snabb` kills over DPDK through these switches alone.
 //! The host is compared with what it was, so others who mount or change settings meanwhile are taken for remains:
 //! `unshare -m sh -c 'mount -t tmpfs none /dev/shm; BINARY ...'` keeps other people's out. Never `unshare -n`: the
 //! host's lock lives in that.
