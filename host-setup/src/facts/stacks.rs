@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Component, Facts, Offer};
 use crate::stack::{BUSYBOX, LXC, SYSTEM, components};
+use crate::switch::uplink::{self, By};
 
 /// What a stack has in place of the system's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

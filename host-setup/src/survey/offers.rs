@@ -62,6 +62,9 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
                 offer.components.push(component.into());
                 offer.io = switch::descriptor(component).map(|descriptor| descriptor.io.clone()).unwrap_or_default();
                 facts.components.push(of_place(found, place));
+                if let Some(descriptor) = switch::descriptor(component) {
+                    facts.components.extend(uplinks(descriptor, privilege, &source, digests));
+                }
             }
             Ok(_) => continue,
             Err(reason)

@@ -3,7 +3,7 @@
 
 use super::kept::{Kept, Single, Way};
 use super::plugins::Shown;
-use super::{Shape, Site, Software, Switch, telemetry, vhost};
+use super::{Shape, Site, Software, Switch, telemetry, uplink, vhost};
 use crate::eal::Memory;
 use crate::protocol::{Failure, PortCounters};
 use crate::scene::checked::CheckedScene;

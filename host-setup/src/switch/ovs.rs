@@ -13,6 +13,7 @@ use super::plugins::Shown;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
+use super::uplink::{By, UPLINK, Uplink};
 use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, unixctl, vhost};
 use crate::eal::{self, Memory};
 use crate::failure::During;

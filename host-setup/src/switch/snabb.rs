@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_program_and_its_arguments_are_the_configuration() {
-        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m) };
+        let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m), uplink: None };
         let text = render(&shape, PROGRAM);
         assert!(text.starts_with("snabb snsh PROGRAM PORT0 PORT1\n") && text.ends_with(PROGRAM), "{text}");
         assert_eq!(&blake3::hash(text.as_bytes()).to_hex()[..16], PINNED);

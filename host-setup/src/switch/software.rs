@@ -1,9 +1,11 @@
 //! What a switch is made of: programs, the drivers that they load by themselves, and libraries that go before the
 //! system's. It must not know what any of them does.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::source::{self, ProgramFile, Source};
+use super::uplink::By;
 use crate::component::{self, ComponentError, Linker, Loaded};
 use crate::facts::Privilege;
 
@@ -14,8 +16,12 @@ pub(crate) struct Software {
     pub programs: Vec<PathBuf>,
     pub packages: &'static [&'static str],
     pub drivers: &'static [&'static str],
+    /// Drivers of DPDK by which its uplink is got at, where it has one; in a fingerprint of their own.
+    pub uplink: &'static [&'static str],
     /// Files of another kind that programs load by themselves.
     pub loaded: Vec<PathBuf>,
+    /// Such files by which an uplink can be got at, for a switch that takes no driver of DPDK for it.
+    pub plugged: Option<BTreeMap<By, Vec<PathBuf>>>,
     pub libraries: Vec<PathBuf>,
 }
 
@@ -35,7 +41,28 @@ impl Software {
         let libraries = if own.is_some() { source.libraries.clone() } else { Vec::new() };
         let unwinder = libraries.iter().map(|folder| folder.join(UNWINDER)).find(|path| path.is_file());
         let (programs, loaded) = (own.unwrap_or_else(system), unwinder.into_iter().collect());
-        Software { programs, packages, drivers, loaded, libraries }
+        Software { programs, packages, drivers, uplink: &[], loaded, plugged: None, libraries }
+    }
+
+    /// The same with what an uplink takes besides.
+    pub(super) fn with_uplink(self, by: Option<By>) -> Software {
+        Software { uplink: by.map_or(&[], By::drivers), ..self }
+    }
+
+    /// What an uplink takes besides [`Software::files`]: drivers, and what those load that is no library. Programs that
+    /// have their drivers inside take nothing else than themselves.
+    pub(crate) fn files_of_uplink(&self, by: By) -> Result<Vec<PathBuf>, ComponentError> {
+        if let Some(plugged) = &self.plugged {
+            let path = self.programs.first().map_or(String::new(), |program| program.display().to_string());
+            let missing = || ComponentError::Missing { soname: format!("a plugin for {by}"), path };
+            return plugged.get(&by).cloned().ok_or_else(missing);
+        }
+        let drivers = component::plugins::wanted(&self.linker(), &self.programs, by.drivers())?;
+        if drivers.is_empty() {
+            return self.files();
+        }
+        let loaded = by.objects().iter().map(PathBuf::from).filter(|path| path.is_file());
+        Ok(drivers.into_iter().chain(loaded).collect())
     }
 
     /// Where its programs find libraries.

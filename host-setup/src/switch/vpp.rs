@@ -10,11 +10,13 @@ use super::kept::{Kept, Single, Way};
 use super::program::pause;
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
+use super::uplink::{By, UPLINK};
 use super::vppctl::Cli;
 use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, vhost};
 use crate::affinity;
 use crate::eal::Memory;
 use crate::failure::During;
+use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, PortCounters};
 
 /// The line in the table.
@@ -26,8 +28,9 @@ const NAME: &str = "vpp";
 const PROGRAMS: [ProgramFile; 1] =
     [ProgramFile { system: &["/usr/bin/vpp", "/usr/local/bin/vpp"], inside: &["bin/vpp"] }];
 const PACKAGES: [&str; 2] = ["vpp", "vpp-plugin-core"];
-/// What it loads by itself of the folder of plugins, all others being disabled.
+/// What it loads by itself of the folder of plugins, all others being disabled; and what it takes for an uplink.
 const PLUGINS: [&str; 1] = ["vhost_plugin.so"];
+const UPLINK_PLUGINS: [(By, &str); 1] = [(By::AfPacket, "af_packet_plugin.so")];
 /// Below the libraries that it is installed with: plugins, of which it is told where they are, and what it loads
 /// whatever it is told.
 const PLUGIN_FOLDER: &str = "vpp_plugins";
@@ -68,7 +71,9 @@ fn configuration(shape: &Shape, names: &Names, plugins: &str) -> String {
         [] => String::new(),
         cores => format!(" corelist-workers {}", cores.join(",")),
     };
-    let enabled: String = PLUGINS.iter().map(|plugin| format!(" plugin {plugin} {{ enable }}")).collect();
+    let of_uplink = UPLINK_PLUGINS.iter().filter(|(by, _)| shape.uplink.is_some_and(|uplink| uplink.by == *by));
+    let enabled = PLUGINS.iter().chain(of_uplink.map(|(_, plugin)| plugin));
+    let enabled: String = enabled.map(|plugin| format!(" plugin {plugin} {{ enable }}")).collect();
     format!(
         "unix {{ nodaemon nosyslog nocolor nobanner runtime-dir {FOLDER} cli-listen {FOLDER}/cli.sock pidfile \
          {FOLDER}/vpp.pid }}\n\
@@ -104,10 +109,26 @@ fn port(place: usize, socket: &str) -> [(String, String); 3] {
     ]
 }
 
+/// The lines that add an interface of the host, each with the answer to it.
+fn uplink_port(device: &str) -> [(String, String); 3] {
+    let name = uplink_interface(device);
+    [
+        (format!("create host-interface name {device}"), name.clone()),
+        (format!("set interface l2 bridge {name} 1"), String::new()),
+        (format!("set interface state {name} up"), String::new()),
+    ]
+}
+
+/// VPP's name of the uplink.
+fn uplink_interface(device: &str) -> String {
+    format!("host-{device}")
+}
+
 fn render(shape: &Shape) -> String {
     let names = Names::neutral(shape.cores, shape.ports);
     let ports = names.sockets.iter().enumerate().flat_map(|(place, socket)| port(place, socket));
-    let lines: String = bridge().into_iter().chain(ports).map(|(line, _)| line + "\n").collect();
+    let uplink = shape.uplink.iter().flat_map(|_| uplink_port(&names.uplink));
+    let lines: String = bridge().into_iter().chain(ports).chain(uplink).map(|(line, _)| line + "\n").collect();
     let queues = format!("queues {}, as each port's driver says\n", shape.queues);
     configuration(shape, &names, "PLUGINS") + &lines + &queues
 }
@@ -143,6 +164,9 @@ fn software(source: &Source) -> Result<Software, String> {
     if let Some(program) = software.programs.first().filter(|program| program.is_file()).cloned() {
         let folder = plugins_of(&program)?;
         let loaded = PLUGINS.iter().map(|plugin| folder.join(plugin)).chain(engines_of(&program));
+        let plugin = |(by, plugin): &(By, &str)| (*by, vec![folder.join(plugin)]);
+        let is_there = |(_, files): &(By, Vec<PathBuf>)| files.iter().all(|file| file.is_file());
+        software.plugged = Some(UPLINK_PLUGINS.iter().map(plugin).filter(is_there).collect());
         // Plugins first, where whoever starts it finds their folder.
         software.loaded = loaded.chain(std::mem::take(&mut software.loaded)).collect();
     }
@@ -155,6 +179,13 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let missing = || "it has no plugins";
     let plugins = software.loaded.first().and_then(|plugin| plugin.parent()).ok_or_else(missing).host(doing)?;
     let plugins = plugins.display().to_string();
+    let uplink = site.scene.switch.uplink.clone();
+    if let Some(uplink) = &uplink {
+        // One without a plugin has no component, and so no test that could be measured.
+        software.files_of_uplink(uplink.by).host(doing)?;
+        let up = Netlink::open().and_then(|mut netlink| netlink.set_up(&uplink.device, false));
+        up.scene(|| format!("bring {} up", uplink.device))?;
+    }
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let wanted = Cpus { main: site.scene.housekeeping, workers: site.scene.switch.cpus.clone() };
     let apart = wanted.apart(&affinity::granted().host(doing)?).host(doing)?;
@@ -163,7 +194,7 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let mut kept = Kept::new(site, NAME, software, FOLDER, site.scene.housekeeping)?;
     let text = kept.write("startup.conf", &configuration(&shape, &names, &plugins))?;
     kept.start(&["-c".to_owned(), text.display().to_string()])?;
-    Ok(Single::boxed(kept, Vpp { cpus: wanted, cli: None }))
+    Ok(Single::boxed(kept, Vpp { cpus: wanted, cli: None, uplink: uplink.map(|uplink| uplink.device) }))
 }
 
 /// Where its threads belong.
@@ -202,6 +233,8 @@ impl Cpus {
 struct Vpp {
     cpus: Cpus,
     cli: Option<Cli>,
+    /// The interface to another host.
+    uplink: Option<String>,
 }
 
 impl Vpp {
@@ -269,7 +302,7 @@ impl Way for Vpp {
         for (place, socket) in kept.sockets.clone().iter().enumerate() {
             self.tell(kept, port(place, &socket.display().to_string()))?;
         }
-        Ok(())
+        self.uplink.clone().map_or(Ok(()), |device| self.tell(kept, uplink_port(&device)))
     }
 
     fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure> {
@@ -280,8 +313,10 @@ impl Way for Vpp {
 
     fn counters(&mut self, kept: &mut Kept) -> Result<Vec<PortCounters>, Failure> {
         let (interfaces, errors) = (self.ask("show interface")?, self.ask("show errors")?);
-        let port = |(place, container): (usize, &String)| counters(&interfaces, &errors, place, container);
-        Ok(kept.containers.iter().enumerate().map(port).collect())
+        let ports = kept.containers.iter().enumerate().map(|(place, name)| (interface(place), name.as_str()));
+        let uplink = self.uplink.iter().map(|device| (uplink_interface(device), UPLINK));
+        let port = |(port, end): (String, &str)| counters(&interfaces, &errors, &port, end);
+        Ok(ports.chain(uplink).map(port).collect())
     }
 
     fn reported(&mut self, _kept: &mut Kept) -> Result<Option<String>, Failure> {
@@ -310,9 +345,8 @@ fn is_up(text: &str, name: &str) -> bool {
 
 /// What `show interface` and `show errors` say of a port. What could not be given to it is counted as sent before that
 /// is known, and what is lost on the way in, for want of buffers, in no other place than the sum of both.
-fn counters(interfaces: &str, errors: &str, place: usize, container: &str) -> PortCounters {
-    let name = interface(place);
-    let starts = |line: &&str| line.split_whitespace().next() == Some(&*name);
+fn counters(interfaces: &str, errors: &str, name: &str, container: &str) -> PortCounters {
+    let starts = |line: &&str| line.split_whitespace().next() == Some(name);
     let mut lines = interfaces.lines().skip_while(|line| !starts(line));
     let first = lines.next().unwrap_or_default();
     let own: Vec<&str> = std::iter::once(first).chain(lines.take_while(|line| line.starts_with(' '))).collect();
@@ -369,12 +403,12 @@ local0                            0     down          0/0/0/0       ";
     fn counts_are_of_a_port_and_what_it_was_not_given_is_not_sent() {
         let port =
             PortCounters { container: "send-0".into(), received: 1984, sent: 3, received_dropped: 5, sent_dropped: 6 };
-        assert_eq!(counters(INTERFACES, ERRORS, 0, "send-0"), port);
+        assert_eq!(counters(INTERFACES, ERRORS, &interface(0), "send-0"), port);
         let other =
             PortCounters { container: "x".into(), sent: 1984, received: 0, received_dropped: 0, sent_dropped: 0 };
-        assert_eq!(counters(INTERFACES, ERRORS, 10, "x"), other);
+        assert_eq!(counters(INTERFACES, ERRORS, &interface(10), "x"), other);
         let none = PortCounters { sent: 0, ..other };
-        assert_eq!(counters(INTERFACES, ERRORS, 1, "x"), none);
+        assert_eq!(counters(INTERFACES, ERRORS, &interface(1), "x"), none);
     }
 
     #[test]

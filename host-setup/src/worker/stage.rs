@@ -13,9 +13,11 @@ use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, Mapped, PortCounters};
-use crate::scene::PORT_SOCKET;
+use crate::netlink::Netlink;
+use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
 use crate::scene::checked::CheckedScene;
+use crate::scene::{PORT_SOCKET, Uplink};
+use crate::switch::uplink::By;
 use crate::switch::{self, Site, Stacks, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
@@ -53,7 +55,8 @@ impl Stage {
             let message = format!("build a scene: application {} appeared after the lease", container.application);
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
-        let mut stage = Stage { switch: None, containers: Vec::new() };
+        let uplink = scene.switch.uplink.clone();
+        let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
         match stage.fill(scene, rootfs, stacks, &makings) {
             Ok(()) => Ok(stage),
             Err(failure) => {
