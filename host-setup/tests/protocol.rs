@@ -129,7 +129,7 @@ fn configurations_are_pinned() {
         [pinned("direct", 0, None), pinned("testpmd", 1, huge), pinned("basicfwd", 1, huge), pinned("ovs", 1, huge)];
     assert_eq!(digests, ["0fbba8d33458a573", "a982853a445e8313", "60cf790944251abb", "4c8ec621dba94388"]);
     let digests = [pinned("snabb", 1, huge), pinned("vpp", 1, huge), pinned("vpp", 2, Some(Memory::NoHuge))];
-    assert_eq!(digests, ["9fd296b5a404b1a9", "", ""]);
+    assert_eq!(digests, ["9fd296b5a404b1a9", "7df360f54e00e498", "fd5fdd064bd900d4"]);
 }
 
 /// What VPP is started with, and what it is told.
@@ -204,7 +204,7 @@ fn a_scene_is_checked_in_every_part() {
     let wrong: [(&str, Change); 27] = [
         ("containers: there are 0", |scene| scene.containers.clear()),
         ("no switch called", |scene| scene.switch.kind = "magic".into()),
-        ("does not drive vpp yet", |scene| scene.switch.kind = "vpp".into()),
+        ("does not drive sriov yet", |scene| scene.switch.kind = "sriov".into()),
         ("not what this agent renders", |scene| scene.switch.configuration.clear()),
         ("cannot use 1 switch cores", |scene| scene.switch.cpus = vec![0]),
         ("switch: there is no CPU", |scene| scene.switch.cpus = vec![5000]),
@@ -271,7 +271,7 @@ proptest! {
 }
 
 #[test]
-fn ovs_is_rendered_with_each_uplink_and_the_others_refuse_one() {
+fn ovs_and_vpp_are_rendered_with_an_uplink_and_the_others_refuse_one() {
     let rendered = |kind: &str, by: By, side: u8| {
         let uplink = Some(host_setup::switch::Uplink { by, side });
         let shape = Shape { ports: 1, cores: 1, queues: 1, memory: Some(Memory::Hugepages2m), uplink };
@@ -288,6 +288,13 @@ fn ovs_is_rendered_with_each_uplink_and_the_others_refuse_one() {
             "{first}"
         );
         assert!(first.contains("02:73:65:70:ff:00") && second.contains("02:73:65:70:ff:01"), "{second}");
+    }
+    let vpp = rendered("vpp", By::AfPacket, 0).expect("it reaches another host");
+    for line in [
+        "plugin vhost_plugin.so { enable } plugin af_packet_plugin.so { enable }",
+        "set interface l2 bridge host-UPLINK 1\n",
+    ] {
+        assert!(vpp.contains(line), "{vpp}");
     }
     for kind in ["basicfwd", "testpmd", "direct", "snabb"] {
         let refused = rendered(kind, By::AfPacket, 0).expect_err("it does not");
