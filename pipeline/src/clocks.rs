@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, AgentError};
 
-/// Round trips of one reading.
-const ROUND_TRIPS: u32 = 8;
+/// Round trips of one reading, at least and at most: more are made until one was short.
+const ROUND_TRIPS: std::ops::Range<usize> = 8..40;
+/// A round trip that is short enough, ns.
+const SHORT_NS: u64 = 400_000;
 
 /// A host's clock against this program's, which counts from some instant of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +45,10 @@ pub struct Clocks {
 /// When the agent cannot go on.
 pub fn read(agent: &mut Agent, zero: Instant) -> Result<Reading, AgentError> {
     let now_ns = || u64::try_from(zero.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let mut trips = Vec::new();
-    for _ in 0..ROUND_TRIPS {
+    let mut trips: Vec<Trip> = Vec::new();
+    let short =
+        |trips: &[Trip]| trips.len() >= ROUND_TRIPS.start && trips.iter().any(|trip| trip.length_ns() < SHORT_NS);
+    while trips.len() < ROUND_TRIPS.end && !short(&trips) {
         let asked_ns = now_ns();
         let shown_ns = agent.clock()?;
         trips.push(Trip { asked_ns, shown_ns, answered_ns: now_ns() });

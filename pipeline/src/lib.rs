@@ -32,6 +32,7 @@ pub mod preparation;
 pub mod progress;
 pub mod quiet;
 pub mod ready;
+pub mod remembered;
 pub mod remote;
 pub mod report;
 pub mod run;

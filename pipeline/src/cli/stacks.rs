@@ -1,20 +1,24 @@
-//! The stand and the stacks that a command needs, as the site defines them, and the facts of hosts with them. It must not know
-//! what lies in a stack.
+//! The stand and the stacks that a command needs, as the site defines them, and the facts of hosts with them. It must
+//! not know what lies in a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
+use host_setup::cpulist;
 use host_setup::facts::Facts;
 use host_setup::stack::{SYSTEM, Stack};
 use host_setup::switch::uplink::By;
 use results::axes::Locality;
 
-use super::share;
+use super::{remark, share};
 use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Ssh, Sudo, Transport};
+use crate::clock;
 use crate::conditions::Conditions;
 use crate::exit::Trouble;
 use crate::preparation;
+use crate::remembered::{self, Remembered};
 use crate::site::{self, Host, Nic, Reach, StandPlan, Testbed};
 use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use crate::workspace::Workspace;
@@ -39,6 +43,36 @@ impl FromStr for Assumption {
     }
 }
 
+/// What the site says of a host.
+#[derive(Debug, Default)]
+struct About {
+    /// The CPUs that may be used; all if absent.
+    cores: Option<String>,
+    /// All that the host is asked, if it is worth remembering what it answers.
+    question: Option<String>,
+}
+
+impl About {
+    fn of(host: &Host, stacks: &BTreeMap<String, Option<Stack>>) -> About {
+        let question = (host.reach != Reach::Here).then(|| format!("{host:?} {stacks:?}"));
+        About { cores: host.cores.clone(), question }
+    }
+
+    /// The facts of the host as an experiment goes by them: without CPUs that are not to be used.
+    fn facts(&self, workspace: &Workspace, name: &str, facts: Facts) -> Result<Facts, Trouble> {
+        let facts = preparation::facts(&workspace.experiment, facts);
+        let Some(text) = &self.cores else { return Ok(facts) };
+        let cores = cpulist::parse(text);
+        let topology: Vec<_> = facts.topology.iter().filter(|core| cores.contains(&core.cpu)).cloned().collect();
+        match topology.is_empty() {
+            true => Err(Trouble::input(format!(
+                "failed to plan for host {name}: the site file gives it the CPUs {text}, of which it has none"
+            ))),
+            false => Ok(Facts { topology, ..facts }),
+        }
+    }
+}
+
 /// The agents of a stand.
 #[derive(Debug)]
 pub(super) struct Agents {
@@ -46,6 +80,8 @@ pub(super) struct Agents {
     pub(super) name: String,
     /// What people call each host, and its agent.
     pub(super) hosts: Vec<(String, Agent)>,
+    /// What the site says of each.
+    about: Vec<About>,
     /// What joins two hosts.
     cable: Option<Cable>,
     /// Whether this program runs on one of them.
@@ -57,10 +93,13 @@ impl Agents {
     pub(super) fn ground(&mut self, workspace: &Workspace, refresh: bool) -> Result<Ground, Trouble> {
         let several = self.hosts.len() > 1;
         let mut hosts = Vec::new();
-        for (name, agent) in &mut self.hosts {
+        for ((name, agent), about) in self.hosts.iter_mut().zip(&self.about) {
             let named = |error: AgentError| if several { error.on(name.clone()) } else { error };
-            let facts = preparation::facts(&workspace.experiment, agent.facts(refresh).map_err(named)?);
-            hosts.push(Site { name: name.clone(), facts });
+            let facts = agent.facts(refresh).map_err(named)?;
+            if let Some(Err(error)) = about.question.as_ref().map(|question| remembered::keep(question, &facts)) {
+                remark(&format!("septet: {error}; what {name} is will be asked again"));
+            }
+            hosts.push(Site { name: name.clone(), facts: about.facts(workspace, name, facts)? });
         }
         Ok(Ground { hosts, cable: self.cable.clone() })
     }
@@ -80,22 +119,51 @@ impl Agents {
     }
 }
 
-/// Agents of the stand that an experiment's tests are measured on, which know the stacks of these tests, and those of
-/// `more`: of two cabled hosts if tests need two and the site has them, otherwise of one.
+/// What an experiment's tests are measured on, as the site has it.
+struct Chosen {
+    testbed: Testbed,
+    /// The stands of a class, any of which says what a plan has to know: of two cabled hosts if tests need two and the
+    /// site has them, otherwise of one. None where the site has no hosts: everything is measured on this one then.
+    plans: Vec<StandPlan>,
+    /// The stacks that will be named, and what they mean as far as that is known.
+    stacks: BTreeMap<String, Option<Stack>>,
+}
+
+impl Chosen {
+    /// With the stacks of the tests, and those of `more`.
+    fn of<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Chosen, Trouble> {
+        let site = share::site_of(&share::beside(&workspace.file))?;
+        let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
+        let names: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
+        let known = |name: &str| (name.to_string(), site.stacks.get(name).cloned());
+        let stacks = names.into_iter().map(known).collect();
+        let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
+        let mut plans = site.testbed.stands(pairs);
+        let first = plans.iter().find(|plan| pairs && plan.hosts.len() == 2).or(plans.first());
+        let class = first.map(|plan| site.testbed.class_of(plan));
+        plans.retain(|plan| class.as_ref() == Some(&site.testbed.class_of(plan)));
+        Ok(Chosen { testbed: site.testbed, plans, stacks })
+    }
+}
+
+/// The agents of the stand that an experiment's tests are measured on, which know the stacks of these tests, and those
+/// of `more`.
 pub(super) fn agents<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Agents, Trouble> {
-    let site = share::site_of(&share::beside(&workspace.file))?;
-    let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
-    let names: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
-    let known = |name: &str| (name.to_string(), site.stacks.get(name).cloned());
-    let stacks: BTreeMap<String, Option<Stack>> = names.into_iter().map(known).collect();
-    let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
-    let plans = site.testbed.stands(pairs);
-    let chosen = plans.iter().find(|plan| pairs && plan.hosts.len() == 2).or(plans.first());
-    let Some(plan) = chosen else {
+    let Chosen { testbed, plans, stacks } = Chosen::of(workspace, more)?;
+    if plans.is_empty() {
         let hosts = vec![("this host".to_string(), start(stacks)?)];
-        return Ok(Agents { name: "this host".to_string(), hosts, cable: None, shares_host: true });
-    };
-    connect(&site.testbed, plan, &stacks)
+        let about = vec![About::default()];
+        return Ok(Agents { name: "this host".to_string(), hosts, about, cable: None, shares_host: true });
+    }
+    let mut unreached = None;
+    for plan in &plans {
+        match connect(&testbed, plan, &stacks) {
+            Ok(agents) => return Ok(agents),
+            Err(trouble) if unreached.is_none() => unreached = Some(trouble),
+            Err(_) => {}
+        }
+    }
+    Err(unreached.unwrap_or_else(|| Trouble::host("failed to find a stand")))
 }
 
 /// The agents of a stand of the site.
@@ -105,15 +173,16 @@ pub(super) fn connect(
     stacks: &BTreeMap<String, Option<Stack>>,
 ) -> Result<Agents, Trouble> {
     let bell = Bell::default();
-    let mut hosts = Vec::new();
+    let (mut hosts, mut about) = (Vec::new(), Vec::new());
     for name in &plan.hosts {
         let Some(host) = testbed.hosts.get(name) else { continue };
+        about.push(About::of(host, stacks));
         let agent = Agent::with_bell(&*transport(host)?, stacks.clone(), bell.clone());
         hosts.push((name.clone(), agent.map_err(|error| error.on(name.clone()))?));
     }
     let here = |name: &String| testbed.hosts.get(name).is_some_and(|host| host.reach == Reach::Here);
     let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, testbed));
-    Ok(Agents { name: plan.name.clone(), hosts, cable, shares_host: plan.hosts.iter().any(here) })
+    Ok(Agents { name: plan.name.clone(), hosts, about, cable, shares_host: plan.hosts.iter().any(here) })
 }
 
 /// How a host of the site is reached.
@@ -157,13 +226,21 @@ pub(super) fn start(stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, Tr
     })
 }
 
-/// What the stand of an experiment is, by short-lived agents; digests are computed again with `refresh`. Under
-/// assumptions it is what it would be.
+/// What the stand of an experiment is: by short-lived agents, or as hosts that are far away said when they were asked
+/// last, which is told. With `refresh` all are asked, and digests are computed again. Under assumptions it is what it
+/// would be.
 pub(super) fn ground(workspace: &Workspace, refresh: bool, assumptions: &[Assumption]) -> Result<Ground, Trouble> {
-    let assumed = assumptions.iter().map(|assumption| &*assumption.stack);
-    let mut agents = agents(workspace, assumed)?;
-    let mut ground = agents.ground(workspace, refresh)?;
-    agents.bye()?;
+    let assumed = || assumptions.iter().map(|assumption| &*assumption.stack);
+    let known = if refresh { None } else { known(workspace, Chosen::of(workspace, assumed())?)? };
+    let mut ground = match known {
+        Some(ground) => ground,
+        None => {
+            let mut agents = agents(workspace, assumed())?;
+            let ground = agents.ground(workspace, refresh)?;
+            agents.bye()?;
+            ground
+        }
+    };
     for Assumption { component, stack } in assumptions {
         for site in &mut ground.hosts {
             let problem = |problem| Trouble::input(format!("--if {component}={stack}: {problem}"));
@@ -171,6 +248,28 @@ pub(super) fn ground(workspace: &Workspace, refresh: bool, assumptions: &[Assump
         }
     }
     Ok(ground)
+}
+
+/// A stand whose hosts are all far away and were asked before, as they said then, with how long ago that was; none if
+/// there is none.
+fn known(workspace: &Workspace, chosen: Chosen) -> Result<Option<Ground>, Trouble> {
+    for plan in &chosen.plans {
+        let (mut hosts, mut oldest) = (Vec::new(), Duration::ZERO);
+        for host in plan.hosts.iter().filter_map(|name| chosen.testbed.hosts.get(name)) {
+            let about = About::of(host, &chosen.stacks);
+            let Some(Remembered { facts, age }) = about.question.as_deref().and_then(remembered::answer) else { break };
+            oldest = oldest.max(age);
+            hosts.push(Site { name: host.name.clone(), facts: about.facts(workspace, &host.name, facts)? });
+        }
+        if !hosts.is_empty() && hosts.len() == plan.hosts.len() {
+            let names: Vec<&str> = hosts.iter().map(|site| site.name.as_str()).collect();
+            let age = clock::shown(oldest);
+            remark(&format!("what {} told {age} ago; plan --refresh asks again", names.join(" and ")));
+            let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, &chosen.testbed));
+            return Ok(Some(Ground { hosts, cable }));
+        }
+    }
+    Ok(None)
 }
 
 /// Facts of this host with all stacks that the site defines for experiments in a folder.

@@ -12,3 +12,4 @@ mod bench;
 mod brought_up;
 mod faults;
 mod over_ssh;
+mod remote;

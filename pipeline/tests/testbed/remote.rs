@@ -164,7 +164,13 @@ fn over_ovs(uplink: &str) {
          \"5kpps\"\nB = 8\n",
     );
     std::fs::write(client.path("between.toml"), text).expect("a file");
-    well(&client.septet(&bed, &["run", "between.toml"]));
+    let output = client.septet(&bed, &["run", "between.toml"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(3) && errors.contains("free 2 MiB hugepages") {
+        println!("skipped: {errors}");
+        return;
+    }
+    well(&output);
     let records = client.records();
     let record = &records[0];
     let (sent, received) = (count(record, "send-0", "sent"), count(record, "receive-0", "received"));
