@@ -190,13 +190,10 @@ fn over_ovs(uplink: &str) {
     }
 }
 
+/// One after the other: emulated hosts share the hugepages of this machine, as two at once would.
 #[test]
-fn ovs_accounts_for_every_packet_over_packet_sockets() {
+fn ovs_accounts_for_every_packet_over_packet_and_xdp_sockets() {
     over_ovs("af-packet");
-}
-
-#[test]
-fn ovs_accounts_for_every_packet_over_xdp_sockets() {
     over_ovs("af-xdp");
 }
 
