@@ -1,5 +1,5 @@
 //! What a process gets from whoever starts it, made what an agent needs before it does anything else: descriptors,
-//! folder, mask of new files, signals, limits, environment. It must not know who that was.
+//! folder, mask of new files, signals, limits, scheduling, environment. It must not know who that was.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -29,6 +29,9 @@ pub(crate) fn put_in_order() -> Result<Vec<Signal>, Failure> {
         [Signal::SIGHUP, Signal::SIGINT].into_iter().partition(|signal| ignores(&status, *signal as i32));
     sys::reset_signals(&set_aside).host(doing)?;
     limits();
+    // Who starts it politely, or urgently, does not measure more slowly, or faster. An ordinary user's process that is nice
+    // stays so: the kernel takes that back for root alone.
+    sys::schedule_as_usual();
     Ok([&[Signal::SIGTERM], &*ends].concat())
 }
 

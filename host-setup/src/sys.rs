@@ -84,6 +84,19 @@ pub(crate) fn reset_signals(set_aside: &[Signal]) -> nix::Result<()> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
+/// Makes this process one that is scheduled as usual: nice value 0, no policy but the common one, no class of its own
+/// among those who use disks. Each as far as the system lets it.
+pub(crate) fn schedule_as_usual() {
+    const IOPRIO_WHO_PROCESS: libc::c_int = 1;
+    let usual = libc::sched_param { sched_priority: 0 };
+    // SAFETY: all three are about this process (0) and take numbers, but for one structure that is read.
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const usual);
+        libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+    }
+}
+
 /// Forgets every variable of the environment.
 pub(crate) fn clear_environment() {
     // SAFETY: this process has one thread, which holds no reference into the environment.

@@ -171,6 +171,39 @@ fn the_folder_and_the_mask_of_new_files_are_its_own() {
     }
 }
 
+#[test]
+fn niceness_and_policy_are_those_of_everybody() {
+    let programs = Programs::install();
+    let has_chrt = Command::new("chrt").args(["--batch", "0", "true"]).status();
+    if !has_chrt.is_ok_and(|status| status.success()) {
+        println!("skipped: no chrt that changes a policy");
+        return;
+    }
+    // As a background job, a careful user or a real-time shell would have it.
+    let mut ways = vec![vec!["chrt", "--batch", "0"]];
+    if nix::unistd::geteuid().is_root() {
+        ways.extend([vec!["nice", "-n", "7"], vec!["nice", "-n", "-5"], vec!["chrt", "--idle", "0"]]);
+        ways.push(vec!["ionice", "-c", "3"]);
+    } else {
+        println!("skipped: a nice value is taken back for root alone");
+    }
+    for way in ways {
+        let mut command = Command::new(way[0]);
+        command.args(&way[1..]).arg(programs.host()).arg("agent");
+        let mut agent = Agent::start_by(command);
+        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+        let stat = fs::read_to_string(format!("/proc/{}/stat", agent.child.id())).expect("it lives");
+        let words: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_ascii_whitespace().collect();
+        // Of proc(5): priority, nice, rt_priority and policy are the fields 18, 19, 40 and 41.
+        assert_eq!((words[15], words[16], words[37], words[38]), ("20", "0", "0", "0"), "{way:?}: {stat}");
+        let class =
+            Command::new("ionice").args(["-p", &agent.child.id().to_string()]).output().expect("ionice is there");
+        assert!(String::from_utf8_lossy(&class.stdout).starts_with("none"), "{way:?}: {class:?}");
+        agent.ok(Op::Bye);
+        assert_eq!(agent.close(), 0);
+    }
+}
+
 /// The list of CPUs that this test itself may use, as the kernel has it.
 fn own_cpus() -> Vec<u32> {
     let list = status(std::process::id(), "Cpus_allowed_list");

@@ -12,6 +12,8 @@ RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions" \
     cargo +nightly build --release --target "$target"
+# What archives unpack is in nobody's way in memory.
+[ ! -d /dev/shm ] || export TMPDIR=/dev/shm
 for one in $which; do
     mkdir -p "corpus/$one" artifacts
     cp "seeds/$one"/* "corpus/$one/"

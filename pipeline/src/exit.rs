@@ -39,7 +39,7 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Well => "All is well.",
-            Exit::TestsFailed => "Some tests failed.",
+            Exit::TestsFailed => "Some tests failed, or were given up: too many attempts gave nothing valid.",
             Exit::BadInput => "Your input is wrong: the command line, an experiment, a site file, an archive.",
             Exit::Host => {
                 "The host or the store cannot be used, or, where you asked for it, the host is not good enough for \

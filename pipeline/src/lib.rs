@@ -45,4 +45,5 @@ pub mod stood;
 pub mod store;
 pub mod threads;
 pub mod traffic;
+pub mod visible;
 pub mod workspace;

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::experiment::Test;
 use crate::run::Watcher;
 use crate::store::{Record, Status};
+use crate::visible;
 
 /// Shows a run on standard error.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
+        let text = &visible::shown(text);
         match &self.bar {
             Some(bar) => bar.println(text),
             // A closed standard error must not end a measurement.

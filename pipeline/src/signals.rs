@@ -21,6 +21,12 @@ pub fn asked() -> bool {
     TAKEN.get().is_some_and(Signals::asked)
 }
 
+/// Makes a limit on the size of files a reason that a write gives, and not the end of the program.
+pub fn outlive_limits() {
+    // Where it cannot be registered, the signal ends the program as it did.
+    let _ = flag::register(nix::sys::signal::Signal::SIGXFSZ as i32, Arc::default());
+}
+
 /// Whether a signal has come.
 #[derive(Clone, Debug, Default)]
 pub struct Signals(Arc<AtomicBool>);

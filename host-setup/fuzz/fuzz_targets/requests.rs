@@ -53,6 +53,8 @@ fn journal(bytes: &[u8]) {
     let Ok(entries) = serde_json::from_slice::<Vec<Entry>>(bytes) else { return };
     let safe = |entry: &Entry| match entry {
         Entry::Change { path, .. } | Entry::Became { path, .. } => is_setting(path),
+        // What is to be brought back is not written.
+        Entry::Moved { .. } => true,
     };
     let entries: Vec<Entry> = entries.into_iter().filter(safe).collect();
     let mut machine = MACHINE.clone();

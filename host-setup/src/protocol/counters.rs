@@ -101,7 +101,8 @@ pub struct Load {
     pub busy_ns: u64,
     /// Time of that which the agent, the scene's processes and the kernel's threads had, ns.
     pub ours_ns: u64,
-    /// The busiest processes of others on these CPUs, the busiest first; three at most.
+    /// The busiest processes of others on these CPUs, the busiest first; three at most. Those of users who neither
+    /// measure nor are root are not named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub busiest: Vec<Busy>,
 }

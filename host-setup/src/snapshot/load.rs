@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::NS_PER_TICK;
@@ -10,6 +11,9 @@ use crate::protocol::{Busy, Load};
 
 /// Processes of others that are named.
 const NAMED_MAX: usize = 3;
+/// What stands for the name of a process that is neither the system's nor of who measures: it would be published with the
+/// results. Its number tells who is there now.
+const UNNAMED: &str = "another-user's";
 /// The flag of a kernel's thread (`PF_KTHREAD`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -21,6 +25,8 @@ struct Process {
     /// When it began: numbers of processes come again.
     began: u64,
     name: String,
+    /// Whose it is.
+    user: u32,
     kernel: bool,
     /// The CPU that it ran on last.
     cpu: u32,
@@ -44,8 +50,12 @@ impl Reading {
         let busy = busy(&fs::read_to_string(root.join("proc/stat")).unwrap_or_default());
         let entries = fs::read_dir(root.join("proc")).into_iter().flatten().flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let stat = |pid: u32| fs::read_to_string(root.join(format!("proc/{pid}/stat"))).ok();
-        let processes = numbers.filter_map(|pid| process(pid, &stat(pid)?)).map(|process| (process.pid, process));
+        let stat = |pid: u32| {
+            // The folder is the user's also where a process lets nobody look into it; its files are root's then.
+            let folder = root.join(format!("proc/{pid}"));
+            process(pid, fs::metadata(&folder).ok()?.uid(), &fs::read_to_string(folder.join("stat")).ok()?)
+        };
+        let processes = numbers.filter_map(stat).map(|process| (process.pid, process));
         Reading { mono_ns, busy, processes: processes.collect() }
     }
 
@@ -88,6 +98,8 @@ pub(crate) fn between(before: &Reading, after: &Reading, cpus: &[u32], (agent, s
     };
     let spent = |of: &dyn Fn(&Reading) -> u64| of(after).saturating_sub(of(before)).saturating_mul(NS_PER_TICK);
     let family = after.family(agent);
+    let own = after.processes.get(&starter).map_or(0, |process| process.user);
+    let name = |of: &Process| if [0, own].contains(&of.user) { of.name.clone() } else { UNNAMED.to_string() };
     let others = after.processes.values().filter(|process| {
         !process.kernel && process.pid != starter && !family.contains(&process.pid) && cpus.contains(&process.cpu)
     });
@@ -95,7 +107,7 @@ pub(crate) fn between(before: &Reading, after: &Reading, cpus: &[u32], (agent, s
         .map(|process| {
             let same = before.processes.get(&process.pid).filter(|older| older.began == process.began);
             let ticks = process.own_ticks.saturating_sub(same.map_or(0, |older| older.own_ticks));
-            Busy { name: process.name.clone(), pid: process.pid, cpu_ns: ticks.saturating_mul(NS_PER_TICK) }
+            Busy { name: name(process), pid: process.pid, cpu_ns: ticks.saturating_mul(NS_PER_TICK) }
         })
         .filter(|busy| busy.cpu_ns > 0)
         .collect();
@@ -121,7 +133,7 @@ fn busy(stat: &str) -> Vec<(u32, u64)> {
 }
 
 /// A process out of its `stat` line; the name may hold anything, brackets too.
-fn process(pid: u32, stat: &str) -> Option<Process> {
+fn process(pid: u32, user: u32, stat: &str) -> Option<Process> {
     let (head, tail) = stat.rsplit_once(')')?;
     let name = head.split_once('(')?.1;
     // state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime ... start ... cpu
@@ -132,6 +144,7 @@ fn process(pid: u32, stat: &str) -> Option<Process> {
         parent: u32::try_from(number(1)?).ok()?,
         began: number(19)?,
         name: name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).take(15).collect(),
+        user,
         kernel: number(6)? & KERNEL_THREAD != 0,
         cpu: u32::try_from(number(36)?).ok()?,
         own_ticks: number(11)?.saturating_add(number(12)?),
@@ -143,13 +156,18 @@ fn process(pid: u32, stat: &str) -> Option<Process> {
 mod tests {
     use super::*;
 
+    fn kernel_or_system(pid: u32) -> bool {
+        pid < 9 || pid == 22
+    }
+
     fn line(pid: u32, name: &str, parent: u32, flags: u64, (own, children): (u64, u64), cpu: u32) -> Process {
         let stat = format!(
             "{pid} ({name}) R {parent} 1 1 0 -1 {flags} 1 0 7 0 {own} 0 {children} 0 20 0 1 0 {} 1 1 1 1 1 1 1 1 1 1 1 1 1 \
              1 1 17 {cpu} 0 0",
             100 + pid
         );
-        process(pid, &stat).expect("it is one")
+        let user = if kernel_or_system(pid) { 0 } else { 1000 + u32::from(pid == 23) };
+        process(pid, user, &stat).expect("it is one")
     }
 
     fn reading(mono_ns: u64, busy: &[(u32, u64)], processes: Vec<Process>) -> Reading {
@@ -188,6 +206,7 @@ mod tests {
                 line(20, "a) b", 1, 0, (47, 90), 1),
                 line(21, "elsewhere", 1, 0, (60, 0), 2),
                 line(22, "new\u{1b}", 20, 0, (5, 0), 0),
+                line(23, "secret", 1, 0, (4, 0), 0),
             ],
         );
         let load = between(&before, &after, &[0, 1], (10, 9));
@@ -199,9 +218,9 @@ mod tests {
         assert_eq!(load.others_ns(), ticks(170 - 82));
         let named: Vec<(&str, u32, u64)> =
             load.busiest.iter().map(|busy| (busy.name.as_str(), busy.pid, busy.cpu_ns)).collect();
-        assert_eq!(named, [("a)?b", 20, ticks(40)), ("new?", 22, ticks(5))]);
+        assert_eq!(named, [("a)?b", 20, ticks(40)), ("new?", 22, ticks(5)), (UNNAMED, 23, ticks(4))]);
         // The same number is another process if it began at another time.
-        assert_eq!(process(1, "1 (x) R 1"), None);
+        assert_eq!(process(1, 0, "1 (x) R 1"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+mod pkexec;
 
 use std::fs;
 use std::path::{Path, PathBuf};

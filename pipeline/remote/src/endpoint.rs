@@ -1,6 +1,8 @@
 //! Where S3 is and with which keys, from the environment; and the addresses at which a cloud tells a machine its secrets,
 //! which nobody asks unless told to. It must not speak to anybody.
 
+use std::net::IpAddr;
+
 use url::{Host, Url};
 
 use crate::address::hidden;
@@ -9,6 +11,9 @@ use crate::address::hidden;
 pub const VARIABLES: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 /// Names of the server that answers at 169.254.169.254.
 const METADATA_NAMES: [&str; 3] = ["metadata.google.internal", "metadata", "instance-data"];
+
+/// Why such an address is refused.
+pub const METADATA: &str = "a link-local address is a cloud's metadata server, not a store";
 
 /// With which keys a store is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +76,25 @@ pub fn parse(variable: &str, text: &str) -> Result<Url, String> {
 /// In words.
 pub fn no_metadata(url: &Url) -> Result<(), String> {
     let is_local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_link_local(),
-        Some(Host::Ipv6(address)) => {
-            let mapped = address.to_ipv4().is_some_and(|address| address.is_link_local());
-            mapped || address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2]
-        }
+        Some(Host::Ipv4(address)) => is_metadata(address.into()),
+        Some(Host::Ipv6(address)) => is_metadata(address.into()),
         Some(Host::Domain(name)) => METADATA_NAMES.contains(&name.trim_end_matches('.').to_ascii_lowercase().as_str()),
         None => return Err("it names no host".to_string()),
     };
     match is_local {
-        true => Err("a link-local address is a cloud's metadata server, not a store".to_string()),
+        true => Err(METADATA.to_string()),
         false => Ok(()),
+    }
+}
+
+/// Whether clouds tell secrets at an address.
+pub fn is_metadata(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => {
+            let mapped = address.to_ipv4().is_some_and(|address| address.is_link_local());
+            mapped || address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2]
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! `septet`'s.
 
 mod address;
+mod connector;
 mod endpoint;
 mod lines;
 mod objects;

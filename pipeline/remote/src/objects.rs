@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::address::Address;
+use crate::connector::Connector;
 use crate::endpoint::{self, Keys};
 
 /// Names told in one line.
@@ -22,13 +23,6 @@ const NAMES_AT_ONCE: usize = 1000;
 /// How long, and how often, an unreachable store is tried: somebody waits for it who could do without.
 const RETRY: Duration = Duration::from_secs(8);
 const RETRIES: usize = 3;
-/// How long until a store takes a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// How long a store may say nothing in the middle of an answer.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
-/// How long one object may take.
-const OBJECT_MAX: Duration = Duration::from_secs(900);
-
 /// What became of an object that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
@@ -61,10 +55,7 @@ impl Objects {
             max_retries: RETRIES,
             retry_timeout: RETRY,
         };
-        let options = ClientOptions::new()
-            .with_connect_timeout(CONNECT_MAX)
-            .with_read_timeout(SILENCE_MAX)
-            .with_timeout(OBJECT_MAX);
+        let options = ClientOptions::new();
         let (store, root): (Box<dyn ObjectStore>, Path) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let keys = Keys::of_environment(&|name| std::env::var(name).ok()).map_err(|error| unfit(&error))?;
@@ -80,7 +71,7 @@ impl Objects {
                 if let Some(endpoint) = endpoint {
                     builder = builder.with_endpoint(endpoint);
                 }
-                builder = builder.with_client_options(options.with_allow_http(plain));
+                builder = builder.with_client_options(options.with_allow_http(plain)).with_http_connector(Connector);
                 builder = builder.with_skip_signature(keys == Keys::Anonymous);
                 (Box::new(builder.build().map_err(|error| unfit(&error))?), root)
             }
@@ -88,6 +79,7 @@ impl Objects {
                 endpoint::no_metadata(&parsed).map_err(|error| unfit(&error))?;
                 let options = options.with_allow_http(parsed.scheme() == "http");
                 let builder = HttpBuilder::new().with_url(url).with_retry(retry).with_client_options(options);
+                let builder = builder.with_http_connector(Connector);
                 (Box::new(builder.build().map_err(|error| unfit(&error))?), Path::default())
             }
             ObjectStoreScheme::Local => {

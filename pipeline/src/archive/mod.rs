@@ -117,6 +117,16 @@ impl From<ReportError> for ArchiveError {
     }
 }
 
+/// The content of a file of what was unpacked; nothing where it is not there. What this host refuses to read says nothing
+/// of the archive.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
+        Err(error) => Err(ArchiveError::io("read", path)(error)),
+    }
+}
+
 impl ArchiveError {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
         let path = path.display().to_string();

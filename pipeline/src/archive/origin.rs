@@ -66,7 +66,11 @@ impl Origin {
             let Some(root) = store.folder()? else { continue };
             let folder = root.folder(&store.name(["origins", id.as_str()])?)?;
             let theirs = Store::beneath_damaged(&folder, &folder.name([STORE_FOLDER])?);
-            stores.extend(theirs.ok().map(|theirs| (name, theirs)));
+            match theirs {
+                Ok(theirs) => stores.push((name, theirs)),
+                Err(error) if error.is_unread() => return Err(error),
+                Err(_) => {}
+            }
         }
         Ok(stores)
     }

@@ -13,12 +13,11 @@ use results::summary::REDUCTION_VERSION;
 use results::tuple::Tuple;
 use wire::Role;
 
-use super::ArchiveError;
 use super::bag::Content;
 use super::contents::{RESULT_FILES, components, derived};
 use super::description::Description;
 use super::digest::DigestedFiles;
-use super::{front, judged, programs};
+use super::{ArchiveError, front, judged, programs, read_if_there};
 use crate::acceptance::{Says, Step, carried};
 use crate::conditions::{protocol_section, test_section};
 use crate::judge;
@@ -27,7 +26,7 @@ use crate::manifest::Listing;
 use crate::search::trials::{Search, streams_of, window};
 use crate::sections::SectionName;
 use crate::stood::Identity;
-use crate::store::{Generation, GenerationTest, Record, Status, Store};
+use crate::store::{Generation, GenerationTest, Record, Status, Store, StoreError};
 use crate::workspace::Workspace;
 
 /// Records by id.
@@ -65,7 +64,9 @@ pub fn records(
     }
     let keys: BTreeSet<Key> = wanted.values().flatten().flat_map(|test| test.keys()).collect();
     let keys: Vec<Key> = keys.into_iter().collect();
-    let manifests: Vec<Result<Listing, String>> = keys.par_iter().map(|key| manifest(store, key)).collect();
+    let manifests: Result<Vec<Result<Listing, String>>, StoreError> =
+        keys.par_iter().map(|key| manifest(store, key)).collect();
+    let manifests = manifests?;
     let manifests: HashMap<Key, Result<Listing, String>> = keys.into_iter().zip(manifests).collect();
     let wanted: Vec<_> = wanted.into_iter().map(|(id, tests)| (id, tests, read.remove(&id))).collect();
     let judge = |(id, tests, record): (ResultId, Vec<&GenerationTest>, Option<Result<Record, String>>)| {
@@ -92,10 +93,16 @@ pub fn records(
     Ok((records, wrong))
 }
 
-/// The manifest of a key.
-fn manifest(store: &Store, key: &Key) -> Result<Listing, String> {
-    let found = store.manifest(key).map_err(|error| error.to_string())?;
-    found.ok_or_else(|| format!("the manifest of key {} is missing", key.short()))
+/// The manifest of a key, or what is wrong with it.
+///
+/// # Errors
+/// Where it cannot be read.
+fn manifest(store: &Store, key: &Key) -> Result<Result<Listing, String>, StoreError> {
+    Ok(match store.manifest(key) {
+        Ok(found) => found.ok_or_else(|| format!("the manifest of key {} is missing", key.short())),
+        Err(error) if error.is_unread() => return Err(error),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 /// The changes that a generation leans on.
@@ -204,10 +211,10 @@ fn strangers(
     for piece in derived(records, description.format)? {
         let Content::Bytes(bytes) = piece.content else { continue };
         let path = payload.join(&piece.name);
-        match std::fs::read(&path) {
-            Ok(found) if found == bytes => {}
-            Ok(_) => wrong.push(format!("{} is not what the records say", piece.name)),
-            Err(_) => wrong.push(format!("{} is missing", piece.name)),
+        match read_if_there(&path)? {
+            Some(found) if found == bytes => {}
+            Some(_) => wrong.push(format!("{} is not what the records say", piece.name)),
+            None => wrong.push(format!("{} is missing", piece.name)),
         }
         known.insert(piece.name);
     }

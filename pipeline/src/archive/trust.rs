@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use super::ArchiveError;
 use super::bag::{self, Content, PAYLOAD};
 use super::citation::License;
 use super::description::Description;
 use super::digest::DigestedFiles;
 use super::front::{self, FRONT_VERSION, Front};
 use super::metadata::METADATA;
+use super::{ArchiveError, read_if_there};
 use crate::acceptance::Says;
 use crate::store::Generation;
 use crate::workspace::Workspace;
@@ -38,15 +38,18 @@ pub fn look(
         looked.on_trust.push(format!("{names}, bag-info.txt: another version of septet wrote them, in its own words"));
         return Ok(looked);
     }
-    let read = |name: &str| std::fs::read(bag.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let own = |name: &str| read(&format!("{PAYLOAD}/{name}")).unwrap_or_default();
+    let read = |name: &str| {
+        let bytes = read_if_there(&bag.join(name))?;
+        Ok::<_, ArchiveError>(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let own = |name: &str| Ok::<_, ArchiveError>(read(&format!("{PAYLOAD}/{name}"))?.unwrap_or_default());
     let license = match description.license_given {
-        true => License { text: own(front::LICENSE), own: true, ..License::of(description.license.clone()) },
+        true => License { text: own(front::LICENSE)?, own: true, ..License::of(description.license.clone()) },
         false => License::of(description.license.clone()),
     };
-    let citation = description.citation_given.then(|| own("CITATION.cff"));
+    let citation = description.citation_given.then(|| own("CITATION.cff")).transpose()?;
     let package = bag.join(PAYLOAD).join(front::REPORT_PACKAGE);
-    let report_package = std::fs::read(package).unwrap_or_default();
+    let report_package = read_if_there(&package)?.unwrap_or_default();
     let names: Vec<&str> = payload(files).filter(|name| *name != METADATA).collect();
     let front = Front {
         experiment: &workspace.experiment,
@@ -60,15 +63,15 @@ pub fn look(
     };
     for piece in front.pieces()? {
         let Content::Bytes(made) = &piece.content else { continue };
-        match std::fs::read(bag.join(PAYLOAD).join(&piece.name)) {
-            Ok(found) if found == *made => {}
-            Ok(_) => looked.wrong.push(format!("{} does not follow from experiment and results", piece.name)),
-            Err(_) => looked.wrong.push(format!("{} is missing", piece.name)),
+        match read_if_there(&bag.join(PAYLOAD).join(&piece.name))? {
+            Some(found) if found == *made => {}
+            Some(_) => looked.wrong.push(format!("{} does not follow from experiment and results", piece.name)),
+            None => looked.wrong.push(format!("{} is missing", piece.name)),
         }
     }
     let bytes = files.iter().filter(|(name, _)| bag::is_payload(name)).map(|(_, file)| file.len).sum();
     let info = front::info(&workspace.experiment, description, &generation.created);
-    if read("bag-info.txt").ok() != Some(bag::about(&info, bytes, payload(files).count())) {
+    if read("bag-info.txt")? != Some(bag::about(&info, bytes, payload(files).count())) {
         looked.wrong.push("bag-info.txt does not follow from experiment and results".to_string());
     }
     Ok(looked)

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use super::description::{ARCHIVE_FORMAT, Description, Renderer};
 use super::digest::{Digested, DigestedFiles};
 use super::trust::{self, Looked};
 use super::unpack::{Limits, Unpacked, refused, unpack};
-use super::{ArchiveError, foreign, proof};
+use super::{ArchiveError, foreign, proof, read_if_there};
 use crate::beneath::Stage;
 use crate::key::ResultId;
 use crate::report::{self, ReportError};
@@ -184,7 +184,7 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         let damaged = || ArchiveError::damaged(archive, "its septet.json is missing".to_string());
         return Err(foreign::named(archive, limits).unwrap_or_else(damaged));
     }
-    let listed = fs::read(bag.join(bag::MANIFEST)).unwrap_or_default();
+    let listed = read_if_there(&bag.join(bag::MANIFEST))?.unwrap_or_default();
     let digest = blake3::hash(&listed).to_hex()[..16].to_string();
     let mut differences = bag::differences(&bag, &files)?;
 
@@ -204,7 +204,10 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         return Err(refused(archive, "its folder, its description and its experiment have different names"));
     }
     let called: GenerationName = description.generation.parse().map_err(|error| told(&error))?;
-    let generation = workspace.store.generation(&description.experiment, &called).map_err(|error| told(&error))?;
+    let generation = match workspace.store.generation(&description.experiment, &called) {
+        Err(error) if error.is_unread() => return Err(error.into()),
+        other => other.map_err(|error| told(&error))?,
+    };
     let (records, mut wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
     let counts = (records.len(), tests(&records));
     let Looked { wrong: of_front, on_trust } =
@@ -358,11 +361,7 @@ fn pages(opened: &Opened, payload: &Path) -> Result<Compared, ArchiveError> {
     let count = all.len();
     let mut differences = Vec::new();
     for name in all {
-        let of = |folder: &Path| match fs::read(folder.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ArchiveError::io("read", &folder.join(name))(error)),
-        };
+        let of = |folder: &Path| read_if_there(&folder.join(name));
         match (of(&kept)?, of(folder)?) {
             (Some(then), Some(now)) if then == now => {}
             (Some(then), Some(now)) => differences.push(format!("report/{name} differs {}", place(&then, &now))),

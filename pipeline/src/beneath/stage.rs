@@ -69,6 +69,10 @@ impl Stage {
             let name = parent.name([&format!("{prefix}{}", unique_name())])?;
             let made = parent.new_folder(&name, mode);
             let made = made.and_then(|folder| Ok((folder.create(&folder.name([LOCK])?)?, folder)));
+            if made.is_err() {
+                // Without a lock it is nothing but an empty folder, and may go.
+                let _ = parent.remove_folder(&name);
+            }
             let (file, folder) = match made {
                 // Taken for a dead one's and cleared before it was locked.
                 Err(error) if error.is_absent() && cleared < CLEARED_MAX => {

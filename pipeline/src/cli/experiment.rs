@@ -117,7 +117,8 @@ pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, T
     }
     let line = workspace.store.line(workspace.experiment.name.as_str())?;
     share::tell(&line);
-    let generations = line.names().len();
+    // Those that cannot be read are there, too.
+    let generations = line.names().len() + line.unusable().len();
     let generation = line.latest()?.map(ToString::to_string);
     if json {
         let crate::plan::Counts { total, stored, leaning, to_measure, skipped, .. } = counts;

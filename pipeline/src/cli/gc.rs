@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -115,9 +116,19 @@ fn text(condemned: &Condemned, by_scope: &BTreeMap<Scope, usize>, deleted: bool)
 }
 
 /// Whether a file is meant to be an experiment.
-fn reads_as_experiment(path: &Path) -> bool {
-    let bytes = beneath::plain_file(path, experiment::FILE_BYTES_MAX).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).contains("[experiment]")
+///
+/// # Errors
+/// Where it cannot be read: if it is one, its results are not nobody's.
+fn reads_as_experiment(path: &Path) -> Result<bool, Trouble> {
+    let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    match beneath::plain_file(path, experiment::FILE_BYTES_MAX) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).contains("[experiment]")),
+        // A folder, a pipe, or more than any experiment.
+        Err(error) if beneath::Odd::in_error(&error.source).is_some() => Ok(false),
+        // Editors leave links to nothing beside a file that is open.
+        Err(error) if error.is_absent() && is_hidden => Ok(false),
+        Err(error) => Err(Trouble::host(format!("{error}; if it is an experiment, its results are not nobody's"))),
+    }
 }
 
 /// The tests of the experiments that were named and that lie beside the store.
@@ -125,11 +136,12 @@ fn roots(store: &Store, named: &[PathBuf]) -> Result<HashSet<TestId>, Trouble> {
     let absolute = std::path::absolute(store.root()).unwrap_or_else(|_| store.root().to_path_buf());
     let beside = absolute.parent().unwrap_or(Path::new("."));
     let mut files: Vec<PathBuf> = named.to_vec();
-    for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
-        let path = entry.path();
+    let listing = |error: io::Error| Trouble::host(format!("failed to list {}: {error}", beside.display()));
+    for entry in fs::read_dir(beside).map_err(listing)? {
+        let path = entry.map_err(listing)?.path();
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
         // What is meant to be an experiment and is none, for an error in it, must not cost its results.
-        if is_toml && reads_as_experiment(&path) {
+        if is_toml && reads_as_experiment(&path)? {
             files.push(path);
         }
     }

@@ -7,6 +7,7 @@ use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
 use crate::pair::{self, Twin};
+use crate::plan::{Have, Why};
 use crate::planned::{Planned, plural};
 use crate::preparation;
 use crate::progress::Progress;
@@ -19,6 +20,8 @@ use crate::workspace::Workspace;
 struct RunJson<'a> {
     measured: u64,
     failed: &'a [String],
+    /// Tests of which too many attempts gave nothing valid, in this run or before.
+    given_up: Vec<&'a str>,
     interrupted: bool,
     out_of_time: bool,
     generation: Option<String>,
@@ -106,7 +109,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         Some(_) => drop(agents),
         None => agents.bye()?,
     }
-    let exit = conclude(args, &planned, &twins, &finished)?;
+    let exit = conclude(args, &planned, &only, &twins, &finished)?;
     match finished.lost {
         Some(error) => Err(error.into()),
         None => Ok(exit),
@@ -114,7 +117,13 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
 }
 
 /// Keeps the generation, writes the report, says how it went.
-fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finished) -> Result<Exit, Trouble> {
+fn conclude(
+    args: &RunArgs,
+    before: &Planned,
+    only: &dyn Fn(&Test) -> bool,
+    twins: &[Twin],
+    finished: &Finished,
+) -> Result<Exit, Trouble> {
     let workspace = before.workspace;
     let planned;
     let after = match finished.measured > 0 || !finished.failed.is_empty() {
@@ -124,6 +133,10 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
         }
         false => before,
     };
+    let given_up = given_up(after, only);
+    for lost in &given_up {
+        remark(&format!("GIVEN UP {}", lost.words));
+    }
     let paired = run::paired(twins, &before.index, &after.index);
     let generation = run::generation(workspace, &after.plan, &after.index, paired)?;
     let stands = generation.tests.iter().any(|test| !test.repetitions.is_empty());
@@ -137,6 +150,7 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
         say_json(&RunJson {
             measured: finished.measured,
             failed: &finished.failed,
+            given_up: given_up.iter().map(|lost| lost.name.as_str()).collect(),
             interrupted: finished.interrupted,
             out_of_time: finished.out_of_time,
             generation: name,
@@ -144,13 +158,38 @@ fn conclude(args: &RunArgs, before: &Planned, twins: &[Twin], finished: &Finishe
             report_files_written: written.as_ref().map_or(0, |written| written.files),
         })?;
     } else if !args.quiet {
-        say(&summary(finished, written.as_ref()))?;
+        say(&summary(finished, given_up.len(), written.as_ref()))?;
     }
     Ok(match () {
         () if finished.interrupted => Exit::Interrupted,
-        () if !finished.failed.is_empty() => Exit::TestsFailed,
+        () if !finished.failed.is_empty() || !given_up.is_empty() => Exit::TestsFailed,
         () => results::strict_claims(workspace, &generation, &args.output)?,
     })
+}
+
+/// A test that is measured no more.
+struct GivenUp {
+    name: String,
+    words: String,
+}
+
+/// The tests of which too many attempts gave nothing valid: what was asked for is not there, however often it is run.
+fn given_up(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> Vec<GivenUp> {
+    let asked = planned.tests().filter(|(test, _)| only(test));
+    let given_up = asked.filter_map(|(test, decision)| {
+        let attempts = decision.why.iter().find_map(|why| match why {
+            Why::GivenUp(attempts) => Some(*attempts),
+            _ => None,
+        })?;
+        let (name, Have { have, min, .. }) = (test.tuple.to_string(), decision.repetitions);
+        let key = decision.key.map(|key| key.short()).unwrap_or_default();
+        let words = format!(
+            "{name}: {attempts} attempts, {have} of them valid, {min} wanted: `septet show {key}` has their flags, \
+             `septet run --force` tries again"
+        );
+        Some(GivenUp { name, words })
+    });
+    given_up.collect()
 }
 
 /// Keeps a generation; its name. Where nothing was measured and the store cannot be written to, the report is made of
@@ -165,13 +204,16 @@ fn kept(workspace: &Workspace, generation: &Generation, finished: &Finished) -> 
     }
 }
 
-fn summary(finished: &Finished, written: Option<&results::Written>) -> String {
+fn summary(finished: &Finished, given_up: usize, written: Option<&results::Written>) -> String {
     let mut out = match finished.measured {
         0 => "nothing to measure".to_string(),
         count => format!("measured {}", plural(count as usize, "repetition")),
     };
     if !finished.failed.is_empty() {
         out.push_str(&format!(", {} failed", plural(finished.failed.len(), "test")));
+    }
+    if given_up > 0 {
+        out.push_str(&format!(", {} given up", plural(given_up, "test")));
     }
     if finished.interrupted {
         out.push_str("; interrupted; what was finished is kept, run again to continue");

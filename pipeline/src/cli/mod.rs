@@ -28,6 +28,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{Exit, Trouble};
+use crate::visible;
 
 /// make for a testbed: measure what was never measured, rewrite what changed.
 #[derive(Debug, Parser)]
@@ -442,6 +443,10 @@ impl Cli {
 
 /// Prints to standard output. A reader who has gone away (`| head`) is no error.
 fn say(text: &str) -> Result<Exit, Trouble> {
+    print(&visible::shown(text))
+}
+
+fn print(text: &str) -> Result<Exit, Trouble> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| match text.ends_with('\n') {
         true => out.flush(),
@@ -457,11 +462,11 @@ fn say(text: &str) -> Result<Exit, Trouble> {
 
 /// Prints to standard error; if that cannot be, nobody can be told.
 fn remark(text: &str) {
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{}", visible::shown(text)));
 }
 
 /// Prints JSON.
 fn say_json(value: &impl serde::Serialize) -> Result<Exit, Trouble> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Trouble::host(error.to_string()))?;
-    say(&text)
+    print(&visible::json(&text))
 }

@@ -27,6 +27,8 @@ struct VerifyJson {
     /// What is damaged of each origin that is.
     origins: Vec<OriginJson>,
     put_aside: bool,
+    /// What could not be read, here and in origins.
+    unread: Vec<String>,
     strangers: Vec<String>,
 }
 
@@ -42,11 +44,13 @@ pub(super) fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, T
     let mut origins = Vec::new();
     for (name, theirs) in Origin::stores(store)? {
         let looked = Looked::at(&theirs, dry_run)?;
-        if !looked.found.is_sound() {
+        if !looked.found.is_sound() || !looked.found.unread.is_empty() {
             origins.push((name, looked));
         }
     }
-    let sound = own.found.is_sound() && origins.is_empty() && own.found.strangers.is_empty();
+    let sound = own.found.is_sound() && origins.iter().all(|(_, looked)| looked.found.is_sound());
+    let sound = sound && own.found.strangers.is_empty();
+    let is_read = own.found.unread.is_empty() && origins.iter().all(|(_, looked)| looked.found.unread.is_empty());
     match json {
         true => drop(say_json(&verify_json(&own, &origins))?),
         false => tell(store, &own, &origins)?,
@@ -54,7 +58,11 @@ pub(super) fn verify(store: &Store, dry_run: bool, json: bool) -> Result<Exit, T
     for refused in origins.iter().map(|(_, looked)| looked).chain([&own]).filter_map(|looked| looked.refused.as_ref()) {
         remark(&format!("septet: nothing is put aside: {refused}"));
     }
-    Ok(if sound { Exit::Well } else { Exit::Answer })
+    Ok(match (sound, is_read) {
+        (true, true) => Exit::Well,
+        (true, false) => Exit::Host,
+        (false, _) => Exit::Answer,
+    })
 }
 
 /// What was found in one store, and what became of it.
@@ -89,7 +97,9 @@ fn verify_json(own: &Looked, origins: &[(String, Looked)]) -> VerifyJson {
     let files = |is: &dyn Fn(&Of) -> bool| -> Vec<String> {
         found.files.iter().filter(|file| is(&file.of)).map(|file| file.what.clone()).collect()
     };
-    let origins = origins.iter().map(|(origin, Looked { found, .. })| OriginJson {
+    let unread = origins.iter().flat_map(|(_, looked)| &looked.found.unread).chain(&found.unread).cloned().collect();
+    let origins = origins.iter().filter(|(_, looked)| !looked.found.is_sound());
+    let origins = origins.map(|(origin, Looked { found, .. })| OriginJson {
         origin: origin.clone(),
         damaged: whats(found).map(String::from).collect(),
     });
@@ -102,6 +112,7 @@ fn verify_json(own: &Looked, origins: &[(String, Looked)]) -> VerifyJson {
         others: files(&|of| matches!(of, Of::Index | Of::Cache | Of::Format)),
         origins: origins.collect(),
         put_aside: own.put_aside,
+        unread,
         strangers: found.strangers.clone(),
     }
 }
@@ -130,7 +141,10 @@ fn tell(store: &Store, own: &Looked, origins: &[(String, Looked)]) -> Result<(),
     for file in &found.files {
         remark(&format!("damaged: {}\n  {}", file.what, what_to_do(store, file, own.put_aside)));
     }
-    for (name, looked) in origins {
+    for unread in own.found.unread.iter().chain(origins.iter().flat_map(|(_, looked)| &looked.found.unread)) {
+        remark(&format!("not looked at: {unread}\n  nobody knows whether it is sound: nothing of it is put aside"));
+    }
+    for (name, looked) in origins.iter().filter(|(_, looked)| !looked.found.is_sound()) {
         whats(&looked.found).for_each(|what| remark(&format!("damaged, imported as {name}: {what}")));
         remark(&format!(
             "  take {} away, then import it again: septet archive import",
@@ -145,7 +159,9 @@ fn tell(store: &Store, own: &Looked, origins: &[(String, Looked)]) -> Result<(),
         remark(&format!("not a result: {stranger}"));
     }
     let damaged = whats(found).count() + origins.iter().map(|(_, looked)| whats(&looked.found).count()).sum::<usize>();
+    let unread = found.unread.len() + origins.iter().map(|(_, looked)| looked.found.unread.len()).sum::<usize>();
     let state = match damaged {
+        0 if unread > 0 => format!("{unread} could not be read, the rest is as its names say"),
         0 => "all as their names say".to_string(),
         count => format!("{count} damaged"),
     };

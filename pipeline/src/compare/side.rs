@@ -16,7 +16,7 @@ use crate::key::{Key, ResultId};
 use crate::manifest::{Manifest, Sealed};
 use crate::report::repetition_of;
 use crate::stood;
-use crate::store::{Generation, GenerationName, Line, StoreError};
+use crate::store::{Generation, GenerationName, Line, StoreError, Unusable};
 use crate::workspace::Workspace;
 
 /// One side: tests with what was measured of them.
@@ -155,6 +155,13 @@ fn of_stack(side: Side, stack: &str) -> Side {
 pub fn pick(line: &Line, experiment: &str, asked: &str) -> Result<GenerationName, SideError> {
     if asked == "latest" || asked.starts_with("latest~") {
         line.latest()?;
+    }
+    // Counted back over one that cannot be read, another one would be meant.
+    let is_meant = |unusable: &&Unusable| {
+        asked.starts_with("latest~") || !asked.is_empty() && unusable.name.as_str().starts_with(asked)
+    };
+    if let Some(unusable) = line.unusable().iter().find(is_meant) {
+        return Err(StoreError::damaged(&unusable.path, &unusable.reason).into());
     }
     pick_of(line.names(), experiment, asked)
 }

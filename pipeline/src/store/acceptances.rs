@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{STATEMENT_BYTES_MAX, Store, StoreError};
+use super::{Fault, STATEMENT_BYTES_MAX, Store, StoreError};
 use crate::acceptance::{Acceptances, Statement};
 use crate::beneath::Below;
 use crate::key::StatementId;
@@ -54,9 +54,9 @@ impl Store {
         Ok(Acceptances::in_force(&said?, experiment))
     }
 
-    /// Names of files that hold no sound statement, each with why.
-    pub(super) fn damaged_statements(&self) -> Result<Vec<(String, String)>, StoreError> {
-        let wrong = |file: String| self.said(&file).err().map(|error| (file, error.to_string()));
+    /// Names of files that hold no sound statement, or cannot be read, each with why.
+    pub(super) fn damaged_statements(&self) -> Result<Vec<(String, Fault)>, StoreError> {
+        let wrong = |file: String| self.said(&file).err().map(|error| (file, error.into()));
         Ok(self.statement_files()?.into_iter().filter_map(wrong).collect())
     }
 

@@ -15,7 +15,7 @@ pub enum Scope {
     Failed,
     /// Suspect repetitions, which no average contains.
     Suspect,
-    /// Results of tests that were measured again since under another key: of older components.
+    /// Results of tests that the latest generation which has them names under another key: of older components.
     Superseded,
     /// Results of tests that no experiment has any more.
     Unreferenced,
@@ -65,14 +65,19 @@ impl Condemned {
 }
 
 /// Why an entry is deleted, if it is. Pure.
-fn condemned(entry: &Entry, kept: &HashSet<ResultId>, newest: &HashMap<TestId, Key>, wish: &Wish) -> Option<Scope> {
+fn condemned(
+    entry: &Entry,
+    kept: &HashSet<ResultId>,
+    current: &HashMap<TestId, HashSet<Key>>,
+    wish: &Wish,
+) -> Option<Scope> {
     if kept.contains(&entry.id) {
         return None;
     }
     let is = |scope: &Scope| match scope {
         Scope::Failed => entry.standing == Standing::Failed,
         Scope::Suspect => entry.standing == Standing::Suspect,
-        Scope::Superseded => newest.get(&entry.test).is_some_and(|key| *key != entry.key),
+        Scope::Superseded => current.get(&entry.test).is_some_and(|keys| !keys.contains(&entry.key)),
         Scope::Unreferenced => !wish.tests.contains(&entry.test),
     };
     wish.scopes.iter().copied().find(is)
@@ -88,6 +93,7 @@ impl Store {
     pub fn condemn(&self, wish: &Wish) -> Result<Condemned, StoreError> {
         let mut kept = HashSet::new();
         let mut generations = Vec::new();
+        let mut current: HashMap<TestId, HashSet<Key>> = HashMap::new();
         for experiment in self.experiments()? {
             let line = self.line(&experiment)?;
             // What it names that cannot be read, nobody knows.
@@ -95,23 +101,31 @@ impl Store {
                 return Err(StoreError::damaged(&unusable.path, &unusable.reason));
             }
             let roots = self.roots(&experiment, &line, wish.generations)?;
-            for name in line.names().iter().cloned() {
-                match roots.contains(&name) {
-                    true => {
-                        let generation = self.generation(&experiment, &name)?;
-                        kept.extend(generation.tests.into_iter().flat_map(|test| test.repetitions));
+            let mut of_experiment: HashMap<TestId, HashSet<Key>> = HashMap::new();
+            // The latest first: what it says of a test goes for the test.
+            for name in line.names().iter().rev().cloned() {
+                let is_root = roots.contains(&name);
+                if is_root || wish.scopes.contains(&Scope::Superseded) {
+                    for test in self.generation(&experiment, &name)?.tests {
+                        if test.key.is_some() {
+                            let known = of_experiment.entry(TestId::of(&test.name));
+                            known.or_insert_with(|| test.keys().collect());
+                        }
+                        kept.extend(test.repetitions.into_iter().filter(|_| is_root));
                     }
-                    false => generations.push((experiment.clone(), name)),
+                }
+                if !is_root {
+                    generations.push((experiment.clone(), name));
                 }
             }
+            generations.sort();
+            of_experiment.into_iter().for_each(|(test, keys)| current.entry(test).or_default().extend(keys));
         }
-        let index = self.index()?;
-        let newest: HashMap<TestId, Key> =
-            index.entries().iter().filter_map(|entry| Some((entry.test, index.newest_of(entry.test)?.key))).collect();
+        let index = self.whole_index()?;
         let mut results: Vec<(Entry, Scope)> = index
             .entries()
             .iter()
-            .filter_map(|entry| Some((*entry, condemned(entry, &kept, &newest, wish)?)))
+            .filter_map(|entry| Some((*entry, condemned(entry, &kept, &current, wish)?)))
             .collect();
         results.sort_by_key(|(entry, _)| entry.id);
         let bytes = results.iter().map(|(entry, _)| self.result_bytes(&entry.id)).sum();
@@ -200,7 +214,7 @@ impl Store {
 
     /// Takes results off the index, for good. Returns the keys that no result has any more.
     pub(super) fn take_off_index(&self, gone: &HashSet<ResultId>) -> Result<BTreeSet<Key>, StoreError> {
-        let mut entries = self.index()?.entries().to_vec();
+        let mut entries = self.whole_index()?.entries().to_vec();
         let mut keys: BTreeMap<Key, bool> = BTreeMap::new();
         for entry in &entries {
             let stays = keys.entry(entry.key).or_default();
@@ -242,18 +256,19 @@ mod tests {
         ) {
             let entries: Vec<Entry> =
                 (0u8..).zip(rows).map(|(id, (test, key, standing))| entry(id, test, key, standing)).collect();
-            let newest: HashMap<TestId, Key> = entries.iter().map(|entry| (entry.test, entry.key)).collect();
+            let current: HashMap<TestId, HashSet<Key>> =
+                entries.iter().map(|entry| (entry.test, HashSet::from([entry.key]))).collect();
             let kept: HashSet<ResultId> = kept.into_iter().map(|id| ResultId([id; 32])).collect();
             let tests = tests.into_iter().map(|test| TestId::of(&test.to_string())).collect();
             let wish = Wish { scopes, tests, generations: None };
             for entry in &entries {
-                let why = condemned(entry, &kept, &newest, &wish);
+                let why = condemned(entry, &kept, &current, &wish);
                 if let Some(scope) = why {
                     prop_assert!(!kept.contains(&entry.id));
                     prop_assert!(wish.scopes.contains(&scope));
                 }
-                // The newest valid result of a test that an experiment has is never taken.
-                let current = newest[&entry.test] == entry.key && entry.standing == Standing::Valid;
+                // A valid result under the current key of a test that an experiment has is never taken.
+                let current = current[&entry.test].contains(&entry.key) && entry.standing == Standing::Valid;
                 if current && wish.tests.contains(&entry.test) {
                     prop_assert_eq!(why, None);
                 }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::{INDEX, Status, Store, StoreError};
+use super::{Fault, INDEX, Status, Store, StoreError};
 use crate::beneath::{Below, FileKind, Held, Lock, Nearby, unique_name};
 use crate::key::{Key, ResultId};
 
@@ -238,13 +238,24 @@ impl Store {
         }
     }
 
+    /// The index with every result that is there, also where whoever took results away died between the index and them.
+    pub(super) fn whole_index(&self) -> Result<Index, StoreError> {
+        let mut entries = self.index()?.entries;
+        let known: HashSet<ResultId> = entries.iter().map(|entry| entry.id).collect();
+        entries.extend(self.scan_but(&known)?);
+        Ok(Index::from_entries(entries))
+    }
+
     /// Entries made from the results themselves; damaged ones are left out (`store verify` names them).
+    ///
+    /// # Errors
+    /// Where one cannot be read.
     pub(super) fn scan(&self) -> Result<Vec<Entry>, StoreError> {
         self.scan_but(&HashSet::new())
     }
 
-    /// Files of the index that are damaged, each with why. A torn last entry is not: its writer was killed.
-    pub(super) fn damaged_index(&self) -> Result<Vec<(Below, String)>, StoreError> {
+    /// Files of the index that are damaged or cannot be read, each with why. A torn last entry is not: its writer was killed.
+    pub(super) fn damaged_index(&self) -> Result<Vec<(Below, Fault)>, StoreError> {
         let mut found = Vec::new();
         let checkpoint = self.checkpoint_name()?;
         let is_sound = |bytes: &[u8]| bytes.chunks_exact(ENTRY_BYTES).all(|entry| Entry::decode(entry, true).is_some());
@@ -253,8 +264,8 @@ impl Store {
                 Ok(None) => {}
                 Ok(Some(bytes)) if name == checkpoint && decode_checkpoint(&bytes).is_some() => {}
                 Ok(Some(bytes)) if name != checkpoint && is_sound(&bytes) => {}
-                Ok(Some(_)) => found.push((name, "its content is not what its digests say".to_string())),
-                Err(error) => found.push((name, error.to_string())),
+                Ok(Some(_)) => found.push((name, Fault::damage("its content is not what its digests say"))),
+                Err(error) => found.push((name, error.into())),
             }
         }
         Ok(found)
@@ -263,7 +274,13 @@ impl Store {
     fn scan_but(&self, known: &HashSet<ResultId>) -> Result<Vec<Entry>, StoreError> {
         use rayon::prelude::*;
         let ids: Vec<ResultId> = self.result_ids()?.into_iter().filter(|id| !known.contains(id)).collect();
-        Ok(ids.par_iter().filter_map(|id| self.record(id).ok().map(|record| record.entry(*id))).collect())
+        let entry = |id: &ResultId| match self.record(id) {
+            Ok(record) => Some(Ok(record.entry(*id))),
+            // An index without it would be believed from now on.
+            Err(error) if error.is_unread() => Some(Err(error)),
+            Err(_) => None,
+        };
+        ids.par_iter().filter_map(entry).collect()
     }
 
     fn checkpoint_name(&self) -> Result<Below, StoreError> {

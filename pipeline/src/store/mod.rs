@@ -53,6 +53,7 @@ pub use record::{
     Cost, Evidence, FileDigest, HostEvidence, Party, PeerEvidence, PeerHost, RECORD_VERSION, Record, Seen, Status,
 };
 pub(crate) use salt::names_a_boot;
+use verify::Fault;
 pub use verify::{Damage, DamagedFile, Finding, Of, Verification};
 
 use crate::beneath::{self, Below, FileKind, Odd};
@@ -160,9 +161,23 @@ impl StoreError {
         matches!(self, StoreError::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem))
     }
 
+    /// Whether it says nothing of what is stored: the system would not let it be looked at, for now or for this user.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, StoreError::Io { source, .. } if is_unread(source))
+    }
+
     pub(crate) fn damaged(path: &Path, reason: impl ToString) -> StoreError {
         StoreError::Damaged { path: path.display().to_string(), reason: reason.to_string() }
     }
+}
+
+/// Whether the system refused to look, and did not say what is there: a disk or a network that is ill, too many open
+/// files, no right to read. Nothing that was only not read is taken for damaged.
+fn is_unread(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let says_what_is_there =
+        [Errno::ENOENT, Errno::ENOTDIR, Errno::EISDIR, Errno::ELOOP, Errno::ENXIO, Errno::ENAMETOOLONG];
+    error.raw_os_error().is_some_and(|code| !says_what_is_there.contains(&Errno::from_raw(code)))
 }
 
 impl From<beneath::Error> for StoreError {

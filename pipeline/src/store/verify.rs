@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::{Generation, Record, Store, StoreError, acceptances};
-use crate::beneath::{Below, FileKind};
+use crate::beneath::{Below, FileKind, Look};
 use crate::key::{Key, ResultId};
 use crate::stood::Identity;
 
@@ -26,6 +26,8 @@ pub struct Verification {
     pub findings: Vec<Finding>,
     /// What is wrong with other files, in order of path.
     pub files: Vec<DamagedFile>,
+    /// What could not be read, in words: nobody knows what is in it.
+    pub unread: Vec<String>,
     /// Files and folders in the store that belong to no result.
     pub strangers: Vec<String>,
 }
@@ -34,6 +36,11 @@ impl Verification {
     /// Whether nothing is damaged.
     pub fn is_sound(&self) -> bool {
         self.findings.is_empty() && self.files.is_empty()
+    }
+
+    /// Whether everything was read, and nothing is damaged.
+    fn is_proven(&self) -> bool {
+        self.is_sound() && self.unread.is_empty()
     }
 }
 
@@ -87,9 +94,29 @@ pub enum Of {
     Format,
 }
 
+/// Why a file is not what it must be.
+#[derive(Debug)]
+pub(super) struct Fault {
+    what: String,
+    /// It could not be read, so that it may be sound.
+    unread: bool,
+}
+
+impl Fault {
+    pub(super) fn damage(what: impl ToString) -> Fault {
+        Fault { what: what.to_string(), unread: false }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        Fault { unread: error.is_unread(), what: error.to_string() }
+    }
+}
+
 /// A look at a store, so far.
 #[derive(Default)]
-struct Look {
+struct Names {
     /// Results that the index or a latest generation names.
     named: HashSet<ResultId>,
     /// The results in the index.
@@ -99,42 +126,65 @@ struct Look {
     /// The tests of results, as generations know them: of one that is damaged nothing else may tell.
     names: HashMap<ResultId, String>,
     files: Vec<DamagedFile>,
+    unread: Vec<String>,
+}
+
+/// What came of reading one result.
+#[derive(Default)]
+struct Checked {
+    bytes: u64,
+    finding: Option<Finding>,
+    unread: Option<String>,
+    record: Option<Record>,
 }
 
 impl Store {
     /// Reads everything, and what is wrong a second time. Changes nothing.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let found = self.look_at_all()?;
-        Ok(if found.is_sound() { found } else { self.again(found)? })
+        match (found.is_proven(), found.unread.is_empty()) {
+            (true, _) => Ok(found),
+            (false, true) => self.again(found),
+            // What could not be read may be readable now.
+            (false, false) => self.again(self.look_at_all()?),
+        }
     }
 
     fn look_at_all(&self) -> Result<Verification, StoreError> {
         // First who names results, then the results: what is added meanwhile is there in any case.
         let mut look = self.look_at_names()?;
         let ids = self.result_ids()?;
-        let checked: Vec<(u64, Option<Finding>, Option<Record>)> =
-            ids.par_iter().map(|id| self.verify_result(id, &look.names)).collect();
+        let checked: Vec<Checked> = ids.par_iter().map(|id| self.verify_result(id, &look.names)).collect();
         let mut verification = Verification { results: ids.len() as u64, ..Verification::default() };
         let mut keys = BTreeMap::new();
         let mut identities = HashMap::new();
         let mut sound = BTreeSet::new();
-        for ((bytes, finding, record), id) in checked.into_iter().zip(&ids) {
+        for (Checked { bytes, finding, unread, record }, id) in checked.into_iter().zip(&ids) {
             verification.bytes += bytes;
-            if finding.is_none() {
+            if finding.is_none() && unread.is_none() {
                 sound.insert(*id);
             }
             verification.findings.extend(finding);
+            look.unread.extend(unread);
             if let Some(record) = record {
                 keys.entry(record.key).or_insert((*id, record.test.clone()));
                 identities.insert(*id, Identity::of(&record));
             }
         }
         for (key, (id, test)) in keys {
-            verification.findings.extend(self.verify_manifest(&key, id, test));
+            match self.verify_manifest(&key, id, test) {
+                Ok(finding) => verification.findings.extend(finding),
+                Err(error) => look.unread.push(error.to_string()),
+            }
         }
         let there: HashSet<ResultId> = ids.into_iter().collect();
         let missing = look.named.iter().filter(|id| !there.contains(id));
-        verification.findings.extend(missing.filter_map(|id| self.verify_gone(id, &look.names)));
+        for id in missing {
+            match self.verify_gone(id, &look.names) {
+                Ok(finding) => verification.findings.extend(finding),
+                Err(error) => look.unread.push(error.to_string()),
+            }
+        }
         verification.findings.sort_by_key(|finding| finding.id);
         if sound.iter().any(|id| !look.indexed.contains(id)) {
             look.files.extend(self.verify_indexed(&sound)?);
@@ -144,14 +194,15 @@ impl Store {
             .extend(contradictions.filter_map(|(file, generation)| self.contradiction(file, generation, &identities)));
         look.files.sort_by(|a, b| a.file.as_str().cmp(b.file.as_str()));
         verification.files = look.files;
+        verification.unread = look.unread;
         verification.strangers = self.strangers()?;
         Ok(verification)
     }
 
     /// What names results, and is sound; of the rest, what is wrong with it.
-    fn look_at_names(&self) -> Result<Look, StoreError> {
-        let mut look = Look::default();
-        let format = self.format_there().err().map(|error| error.to_string());
+    fn look_at_names(&self) -> Result<Names, StoreError> {
+        let mut look = Names::default();
+        let format = self.format_there().err().map(Fault::from);
         self.note(
             &mut look,
             &Of::Format,
@@ -165,11 +216,15 @@ impl Store {
             acceptances::FOLDER,
             statements.map(|found| found.into_iter().map(|(file, why)| (self.name([acceptances::FOLDER, &file]), why))),
         );
-        let plain = |found: Vec<(Below, String)>| found.into_iter().map(|(file, why)| (Ok(file), why));
+        let plain = |found: Vec<(Below, Fault)>| found.into_iter().map(|(file, why)| (Ok(file), why));
         self.note(&mut look, &Of::Cache, "reports", self.damaged_caches().map(plain));
         self.note(&mut look, &Of::Index, super::INDEX, self.damaged_index().map(plain));
         let mut latest = Vec::new();
-        for experiment in self.experiments().unwrap_or_default() {
+        let experiments = self.experiments().unwrap_or_else(|error| {
+            look.unread.push(error.to_string());
+            Vec::new()
+        });
+        for experiment in experiments {
             let read = self.read_generations(&experiment);
             let of = Of::Generation(experiment.clone());
             let damaged = read.map(|(sound, damaged)| {
@@ -177,10 +232,17 @@ impl Store {
                 plain(damaged)
             });
             self.note(&mut look, &of, super::generation::FOLDER, damaged);
-            latest.extend(self.latest_generation(&experiment).ok().flatten().map(|(_, generation)| generation));
+            match self.latest_generation(&experiment) {
+                Ok(found) => latest.extend(found.map(|(_, generation)| generation)),
+                Err(error) if error.is_unread() => look.unread.push(error.to_string()),
+                // It is damaged, as was found already.
+                Err(_) => {}
+            }
         }
-        if let Ok(index) = self.index() {
-            look.indexed = index.entries().iter().map(|entry| entry.id).collect();
+        match self.index() {
+            Ok(index) => look.indexed = index.entries().iter().map(|entry| entry.id).collect(),
+            Err(error) if error.is_unread() => look.unread.push(error.to_string()),
+            Err(_) => {}
         }
         for test in look.generations.iter().flat_map(|(_, generation)| &generation.tests) {
             for id in &test.repetitions {
@@ -195,68 +257,90 @@ impl Store {
     /// Notes what is wrong with files; where they cannot be listed, what is wrong with their folder.
     fn note(
         &self,
-        look: &mut Look,
+        look: &mut Names,
         of: &Of,
         folder: &str,
-        found: Result<impl Iterator<Item = (Result<Below, StoreError>, String)>, StoreError>,
+        found: Result<impl Iterator<Item = (Result<Below, StoreError>, Fault)>, StoreError>,
     ) {
-        let mut add = |file: Below, why: String| {
-            let what = format!("{}: {why}", self.path_of(&file).display());
-            look.files.push(DamagedFile { file, what, of: of.clone() });
+        let mut add = |file: Result<Below, StoreError>, Fault { what, unread }: Fault| match file {
+            _ if unread => look.unread.push(what),
+            Ok(file) => {
+                let what = format!("{}: {what}", self.path_of(&file).display());
+                look.files.push(DamagedFile { file, what, of: of.clone() });
+            }
+            Err(_) => {}
         };
         match found {
-            Ok(found) => found.for_each(|(file, why)| {
-                if let Ok(file) = file {
-                    add(file, why);
-                }
-            }),
-            Err(error) => {
-                if let Ok(folder) = self.name([folder]) {
-                    add(folder, error.to_string());
-                }
-            }
+            Ok(found) => found.for_each(|(file, fault)| add(file, fault)),
+            Err(error) => add(self.name([folder]), error.into()),
         }
     }
 
-    fn verify_result(
-        &self,
-        id: &ResultId,
-        names: &HashMap<ResultId, String>,
-    ) -> (u64, Option<Finding>, Option<Record>) {
+    fn verify_result(&self, id: &ResultId, names: &HashMap<ResultId, String>) -> Checked {
         let finding = |test: Option<String>, what: String| Some(Finding { id: *id, test, what, kind: Damage::Result });
         let record = match self.record(id) {
             Ok(record) => record,
-            Err(error) => return (0, finding(names.get(id).cloned(), error.to_string()), None),
+            Err(error) if error.is_unread() => {
+                return Checked { unread: Some(error.to_string()), ..Checked::default() };
+            }
+            Err(error) => {
+                return Checked { finding: finding(names.get(id).cloned(), error.to_string()), ..Checked::default() };
+            }
         };
-        let mut bytes = 0;
+        let mut checked = Checked::default();
         let mut wrong = Vec::new();
         for name in ["samples.parquet", "log.zst"] {
             match self.file(id, &record, name) {
-                Ok(content) => bytes += content.len() as u64,
+                Ok(content) => checked.bytes += content.len() as u64,
+                Err(error) if error.is_unread() => checked.unread = Some(error.to_string()),
                 Err(error) => wrong.push(error.to_string()),
             }
         }
-        if wrong.is_empty() {
-            return (bytes, None, Some(record));
+        if !wrong.is_empty() {
+            checked.finding = finding(Some(record.test.clone()), wrong.join("; "));
         }
-        (bytes, finding(Some(record.test.clone()), wrong.join("; ")), Some(record))
+        Checked { record: Some(record), ..checked }
     }
 
-    fn verify_manifest(&self, key: &Key, id: ResultId, test: String) -> Option<Finding> {
+    /// # Errors
+    /// Where it cannot be read.
+    fn verify_manifest(&self, key: &Key, id: ResultId, test: String) -> Result<Option<Finding>, StoreError> {
         let what = match self.manifest(key) {
-            Ok(Some(_)) => return None,
+            Ok(Some(_)) => return Ok(None),
             Ok(None) => format!("the manifest of its key {} is missing", key.short()),
+            Err(error) if error.is_unread() => return Err(error),
             Err(error) => error.to_string(),
         };
-        Some(Finding { id, test: Some(test), what, kind: Damage::Manifest(*key) })
+        Ok(Some(Finding { id, test: Some(test), what, kind: Damage::Manifest(*key) }))
     }
 
     /// A result that somebody names, that is not there, and that was not put aside.
-    fn verify_gone(&self, id: &ResultId, names: &HashMap<ResultId, String>) -> Option<Finding> {
-        let is_aside = self.quarantined(&id.to_string()).is_ok_and(|name| self.has(&name));
-        let is_known = self.has_result(id) || is_aside;
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    fn verify_gone(&self, id: &ResultId, names: &HashMap<ResultId, String>) -> Result<Option<Finding>, StoreError> {
+        let is_known = self.is_there(id)? || self.looks(&self.quarantined(&id.to_string())?)?.is_some();
         let what = format!("result {} is not there", id.short());
-        (!is_known).then(|| Finding { id: *id, test: names.get(id).cloned(), what, kind: Damage::Gone })
+        Ok((!is_known).then(|| Finding { id: *id, test: names.get(id).cloned(), what, kind: Damage::Gone }))
+    }
+
+    /// Whether a result's folder is there.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    fn is_there(&self, id: &ResultId) -> Result<bool, StoreError> {
+        Ok(self.looks(&self.result_name(id)?)?.is_some_and(|look| look.kind == FileKind::Folder))
+    }
+
+    fn looks(&self, name: &Below) -> Result<Option<Look>, StoreError> {
+        match self.folder()?.map(|folder| folder.look(name)).transpose() {
+            Ok(look) => Ok(look.flatten()),
+            Err(error) => match StoreError::from(error) {
+                error if error.is_unread() => Err(error),
+                // Something else lies on the way.
+                _ => Ok(None),
+            },
+        }
     }
 
     /// Results that are there and that the index, as it is now, does not have.
@@ -279,23 +363,16 @@ impl Store {
     /// between.
     pub(super) fn again(&self, first: Verification) -> Result<Verification, StoreError> {
         let mut look = self.look_at_names()?;
+        look.unread.extend(first.unread);
         let mut findings = Vec::new();
         for finding in first.findings {
-            let Finding { id, test, kind, .. } = finding;
-            if let Some(test) = &test {
-                look.names.entry(id).or_insert_with(|| test.clone());
+            if let Some(test) = &finding.test {
+                look.names.entry(finding.id).or_insert_with(|| test.clone());
             }
-            findings.extend(match kind {
-                Damage::Result if self.has_result(&id) => self.verify_result(&id, &look.names).1,
-                Damage::Result => None,
-                Damage::Gone if look.named.contains(&id) => self.verify_gone(&id, &look.names),
-                Damage::Gone => None,
-                // Its results may have been deleted, and it with them.
-                Damage::Manifest(key) => match self.record(&id) {
-                    Ok(record) => self.verify_manifest(&key, id, record.test),
-                    Err(_) => None,
-                },
-            });
+            match self.finding_again(finding, &look) {
+                Ok(finding) => findings.extend(finding),
+                Err(error) => look.unread.push(error),
+            }
         }
         let mut files = Vec::new();
         for file in first.files {
@@ -306,17 +383,45 @@ impl Store {
             }
             // It is what its name says, and was found to contradict results.
             if let Some((name, generation)) = look.generations.iter().find(|(name, _)| *name == file.file) {
-                let ids = generation.tests.iter().flat_map(|test| &test.repetitions);
-                let identities: HashMap<ResultId, Identity> =
-                    ids.filter_map(|id| Some((*id, Identity::of(&self.record(id).ok()?)))).collect();
+                let mut identities = HashMap::new();
+                for id in generation.tests.iter().flat_map(|test| &test.repetitions) {
+                    match self.record(id) {
+                        Ok(record) => drop(identities.insert(*id, Identity::of(&record))),
+                        Err(error) if error.is_unread() => look.unread.push(error.to_string()),
+                        Err(_) => {}
+                    }
+                }
                 files.extend(self.contradiction(name, generation, &identities));
             }
         }
-        Ok(Verification { findings, files, ..first })
+        look.unread.sort();
+        look.unread.dedup();
+        Ok(Verification { findings, files, unread: look.unread, ..first })
+    }
+
+    /// What is left of a finding at a second look; in words, where nobody can tell.
+    fn finding_again(&self, finding: Finding, look: &Names) -> Result<Option<Finding>, String> {
+        let Finding { id, kind, .. } = finding;
+        let words = |error: StoreError| error.to_string();
+        match kind {
+            Damage::Result if self.is_there(&id).map_err(words)? => {
+                let Checked { finding, unread, .. } = self.verify_result(&id, &look.names);
+                unread.map_or(Ok(finding), Err)
+            }
+            Damage::Result => Ok(None),
+            Damage::Gone if look.named.contains(&id) => self.verify_gone(&id, &look.names).map_err(words),
+            Damage::Gone => Ok(None),
+            // Its results may have been deleted, and it with them.
+            Damage::Manifest(key) => match self.record(&id) {
+                Ok(record) => self.verify_manifest(&key, id, record.test).map_err(words),
+                Err(error) if error.is_unread() => Err(words(error)),
+                Err(_) => Ok(None),
+            },
+        }
     }
 
     /// What is remembered of reports, where it cannot be understood.
-    fn damaged_caches(&self) -> Result<Vec<(Below, String)>, StoreError> {
+    fn damaged_caches(&self) -> Result<Vec<(Below, Fault)>, StoreError> {
         let mut found = Vec::new();
         for folder in self.subfolders(&self.name(["reports"])?)? {
             for entry in self.list(&self.name(["reports", &folder])?)? {
@@ -324,9 +429,9 @@ impl Store {
                     continue;
                 };
                 let file = self.name(["reports", &folder, name])?;
-                let read = self.read(&file, CACHE_BYTES_MAX).map_err(|error| error.to_string());
+                let read = self.read(&file, CACHE_BYTES_MAX).map_err(Fault::from);
                 let read = read.and_then(|bytes| {
-                    serde_json::from_slice::<IgnoredAny>(&bytes.unwrap_or_default()).map_err(|error| error.to_string())
+                    serde_json::from_slice::<IgnoredAny>(&bytes.unwrap_or_default()).map_err(Fault::damage)
                 });
                 found.extend(read.err().map(|why| (file, why)));
             }

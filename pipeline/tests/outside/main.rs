@@ -15,4 +15,5 @@ mod names;
 #[path = "../e2e/room.rs"]
 #[allow(dead_code, reason = "the whole room; not all of it is used here")]
 mod room;
+mod surroundings;
 mod victim;

@@ -94,3 +94,32 @@ fn an_origin_whose_file_lies_elsewhere_is_refused() {
     assert_eq!(ran.code, 3, "{ran:?}");
     scene.everything();
 }
+
+#[test]
+fn a_name_that_commands_a_terminal_is_shown_without_what_does() {
+    let scene = Scene::reported();
+    let bench = &scene.bench;
+    let hostile = "\u{1b}]0;owned\u{7}\r\u{9b}31m\u{202e}";
+    let shelf = bench.path(".septet/results/00");
+    fs::create_dir_all(shelf.join(hostile)).expect("the bench is writable");
+    let folder = format!("a{hostile}");
+    fs::create_dir(bench.path(&folder)).expect("the bench is writable");
+    fs::copy(bench.path("small.toml"), bench.path(&folder).join("small.toml")).expect("the bench is writable");
+    let file = format!("{folder}/small.toml");
+    for arguments in [
+        &["store", "verify"][..],
+        &["store", "verify", "--json"],
+        &["check", &file],
+        &["check", &file, "--json"],
+        &["report", &file, "--no-remote"],
+        &["report", "small.toml", "--no-remote", "-o", &folder],
+        &["archive", "verify", hostile],
+        &["archive", "create", "small.toml", "--license", "MIT", "-o", &format!("{folder}/x.tar.zst")],
+    ] {
+        let ran = scene.ends(arguments);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.is_empty(), "{arguments:?}");
+        let commands = |c: char| c.is_control() && !['\n', '\t'].contains(&c) || c == '\u{202e}';
+        assert!(!said.contains(commands), "{arguments:?}: {said:?}");
+    }
+}

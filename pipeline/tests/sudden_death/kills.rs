@@ -73,9 +73,13 @@ impl Victim {
 }
 
 /// Even numbers from a seed: splitmix64 (Steele, Lea, Flood, OOPSLA 2014).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -84,12 +88,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
@@ -262,7 +266,7 @@ fn kill_in_turn(mut ways: Vec<Way>, victims: &[Victim], kills: usize) {
     let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
     let kills = number("SEPTET_KILLS").map_or(kills, |kills| kills as usize);
     println!("SEPTET_KILL_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut done = 0;
     for round in 0.. {
         let place = round % ways.len();

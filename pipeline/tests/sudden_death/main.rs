@@ -2,7 +2,7 @@
 //! finished is kept, the host has nothing left of it, and the next run goes on.
 //!
 //! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
-//! times instead of 10 over sockets and 6 over DPDK; `SEPTET_KILL_SEED` repeats the instants and victims of a run that
+//! times instead of 10 over sockets, 6 over DPDK and 24 among what looks after a store; `SEPTET_KILL_SEED` repeats the instants and victims of a run that
 //! failed, which are told, and `SEPTET_KILL_SWITCHES=vpp,snabb` kills over DPDK through these switches alone.
 //! The host is compared with what it was, so others who mount or change settings meanwhile are taken for remains:
 //! `unshare -m sh -c 'mount -t tmpfs none /dev/shm; BINARY ...'` keeps other people's out. Never `unshare -n`: the
@@ -14,10 +14,14 @@
 #[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 #[path = "../e2e/bench.rs"]
 mod bench;
+#[allow(dead_code, reason = "all of it; not all is used here")]
+#[path = "../upkeep/chores.rs"]
+mod chores;
 mod disks;
 mod experiment;
 mod kills;
 mod leftovers;
+mod maintenance;
 mod processes;
 mod remains;
 #[path = "../e2e/room.rs"]

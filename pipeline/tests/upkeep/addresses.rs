@@ -2,6 +2,7 @@
 //! keys unasked, and whatever answers, or does not, ends in a sentence.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
@@ -86,6 +87,40 @@ fn an_endpoint_without_a_scheme_is_told_and_no_cloud_is_asked_unasked() {
     let ran = bench.septet_with(&[("AWS_METADATA_ENDPOINT", &url), ("AWS_REGION", "us-east-1")], &push).code(3);
     assert!(ran.stderr.contains("AWS_ACCESS_KEY_ID") && ran.stderr.contains("AWS_EC2_METADATA_DISABLED"), "{ran:?}");
     assert!(cloud.accept().is_err(), "the cloud was asked");
+}
+
+/// A server that sends everybody on to another address, until the test ends.
+fn sends_on_to(address: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it has one").port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.expect("it can be taken");
+            let mut request = [0; 4096];
+            let _ = connection.read(&mut request);
+            let head = format!("HTTP/1.1 302 Found\r\nLocation: {address}\r\nContent-Length: 0\r\n");
+            let _ = connection.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn a_store_that_sends_us_on_to_a_cloud_s_secrets_is_refused() {
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml", "--only", "P=1500"]).code(0);
+    let keys = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "us-east-1")];
+    for to in
+        ["http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/", "http://metadata.google.internal/"]
+    {
+        let port = sends_on_to(to);
+        let server = format!("http://127.0.0.1:{port}");
+        let ran = bench.septet(&["store", "pull", &format!("{server}/x")]).code(3);
+        assert!(ran.stderr.contains("link-local"), "{to}: {ran:?}");
+        let environment = [&keys[..], &[("AWS_ENDPOINT_URL", server.as_str())]].concat();
+        let ran = bench.septet_with(&environment, &["store", "pull", "s3://bucket/x"]).code(3);
+        assert!(ran.stderr.contains("link-local"), "{to}: {ran:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `store gc`: shown first, then deleted, never what a report still shows.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::PermissionsExt;
 
 use nix::fcntl::{Flock, FlockArg};
 
 use super::bench::{Bench, SMALL, touched};
+use super::shims::shim;
 
 /// The small experiment without its latency test and what is made of it.
 fn without_latency() -> String {
@@ -87,4 +89,43 @@ fn nothing_is_taken_away_while_somebody_adds() {
     assert!(ran.stderr.contains("is at work in it"), "{}", ran.stderr);
     drop(held);
     bench.septet(&delete).code(0);
+}
+
+#[test]
+fn what_is_superseded_is_no_matter_of_clocks() {
+    let bench = Bench::measured();
+    let Some(clock) = shim(&bench, "clock") else { return };
+    bench.upgrade("septet-gen");
+    // Ten days before the results of the older program.
+    let with = [("LD_PRELOAD", clock.as_str()), ("SEPTET_TEST_CLOCK", "-864000")];
+    bench.septet_with(&with, &["run", "small.toml"]).code(0);
+    let older: Vec<String> = bench.files(".septet/generations/small").into_keys().collect();
+    assert_eq!(older.len(), 2, "{older:?}");
+    let arguments = ["store", "gc", "--scope", "superseded", "--keep-generations", "1", "--json"];
+    let shown = bench.septet(&arguments).code(0).json();
+    assert_eq!(shown["results"], 6, "those of the older program: {shown}");
+    let list = shown["list"].as_str().expect("it has a digest").to_string();
+    bench.septet(&[&arguments[..], &["--delete", &list]].concat()).code(0);
+    let ran = bench.septet(&["run", "small.toml"]).code(0);
+    assert!(ran.stdout.contains("nothing to measure"), "{ran:?}");
+}
+
+#[test]
+fn an_experiment_that_cannot_be_read_keeps_its_results() {
+    let Some(bench) = Bench::as_nobody() else { return };
+    bench.write("small.toml", SMALL);
+    bench.septet(&["run", "small.toml"]).code(0);
+    bench.write("other.toml", &without_latency().replace("name = \"small\"", "name = \"other\""));
+    let of = |arguments: &[&str]| bench.septet(&[&["store", "gc", "--scope", "unreferenced"], arguments].concat());
+    assert_eq!(of(&["--keep-generations", "1", "--json"]).code(0).json()["results"], 0);
+    let mode = |mode| std::fs::set_permissions(bench.path("small.toml"), std::fs::Permissions::from_mode(mode));
+    mode(0o000).expect("it is ours");
+    let ran = of(&["--keep-generations", "1"]).code(3);
+    assert!(ran.stderr.contains("small.toml") && ran.stderr.contains("not nobody's"), "{ran:?}");
+    mode(0o644).expect("it is ours");
+    // A link to nothing: what it led to may be one. Those that an editor leaves are none.
+    std::os::unix::fs::symlink("nowhere", bench.path(".#small.toml")).expect("it is ours");
+    of(&[]).code(0);
+    std::os::unix::fs::symlink("nowhere", bench.path("gone.toml")).expect("it is ours");
+    assert!(of(&[]).code(3).stderr.contains("gone.toml"));
 }

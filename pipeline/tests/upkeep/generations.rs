@@ -261,3 +261,32 @@ fn several_that_follow_no_other_are_told_and_the_next_run_follows_them_all() {
     );
     bench.septet(&["store", "verify"]).code(0);
 }
+
+#[test]
+fn counting_back_over_a_damaged_generation_names_no_other() {
+    let bench = Bench::measured();
+    for rate in ["50001", "50002"] {
+        bench.edit("small.toml", &rate_line(&bench), &format!("R = {rate}"));
+        bench.septet(&["run", "small.toml"]).code(0);
+    }
+    let middle = bench.septet(&["compare", "small.toml", "latest~2", "latest~1", "--json"]).code(0).json();
+    assert!(middle.is_object(), "{middle}");
+    let newest = latest(&bench);
+    let followed: Vec<GenerationName> =
+        read(&bench.path(FOLDER).join(format!("{newest}.json.zst"))).follows.into_iter().collect();
+    let path = bench.path(FOLDER).join(format!("{}.json.zst", followed[0]));
+    let mut bytes = fs::read(&path).expect("it is there");
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    fs::write(&path, bytes).expect("it is ours");
+    for arguments in [
+        &["compare", "small.toml", "latest~1", "latest"][..],
+        &["compare", "small.toml", followed[0].as_str(), "latest"],
+        &["report", "small.toml", "--since", "latest~1"],
+    ] {
+        let ran = bench.septet(arguments).code(3);
+        assert!(ran.stderr.contains(followed[0].as_str()), "{arguments:?}: {ran:?}");
+    }
+    let status = bench.septet(&["status", "small.toml", "--json"]).code(0).json();
+    assert_eq!(status["generations"], 3, "{status}");
+}

@@ -7,7 +7,10 @@ mod addresses;
 #[path = "../e2e/bench.rs"]
 #[allow(dead_code, reason = "the whole bench; not all of it is used here")]
 mod bench;
+mod beside;
+mod chores;
 mod damage;
+mod faults;
 mod flips;
 mod gc;
 mod generations;

@@ -38,6 +38,17 @@ impl Wrong {
         Wrong::Damaged(error.to_string())
     }
 
+    /// What came of reading JSON: the system's refusal is not the content's fault.
+    fn of_json(error: serde_json::Error) -> Wrong {
+        if !error.is_io() {
+            return Wrong::damaged(error);
+        }
+        match io::Error::from(error) {
+            error if error.raw_os_error().is_some() => Wrong::Io(error),
+            error => Wrong::damaged(error),
+        }
+    }
+
     /// This fault as an error about a file.
     pub(super) fn of(self, path: &Path) -> StoreError {
         match self {
@@ -75,7 +86,7 @@ fn before_tests(file: impl Read, packed: u64) -> Result<Map<String, Value>, Wron
     match Before(&mut fields).deserialize(&mut parser) {
         // It stopped at the tests.
         Err(_) if fields.remove(TESTS).is_some() => {}
-        Err(error) => return Err(Wrong::damaged(error)),
+        Err(error) => return Err(Wrong::of_json(error)),
         Ok(()) => return Err(Wrong::Damaged("it has no tests".to_string())),
     }
     match fields.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
@@ -114,7 +125,7 @@ pub(super) fn whole(
         // In a newer format anything may be different.
         Err(error) => {
             let (opened, packed) = open(folder, file)?;
-            Err(before_tests(opened, packed).err().unwrap_or(Wrong::damaged(error)))
+            Err(before_tests(opened, packed).err().unwrap_or_else(|| Wrong::of_json(error)))
         }
     }
 }

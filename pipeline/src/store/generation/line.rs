@@ -16,7 +16,7 @@ use super::head::{FOLLOWS_MAX, Head};
 use super::order::{self, Node};
 use super::{FOLDER, Generation, GenerationName};
 use crate::beneath::Below;
-use crate::store::{Store, StoreError, bounded};
+use crate::store::{Fault, Store, StoreError, bounded};
 
 /// Folder of the heads of deleted generations, in a store.
 const FORGOTTEN: &str = "forgotten";
@@ -91,7 +91,7 @@ impl Line {
 }
 
 /// Sound generations with their files, and damaged files with what is wrong.
-pub(in crate::store) type Read = (Vec<(Below, Generation)>, Vec<(Below, String)>);
+pub(in crate::store) type Read = (Vec<(Below, Generation)>, Vec<(Below, Fault)>);
 
 /// What a folder of generations holds, by the names of its files.
 #[derive(Default)]
@@ -146,9 +146,11 @@ impl Store {
         }
         let is_there: HashSet<GenerationName> = nodes.iter().map(|node: &Node| node.name.clone()).collect();
         for name in gone.into_iter().filter(|name| !is_there.contains(name)) {
-            // One that cannot be read leaves more to the rank of heads, and `verify` names it.
-            if let Ok(head) = self.head_of_gone(experiment, &name) {
-                nodes.push(node(name, head, &mut line.line));
+            // One that is damaged leaves more to the rank of heads, and `verify` names it.
+            match self.head_of_gone(experiment, &name) {
+                Ok(head) => nodes.push(node(name, head, &mut line.line)),
+                Err(error) if error.is_unread() => return Err(error),
+                Err(_) => {}
             }
         }
         let followed: HashSet<&GenerationName> = nodes.iter().flat_map(|node| &node.follows).collect();
@@ -202,12 +204,12 @@ impl Store {
                 Ok(generation) => sound.push((file, generation)),
                 Err(Wrong::Newer(_)) => {}
                 Err(Wrong::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(wrong) => damaged.push((file, wrong.to_string())),
+                Err(wrong) => damaged.push((file.clone(), wrong.of(&self.path_of(&file)).into())),
             }
         }
         for name in gone {
             if let Err(error) = self.head_of_gone(experiment, &name) {
-                damaged.push((self.gone_file(experiment, &name)?, error.to_string()));
+                damaged.push((self.gone_file(experiment, &name)?, error.into()));
             }
         }
         Ok((sound, damaged))
