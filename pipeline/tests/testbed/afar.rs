@@ -18,6 +18,7 @@ impl Afar {
     pub fn up(hosts: &[&str]) -> Option<Afar> {
         let bed = Testbed::up(hosts)?;
         let afar = Afar { bed, bench: Bench::new() };
+        let hosts: Vec<&str> = hosts.iter().map(|host| host.split('=').next().unwrap_or_default()).collect();
         let mut site: String = hosts.iter().map(|host| format!("[hosts.{host}]\n")).collect();
         for pair in hosts.chunks_exact(2) {
             site.push_str(&format!("[[cables]]\nends = [\"{}:cable0\", \"{}:cable0\"]\n", pair[0], pair[1]));

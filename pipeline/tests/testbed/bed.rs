@@ -104,7 +104,13 @@ impl Testbed {
 
     /// Pulls a host's end of its cable, or plugs it in again.
     pub fn cable(&self, host: &str, is_up: bool) {
-        self.said(host, &format!("ip link set cable0 {}", if is_up { "up" } else { "down" }));
+        let state = if is_up { "up" } else { "down" };
+        // An agent at work has it in a namespace of its own.
+        let script = format!(
+            "for p in /proc/[0-9]*; do e=\"nsenter --net=$p/ns/net ip link\"; \
+             if $e show cable0 >/dev/null 2>&1; then $e set cable0 {state} && exit; fi; done; exit 1"
+        );
+        self.said(host, &script);
     }
 }
 

@@ -10,6 +10,7 @@ mod bed;
 #[path = "../e2e/bench.rs"]
 mod bench;
 mod brought_up;
+mod cabled;
 mod faults;
 mod over_ssh;
 mod remote;

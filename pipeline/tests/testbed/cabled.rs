@@ -1,0 +1,74 @@
+//! Faults of what joins two hosts: a cable that is pulled in the middle of a test, clocks that have nothing to do with
+//! each other.
+
+use serde_json::Value;
+
+use super::afar::Afar;
+use super::bed::until;
+
+/// Six tests of about a second over the cable.
+const REMOTE: &str = r#"
+[experiment]
+name = "remote"
+[protocol]
+duration = "600ms"
+warmup = "100ms"
+cooldown = "100ms"
+repetitions = 1
+[[tests]]
+id = "all"
+D = "throughput"
+L = "remote"
+S = "1vs1"
+V = "linux-bridge"
+P = [64, 128, 256, 512, 1024, 1500]
+R = "1kpps"
+B = 4
+io = "udp"
+"#;
+
+/// The records of what is stored.
+fn records(afar: &Afar) -> Vec<Value> {
+    let plan = afar.septet(&["plan", "remote.toml", "--json"]).code(0).json();
+    let tests = plan["tests"].as_array().expect("a list").clone();
+    let keys = tests.iter().filter_map(|test| test["key"].as_str());
+    let shown = keys.map(|key| afar.septet(&["show", key, "--json"]));
+    shown.filter(|ran| ran.code == 0).flat_map(|ran| ran.json().as_array().expect("a list").clone()).collect()
+}
+
+#[test]
+fn a_cable_that_is_pulled_fails_its_test_and_no_other_and_comes_back() {
+    let Some(afar) = Afar::up(&["north", "south"]) else { return };
+    afar.bench.write("remote.toml", REMOTE);
+    let mut child = afar.start(&["run", "remote.toml", "-k", "--no-report"], "words");
+    until("a test is stored", || afar.words("words").contains("[1/6]"));
+    afar.bed.cable("north", false);
+    child.wait().expect("it is a child");
+    let words = afar.words("words");
+    println!("{words}");
+    let valid = |record: &&Value| record["status"]["state"] == "valid";
+    let known = records(&afar);
+    let count = known.iter().filter(valid).count();
+    assert!((1..6).contains(&count), "{count} of {} are valid", known.len());
+    assert!(words.contains("SUSPECT") || words.contains("FAILED") || words.contains("LOST"), "{words}");
+    for host in ["north", "south"] {
+        until("hosts are clean", || afar.is_clean(host));
+        assert!(afar.bed.said(host, "ls /sys/class/net").contains("cable0"), "{host} has its end back");
+    }
+    afar.bed.cable("north", true);
+    afar.septet(&["run", "remote.toml", "--no-report"]).code(0);
+    assert_eq!(afar.septet(&["status", "remote.toml", "--json"]).json()["stored"].as_u64(), Some(6));
+}
+
+#[test]
+fn clocks_that_are_an_hour_apart_change_no_result_and_are_in_the_record() {
+    let Some(afar) = Afar::up(&["north", "south=3600"]) else { return };
+    afar.bench.write("remote.toml", REMOTE);
+    afar.septet(&["run", "remote.toml", "--only", "P=64", "--no-report"]).code(0);
+    let records = records(&afar);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["status"]["state"], "valid", "{}", records[0]["flags"]);
+    let clocks = &records[0]["evidence"]["clocks"];
+    let offset_s = clocks["offset_ns"].as_f64().expect("it is estimated") / 1e9;
+    assert!((offset_s.abs() - 3600.0).abs() < 1.0, "{clocks}");
+}
