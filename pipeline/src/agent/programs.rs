@@ -18,8 +18,17 @@ pub struct Program {
     pub path: PathBuf,
     /// BLAKE3 of it, hex: what it is known by.
     pub blake3: String,
+}
+
+impl Program {
     /// SHA-256 of it, hex: what other hosts' own tools can check a copy by.
-    pub sha256: String,
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sha256(&self) -> Result<String, AgentError> {
+        let bytes = fs::read(&self.path).map_err(|source| AgentError::Spawn { path: self.path.clone(), source })?;
+        Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 /// All of them.
@@ -47,8 +56,7 @@ impl Programs {
                 Err(source) => return Err(AgentError::Spawn { path, source }),
             };
             let blake3 = blake3::hash(&bytes).to_hex().to_string();
-            let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            list.push(Program { name, path, blake3, sha256 });
+            list.push(Program { name, path, blake3 });
         }
         let mut hasher = blake3::Hasher::new();
         for program in &list {

@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::programs::Programs;
+use super::programs::{Program, Programs};
 use super::{AgentError, LOOK, Transport, last};
 
 /// Silence of the other host after which its agent counts as gone; the agent thinks the same of us.
@@ -95,8 +95,8 @@ impl Ssh {
             self.done("copy programs", TAKE, &[folder, program.name], file.into())?;
         }
         // The pipe holds these few lines, so that nobody has to write while the other one reads.
-        let sums: String =
-            self.programs.list.iter().map(|program| format!("{}  {}\n", program.sha256, program.name)).collect();
+        let sum = |program: &Program| Ok(format!("{}  {}\n", program.sha256()?, program.name));
+        let sums = self.programs.list.iter().map(sum).collect::<Result<String, AgentError>>()?;
         let (reader, mut writer) = std::io::pipe().map_err(|source| self.spawn(source))?;
         std::io::Write::write_all(&mut writer, sums.as_bytes()).map_err(|source| self.spawn(source))?;
         drop(writer);
