@@ -46,18 +46,21 @@ fn a_cable_that_is_pulled_fails_its_test_and_no_other_and_comes_back() {
     child.wait().expect("it is a child");
     let words = afar.words("words");
     println!("{words}");
-    let valid = |record: &&Value| record["status"]["state"] == "valid";
+    // On a busy machine what was measured may be suspect, and it is kept all the same.
+    let failed = |record: &&Value| record["status"]["state"] == "failed";
     let known = records(&afar);
-    let count = known.iter().filter(valid).count();
-    assert!((1..6).contains(&count), "{count} of {} are valid", known.len());
-    assert!(words.contains("SUSPECT") || words.contains("FAILED") || words.contains("LOST"), "{words}");
+    let count = known.iter().filter(failed).count();
+    assert!(count >= 1 && count < known.len(), "{count} of {} have failed: {words}", known.len());
+    let reason = known.iter().find(failed).map(|record| record["status"]["reason"].to_string()).unwrap_or_default();
+    println!("the failed one: {reason}");
+    assert!(words.contains("FAILED throughput/remote/") && reason.len() > 10, "{words}");
     for host in ["north", "south"] {
         until("hosts are clean", || afar.is_clean(host));
         assert!(afar.bed.said(host, "ls /sys/class/net").contains("cable0"), "{host} has its end back");
     }
     afar.bed.cable("north", true);
-    afar.septet(&["run", "remote.toml", "--no-report"]).code(0);
-    assert_eq!(afar.septet(&["status", "remote.toml", "--json"]).json()["stored"].as_u64(), Some(6));
+    let ran = afar.septet(&["run", "remote.toml", "--no-report"]).code(0);
+    assert!(!ran.stderr.contains("FAILED"), "{}", ran.stderr);
 }
 
 #[test]
@@ -66,8 +69,7 @@ fn clocks_that_are_an_hour_apart_change_no_result_and_are_in_the_record() {
     afar.bench.write("remote.toml", REMOTE);
     afar.septet(&["run", "remote.toml", "--only", "P=64", "--no-report"]).code(0);
     let records = records(&afar);
-    assert_eq!(records.len(), 1);
-    assert_eq!(records[0]["status"]["state"], "valid", "{}", records[0]["flags"]);
+    assert!(!records.is_empty() && records.iter().all(|record| record["status"]["state"] != "failed"), "{records:?}");
     let clocks = &records[0]["evidence"]["clocks"];
     let offset_s = clocks["offset_ns"].as_f64().expect("it is estimated") / 1e9;
     assert!((offset_s.abs() - 3600.0).abs() < 1.0, "{clocks}");

@@ -14,9 +14,17 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' HUP INT TERM
 mkdir -p "$folder/hosts" "$folder/config/septet"
+# Both hosts are this machine: each is given half of its CPUs, so that neither disturbs the other.
+cpus=$(nproc --all)
+of_north= of_south=
+if [ "$cpus" -ge 2 ]; then
+    of_north="cores = \"0-$((cpus / 2 - 1))\"" of_south="cores = \"$((cpus / 2))-$((cpus - 1))\""
+fi
 cat >"$folder/config/septet/site.toml" <<END
 [hosts.north]
+$of_north
 [hosts.south]
+$of_south
 
 [[cables]]
 ends = ["north:cable0", "south:cable0"]
