@@ -53,7 +53,8 @@ fn ended(afar: &Afar, child: &mut Child) -> i32 {
 
 /// Results that are kept: on a busy machine some may be suspect, and then there are more than tests.
 fn kept(afar: &Afar) -> usize {
-    std::fs::read_dir(afar.bench.path(".septet/results")).map_or(0, |entries| entries.count())
+    let shelves = std::fs::read_dir(afar.bench.path(".septet/results")).into_iter().flatten().flatten();
+    shelves.map(|shelf| std::fs::read_dir(shelf.path()).map_or(0, |results| results.count())).sum()
 }
 
 /// The run goes on without the south, and finishes everything.

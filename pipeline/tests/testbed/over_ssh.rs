@@ -28,7 +28,7 @@ fn programs_are_copied_once_and_what_is_measured_is_measured_there() {
     assert_eq!(inodes(), before);
     // A build of other content is another folder, and the old one stays for whoever has it.
     afar.bench.upgrade("septet-host");
-    afar.septet(&["plan", "small.toml"]).code(0);
+    afar.septet(&["plan", "small.toml", "--refresh"]).code(0);
     assert_eq!(afar.bed.said("north", &format!("ls {PROGRAMS}")).lines().count(), 2);
     assert!(afar.is_clean("north") && afar.is_clean("south"));
 }
@@ -38,23 +38,23 @@ fn an_agent_of_another_version_is_refused_with_what_to_do() {
     let Some(afar) = Afar::up(&["north"]) else { return };
     afar.bench.write("small.toml", SMALL);
     // A copy that somebody has changed.
-    afar.septet(&["plan", "small.toml"]).code(0);
+    afar.septet(&["plan", "small.toml", "--refresh"]).code(0);
     afar.bed.said("north", &format!("cd {PROGRAMS}/*; cp septet-host new; printf x >>new; mv new septet-host"));
-    let ran = afar.septet(&["plan", "small.toml"]).code(3);
+    let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
     assert!(ran.stderr.contains("failed to use septet-host on north: septet-host is "), "{}", ran.stderr);
     assert!(ran.stderr.contains("rm -r .cache/septet/programs/"), "{}", ran.stderr);
 
     // One that an administrator installed, of another build: what to install is said, and nothing is copied.
     afar.bed.said("north", &format!("mkdir /root/septet; mv {PROGRAMS}/*/* /root/septet; rm -r {PROGRAMS}"));
     afar.site("[hosts.north]\nsudo = \"/root/septet/septet-host\"\n");
-    let ran = afar.septet(&["plan", "small.toml"]).code(3);
+    let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
     assert!(ran.stderr.contains("an administrator of north installs the programs of this build"), "{}", ran.stderr);
     assert!(ran.stderr.contains("install -m 755 septet-host septet-gen"), "{}", ran.stderr);
     assert_eq!(afar.bed.said("north", "ls /root/.cache/septet"), "");
 
     // One that is not there.
     afar.site("[hosts.north]\nsudo = \"/root/nowhere/septet-host\"\n");
-    let ran = afar.septet(&["plan", "small.toml"]).code(3);
+    let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
     assert!(ran.stderr.contains("septet-host on north") && ran.stderr.contains("nowhere"), "{}", ran.stderr);
 }
 
@@ -63,6 +63,6 @@ fn a_host_that_cannot_be_reached_is_an_error_that_says_how_to_try() {
     let Some(afar) = Afar::up(&["north"]) else { return };
     afar.bench.write("small.toml", SMALL);
     afar.site("[hosts.nowhere]\nssh = \"10.77.0.99\"\n");
-    let ran = afar.septet(&["plan", "small.toml"]).code(3);
+    let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
     assert!(ran.stderr.contains("ssh -o BatchMode=yes -- 10.77.0.99 true"), "{}", ran.stderr);
 }
