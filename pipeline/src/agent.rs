@@ -167,7 +167,7 @@ impl Agent {
             Answer::Programs { programs, wall_ns } => (programs, wall_ns),
             other => return Err(unexpected(&other)),
         };
-        self.wall_ahead_ns = Some(i128::from(wall_ns) - (before + clock::wall_ns()) / 2);
+        self.wall_ahead_ns = Some(i128::from(wall_ns) - before);
         self.silence_max = afar.silence_max;
         let differences = afar.programs.differences(&there, afar.sudo.is_some());
         if differences.is_empty() { Ok(()) } else { Err(afar.other_program(differences)) }

@@ -230,10 +230,11 @@ impl Supervisor {
         let result = match request.op {
             Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
             Op::Afar { silence_ms } => {
-                let all = Duration::from_millis(silence_ms.min(u64::from(u32::MAX)));
-                self.afar = Some((all, Patience::of(all)));
+                // First, since the client takes it for what it was when the request came.
                 let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
                 let wall_ns = wall.map_or(0, |wall| u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX));
+                let all = Duration::from_millis(silence_ms.min(u64::from(u32::MAX)));
+                self.afar = Some((all, Patience::of(all)));
                 Ok(Answer::Programs { programs: programs::digests(), wall_ns })
             }
             Op::Facts { refresh } => {

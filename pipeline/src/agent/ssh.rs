@@ -58,8 +58,6 @@ pub struct Ssh {
     pub destination: String,
     /// The agent that sudo starts there, if it does.
     pub sudo: Option<PathBuf>,
-    /// The CPUs that it may use, checked to be a list of them.
-    pub cores: Option<String>,
     /// What the agent and its generators must be.
     pub programs: Programs,
 }
@@ -174,17 +172,14 @@ impl Ssh {
 
 impl Transport for Ssh {
     fn command(&self) -> Result<Command, AgentError> {
-        let cores = self.cores.as_deref().map(|cores| ["taskset", "-c", cores]);
-        let cores = cores.as_ref().map_or(&[][..], |words| words);
         Ok(match &self.sudo {
             Some(program) => {
                 let program = program.display().to_string();
-                self.ssh(&[&["exec"], cores, &["sudo", "-n", &program, "agent"]].concat())
+                self.ssh(&["exec", "sudo", "-n", &program, "agent"])
             }
             None => {
                 let quoted = format!("'{START}'");
-                let script = ["sh", "-c", &quoted, "septet", &self.programs.digest];
-                self.ssh(&[&["exec"], cores, &script].concat())
+                self.ssh(&Self::script(&quoted, &[&self.programs.digest]))
             }
         })
     }
@@ -214,16 +209,16 @@ mod tests {
     #[test]
     fn ssh_is_given_options_then_the_host_then_one_constant_command() {
         let programs = Programs { list: Vec::new(), digest: "ab12".to_string() };
-        let copied = Ssh { host: "n".into(), destination: "root@n".into(), sudo: None, cores: None, programs };
+        let copied = Ssh { host: "n".into(), destination: "root@n".into(), sudo: None, programs };
         let words = shown(&copied.command().expect("a command"));
         let place = words.iter().position(|word| word == "--").expect("options end");
         assert_eq!(words[place + 1], "root@n");
         assert_eq!(words[place + 2..], [format!("exec sh -c '{START}' septet ab12")]);
         assert!(words[..place].contains(&"BatchMode=yes".to_string()));
 
-        let root = Ssh { sudo: Some("/opt/septet/septet-host".into()), cores: Some("2-3".into()), ..copied };
+        let root = Ssh { sudo: Some("/opt/septet/septet-host".into()), ..copied };
         let words = shown(&root.command().expect("a command"));
-        assert_eq!(words.last().expect("a command"), "exec taskset -c 2-3 sudo -n /opt/septet/septet-host agent");
+        assert_eq!(words.last().expect("a command"), "exec sudo -n /opt/septet/septet-host agent");
     }
 
     #[test]

@@ -196,7 +196,6 @@ pub(super) fn transport(host: &Host) -> Result<Box<dyn Transport>, Trouble> {
                 host: host.name.clone(),
                 destination: destination.clone(),
                 sudo: sudo.clone(),
-                cores: host.cores.clone(),
                 programs: Programs::of(&folder)?,
             }))
         }
