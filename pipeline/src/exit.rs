@@ -47,8 +47,8 @@ impl Exit {
             }
             Exit::Answer => {
                 "What you asked to be told by exit code is so: something is stale (status -q), slower (compare \
-                 --fail-if-slower), refuted (--strict-claims) or damaged (store verify, pull and push; archive verify \
-                 and import)."
+                 --fail-if-slower), refuted (--strict-claims), not reproduced (reproduce) or damaged (store verify, pull \
+                 and push; archive verify and import; reproduce)."
             }
             Exit::Interrupted => "Interrupted; what was finished is kept.",
         }

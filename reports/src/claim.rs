@@ -59,7 +59,7 @@
 mod condition;
 mod evaluate;
 mod evidence;
-mod interval;
+pub(crate) mod interval;
 mod parser;
 mod scan;
 mod shape;

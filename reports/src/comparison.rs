@@ -45,15 +45,17 @@ pub fn svg(title: &str, rows: &[RatioRow]) -> Result<String, RenderError> {
             false => ("no significant difference", Look::ordered(5)),
         };
         let label = if first(row.moved) == Some(place) { name } else { "" };
-        Series { label: label.to_string(), look, marks: true, points: vec![point(place, row)] }
+        Series { label: label.to_string(), look, marks: true, hollow: false, points: vec![point(place, row)] }
     });
     // Equal on both sides: a line through 1.
     let level = [0.0, x.max].map(|x| Point { x, y: 1.0, interval: None, source: None });
-    let level = Series { label: String::new(), look: Look::ordered(15), marks: false, points: level.to_vec() };
+    let level =
+        Series { label: String::new(), look: Look::ordered(15), marks: false, hollow: false, points: level.to_vec() };
     let series = std::iter::once(level).chain(series).collect();
     let plot = Plot { form: Form::Lines, x, y, series, shaded: Vec::new(), references: Vec::new() };
     let description = "Ratio of means of each test with its 95 % interval; 1 is no change.";
-    let setting = Setting { id: "comparison", title, description, alone: true, legend: true, base: "" };
+    let setting =
+        Setting { id: "comparison", title, description, alone: true, legend: true, base: "", base_hollow: "" };
     svg::drawing(Templates::built_in()?, &plot, &setting)
 }
 

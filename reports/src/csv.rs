@@ -201,7 +201,7 @@ pub fn bound(bound: Bound) -> &'static str {
     }
 }
 
-fn data(value: &Value) -> String {
+pub(crate) fn data(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
         Value::Name(name) => name.clone(),
@@ -212,14 +212,19 @@ impl Sheet {
     /// The file.
     pub fn text(&self) -> String {
         let header: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let mut text = String::new();
-        for row in std::iter::once(&header).chain(&self.rows) {
-            let fields: Vec<String> = row.iter().map(|field| quoted(field)).collect();
-            text.push_str(&fields.join(","));
-            text.push('\n');
-        }
-        text
+        lines(std::iter::once(&header).chain(&self.rows))
     }
+}
+
+/// Rows of fields as text.
+pub(crate) fn lines<'a>(rows: impl Iterator<Item = &'a Vec<String>>) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let fields: Vec<String> = row.iter().map(|field| quoted(field)).collect();
+        text.push_str(&fields.join(","));
+        text.push('\n');
+    }
+    text
 }
 
 /// Quoted where RFC 4180 asks for it; a text that a spreadsheet would run as a formula starts with a

@@ -95,7 +95,7 @@ pub fn build_figure(spec: &FigureSpec, tests: &[&TestView]) -> Result<Figure, Sp
         };
         let label = spec.series.map_or_else(String::new, |axis| select::value_shown(axis, &members[0].tuple));
         let points = points_of(spec, &label, members, &ruler, &mut draft);
-        series.push(Series { label: text::cleaned(&label, text::LABEL_MAX), look, marks: true, points });
+        series.push(Series { label: text::cleaned(&label, text::LABEL_MAX), look, marks: true, hollow: false, points });
     }
 
     let members: Vec<&Vec<&TestView>> = groups.values().collect();

@@ -4,6 +4,7 @@
 mod claims;
 mod comparison;
 mod index;
+mod reproduction;
 mod scenarios;
 mod since;
 mod tables;
@@ -12,6 +13,7 @@ mod test_page;
 pub use claims::claims;
 pub(crate) use index::abstract_of;
 pub use index::index;
+pub use reproduction::reproduction;
 pub use since::since;
 pub use test_page::test_page;
 

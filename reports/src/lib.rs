@@ -17,6 +17,7 @@ pub mod plot;
 pub mod published;
 pub mod render;
 pub mod report;
+pub mod reproduction;
 pub mod select;
 pub mod since;
 pub mod spec;

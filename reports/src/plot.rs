@@ -87,6 +87,8 @@ pub struct Series {
     pub look: Look,
     /// Whether points are marked, as far as there are few enough of them.
     pub marks: bool,
+    /// Whether marks are outlines only: measured elsewhere, beside the same series measured here.
+    pub hollow: bool,
     /// Ascending by `x`.
     pub points: Vec<Point>,
 }

@@ -4,6 +4,7 @@
 use crate::figure::Figure;
 use crate::model::{Details, Meta, TestView};
 use crate::report::Report;
+use crate::reproduction::{self, Reproduction};
 use crate::since::Changes;
 use crate::table::Table;
 use crate::templates::{RenderError, Templates};
@@ -60,6 +61,24 @@ pub fn render_claims(templates: &Templates, report: &Report) -> Result<Option<Ou
 pub fn render_since(templates: &Templates, meta: &Meta, changes: &Changes) -> Result<OutputFile, RenderError> {
     let base: String = changes.base.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     Ok(OutputFile::new(format!("since-{base}.html"), html::since(templates, meta, changes)?))
+}
+
+/// Every file of a reproduction but the two sides' own reports: `index.html`, `reproduction.json`, `figures/ID.svg`,
+/// `figures/ID.csv`, `tables/ID.csv`, and the static ones of its page.
+pub fn render_reproduction(templates: &Templates, reproduction: &Reproduction) -> Result<Vec<OutputFile>, RenderError> {
+    let mut files = render_static(templates);
+    files.push(OutputFile::new("index.html", html::reproduction(templates, reproduction)?));
+    files.push(OutputFile::new("reproduction.json", reproduction::json(reproduction)));
+    for pair in reproduction.figures {
+        let path = |extension: &str| format!("figures/{}.{extension}", pair.figure.id);
+        files.push(OutputFile::new(path("svg"), svg::figure_file(templates, &pair.figure)?));
+        files.push(OutputFile::new(path("csv"), reproduction::rows_csv(&pair.axes, &pair.rows)));
+    }
+    for pair in reproduction.tables {
+        let csv = reproduction::rows_csv(&pair.axes, &pair.rows);
+        files.push(OutputFile::new(format!("tables/{}.csv", pair.id), csv));
+    }
+    Ok(files)
 }
 
 /// `tests/KEY.html`; none for a test without a key.

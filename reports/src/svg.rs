@@ -1,12 +1,16 @@
 //! A plot as SVG: positions are computed here to two decimals of a pixel, markup is the template's. It must
 //! not know what figures are made of, nor the page around them.
 
+mod legend;
+
 use serde::Serialize;
 
+pub(crate) use self::legend::shared_legend;
+use self::legend::{LegendItem, legend};
 use crate::figure::Figure;
 use crate::number::{self, pixel};
 use crate::plot::{self, Form, Plot, PlotAxis, Point, Series, Whisker};
-use crate::style::{Look, Marker, PALETTE};
+use crate::style::{Look, PALETTE};
 use crate::templates::{RenderError, Templates};
 use crate::text;
 
@@ -35,6 +39,8 @@ pub struct Setting<'a> {
     pub legend: bool,
     /// From the page to the report's folder: empty or `../`.
     pub base: &'a str,
+    /// The same of hollow series.
+    pub base_hollow: &'a str,
 }
 
 #[derive(Serialize)]
@@ -87,21 +93,6 @@ struct TickMark {
     label: String,
 }
 
-#[derive(Clone, Serialize)]
-struct LegendItem {
-    x: String,
-    y: String,
-    class: String,
-    dash: &'static str,
-    shape: &'static str,
-    open: bool,
-    bar: bool,
-    hatch: Hatching,
-    reference: bool,
-    marked: bool,
-    label: String,
-}
-
 /// How bars are filled: a pattern that is defined beside them, and the paint that uses it.
 #[derive(Clone, Default, Serialize)]
 struct Hatching {
@@ -129,6 +120,7 @@ struct Line {
     whiskers: String,
     shape: &'static str,
     open: bool,
+    hollow: bool,
     marks: Vec<Mark>,
     bars: bool,
 }
@@ -176,8 +168,15 @@ pub fn figure_file(templates: &Templates, figure: &Figure) -> Result<String, Ren
     let title =
         figure.title.clone().unwrap_or_else(|| format!("{} against {}", figure.plot.y.label, figure.plot.x.label));
     let description = description(figure);
-    let setting =
-        Setting { id: "figure", title: &title, description: &description, alone: true, legend: true, base: "" };
+    let setting = Setting {
+        id: "figure",
+        title: &title,
+        description: &description,
+        alone: true,
+        legend: true,
+        base: "",
+        base_hollow: "",
+    };
     drawing(templates, &figure.plot, &setting)
 }
 
@@ -186,7 +185,7 @@ pub(crate) fn figure_inline(
     templates: &Templates,
     figure: &Figure,
     legend: bool,
-    base: &str,
+    (base, base_hollow): (&str, &str),
 ) -> Result<String, RenderError> {
     let id = format!("fig-{}", figure.id);
     let title =
@@ -195,7 +194,7 @@ pub(crate) fn figure_inline(
     drawing(
         templates,
         &figure.plot,
-        &Setting { id: &id, title: &title, description: &description, alone: false, legend, base },
+        &Setting { id: &id, title: &title, description: &description, alone: false, legend, base, base_hollow },
     )
 }
 
@@ -209,89 +208,6 @@ fn description(figure: &Figure) -> String {
     sentences.extend(figure.caption.clone());
     sentences.extend(figure.notes.iter().cloned());
     sentences.join(" ")
-}
-
-/// The legend that panels share, as a drawing of its own. Absent when no series has a name.
-pub(crate) fn shared_legend(
-    templates: &Templates,
-    id: &str,
-    series: &[&Series],
-    bars: bool,
-    referenced: bool,
-) -> Result<Option<String>, RenderError> {
-    let (items, rows) = legend(series, id, (bars, referenced), (4.0, 4.0), 2.0 * WIDTH);
-    if items.is_empty() {
-        return Ok(None);
-    }
-    #[derive(Serialize)]
-    struct Strip {
-        legend: Vec<LegendItem>,
-        width: String,
-        height: String,
-    }
-    let widest =
-        items.iter().filter_map(|item| Some(item.x.parse::<f64>().ok()? + item_width(&item.label))).fold(0.0, f64::max);
-    let strip = Strip { legend: items, width: pixel(widest), height: pixel(rows as f64 * LEGEND_ROW + 4.0) };
-    templates.markup("legend.svg", &strip).map(Some)
-}
-
-fn item_width(label: &str) -> f64 {
-    46.0 + label.chars().count() as f64 * TICK_FONT_PX * CHARACTER
-}
-
-/// What marked numbers of others are called.
-const REFERENCE: &str = "published";
-
-fn legend(
-    series: &[&Series],
-    id: &str,
-    (bars, referenced): (bool, bool),
-    (left, top): (f64, f64),
-    right: f64,
-) -> (Vec<LegendItem>, usize) {
-    let (mut x, mut row) = (left, 0);
-    let labels = series.iter().map(|series| series.label.as_str()).chain(referenced.then_some(REFERENCE));
-    let width = labels.map(item_width).fold(0.0, f64::max);
-    let mut items = Vec::new();
-    for series in series.iter().filter(|series| !series.label.is_empty()) {
-        if x > left && x + width > right {
-            (x, row) = (left, row + 1);
-        }
-        items.push(LegendItem {
-            x: pixel(x),
-            y: pixel(top + (row as f64 + 0.5) * LEGEND_ROW),
-            class: series.look.ink.class(),
-            dash: series.look.dash.svg(),
-            shape: series.look.marker.path(),
-            open: series.look.marker.open(),
-            bar: bars,
-            hatch: Hatching::of(&series.look, format!("{id}-key{}", items.len())),
-            reference: false,
-            marked: series.is_marked(),
-            label: series.label.clone(),
-        });
-        x += width;
-    }
-    if referenced {
-        if x > left && x + width > right {
-            (x, row) = (left, row + 1);
-        }
-        items.push(LegendItem {
-            x: pixel(x),
-            y: pixel(top + (row as f64 + 0.5) * LEGEND_ROW),
-            class: String::new(),
-            dash: "",
-            shape: Marker::Diamond.path(),
-            open: false,
-            bar: false,
-            hatch: Hatching::default(),
-            reference: true,
-            marked: true,
-            label: REFERENCE.to_string(),
-        });
-    }
-    let rows = if items.is_empty() { 0 } else { row + 1 };
-    (items, rows)
 }
 
 /// Where the box between the axes lies.
@@ -396,6 +312,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
     let base = frame.y(&plot.y, plot.y.min.max(if plot.y.min < 0.0 { 0.0 } else { plot.y.min }));
     let decimals = number::decimals_for(plot.y.max.abs().max(plot.y.min.abs()));
 
+    let base_of_page = if series.hollow { setting.base_hollow } else { setting.base };
     let limits = Whisker::of(plot.form, place, plot.series.len(), plot.x.ticks.len());
     let (mut path, mut whiskers, mut marks) = (String::new(), String::new(), Vec::new());
     for (at, point) in drawn.iter().enumerate() {
@@ -410,7 +327,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
         whisker(point, plot, frame, (x + WIDTH * limits.aside, WIDTH * limits.cap), &mut whiskers);
         let (top, height) = if y <= base { (y, base - y) } else { (base, y - base) };
         let link = match (setting.alone, &point.source) {
-            (false, Some(source)) => test_page(source.key.as_deref()).map(|page| format!("{}{page}", setting.base)),
+            (false, Some(source)) => test_page(source.key.as_deref()).map(|page| format!("{base_of_page}{page}")),
             _ => None,
         };
         marks.push(Mark {
@@ -431,6 +348,7 @@ fn line(plot: &Plot, place: usize, series: &Series, frame: &Frame, setting: &Set
         whiskers,
         shape: series.look.marker.path(),
         open: series.look.marker.open(),
+        hollow: series.hollow,
         marks,
         bars,
     }
@@ -464,6 +382,7 @@ fn tip(plot: &Plot, series: &Series, point: &Point, decimals: usize) -> String {
         Form::Bars => x,
     };
     let name = if series.label.is_empty() { String::new() } else { format!("{}, ", series.label) };
+    let name = if series.hollow { format!("theirs: {name}") } else { name };
     let mut lines = vec![format!("{name}{x}"), format!("{}: {}", plot.y.label, shown(point.y))];
     if let Some((low, high)) = point.interval {
         lines.push(format!("95 % interval {} to {}", shown(low), shown(high)));

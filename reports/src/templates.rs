@@ -18,7 +18,7 @@ macro_rules! embedded {
 }
 
 /// Templates of pages and drawings.
-const MARKUP: [(&str, &str); 17] = embedded![
+const MARKUP: [(&str, &str); 20] = embedded![
     "plot.svg",
     "hatch.svg",
     "figure.svg",
@@ -33,6 +33,9 @@ const MARKUP: [(&str, &str); 17] = embedded![
     "index.html",
     "claims.html",
     "since.html",
+    "reproduction.html",
+    "values.html",
+    "value-cell.html",
     "comparison.html",
     "test.html",
     "table.html",

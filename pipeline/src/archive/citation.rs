@@ -89,6 +89,9 @@ pub fn citation(experiment: &Experiment, license: &License, date: &str) -> Strin
     if let Some(spdx) = &license.spdx {
         out.push_str(&format!("license: {spdx}\n"));
     }
+    if let Some(doi) = &experiment.artifact.doi {
+        out.push_str(&format!("doi: {}\n", quoted(doi)));
+    }
     out.push_str(&format!("date-released: {date}\n"));
     out
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use host_setup::facts::{Component, Facts};
 use rayon::prelude::*;
 
+use super::anonymous::Identity;
+use super::appendix::Appendix;
 use super::bag::{self, Content, Piece};
 use super::citation::{self, License};
 use super::description::{ARCHIVE_FORMAT, Description};
@@ -34,6 +36,8 @@ pub struct ArchiveRequest<'a> {
     pub license: &'a License,
     /// Whether the measured programs themselves go in.
     pub with_components: bool,
+    /// What may be in no file of it.
+    pub withheld: Option<&'a Identity>,
 }
 
 /// An archive that was made.
@@ -87,8 +91,12 @@ pub fn create(
     let tests = records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<_>>().len();
     let description = description(workspace, &generation, wanted.license)?;
     let (created, counts) = (&generation.created, (records.len(), tests));
-    pieces.extend(front_matter(workspace, &description, created, wanted.license, counts, &pieces)?);
+    let appendix = Appendix::of(&workspace.experiment, &records, wanted.license, created);
+    pieces.extend(front_matter(workspace, &description, (created, &appendix), wanted.license, counts, &pieces)?);
     pieces.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(identity) = wanted.withheld {
+        identity.refuse_in(&pieces)?;
+    }
     let digests = bag::digest_pieces(&pieces)?;
     let info = front::info(&workspace.experiment, &description, created);
     let tags = bag::tags(&pieces, &digests, &info);
@@ -102,8 +110,25 @@ pub fn create(
     Ok(Archived { unnoted, bytes, sha256, results: records.len(), tests, missing, naming_boots })
 }
 
+/// The artifact appendix of a generation.
+pub fn appendix_of(
+    workspace: &Workspace,
+    generation: &Generation,
+    license: &License,
+) -> Result<Appendix, ArchiveError> {
+    let generation = of_the_experiment(workspace, generation);
+    let records = records(workspace, &generation)?;
+    if records.is_empty() {
+        return Err(ArchiveError::unfit(
+            &workspace.experiment.name,
+            "nothing of it is stored; `septet run` measures it",
+        ));
+    }
+    Ok(Appendix::of(&workspace.experiment, &records, license, &generation.created))
+}
+
 /// The generation without tests that the experiment has no more: reports do not see them.
-fn of_the_experiment(workspace: &Workspace, generation: &Generation) -> Generation {
+pub(super) fn of_the_experiment(workspace: &Workspace, generation: &Generation) -> Generation {
     let names: HashSet<String> = workspace.tests().iter().map(|test| test.tuple.to_string()).collect();
     let mut generation = generation.clone();
     generation.tests.retain(|test| names.contains(&test.name));
@@ -111,7 +136,7 @@ fn of_the_experiment(workspace: &Workspace, generation: &Generation) -> Generati
 }
 
 /// The records of a generation, by id, each once.
-fn records(workspace: &Workspace, generation: &Generation) -> Result<Vec<(ResultId, Record)>, StoreError> {
+pub(super) fn records(workspace: &Workspace, generation: &Generation) -> Result<Vec<(ResultId, Record)>, StoreError> {
     let listed: Vec<_> =
         generation.tests.iter().flat_map(|test| test.repetitions.iter().map(move |id| (*id, test))).collect();
     let read = listed.par_iter().map(|(id, test)| Ok((*id, stood::record(&workspace.store, test, id)?)));
@@ -210,7 +235,7 @@ pub(super) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ArchiveErro
 fn front_matter(
     workspace: &Workspace,
     description: &Description,
-    created: &str,
+    (created, appendix): (&str, &Appendix),
     license: &License,
     counts: (usize, usize),
     others: &[Piece],
@@ -234,6 +259,7 @@ fn front_matter(
         counts,
         names: &names,
         report_package: &report_package,
+        appendix,
     };
     let mut pieces = front.pieces()?;
     pieces.push(experiment);

@@ -7,6 +7,7 @@ use results::dictionary;
 use serde_json::{Value, json};
 
 use super::ArchiveError;
+use super::appendix::{self, Appendix};
 use super::bag::Piece;
 use super::citation::{self, License};
 use super::contents::json as encoded;
@@ -16,7 +17,7 @@ use crate::experiment::Experiment;
 
 /// Version of what this file writes; another one's is not made again but taken on trust. Whoever changes what is
 /// written raises it, or older archives are taken for forged ones.
-pub const FRONT_VERSION: u32 = 1;
+pub const FRONT_VERSION: u32 = 2;
 
 /// Where a reader's file comes from.
 pub const LICENSE: &str = "LICENSE";
@@ -28,7 +29,8 @@ const PACKAGE: &str = "datapackage.json";
 pub const REPORT_PACKAGE: &str = "report/datapackage.json";
 
 /// Names of all files of this kind.
-pub const NAMES: [&str; 6] = [README, LICENSE, CITATION, DESCRIPTION, METADATA, PACKAGE];
+pub const NAMES: [&str; 8] =
+    [README, LICENSE, CITATION, DESCRIPTION, METADATA, PACKAGE, appendix::MARKDOWN, appendix::LATEX];
 
 /// What all of it is made of.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct Front<'a> {
     pub names: &'a [&'a str],
     /// Content of [`REPORT_PACKAGE`].
     pub report_package: &'a [u8],
+    /// The artifact appendix.
+    pub appendix: &'a Appendix,
 }
 
 impl Front<'_> {
@@ -68,6 +72,8 @@ impl Front<'_> {
             Piece::new(CITATION, self.citation.map_or_else(made, str::to_string)),
             Piece::new(METADATA, encoded(&metadata::metadata(&about))?),
             Piece::new(PACKAGE, encoded(&self.package())?),
+            Piece::new(appendix::MARKDOWN, self.appendix.markdown()),
+            Piece::new(appendix::LATEX, self.appendix.latex()),
         ])
     }
 }
@@ -135,11 +141,25 @@ WHERE kind = 'interval' AND source NOT LIKE 't%.%'
 GROUP BY record.test, samples.filename, samples.source ORDER BY ALL;
 ";
 
+/// The same in pandas.
+pub const PANDAS: &str = "\
+import glob, json, pandas
+for path in sorted(glob.glob('store/results/*/*/samples.parquet')):
+    record, rows = json.load(open(path.replace('samples.parquet', 'record.json'))), pandas.read_parquet(path)
+    times, start = record['times'], rows['interval'] * record['interval_ns']
+    inside = (start >= times['warmup_ns']) & (start < times['warmup_ns'] + times['duration_ns'])
+    received = rows[inside & (rows['kind'] == 'interval') & (rows['role'] == 'receive')]
+    print(record['test'], received['packets'].sum() * 1e9 / times['duration_ns'])
+";
+
 fn readme(name: &str, title: &str, file: &str) -> String {
+    let pandas: String = PANDAS.lines().map(|line| format!("    {line}\n")).collect();
     let query: String = QUERY.lines().map(|line| format!("    {line}\n")).collect();
     format!(
         "# {title}\n\n\
          Results of a network-performance experiment, measured and archived by septet.\n\n\
+         - `ARTIFACT.md`, `ARTIFACT.tex`: the artifact appendix: claims with a command for each, what it needs, how long it\n  \
+           takes, how to begin.\n\
          - `report/index.html`: the report; `report/figures` and `report/tables` have the data of each as CSV.\n\
          - `experiment/{file}`: what was measured, and what is made of it.\n\
          - `store/results/XX/ID/`: one folder a repetition. `record.json` says what was measured, under which\n  \
@@ -152,9 +172,12 @@ fn readme(name: &str, title: &str, file: &str) -> String {
          Check it with any BagIt tool (the folder above this one is the bag), or, also deriving every number and every\n\
          page again from the raw samples, with `septet archive verify {name}.tar.zst`, which says what it proves and\n\
          what has to be taken on trust.\n\n\
+         Measure all of it again on a host of yours, theirs beside yours, claim by claim: `septet reproduce {name}.tar.zst`.\n\n\
          The rate of each process in each repetition, in DuckDB, from this folder. Samples cover warm-up and cool-down\n\
          too, which no number of the report does: `interval` counts from 0 at the common start. A search keeps the\n\
          samples of its trials, `t000.send-0` and so on, which have lengths of their own.\n\n\
-         {query}"
+         {query}\n\
+         What was received in each, in pandas:\n\n\
+         {pandas}"
     )
 }

@@ -109,6 +109,8 @@ fn parts(about: &About, experiment: &str) -> Vec<Value> {
     let folder = |name: &str, what: &str| json!({"@id": name, "@type": "Dataset", "name": name, "description": what});
     let mut parts = vec![
         file("README.md", "How to read and to check this archive", "text/markdown"),
+        file("ARTIFACT.md", "The artifact appendix", "text/markdown"),
+        file("ARTIFACT.tex", "The artifact appendix for LaTeX", "application/x-tex"),
         file(experiment, "The experiment: tests, figures, tables and claims", "application/toml"),
         file("septet.json", "What made this archive", "application/json"),
         file("LICENSE", "Terms of use", "text/plain"),

@@ -9,6 +9,7 @@
 //!     ro-crate-metadata.json        what this is, for people who know nothing of septet
 //!     septet.json                   what this is, for septet: [`Description`]
 //!     README.md LICENSE CITATION.cff
+//!     ARTIFACT.md ARTIFACT.tex      the artifact appendix
 //!     experiment/FILE               the experiment
 //!     store/                        a store with what the report uses and nothing else
 //!     facts/DIGEST.json             each host that was measured on
@@ -17,6 +18,8 @@
 //!     report/                       the report
 //! ```
 
+pub mod anonymous;
+mod appendix;
 mod bag;
 mod citation;
 mod contents;
@@ -43,8 +46,9 @@ mod write;
 use std::io;
 use std::path::Path;
 
+pub use appendix::{Appendix, LATEX as APPENDIX_LATEX, MARKDOWN as APPENDIX_MARKDOWN};
 pub use citation::License;
-pub use contents::{ArchiveRequest, Archived, create};
+pub use contents::{ArchiveRequest, Archived, appendix_of, create};
 pub use description::{ARCHIVE_FORMAT, Description};
 pub use import::{Imported, import};
 pub use mix::mix;

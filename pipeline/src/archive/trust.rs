@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::appendix::Appendix;
 use super::bag::{self, Content, PAYLOAD};
 use super::citation::License;
 use super::description::Description;
@@ -11,7 +12,8 @@ use super::front::{self, FRONT_VERSION, Front};
 use super::metadata::METADATA;
 use super::{ArchiveError, read_if_there};
 use crate::acceptance::Says;
-use crate::store::Generation;
+use crate::key::ResultId;
+use crate::store::{Generation, Record};
 use crate::workspace::Workspace;
 
 /// What was compared and what could not be.
@@ -23,14 +25,14 @@ pub struct Looked {
     pub on_trust: Vec<String>,
 }
 
-/// Looks at what a reader meets first. `bag` is the folder of the bag, `files` what is in it, `counts` are numbers
-/// of results and tests.
+/// Looks at what a reader meets first. `bag` is the folder of the bag, `files` what is in it, `records` its results,
+/// of so many `tests`.
 pub fn look(
     workspace: &Workspace,
     generation: &Generation,
     description: &Description,
     (bag, files): (&Path, &DigestedFiles),
-    counts: (usize, usize),
+    (records, tests): (&[(ResultId, Record)], usize),
 ) -> Result<Looked, ArchiveError> {
     let mut looked = Looked { wrong: Vec::new(), on_trust: on_trust(workspace, generation, description, files) };
     if description.front != FRONT_VERSION {
@@ -50,6 +52,7 @@ pub fn look(
     let citation = description.citation_given.then(|| own("CITATION.cff")).transpose()?;
     let package = bag.join(PAYLOAD).join(front::REPORT_PACKAGE);
     let report_package = read_if_there(&package)?.unwrap_or_default();
+    let appendix = Appendix::of(&workspace.experiment, records, &license, &generation.created);
     let names: Vec<&str> = payload(files).filter(|name| *name != METADATA).collect();
     let front = Front {
         experiment: &workspace.experiment,
@@ -57,9 +60,10 @@ pub fn look(
         license: &license,
         citation: citation.as_deref(),
         created: &generation.created,
-        counts,
+        counts: (records.len(), tests),
         names: &names,
         report_package: &report_package,
+        appendix: &appendix,
     };
     for piece in front.pieces()? {
         let Content::Bytes(made) = &piece.content else { continue };

@@ -209,9 +209,8 @@ pub fn open(archive: &Path, limits: Limits, depth: Depth) -> Result<Opened, Arch
         other => other.map_err(|error| told(&error))?,
     };
     let (records, mut wrong) = proof::records(&workspace, &generation, &description, &files, read)?;
-    let counts = (records.len(), tests(&records));
     let Looked { wrong: of_front, on_trust } =
-        trust::look(&workspace, &generation, &description, (&bag, &files), counts)?;
+        trust::look(&workspace, &generation, &description, (&bag, &files), (&records, tests(&records)))?;
     // What a lost result makes of it need not be told again.
     if wrong.is_empty() {
         wrong = of_front;

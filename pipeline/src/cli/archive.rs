@@ -32,6 +32,10 @@ pub(super) enum ArchiveCommand {
         /// Sign it with this key of SSH's, private or public with an agent; the signature is FILE.sig beside it.
         #[arg(long, value_name = "KEY")]
         sign: Option<PathBuf>,
+        /// For double-blind review: leave out authors, contact, names of hosts and users, and their paths and addresses. It
+        /// is refused where that cannot be.
+        #[arg(long, conflicts_with_all = ["sign", "with_components"])]
+        anonymous: bool,
         /// Machine-readable.
         #[arg(long)]
         json: bool,
@@ -87,8 +91,9 @@ impl From<ArchiveError> for Trouble {
 /// `septet archive ...`.
 pub(super) fn run(command: ArchiveCommand) -> Result<Exit, Trouble> {
     match command {
-        ArchiveCommand::Create { target, output, license, with_components, sign, json } => {
-            let asked = Create { output: output.as_deref(), license: license.as_deref(), with_components, sign, json };
+        ArchiveCommand::Create { target, output, license, with_components, sign, anonymous, json } => {
+            let (output, license) = (output.as_deref(), license.as_deref());
+            let asked = Create { output, license, with_components, sign, anonymous, json };
             create(&target, &asked)
         }
         ArchiveCommand::Verify { archive, allowed_signers, digests_only, bytes_max, json } => {
@@ -119,14 +124,16 @@ struct Create<'a> {
     license: Option<&'a str>,
     with_components: bool,
     sign: Option<PathBuf>,
+    anonymous: bool,
     json: bool,
 }
 
 fn create(target: &Target, asked: &Create) -> Result<Exit, Trouble> {
-    let Create { output, license, with_components, ref sign, json } = *asked;
+    let Create { output, license, with_components, ref sign, anonymous, json } = *asked;
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let generation = share::generation(target, &workspace)?;
     let license = License::find(license, target.file.parent().unwrap_or(Path::new("")))?;
+    let license = if anonymous { withheld(license) } else { license };
     if !license.given {
         remark(
             "septet: no licence is given, so that nobody may use the archive: name one by --license CC-BY-4.0, or put a \
@@ -135,8 +142,13 @@ fn create(target: &Target, asked: &Create) -> Result<Exit, Trouble> {
     }
     let out = output.map_or_else(|| PathBuf::from(format!("{}.tar.zst", workspace.experiment.name)), Path::to_path_buf);
     let named = output.map_or_else(|| out.clone(), beneath::followed);
-    let wanted = ArchiveRequest { out: &named, license: &license, with_components };
-    let archived = archive::create(&workspace, &generation, &wanted)?;
+    let archived = match anonymous {
+        true => archive::anonymous::create(&workspace, &generation, &named, &license)?,
+        false => {
+            let wanted = ArchiveRequest { out: &named, license: &license, with_components, withheld: None };
+            archive::create(&workspace, &generation, &wanted)?
+        }
+    };
     if let Some(why) = &archived.unnoted {
         remark(&format!("septet: {why}; `store gc` does not know that this generation was archived"));
     }
@@ -175,6 +187,14 @@ fn create(target: &Target, asked: &Create) -> Result<Exit, Trouble> {
         Some(signature) => say(&format!("signed: {signature}")),
         None => Ok(Exit::Well),
     }
+}
+
+/// A licence without the author's own text, which names them.
+pub(super) fn withheld(license: License) -> License {
+    if license.own {
+        remark("septet: the text of the licence beside the experiment is left out, since it may name its authors");
+    }
+    License::of(license.spdx)
 }
 
 fn mib(bytes: u64) -> f64 {

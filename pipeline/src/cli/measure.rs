@@ -1,5 +1,7 @@
 //! `septet run`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stands};
@@ -13,6 +15,7 @@ use crate::preparation;
 use crate::progress::Progress;
 use crate::run::{self, Finished, Request};
 use crate::signals::Signals;
+use crate::stand::Stand;
 use crate::store::Generation;
 use crate::workspace::Workspace;
 
@@ -30,7 +33,7 @@ struct RunJson<'a> {
 }
 
 /// A selection as a question; without an expression the answer is always `default`.
-fn asked(text: Option<&str>, default: bool) -> Result<impl Fn(&Test) -> bool + Sync, Trouble> {
+pub(super) fn asked(text: Option<&str>, default: bool) -> Result<impl Fn(&Test) -> bool + Sync, Trouble> {
     let selection = text.map(select::parse).transpose();
     let selection = selection
         .map_err(|error| Trouble::input(format!("failed to understand '{}': {error}", text.unwrap_or_default())))?;
@@ -88,20 +91,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let finished = match wanted {
         false => Finished::default(),
         true => {
-            let mut progress = Progress::new(args.quiet, args.verbose);
-            let request = Request {
+            let manner = Manner {
                 keep_going: args.keep_going,
-                only: &only,
-                force: &force,
-                twins: &twins,
+                quiet: args.quiet,
+                verbose: args.verbose,
                 time_limit: args.time_limit,
                 wait: args.wait,
                 until_quiet: args.until_quiet,
-                interrupted: &|| signals.asked(),
             };
-            let finished = run::run(&workspace, agents.stands(everywhere), &request, &mut progress);
-            progress.finish();
-            finished?
+            measured(&workspace, agents.stands(everywhere), &manner, (&only, &force, &twins), &signals)?
         }
     };
     match finished.lost {
@@ -114,6 +112,44 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         Some(error) => Err(error.into()),
         None => Ok(exit),
     }
+}
+
+/// How tests are measured, besides which.
+pub(super) struct Manner {
+    pub(super) keep_going: bool,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) wait: Duration,
+    pub(super) until_quiet: Option<Duration>,
+}
+
+/// A question about a test.
+type Asked<'a> = &'a (dyn Fn(&Test) -> bool + Sync);
+
+/// Measures what is missing on stands, saying how it goes. Asked are which tests only, which in any case, and which
+/// besides.
+pub(super) fn measured(
+    workspace: &Workspace,
+    stands: Vec<Stand>,
+    manner: &Manner,
+    (only, force, twins): (Asked, Asked, &[Twin]),
+    signals: &Signals,
+) -> Result<Finished, Trouble> {
+    let mut progress = Progress::new(manner.quiet, manner.verbose);
+    let request = Request {
+        keep_going: manner.keep_going,
+        only,
+        force,
+        twins,
+        time_limit: manner.time_limit,
+        wait: manner.wait,
+        until_quiet: manner.until_quiet,
+        interrupted: &|| signals.asked(),
+    };
+    let finished = run::run(workspace, stands, &request, &mut progress);
+    progress.finish();
+    Ok(finished?)
 }
 
 /// Keeps the generation, writes the report, says how it went.
@@ -194,7 +230,11 @@ fn given_up(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> Vec<GivenUp> {
 
 /// Keeps a generation; its name. Where nothing was measured and the store cannot be written to, the report is made of
 /// it all the same.
-fn kept(workspace: &Workspace, generation: &Generation, finished: &Finished) -> Result<Option<String>, Trouble> {
+pub(super) fn kept(
+    workspace: &Workspace,
+    generation: &Generation,
+    finished: &Finished,
+) -> Result<Option<String>, Trouble> {
     match workspace.store.keep_generation(generation) {
         Err(error) if error.is_refusal() && finished.measured == 0 => {
             remark(&format!("septet: {error}; the generation of this run is not kept"));

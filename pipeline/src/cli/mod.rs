@@ -3,15 +3,18 @@
 
 mod accept;
 mod archive;
+mod artifact;
 mod compare;
 mod completions;
 mod experiment;
 mod gc;
 mod host;
+mod import;
 mod man;
 mod measure;
 mod pdf;
 mod place;
+mod reproduce;
 mod results;
 mod schema;
 mod share;
@@ -118,9 +121,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write the artifact appendix that a committee asks for: claims with a command for each, hardware and software, how
+    /// long and how much, how to begin.
+    Artifact(artifact::ArtifactArgs),
+    /// Take numbers that others measured (iperf3, testpmd, TRex, CSIT, any CSV) as published values, which figures and
+    /// claims hold beside yours; never as results.
+    Import(import::ImportArgs),
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
     Archive(archive::ArchiveCommand),
+    /// Measure an archive's experiment on this host, and set theirs beside ours: figure by figure, claim by claim. Exit 4
+    /// if a claim is not reproduced.
+    Reproduce(reproduce::ReproduceArgs),
     /// Say what moved between two generations, by how much, and whether it is real.
     Compare(compare::CompareArgs),
     /// Look after the store.
@@ -304,6 +316,8 @@ enum SchemaOf {
     Summary,
     /// A result's record.json.
     Record,
+    /// The columns of a result's samples.parquet, as a Table Schema of Frictionless Data.
+    Samples,
 }
 
 #[derive(Debug, Subcommand)]
@@ -429,7 +443,10 @@ impl Cli {
             Command::Report { target, output, since, with_origin, json } => {
                 results::report(&target, &output, since.as_deref(), with_origin.as_deref(), json)
             }
+            Command::Import(args) => import::run(&args),
+            Command::Artifact(args) => artifact::run(&args),
             Command::Archive(command) => archive::run(command),
+            Command::Reproduce(args) => reproduce::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Store(command) => store::run(command),
             Command::Site(command) => share::site(command),

@@ -13,5 +13,6 @@ pub(super) fn schema(of: SchemaOf) -> Result<Exit, Trouble> {
         SchemaOf::Site => site::schema(),
         SchemaOf::Summary => reports::json::schema::document(),
         SchemaOf::Record => record_schema::schema(),
+        SchemaOf::Samples => reports::package::schema(&results::dictionary::samples()),
     })
 }

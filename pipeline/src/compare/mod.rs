@@ -20,6 +20,7 @@ use crate::acceptance::trigger;
 use crate::difference::{Difference, Tally};
 use crate::planned::plural;
 
+pub(crate) use side::read as side;
 pub use side::{Side, SideError, SideTest, pick, resolve};
 
 /// A comparison of two sides.

@@ -195,8 +195,8 @@ fn pick_of(names: &[GenerationName], experiment: &str, asked: &str) -> Result<Ge
     }
 }
 
-/// Reads the records of a generation.
-fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<Side, StoreError> {
+/// A generation as a side of that name: reads its records.
+pub(crate) fn read(workspace: &Workspace, name: String, generation: &Generation) -> Result<Side, StoreError> {
     let tests: Result<Vec<_>, StoreError> = generation
         .tests
         .par_iter()

@@ -1,6 +1,8 @@
 //! The experiment file: from text to tests, figures, tables and claims, or to everything that is wrong with
 //! it, each thing with its place. Reads one file; it must not know stores, hosts, keys or what is measured.
 
+mod anonymous;
+pub mod artifact;
 mod axis_list;
 pub mod axis_value;
 mod check;
@@ -14,6 +16,7 @@ pub mod matrix;
 mod published;
 mod report;
 mod rules;
+mod scale;
 pub mod schema;
 pub mod select;
 mod units;
@@ -26,6 +29,8 @@ use std::path::{Path, PathBuf};
 use reports::spec::{Id, ReportSpec};
 use toml::de::DeTable;
 
+pub use anonymous::anonymous;
+pub use artifact::Artifact;
 pub use diagnostic::Diagnostics;
 pub use header::{Order, Protocol, Repetitions};
 pub use matrix::{Group, Matrix, Test, Times};
@@ -42,7 +47,7 @@ pub const STARTER: &str = include_str!("starter.toml");
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys of the file.
-const KEYS: [&str; 6] = ["experiment", "protocol", "tests", "table", "figure", "claim"];
+const KEYS: [&str; 7] = ["experiment", "protocol", "artifact", "tests", "table", "figure", "claim"];
 
 /// Most groups of tests, and most figures, tables and claims of each kind.
 const SECTIONS_MAX: usize = 1_000;
@@ -60,6 +65,8 @@ pub struct Experiment {
     pub notes: Option<String>,
     /// How tests are measured.
     pub protocol: Protocol,
+    /// What an artifact's appendix says that no store can know.
+    pub artifact: Artifact,
     /// In order of declaration; [`Test::groups`] counts from 0 in it.
     pub groups: Vec<Group>,
     /// Figures, tables and claims.
@@ -149,6 +156,8 @@ fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Experiment> {
     let protocol = file.require_table("protocol", "[protocol]", findings);
     let protocol = protocol.and_then(|node| Section::of("[protocol]", node, findings));
     let protocol = protocol.and_then(|section| header::protocol(section, findings));
+    let artifact = file.get("artifact").and_then(|node| Section::of("[artifact]", node, findings));
+    let artifact = artifact.map(|section| artifact::read(section, findings)).unwrap_or_default();
     let tests = file.require_table("tests", "[[tests]]", findings);
     let groups = document::sections("[[tests]]", tests, SECTIONS_MAX, findings);
     let groups = check::groups(&groups, protocol.map(|protocol| protocol.times), findings);
@@ -175,5 +184,5 @@ fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Experiment> {
     }
     let header::Heading { name, title, authors, notes } = heading?;
     let groups = groups.sound;
-    Some(Experiment { name, title, authors, notes, protocol: protocol?, groups, report, matrix: matrix? })
+    Some(Experiment { name, title, authors, notes, protocol: protocol?, artifact, groups, report, matrix: matrix? })
 }

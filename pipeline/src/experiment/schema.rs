@@ -8,6 +8,7 @@ use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeC
 use results::metric::Metric;
 use serde_json::{Map, Value, json};
 
+use super::artifact::ARTIFACT_KEYS;
 use super::axis_value::units_of;
 use super::header::{HEADING_KEYS, HOST, ORDER, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
 use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
@@ -25,6 +26,7 @@ pub fn experiment() -> Value {
             let required = ["duration", "warmup", "cooldown", "repetitions"];
             table(&PROTOCOL_KEYS, &required, "How each test is measured", protocol)
         }
+        "artifact" => table(&ARTIFACT_KEYS, &[], "What an artifact's appendix says that no store can know", artifact),
         "tests" => {
             let required = ["id", "D", "L", "S", "V", "P", "R", "B"];
             list(table(&group::keys(), &required, "A group of tests: one for each combination of values", tests))
@@ -75,6 +77,19 @@ fn text(description: &str) -> Value {
 
 fn time(description: &str) -> Value {
     json!({"type": "string", "pattern": units::pattern(units::DURATION), "description": description})
+}
+
+fn artifact(key: &str) -> Value {
+    let texts = |description: &str| json!({"type": "array", "items": text(description), "maxItems": 20});
+    match key {
+        "doi" => text("Under which it is published"),
+        "url" => text("Where it can be had"),
+        "contact" => text("Whom to ask"),
+        "badges" => texts("A badge that is asked for"),
+        "requirements" => texts("What it needs besides what was measured through"),
+        "notes" => text("What a reviewer should know, in paragraphs"),
+        _ => json!({}),
+    }
 }
 
 fn heading(key: &str) -> Value {

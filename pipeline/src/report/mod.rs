@@ -34,7 +34,7 @@ pub use since::write_since;
 use stamps::{Inputs, Stamps};
 pub use verdicts::refuted;
 use views::ViewedTests;
-pub(crate) use views::repetition as repetition_of;
+pub(crate) use views::{components, host_facts, repetition as repetition_of};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +145,21 @@ fn write_with(
     let files = output.files;
     let finished = stamps.finish(inputs)?;
     Ok(written(folder, files + finished.removed, finished.forgotten))
+}
+
+/// What a report of a generation would show.
+pub(crate) struct Seen {
+    /// Tests with their summaries, in the matrix's order.
+    pub(crate) views: Vec<TestView>,
+    /// Of the experiment and its hosts.
+    pub(crate) meta: Meta,
+}
+
+/// Reads what a report of a generation would show, and renders nothing.
+pub(crate) fn seen(workspace: &Workspace, generation: &Generation) -> Result<Seen, ReportError> {
+    let measured = views::read(workspace, generation)?;
+    let meta = measured.meta(workspace);
+    Ok(Seen { views: measured.views, meta })
 }
 
 /// Everything that the report as a whole is made of.

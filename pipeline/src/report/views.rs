@@ -250,7 +250,7 @@ fn route(vswitch: VSwitch, records: &[(ResultId, Record)]) -> Route {
 }
 
 /// What of a host is shown: all that is in keys, no time or load.
-pub(super) fn host_facts(host: &Facts) -> Vec<(&'static str, String)> {
+pub(crate) fn host_facts(host: &Facts) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>, absent: &str| value.clone().unwrap_or_else(|| absent.to_string());
     vec![
         ("Name", host.aside.hostname.clone()),
@@ -274,7 +274,7 @@ pub(super) fn host_facts(host: &Facts) -> Vec<(&'static str, String)> {
 }
 
 /// Components of a record.
-pub(super) fn components(record: &Record) -> Vec<ComponentRow> {
+pub(crate) fn components(record: &Record) -> Vec<ComponentRow> {
     let (switch, application) = (record.tuple.vswitch.name(), traffic::generator(record.tuple.variant.io));
     let of_host = |host: &Facts| {
         let used = host.components_on(&Through { switch, application, runtime: None, uplink: None });

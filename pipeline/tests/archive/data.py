@@ -2,7 +2,9 @@
 
 usage: data.py BAG SUMMARY-SCHEMA RECORD-SCHEMA
 """
+import contextlib
 import glob
+import io
 import json
 import os
 import re
@@ -57,8 +59,8 @@ for path in samples["path"]:
         assert abs(rate - record["reduction"]["values"]["rx_pps"]) <= 1e-6 * rate, (rate, record["test"])
 
 # The query of the README.
-query = "\n".join(re.findall(r"^    (.*)$", open("README.md").read(), re.M))
-query = query[query.index("SELECT"):]
+snippets = "\n".join(re.findall(r"^    (.*)$", open("README.md").read(), re.M))
+query = snippets[snippets.index("SELECT"):snippets.index("import glob")]
 rates = duckdb.sql(query).fetchall()
 expected = sorted(
     (record["test"], round(record["reduction"]["values"]["rx_pps"], 3))
@@ -66,6 +68,13 @@ expected = sorted(
     if record["tuple"]["dimension"] == "throughput"
 )
 assert sorted((test, round(rate, 3)) for test, source, rate in rates if source.startswith("receive")) == expected, rates
+
+# What it says in pandas.
+printed = io.StringIO()
+with contextlib.redirect_stdout(printed):
+    exec(snippets[snippets.index("import glob"):], {})
+received = [line.rsplit(" ", 1) for line in printed.getvalue().splitlines()]
+assert sorted((test, round(float(rate), 3)) for test, rate in received if test.startswith("throughput")) == expected, received
 
 # Schemas.
 jsonschema.validate(json.load(open("report/summary.json")), json.load(open(summary_schema)))

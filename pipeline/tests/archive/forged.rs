@@ -12,15 +12,17 @@ use super::bench::{Bench, touched};
 use super::honest::archived;
 use super::parcel::{Entry, Parcel, write};
 
-/// Tries to import `b.tar.zst`; nothing must come of it but the reason.
+/// Tries to import, to verify and to reproduce `b.tar.zst`; nothing must come of it but the reason.
 #[track_caller]
 fn refused(bench: &Bench, code: i32, reason: &str) {
     fs::create_dir_all(bench.path("tmp")).expect("the bench is writable");
     let before = bench.files("");
     let temporary = bench.path("tmp").display().to_string();
-    for arguments in
-        [&["archive", "import", "b.tar.zst", "--store", ".septet"][..], &["archive", "verify", "b.tar.zst"]]
-    {
+    for arguments in [
+        &["archive", "import", "b.tar.zst", "--store", ".septet"][..],
+        &["archive", "verify", "b.tar.zst"],
+        &["reproduce", "b.tar.zst", "again"],
+    ] {
         let ran = bench.septet_with(&[("TMPDIR", &temporary)], arguments).code(code);
         assert!(
             ran.stderr.contains(reason) || ran.stdout.contains(reason),

@@ -11,6 +11,8 @@ mod data;
 mod forged;
 mod honest;
 mod judged;
+mod nameless;
 mod parcel;
 mod repacked;
+mod reproduced;
 mod signed;

@@ -5,7 +5,7 @@ use super::truth::Truth;
 
 /// A value with its doubt; ends may be infinite, never NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Interval {
+pub(crate) struct Interval {
     pub low: f64,
     pub mean: f64,
     pub high: f64,

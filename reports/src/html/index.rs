@@ -130,7 +130,7 @@ fn plate_view(templates: &Templates, plate: &Plate, figures: &[Figure]) -> Resul
             id: figure.id.to_string(),
             label: if shared { format!("({letter})") } else { format!("Figure {}.", plate.label(panel)) },
             title: figure.title.clone().unwrap_or_default(),
-            svg: svg::figure_inline(templates, figure, own_legend, "")?,
+            svg: svg::figure_inline(templates, figure, own_legend, ("", ""))?,
             caption: figure.caption.clone().unwrap_or_default(),
             notes: figure.notes.clone(),
             published: figure.published.as_ref().map(comparison::view),

@@ -293,7 +293,15 @@ fn charts(templates: &Templates, details: &Details) -> Result<Vec<Chart>, Render
     let mut add = |heading: &'static str, plot: Plot, note: String, id: &str| -> Result<(), RenderError> {
         let description = format!("{} against {}", plot.y.label, plot.x.label);
         let legend = plot.series.len() > 1;
-        let setting = Setting { id, title: heading, description: &description, alone: false, legend, base: "../" };
+        let setting = Setting {
+            id,
+            title: heading,
+            description: &description,
+            alone: false,
+            legend,
+            base: "../",
+            base_hollow: "../",
+        };
         charts.push(Chart { heading, svg: svg::drawing(templates, &plot, &setting)?, note });
         Ok(())
     };
@@ -330,6 +338,7 @@ fn rate_plot(rates: &RatesOverTime) -> Plot {
         label: label.to_string(),
         look: Look::ordered(place),
         marks: false,
+        hollow: false,
         points: values
             .iter()
             .enumerate()
@@ -377,7 +386,7 @@ fn cumulative_plot(distribution: &Distribution) -> Plot {
             max: 1.0,
             ticks: [0.0, 0.25, 0.5, 0.75, 1.0].map(tick).to_vec(),
         },
-        series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, points }],
+        series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, hollow: false, points }],
         shaded: Vec::new(),
         references: Vec::new(),
     }
@@ -396,7 +405,7 @@ fn histogram_plot(distribution: &Distribution) -> Plot {
         form: Form::Lines,
         x: micros("Round-trip time (µs)", &points.iter().map(|point| point.x).collect::<Vec<_>>()),
         y: PlotAxis::vertical("Round trips".to_string(), Scale::Linear, &counts, &counts),
-        series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, points }],
+        series: vec![Series { label: String::new(), look: Look::ordered(0), marks: false, hollow: false, points }],
         shaded: Vec::new(),
         references: Vec::new(),
     }
