@@ -6,7 +6,7 @@ mod beside;
 mod place;
 
 pub use beside::{Beside, beside};
-pub use place::{Place, REPORT_FOLDER};
+pub use place::Place;
 
 use crate::archive::ArchiveError;
 use crate::beneath;

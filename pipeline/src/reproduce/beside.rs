@@ -11,7 +11,7 @@ use reports::spec::Id;
 use reports::templates::Templates;
 
 use super::ReproduceError;
-use super::place::{Place, REPORT_FOLDER};
+use super::place::Place;
 use crate::beneath::Destination;
 use crate::compare;
 use crate::report::{self, ReportError, Seen};
@@ -86,7 +86,7 @@ pub fn beside(
     let files = render::render_reproduction(templates, &reproduction).map_err(rendering)?;
     let written = write(place, &files)?;
     let own = sides.map(|(workspace, generation, name)| -> Result<usize, ReproduceError> {
-        let folder = place.folder.make_folder(&place.folder.name([REPORT_FOLDER, name])?)?;
+        let folder = place.folder.make_folder(&place.folder.name([place.report.as_str(), name])?)?;
         Ok(report::write(workspace, generation, &Destination::Open(folder))?.files)
     });
     let [of_theirs, of_ours] = own;
@@ -103,12 +103,12 @@ pub fn beside(
             .map(|pair| (pair.ours.id.to_string(), outcome(&pair.theirs), outcome(&pair.ours), pair.word))
             .collect(),
         json,
-        page: place.folder.shown().join(REPORT_FOLDER).join("index.html"),
+        page: place.folder.shown().join(&place.report).join("index.html"),
     })
 }
 
 fn write(place: &Place, files: &[OutputFile]) -> Result<usize, ReproduceError> {
-    let folder = place.folder.make_folder(&place.folder.name([REPORT_FOLDER])?)?;
+    let folder = place.folder.make_folder(&place.folder.name([place.report.as_str()])?)?;
     let mut written = 0;
     for file in files {
         written += usize::from(folder.replace_if_different(&folder.name([&file.path])?, &file.bytes)?);

@@ -7,6 +7,7 @@
 //!   FILE                  the archive's experiment
 //!   .septet/              what was measured here; origins/theirs: what the archive holds
 //!   report/               theirs beside ours; theirs/ and ours/: the two reports
+//!   report-scale-0.1/     the same of a first look
 //! ```
 
 use std::path::Path;
@@ -21,8 +22,8 @@ use crate::experiment::{Experiment, FILE_BYTES_MAX};
 use crate::store::{STORE_FOLDER, Store};
 use crate::workspace::Workspace;
 
-/// Folder of the report.
-pub const REPORT_FOLDER: &str = "report";
+/// Folder of the report; of one that was scaled, so far: `report-scale-0.1`.
+const REPORT_FOLDER: &str = "report";
 /// What says of which archive a folder is.
 const MARKER: &str = "reproduction.json";
 /// Version of it.
@@ -30,7 +31,7 @@ const MARKER_VERSION: u32 = 1;
 /// Most bytes of it.
 const MARKER_BYTES_MAX: u64 = 1 << 16;
 /// Names that an experiment cannot have here: they are read as something else.
-const RESERVED: [&str; 5] = [MARKER, REPORT_FOLDER, STORE_FOLDER, "site.toml", "templates"];
+const RESERVED: [&str; 4] = [MARKER, STORE_FOLDER, "site.toml", "templates"];
 /// Name of the origin of what the archive holds.
 const ORIGIN: &str = "theirs";
 
@@ -54,6 +55,8 @@ pub struct Place {
     pub theirs: Workspace,
     /// Repetitions that came in now; 0 if they were there already.
     pub imported: usize,
+    /// Name of the report's folder.
+    pub report: String,
 }
 
 impl Place {
@@ -64,7 +67,10 @@ impl Place {
     pub fn make(opened: &Opened, path: &Path, scale: Option<f64>) -> Result<Place, ReproduceError> {
         let refused = |reason: String| ReproduceError::Place { folder: path.display().to_string(), reason };
         let file = &opened.description.file;
-        if file.starts_with('.') || RESERVED.iter().any(|name| name.eq_ignore_ascii_case(file)) {
+        if file.starts_with('.')
+            || file.starts_with(REPORT_FOLDER)
+            || RESERVED.iter().any(|name| name.eq_ignore_ascii_case(file))
+        {
             return Err(refused(format!("its experiment is called {file}, which is read as something else there")));
         }
         let (workspace, _) = opened.sound()?;
@@ -98,7 +104,11 @@ impl Place {
         let imported = archive::import(opened, &store, &origin)?.results;
         let theirs = origin_of(&store, &origin)?.ok_or_else(|| refused("its results did not come in".to_string()))?;
         let ours = Workspace::beneath(&folder, &file_name, store)?;
-        Ok(Place { ours: Workspace { experiment, ..ours }, folder, theirs, imported })
+        let report = match scale {
+            None => REPORT_FOLDER.to_string(),
+            Some(part) => format!("{REPORT_FOLDER}-scale-{part}"),
+        };
+        Ok(Place { ours: Workspace { experiment, ..ours }, folder, theirs, imported, report })
     }
 }
 

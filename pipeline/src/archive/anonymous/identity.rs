@@ -30,8 +30,9 @@ const COMMON: [&str; 18] = [
     "system",
     "septet",
 ];
-/// Shortest word that is searched for: shorter ones are in everything.
-const WORD_CHARS_MIN: usize = 3;
+/// Shortest word that is searched for in texts, and in what is none: shorter ones are in everything.
+const WORD_CHARS_MIN: usize = 2;
+const WORD_CHARS_MIN_BINARY: usize = 6;
 /// Most bytes that a compressed file of an archive may become here.
 const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
@@ -95,7 +96,10 @@ impl Identity {
     /// The first of the words that is in some bytes.
     fn found_in(&self, bytes: &[u8]) -> Option<&str> {
         let text = String::from_utf8_lossy(bytes);
-        self.words.iter().find(|(word, _)| places(&text, word).next().is_some()).map(|(word, _)| word.as_str())
+        let is_text = matches!(text, std::borrow::Cow::Borrowed(_));
+        let fits = |word: &str| is_text || word.chars().count() >= WORD_CHARS_MIN_BINARY;
+        let mut words = self.words.iter().map(|(word, _)| word.as_str());
+        words.find(|word| fits(word) && places(&text, word).next().is_some())
     }
 
     /// Searches everything that an archive is made of.
