@@ -141,7 +141,7 @@ fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't 
     text.match_indices(word).map(|(at, _)| at).filter(move |at| {
         let before = text[..*at].chars().next_back();
         let after = text[at + word.len()..].chars().next();
-        !before.is_some_and(|character| joins(character)) && !after.is_some_and(|character| joins(character))
+        !before.is_some_and(joins) && !after.is_some_and(joins)
     })
 }
 
