@@ -50,31 +50,31 @@ value = ["rx_kpps", "rejected_ratio"]
 id = "udp-is-whole"
 from = "techniques"
 text = "UDP rejects next to nothing."
-test = "rejected_ratio[io=udp] < 0.1"
+test = "rejected_ratio[io=udp] < 0.01"
 
 [[claim]]
 id = "udp-keeps-up"
 from = "techniques"
 text = "UDP rejects no more than raw sockets."
-test = "rejected_ratio[io=udp] <= rejected_ratio[io=raw] + 0.1"
+test = "rejected_ratio[io=udp] <= rejected_ratio[io=raw] + 0.01"
 
 [[claim]]
 id = "mmsg-is-whole"
 from = "techniques"
 text = "One call a burst rejects next to nothing."
-test = "rejected_ratio[io=udp-mmsg] < 0.1"
+test = "rejected_ratio[io=udp-mmsg] < 0.01"
 
 [[claim]]
 id = "raw-is-whole"
 from = "techniques"
 text = "Raw sockets reject next to nothing."
-test = "rejected_ratio[io=raw] < 0.1"
+test = "rejected_ratio[io=raw] < 0.01"
 
 [[claim]]
 id = "raw-keeps-up"
 from = "techniques"
 text = "Raw sockets reject no more than one call a burst."
-test = "rejected_ratio[io=raw] <= rejected_ratio[io=udp-mmsg] + 0.1"
+test = "rejected_ratio[io=raw] <= rejected_ratio[io=udp-mmsg] + 0.01"
 "#;
 
 fn words(reproduced: &Value) -> Vec<(String, String)> {
@@ -253,8 +253,10 @@ fn exactly_the_claims_over_what_became_slower_are_not_reproduced() {
         let is_it = |row: &&Value| row["at"]["io"] == io && row["metric"] == "rejected_ratio";
         rows.iter().find(is_it).expect("a row")[side]["value"].as_f64().expect("a value")
     };
-    assert!((rejected("udp", "ours") - 0.3).abs() < 0.02 && rejected("udp", "theirs") < 0.02, "{rows:#?}");
-    assert!(rejected("raw", "ours") < 0.02 && rejected("udp-mmsg", "ours") < 0.02, "{rows:#?}");
+    // Of what was intended: 0.3 where all of it was tried, less where the host had no time for it.
+    let (of_ours, of_theirs) = (rejected("udp", "ours"), rejected("udp", "theirs"));
+    assert!(of_ours > 0.02 && of_ours < 0.32 && of_theirs < 0.01, "{rows:#?}");
+    assert!(rejected("raw", "ours") < 0.01 && rejected("udp-mmsg", "ours") < 0.01, "{rows:#?}");
     let ran = bench.septet(&["reproduce", "a.tar.zst", "again"]).code(4);
     assert!(ran.stdout.contains("3 of 5 claims reproduced, 2 not"), "{}", ran.stdout);
 }
