@@ -13,10 +13,11 @@ measure="busybox-static lxc"
 measure="$measure pkg-config libclang-dev libdpdk-dev dpdk dpdk-dev dpdk-doc openvswitch-switch-dpdk"
 # lmodern: fonts that scale, which Debian only recommends; a report does without, but looks better with them.
 # texlive-publishers, texlive-fonts-recommended: other people's papers, which our figures have to fit into, and their fonts.
+# chromium: pages of reports are operated in it, by keyboard, touch and printer.
 # strace: what a program does when the system refuses one of its calls.
 # sudo, pkexec (with a bus of the test's own), opendoas: what an ordinary user may do through them is tried with the real ones.
 test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommended texlive-latex-extra texlive-pictures"
-test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc strace sudo pkexec dbus"
+test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc chromium strace sudo pkexec dbus"
 # Emulated hosts, each with its sshd.
 remote="openssh-server openssh-client iproute2"
 test="$test $remote"

@@ -79,6 +79,10 @@ fn link() -> Result<(), Box<dyn Error>> {
     }
     // Whoever makes the program passes these on to its linker, for cargo does not.
     let output = std::process::Command::new("pkg-config").args(["--libs", "--static", "libdpdk"]).output()?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("failed to find the static libraries of libdpdk: {why}").into());
+    }
     println!("cargo:STATIC_LINK_ARGS={}", String::from_utf8(output.stdout)?.trim());
     Ok(())
 }

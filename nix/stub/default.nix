@@ -54,5 +54,6 @@ in
 }
 // lib.genAttrs [
   "cargo" "rustc" "rustfmt" "clippy" "pkg-config" "iproute2" "iperf3" "wireshark-cli" "texliveMedium" "poppler-utils"
+  "mandoc" "python3" "chromium"
 ] unversioned
 // onX86 { vpp = package "vpp" "26.02"; snabb = package "snabb" "2024.08"; }

@@ -86,12 +86,43 @@ fn taplo_takes_what_the_reader_takes_and_refuses_typos() {
         ("duration = \"1s\"", "duraton = \"1s\""),
         ("D = \"throughput\"", "D = \"thruput\""),
         ("x = \"P\"", "x = \"Q\""),
+        // Units and metrics that there are not.
+        ("duration = \"1s\"", "duration = \"1parsec\""),
+        ("duration = \"1s\"", "duration = \"1\""),
+        ("duration = \"1s\"", "duration = 1"),
     ];
     for (from, to) in typos {
         assert!(STARTER.contains(from), "{from}");
         let text = STARTER.replacen(from, to, 1);
         assert!(experiment::parse(&text, "file").is_err(), "the reader refuses {to}");
         assert_eq!(taplo(folder.path(), &schema, &text), Some(false), "{to}");
+    }
+    let wrong: &[(&str, &[&str])] = &[
+        ("R", &["\"1Mbps\"", "\"1 parsec\"", "\"-1kpps\"", "0", "1.5", "{ search = \"ndl\" }"]),
+        ("P", &["\"64kB\"", "\"64pps\"", "63", "64.5"]),
+        ("B", &["\"4pps\"", "0", "1.5"]),
+        ("S", &["\"1v1\"", "\"1vs0\""]),
+    ];
+    for (key, values) in wrong {
+        let line = STARTER.lines().find(|line| line.starts_with(&format!("{key} = "))).expect("the starter has it");
+        for value in *values {
+            let text = STARTER.replacen(line, &format!("{key} = {value}"), 1);
+            assert!(experiment::parse(&text, "file").is_err(), "the reader refuses {key} = {value}");
+            assert_eq!(taplo(folder.path(), &schema, &text), Some(false), "{key} = {value}");
+        }
+    }
+    let metric = STARTER.lines().find(|line| line.starts_with("y = ")).expect("the starter has a figure");
+    for (lines, sound) in [
+        ("y = \"rx_kbps\"", false),
+        ("y = \"rtt_us_p98\"", false),
+        ("y = \"rx_kpps\"\npublished = [{ rx_kbps = 3 }]\nsource = \"s\"", false),
+        ("y = \"rx_kpps\"\npublished = [{ rx_kpps = \"much\" }]\nsource = \"s\"", false),
+        ("y = \"rx_kpps\"\npublished = [{ rx_kpps = \"< 3e2 \" }]\nsource = \"s\"", true),
+        ("y = \"rx_kpps\"\npublished = [{ rx_kpps = 3.5 }]\nsource = \"s\"", true),
+    ] {
+        let text = STARTER.replacen(metric, lines, 1);
+        assert_eq!(experiment::parse(&text, "file").is_ok(), sound, "{lines}");
+        assert_eq!(taplo(folder.path(), &schema, &text), Some(sound), "{lines}");
     }
     let site = site::schema();
     for (text, sound) in [

@@ -3,7 +3,7 @@
 # TOML against schemas, what reads data packages and Parquet. Without Python or a package index those tests are skipped, and say so.
 cd "$(dirname "$0")/../.." || exit 0
 tools=target/tools
-wanted="moto[server]==5.* bagit==1.* taplo==0.* frictionless==5.* duckdb==1.* pandas pyarrow jsonschema"
+wanted="moto[server]==5.* bagit==1.* taplo==0.* frictionless==5.* duckdb==1.* pandas pyarrow jsonschema playwright==1.* axe-playwright-python"
 [ "$(cat "$tools/wanted" 2>/dev/null)" = "$wanted" ] && exit 0
 rm -rf "$tools"
 mkdir -p target

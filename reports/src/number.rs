@@ -62,11 +62,11 @@ pub fn shown(value: f64, decimals: usize) -> String {
     }
 }
 
-/// What is said of a value's 95 % interval: `± 4.1`, or `(0.4 to 7.3)` where it is not symmetric, since it ends above
-/// zero. Half the width is given, in the value's unit.
+/// What is said of a value's 95 % interval: `± 4.1`, or `(0.4 to 7.3)` where it is not symmetric. Half the width of the
+/// symmetric one is given, in the value's unit.
 pub fn doubt(value: f64, half_width: f64, decimals: usize) -> String {
     let (low, high) = positive::ends(value, half_width);
-    match low == value - half_width.abs() {
+    match high == value + half_width.abs() {
         true => format!("± {}", shown(half_width, decimals)),
         false => format!("({} to {})", shown(low, decimals), shown(high, decimals)),
     }
@@ -115,6 +115,14 @@ mod tests {
             let parsed: f64 = machine(value).parse().unwrap();
             prop_assert!((parsed - value).abs() <= 1e-8 * value.abs() + 1e-19);
         }
+    }
+
+    #[test]
+    fn an_interval_that_is_not_symmetric_is_told_by_its_ends() {
+        assert_eq!(doubt(100.0, 20.0, 1), "± 20.0");
+        assert_eq!(doubt(100.0, 30.0, 1), "(70.0 to 135.0)");
+        assert_eq!(doubt(1.0, 2.0, 2), "(0.14 to 7.39)");
+        assert_eq!(doubt(-1.0, 2.0, 2), "± 2.00");
     }
 
     #[test]

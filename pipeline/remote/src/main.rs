@@ -7,6 +7,7 @@ mod connector;
 mod endpoint;
 mod lines;
 mod objects;
+mod refusal;
 
 use std::any::Any;
 use std::io::Write;

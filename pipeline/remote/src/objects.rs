@@ -17,6 +17,7 @@ use url::Url;
 use crate::address::Address;
 use crate::connector::Connector;
 use crate::endpoint::{self, Keys};
+use crate::refusal;
 
 /// Names told in one line.
 const NAMES_AT_ONCE: usize = 1000;
@@ -38,6 +39,8 @@ pub enum Got {
 pub struct Objects {
     store: Box<dyn ObjectStore>,
     root: Path,
+    /// Of S3 only.
+    keys: Option<Keys>,
 }
 
 impl Objects {
@@ -56,6 +59,7 @@ impl Objects {
             retry_timeout: RETRY,
         };
         let options = ClientOptions::new();
+        let mut keys_used = None;
         let (store, root): (Box<dyn ObjectStore>, Path) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let keys = Keys::of_environment(&|name| std::env::var(name).ok()).map_err(|error| unfit(&error))?;
@@ -73,6 +77,7 @@ impl Objects {
                 }
                 builder = builder.with_client_options(options.with_allow_http(plain)).with_http_connector(Connector);
                 builder = builder.with_skip_signature(keys == Keys::Anonymous);
+                keys_used = Some(keys);
                 (Box::new(builder.build().map_err(|error| unfit(&error))?), root)
             }
             ObjectStoreScheme::Http => {
@@ -90,7 +95,7 @@ impl Objects {
             }
             _ => return Err(unfit(&"only s3://, https://, http:// and file:/// are known")),
         };
-        Ok(Objects { store, root })
+        Ok(Objects { store, root, keys: keys_used })
     }
 
     fn path(&self, name: &str) -> Result<Path, String> {
@@ -105,7 +110,7 @@ impl Objects {
         let mut names = Vec::new();
         let root = self.root.as_ref();
         while let Some(object) = listed.next().await {
-            let object = object.map_err(|error| format!("list {below}: {}", told(&error)))?;
+            let object = object.map_err(|error| format!("list {below}: {}", self.told(&error)))?;
             let name = object.location.as_ref().strip_prefix(root).unwrap_or_default().trim_start_matches('/');
             names.push(name.to_string());
             if names.len() == NAMES_AT_ONCE {
@@ -119,8 +124,8 @@ impl Objects {
     pub async fn has(&self, name: &str) -> Result<bool, String> {
         match self.store.head(&self.path(name)?).await {
             Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(format!("look for {name}: {}", told(&error))),
+            Err(error) if self.is_absent(&error) => Ok(false),
+            Err(error) => Err(format!("look for {name}: {}", self.told(&error))),
         }
     }
 
@@ -131,8 +136,8 @@ impl Objects {
     /// Completes "failed to ...".
     pub async fn get(&self, name: &str, to: &str, bytes_max: u64) -> Result<Got, String> {
         let object = match self.store.get(&self.path(name)?).await {
-            Err(Error::NotFound { .. }) => return Ok(Got::Nothing),
-            other => other.map_err(|error| format!("get {name}: {}", told(&error)))?,
+            Err(error) if self.is_absent(&error) => return Ok(Got::Nothing),
+            other => other.map_err(|error| format!("get {name}: {}", self.told(&error)))?,
         };
         let said = object.meta.size;
         if said > bytes_max {
@@ -143,7 +148,7 @@ impl Objects {
         let mut stream = object.into_stream();
         let mut copied = 0u64;
         while let Some(bytes) = stream.next().await {
-            let bytes = bytes.map_err(|error| format!("get {name}: {}", told(&error)))?;
+            let bytes = bytes.map_err(|error| format!("get {name}: {}", self.told(&error)))?;
             copied += bytes.len() as u64;
             if copied > said {
                 drop(file);
@@ -166,30 +171,36 @@ impl Objects {
         self.store
             .put(&self.path(name)?, bytes.into())
             .await
-            .map_err(|error| format!("put {name}: {}", told(&error)))?;
+            .map_err(|error| format!("put {name}: {}", self.told(&error)))?;
         Ok(len)
     }
 
     /// Deletes an object; one that is not there is as good as deleted.
     pub async fn delete(&self, name: &str) -> Result<(), String> {
         match self.store.delete(&self.path(name)?).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(format!("delete {name}: {}", told(&error))),
+            Ok(()) => Ok(()),
+            Err(error) if self.is_absent(&error) => Ok(()),
+            Err(error) => Err(format!("delete {name}: {}", self.told(&error))),
         }
     }
-}
 
-/// An error with what is behind it, on one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
+    /// An error with what is behind it, on one line, in words where the store's own are known.
+    fn told(&self, error: &dyn std::error::Error) -> String {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
         }
-        source = cause.source();
+        refusal::words(&text, self.keys)
     }
-    text.replace('\n', " ")
+
+    /// Whether an object is not there: not, if its bucket is not.
+    fn is_absent(&self, error: &Error) -> bool {
+        matches!(error, Error::NotFound { .. }) && !self.told(error).contains("no bucket")
+    }
 }

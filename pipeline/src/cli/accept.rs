@@ -27,7 +27,7 @@ pub(super) struct AcceptArgs {
     /// Take back what was accepted under this name.
     #[arg(long, requires = "trigger")]
     withdraw: bool,
-    /// Machine-readable: what is accepted and what could be, afterwards.
+    /// Print JSON: what is accepted and what could be, afterwards.
     #[arg(long)]
     json: bool,
 }

@@ -29,14 +29,14 @@ pub(super) enum ArchiveCommand {
         /// Put in the measured programs themselves, and their licences.
         #[arg(long)]
         with_components: bool,
-        /// Sign it with this key of SSH's, private or public with an agent; the signature is FILE.sig beside it.
+        /// Sign it with this SSH key (the private one's file, or the public one's where an agent holds it), into FILE.sig.
         #[arg(long, value_name = "KEY")]
         sign: Option<PathBuf>,
         /// For double-blind review: leave out authors, contact, names of hosts and users, and their paths and addresses. It
         /// is refused where that cannot be.
         #[arg(long, conflicts_with_all = ["sign", "with_components"])]
         anonymous: bool,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -53,7 +53,7 @@ pub(super) enum ArchiveCommand {
         /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
         #[arg(long, value_name = "BYTES")]
         bytes_max: Option<u64>,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -69,7 +69,7 @@ pub(super) enum ArchiveCommand {
         /// Most bytes that it may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
         #[arg(long, value_name = "BYTES")]
         bytes_max: Option<u64>,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },

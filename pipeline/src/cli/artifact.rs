@@ -24,7 +24,7 @@ pub(super) struct ArtifactArgs {
     /// For double-blind review: leave out authors, contact, names of hosts and users, and their paths and addresses.
     #[arg(long)]
     anonymous: bool,
-    /// Machine-readable.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }

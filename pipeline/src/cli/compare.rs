@@ -33,13 +33,13 @@ pub(super) struct CompareArgs {
     /// Compare by this metric (rx_mpps, rtt_us_p99, ...) [default: received rate, mean round trip].
     #[arg(long)]
     metric: Option<String>,
-    /// Exit with 4 if a test is surely slower, by at least this part: `5%`.
+    /// Exit with 4 if a test is significantly slower, by at least this part: `5%`.
     #[arg(long, value_name = "PART", value_parser = part)]
     fail_if_slower: Option<f64>,
     /// Write the plot into this file, as SVG.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Machine-readable.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }

@@ -23,7 +23,7 @@ pub(super) struct ImportArgs {
     /// printed, to be pasted.
     #[arg(long, value_name = "EXPERIMENT")]
     into: Option<PathBuf>,
-    /// Machine-readable.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }

@@ -29,9 +29,17 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "If it is set, no colours and no moving bar: a line for each repetition, as in a log. TERM=dumb does the same.",
     ),
     (
-        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL",
-        "Credentials and place of a shared store whose address begins with s3://.",
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
+        "Keys for a shared store whose address begins with s3://; the token only where keys are temporary.",
     ),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN", "A web identity in place of keys."),
+    ("AWS_SKIP_SIGNATURE", "If it is true, no keys: for a store that everybody may read."),
+    ("AWS_EC2_METADATA_DISABLED", "If it is false, this machine's cloud is asked for keys. It is not asked otherwise."),
+    (
+        "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+        "The server of s3://, with http:// or https://; the first that is set counts, and Amazon's is used where none is.",
+    ),
+    ("AWS_REGION", "The region of s3://; us-east-1 if it is not set."),
 ];
 
 /// Files that commands read and write.
@@ -181,7 +189,9 @@ fn experiment() -> String {
          of what was measured. What stands below is all that can stand in it.\n.PP\nNumbers may have underscores, and \
          units: rates pps, kpps, Mpps, Gpps or k, M, G; sizes B; times ns, us, ms, s, min, h, which need theirs.\n",
     );
-    for (key, table) in schema["properties"].as_object().into_iter().flatten() {
+    // In the order in which one writes them.
+    for key in crate::experiment::KEYS {
+        let table = &schema["properties"][key];
         let (heading, table) = match table.get("items") {
             Some(items) => (format!("[[{key}]]"), items),
             None => (format!("[{key}]"), table),

@@ -33,9 +33,14 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{Exit, Trouble};
 use crate::visible;
 
+const FIRST_STEPS: &str = "First steps:
+  septet init mine                      a commented experiment, which runs as it is
+  septet plan mine/experiment.toml      what would be measured, and why
+  septet run mine/experiment.toml       measure it, and write the report";
+
 /// make for a testbed: measure what was never measured, rewrite what changed.
 #[derive(Debug, Parser)]
-#[command(name = "septet", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "septet", version, arg_required_else_help = true, max_term_width = 100, after_help = FIRST_STEPS)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -53,7 +58,7 @@ enum Command {
     Check {
         /// The experiment.
         file: PathBuf,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -73,7 +78,7 @@ enum Command {
         /// Print nothing; exit 4 if something is stale.
         #[arg(short, long)]
         quiet: bool,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long, conflicts_with = "quiet")]
         json: bool,
     },
@@ -83,7 +88,7 @@ enum Command {
         key: String,
         #[command(flatten)]
         store: StoreArgs,
-        /// Machine-readable: the whole records.
+        /// Print JSON: the whole records.
         #[arg(long)]
         json: bool,
         /// Their logs as well.
@@ -96,12 +101,14 @@ enum Command {
         target: Target,
         /// Name of the test, or a selection that takes one: `V=ovs,P=64`.
         test: String,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Declare a change harmless, so that earlier results stay valid; without --trigger, list what is accepted
-    /// and what could be. The acceptance is recorded, and every report that relies on it says so.
+    /// Declare a change harmless, so that earlier results stay valid.
+    ///
+    /// Without --trigger, list what is accepted and what could be. The acceptance is recorded, and every report that
+    /// relies on it says so.
     Accept(accept::AcceptArgs),
     /// Write the report from what is stored, measuring nothing.
     Report {
@@ -117,7 +124,7 @@ enum Command {
         /// says so.
         #[arg(long, value_name = "ORIGIN", conflicts_with = "since")]
         with_origin: Option<String>,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -135,13 +142,13 @@ enum Command {
     Reproduce(reproduce::ReproduceArgs),
     /// Say what moved between two generations, by how much, and whether it is real.
     Compare(compare::CompareArgs),
-    /// Look after the store.
+    /// Look after stored results: check, delete, share, count.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// What the site says, and which site files of others are trusted.
+    /// Show what the site file says; trust one that lies beside an experiment.
     #[command(subcommand)]
     Site(SiteCommand),
-    /// What this host is, what it could be, and giving it back.
+    /// Show this host, check it, set it for measuring, give it back.
     #[command(subcommand)]
     Host(HostCommand),
     /// Print a JSON Schema, by which editors and taplo check files.
@@ -176,7 +183,7 @@ struct Target {
 
 #[derive(Debug, Args)]
 struct PlanArgs {
-    /// Machine-readable.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
     /// Recompute fingerprints; ignore the cache.
@@ -253,7 +260,7 @@ struct RunArgs {
     /// Refuse (exit 3) to measure on a host that gives indicative results only.
     #[arg(long)]
     require_paper_grade: bool,
-    /// The outcome, machine-readable, on standard output.
+    /// Print JSON: the outcome, on standard output.
     #[arg(long)]
     json: bool,
 }
@@ -267,11 +274,11 @@ enum StoreCommand {
         /// Only look; put nothing aside.
         #[arg(short = 'n', long)]
         dry_run: bool,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Say what could be deleted and what it would cost; delete it when that was seen.
+    /// List what could be deleted, and how long it took to measure; delete it with --delete.
     Gc(GcArgs),
     /// Copy results to a shared store that it does not have.
     Push {
@@ -279,20 +286,23 @@ enum StoreCommand {
         url: Option<String>,
         #[command(flatten)]
         place: PlaceArgs,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Copy results from a shared store that this one does not have, and check each.
+    ///
+    /// Of each experiment that was never run here, the latest generation comes as well, so that `report` needs nothing
+    /// else.
     Pull {
         /// Address of the shared store: s3://, https:// or file:/// [default: `remote` of the site].
         url: Option<String>,
         #[command(flatten)]
         place: PlaceArgs,
-        /// Only results of this key, or of those that begin so.
+        /// Only results of this key, or of those that begin so; no generations.
         #[arg(long)]
         key: Option<String>,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -300,7 +310,7 @@ enum StoreCommand {
     Stats {
         #[command(flatten)]
         place: PlaceArgs,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -327,7 +337,7 @@ enum SiteCommand {
         /// The folder.
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -336,7 +346,7 @@ enum SiteCommand {
         /// The folder whose experiments the site is for.
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -344,7 +354,7 @@ enum SiteCommand {
     Trust {
         /// The file.
         file: PathBuf,
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -364,10 +374,10 @@ struct GcArgs {
     /// An experiment whose results stay, besides those that lie beside the store.
     #[arg(long = "experiment", value_name = "FILE")]
     experiments: Vec<PathBuf>,
-    /// Delete the list of this digest: the one that was shown without this option.
+    /// Delete what was listed without this option: the digest at the end of that list.
     #[arg(long, value_name = "DIGEST")]
     delete: Option<String>,
-    /// Machine-readable.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -395,7 +405,7 @@ struct PlaceArgs {
 enum HostCommand {
     /// Print what this host is, as keys and records see it.
     Facts {
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
         /// Fingerprint components again.
@@ -405,7 +415,7 @@ enum HostCommand {
     /// Say what stands between the site's hosts, or this one, and paper-grade numbers, and what each stand can measure;
     /// exit 3 if a host cannot give them.
     Check {
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -417,10 +427,10 @@ enum HostCommand {
         /// Give it back after this time: `2h`, `30min`.
         #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
         time_limit: Option<Duration>,
-        /// Free 2 MiB hugepages that are wanted on NUMA node 0.
+        /// Also have so many free 2 MiB hugepages on NUMA node 0.
         #[arg(long, value_name = "PAGES")]
         hugepages: Option<u64>,
-        /// Machine-readable: what was set, once it is; `-n` always is.
+        /// Print JSON: what was set, once it is; `-n` always is.
         #[arg(long)]
         json: bool,
     },

@@ -143,7 +143,7 @@ fn report_json(
     say_json(&ReportJson {
         folder: written.folder.shown().display().to_string(),
         files_written: written.files,
-        generation: generation.digest(),
+        generation: generation.name().to_string(),
         complete: generation.complete,
         since: since.map(|page| page.folder.display().to_string()),
         claims_refuted: refuted,

@@ -85,14 +85,19 @@ struct SharedJson<'a> {
     copied: usize,
     there: usize,
     refused: &'a [String],
+    /// Of a pull: experiments whose generation came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generations: Option<BTreeMap<&'a str, String>>,
     notes: &'a [String],
 }
 
 fn told(verb: &str, url: &str, shared: &Transfer, json: bool) -> Result<Exit, Trouble> {
     let exit = if shared.refused.is_empty() { Exit::Well } else { Exit::Answer };
     if json {
-        let Transfer { copied, there, refused, notes } = shared;
-        say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused, notes })?;
+        let Transfer { copied, there, refused, generations, notes } = shared;
+        let named = || generations.iter().map(|(experiment, name)| (experiment.as_str(), name.to_string())).collect();
+        let generations = (verb == "pulled").then(named);
+        say_json(&SharedJson { remote: url, copied: *copied, there: *there, refused, generations, notes })?;
         return Ok(exit);
     }
     for refused in &shared.refused {
@@ -102,6 +107,9 @@ fn told(verb: &str, url: &str, shared: &Transfer, json: bool) -> Result<Exit, Tr
         remark(&format!("septet: {note}"));
     }
     say(&format!("{verb} {}, {} there already: {url}", plural(shared.copied, "result"), shared.there))?;
+    for (experiment, name) in &shared.generations {
+        say(&format!("pulled generation {name} of {experiment}: `septet report` of its file needs nothing else"))?;
+    }
     Ok(exit)
 }
 
@@ -121,7 +129,10 @@ pub(super) fn pull(url: Option<&str>, place: &PlaceArgs, key: Option<&str>, json
         return Err(Trouble::input(format!("'{digits}' is no key: give hexadecimal digits")));
     }
     let mut remote = remote(url, place)?;
-    let shared = share::pull(&store, &mut remote, &|entry| entry.key.to_string().starts_with(&digits))?;
+    let mut shared = share::pull(&store, &mut remote, &|entry| entry.key.to_string().starts_with(&digits))?;
+    if digits.is_empty() {
+        share::pull_generations(&store, &mut remote, &mut shared)?;
+    }
     told("pulled", &remote.address().to_string(), &shared, json)
 }
 

@@ -47,7 +47,7 @@ pub const STARTER: &str = include_str!("starter.toml");
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys of the file.
-const KEYS: [&str; 7] = ["experiment", "protocol", "artifact", "tests", "table", "figure", "claim"];
+pub(crate) const KEYS: [&str; 7] = ["experiment", "protocol", "artifact", "tests", "table", "figure", "claim"];
 
 /// Most groups of tests, and most figures, tables and claims of each kind.
 const SECTIONS_MAX: usize = 1_000;

@@ -41,7 +41,7 @@ pub fn experiment() -> Value {
     schema
 }
 
-/// What names files.
+/// A name.
 pub(crate) const ID: &str = "^[A-Za-z0-9._-]+$";
 
 /// A table with these keys and no others; a key that `of` does not know may have any value.
@@ -67,8 +67,16 @@ fn one_or_more(item: Value) -> Value {
     json!({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
 }
 
+/// What names files: not with a dot at its end, which some file systems drop.
+const FILE_ID: &str = "^[A-Za-z0-9._-]*[A-Za-z0-9_-]$";
+
 fn id(description: &str) -> Value {
-    json!({"type": "string", "pattern": ID, "maxLength": Id::LEN_MAX, "description": description})
+    json!({"type": "string", "pattern": FILE_ID, "maxLength": Id::LEN_MAX, "description": description})
+}
+
+fn said(mut schema: Value, description: &str) -> Value {
+    schema["description"] = description.into();
+    schema
 }
 
 fn text(description: &str) -> Value {
@@ -96,7 +104,9 @@ fn heading(key: &str) -> Value {
     match key {
         "name" => id("Names the report's folder"),
         "title" => text("Of the report"),
-        "authors" => json!({"type": "array", "items": text("An author"), "maxItems": 100}),
+        "authors" => json!({
+            "type": "array", "items": text("An author"), "maxItems": 100, "description": "Names below the title",
+        }),
         "notes" => text("What a reader should know"),
         _ => json!({}),
     }
@@ -109,17 +119,26 @@ fn protocol(key: &str) -> Value {
         "warmup" => time("Traffic before it"),
         "cooldown" => time("Traffic after it"),
         "repetitions" => {
-            let adaptive =
-                table(&REPETITIONS_KEYS, &["min", "max"], "Until the interval is narrow enough", |key| match key {
-                    "min" | "max" => count(),
-                    "ci" => json!({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+            let adaptive = table(&REPETITIONS_KEYS, &["min", "max"], "Until the interval is narrow enough", |key| {
+                match key {
+                    "min" => said(count(), "The fewest"),
+                    "max" => said(count(), "The most"),
+                    "ci" => json!({
+                        "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1,
+                        "description": "Half the width of the 95 % interval that is narrow enough, as a part of the mean",
+                    }),
                     _ => json!({}),
-                });
-            json!({"anyOf": [count(), adaptive]})
+                }
+            });
+            let words = "How often each test is measured: a number, or { min, max, ci }, which stops once the 95 % \
+                         interval is within ci of the mean";
+            json!({"anyOf": [count(), adaptive], "description": words})
         }
-        "order" => json!({"enum": ORDER}),
+        "order" => json!({"enum": ORDER, "description": "Of the tests in each block of repetitions"}),
         "host" => json!({"enum": HOST, "description": "Whether settings are made for measuring or stay as they are"}),
-        "seed" => json!({"type": "integer", "minimum": 0}),
+        "seed" => json!({
+            "type": "integer", "minimum": 0, "description": "Of the random order; made of the tests if it is not given",
+        }),
         _ => json!({}),
     }
 }
@@ -127,7 +146,7 @@ fn protocol(key: &str) -> Value {
 fn tests(key: &str) -> Value {
     match key {
         "id" => id("What figures, tables and claims call it"),
-        "exclude" => list(partial("A combination that is left out")),
+        "exclude" => said(list(partial("A combination that is left out")), "Combinations that are left out"),
         "duration" | "warmup" | "cooldown" => protocol(key),
         _ => Axis::from_name(key).map_or(json!({}), axis),
     }
@@ -165,7 +184,7 @@ fn number(axis: Axis) -> Value {
         _ => (1, u64::from(u16::MAX)),
     };
     json!({"anyOf": [
-        {"type": "number", "minimum": least, "maximum": most},
+        {"type": "number", "multipleOf": 1, "minimum": least, "maximum": most},
         {"type": "string", "pattern": units::pattern(units_of(axis))},
     ]})
 }
@@ -184,9 +203,11 @@ fn value(axis: Axis) -> Value {
         Axis::Io => names(IO_ALL.iter().map(|value| io_name(*value))),
         Axis::Runtime => names(RuntimeChoice::ALL.iter().map(|value| value.name())),
         Axis::Frame => names(FrameSize::ALL.iter().map(|value| value.name())),
-        Axis::S => json!({"type": "string", "pattern": "^[0-9]+vs[0-9]+$"}),
+        Axis::S => json!({"type": "string", "pattern": "^0*[1-9][0-9]{0,4}vs0*[1-9][0-9]{0,4}$"}),
         Axis::Touch => json!({"type": "boolean"}),
-        Axis::Stack => id("A stack of the site"),
+        Axis::Stack => {
+            json!({"type": "string", "pattern": ID, "maxLength": Id::LEN_MAX, "description": "A stack of the site"})
+        }
         _ => number(axis),
     }
 }
@@ -201,19 +222,30 @@ fn metrics() -> Vec<String> {
     Metric::all().map(|metric| metric.to_string()).collect()
 }
 
+/// A limit that others published: `< 40`, `> 60`.
+const LIMIT: &str = "^\\s*[<>]=?\\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\\s*$";
+
 fn drawable(key: &str) -> Value {
     let axis_name = || json!({"enum": Axis::ALL.map(Axis::name)});
     let metric =
         || json!({"enum": metrics(), "description": "A metric: rx_mpps, rx_gbps, rtt_us_mean, loss_ratio, ..."});
-    let named: Vec<String> = Axis::ALL.map(Axis::name).into_iter().map(str::to_string).chain(metrics()).collect();
+    let published = || {
+        let number = json!({"anyOf": [{"type": "number"}, {"type": "string", "pattern": LIMIT}]});
+        let axes = Axis::ALL.into_iter().map(|other| (other.name().to_string(), axis(other)));
+        axes.chain(metrics().into_iter().map(|metric| (metric, number.clone()))).collect::<Map<String, Value>>()
+    };
     match key {
         "id" => id("Names its files"),
-        "from" => one_or_more(id("A group of tests")),
+        "from" => said(one_or_more(id("A group of tests")), "The groups of tests that it is about"),
         "where" => partial("Which of their tests"),
-        "x" | "series" | "rows" | "columns" => axis_name(),
+        "x" => said(axis_name(), "The axis along the bottom"),
+        "series" => said(axis_name(), "The axis that tells lines, or bars, apart"),
+        "rows" => said(axis_name(), "The axis of the rows"),
+        "columns" => said(axis_name(), "The axis of the columns"),
         "y" | "value" => metric(),
-        "values" => one_or_more(metric()),
-        "xscale" | "yscale" => json!({"enum": ["linear", "log2", "log10"]}),
+        "values" => said(one_or_more(metric()), "Several metrics, a column each"),
+        "xscale" => json!({"enum": ["linear", "log2", "log10"], "description": "How x is scaled"}),
+        "yscale" => json!({"enum": ["linear", "log2", "log10"], "description": "How y is scaled"}),
         "over" => json!({
             "type": "object",
             "description": "Keeps the best or the worst along an axis",
@@ -225,7 +257,12 @@ fn drawable(key: &str) -> Value {
         "published" => json!({
             "type": "array",
             "description": "Numbers that others have published: axes, and one metric with a number or a limit",
-            "items": {"type": "object", "minProperties": 1, "propertyNames": {"enum": named}},
+            "items": {
+                "type": "object",
+                "minProperties": 1,
+                "properties": published(),
+                "additionalProperties": false,
+            },
             "minItems": 1,
         }),
         "source" => text("Where they were published"),

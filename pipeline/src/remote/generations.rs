@@ -3,6 +3,8 @@
 //!
 //! `generations/EXPERIMENT/latest` holds the name of the latest, since not every store can be listed.
 
+use reports::spec::Id;
+
 use super::{Op, Remote, RemoteError, told};
 use crate::beneath::Folder;
 use crate::key::ResultId;
@@ -12,6 +14,9 @@ use crate::store::{Generation, GenerationName, Store, format_bytes};
 const BYTES_MAX: u64 = 1 << 29;
 /// Most bytes of a generation's name: a time, two digests.
 const NAME_BYTES_MAX: u64 = 100;
+
+/// Most experiments of one shared store.
+const EXPERIMENTS_MAX: usize = 10_000;
 
 fn pointer(experiment: &str) -> String {
     format!("generations/{experiment}/latest")
@@ -99,6 +104,22 @@ fn held_against(
 pub fn latest(remote: &mut Remote, folder: &Folder, experiment: &str) -> Result<Option<Generation>, RemoteError> {
     let Some(name) = latest_name(remote, folder, experiment)? else { return Ok(None) };
     fetched(remote, folder, experiment, &name).map(Some)
+}
+
+/// The experiments of which a shared store has generations; none, if it is a plain web server, which cannot be listed.
+/// What has no name of an experiment there is not ours.
+pub fn experiments(remote: &mut Remote) -> Result<Option<Vec<Id>>, RemoteError> {
+    if remote.address().in_full().starts_with("http") {
+        return Ok(None);
+    }
+    let names = remote.list("generations")?;
+    let experiment = |name: &String| Id::new(name.strip_prefix("generations/")?.strip_suffix("/latest")?);
+    let mut experiments: Vec<Id> = names.iter().filter_map(experiment).collect();
+    if experiments.len() > EXPERIMENTS_MAX {
+        return Err(remote.refused(format!("list its experiments: there are more than {EXPERIMENTS_MAX}")));
+    }
+    experiments.sort_unstable();
+    Ok(Some(experiments))
 }
 
 /// A generation by its name, which it must have.

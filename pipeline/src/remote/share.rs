@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Op, Outcome, Remote, RemoteError, generations, parts, told};
 use crate::beneath::{Folder, Stage};
 use crate::key::{Key, ResultId};
-use crate::store::{Adopted, Arrival, Entry, Generation, Record, Store, StoreError, Writer, format_bytes};
+use crate::store::{
+    Adopted, Arrival, Entry, Generation, GenerationName, Record, Store, StoreError, Writer, format_bytes,
+};
 
 /// The file that is copied last, and makes a result of what lies beside it.
 const RECORD: &str = "record.json";
@@ -32,6 +34,8 @@ pub struct Transfer {
     pub there: usize,
     /// Results that were not taken, and why.
     pub refused: Vec<String>,
+    /// Experiments whose latest generation came, so that a report of them can be made here.
+    pub generations: Vec<(String, GenerationName)>,
     /// What else is to be known, in words.
     pub notes: Vec<String>,
 }
@@ -156,6 +160,44 @@ pub fn pull_generation(
         store.adopt_generation(&generation)?;
     }
     Ok(Some((generation, shared)))
+}
+
+/// Copies from a shared store the latest generation of each experiment of which one's own store has none, with what is
+/// not here of its results: a report needs both. One's own generations stay what a report of them stands on.
+pub fn pull_generations(store: &Store, remote: &mut Remote, shared: &mut Transfer) -> Result<(), RemoteError> {
+    let own: HashSet<String> = store.experiments()?.into_iter().collect();
+    let Some(theirs) = generations::experiments(remote)? else {
+        shared.notes.push(
+            "a plain web server cannot be listed, so no generation came: with this address as `remote` under [store] of \
+             the site, `septet report FILE` takes that of its experiment"
+                .to_string(),
+        );
+        return Ok(());
+    };
+    let fresh: Vec<_> = theirs.into_iter().filter(|experiment| !own.contains(experiment.as_str())).collect();
+    for experiment in fresh {
+        match pull_generation(store, remote, experiment.as_str()) {
+            Ok(Some((generation, came))) => {
+                shared.copied += came.copied;
+                if came.refused.is_empty() {
+                    shared.generations.push((experiment.to_string(), generation.name()));
+                }
+                shared.refused.extend(came.refused);
+            }
+            Ok(None) => {}
+            // One that cannot be used keeps no other out.
+            Err(error @ RemoteError::Refused { .. }) => shared.refused.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    if shared.generations.is_empty() && own.is_empty() {
+        shared.notes.push(
+            "no generation is there that a report could stand on: `septet run FILE` makes one of what is stored, and \
+             measures what is missing"
+                .to_string(),
+        );
+    }
+    Ok(())
 }
 
 /// Copies from a shared store what a generation names and one's own store does not have.

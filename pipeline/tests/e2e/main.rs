@@ -19,6 +19,7 @@ mod pages;
 #[path = "../sudden_death/processes.rs"]
 mod processes;
 mod room;
+mod scripts;
 mod search;
 mod stacks;
 mod stops;

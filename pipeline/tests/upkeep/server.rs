@@ -49,21 +49,45 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-/// An S3 server with the bucket `septet`.
+/// An S3 server with the bucket `septet`, which takes any keys.
 pub fn s3() -> Option<Server> {
+    s3_with(|_| {})
+}
+
+/// The same, which takes keys that it gave out only, once it has had so many requests.
+pub fn s3_that_asks(after: usize) -> Option<Server> {
+    s3_with(|command| {
+        command.env("INITIAL_NO_AUTH_ACTION_COUNT", after.to_string());
+    })
+}
+
+fn s3_with(more: impl Fn(&mut Command)) -> Option<Server> {
     let program = tool("moto_server")?;
     let port = free_port();
-    let server = serve(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port);
-    let answer = server.ask("PUT", "/septet");
+    let mut command = Command::new(program);
+    more(command.args(["-H", "127.0.0.1", "-p", &port.to_string()]));
+    let server = serve(&mut command, port);
+    let answer = server.ask("PUT", "/septet", "");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     Some(server)
 }
 
 impl Server {
-    fn ask(&self, verb: &str, path: &str) -> String {
+    /// Lets everybody read the bucket.
+    pub fn open_to_all(&self) {
+        let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
+            "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}]}"#;
+        let answer = self.ask("PUT", "/septet?policy", policy);
+        assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    }
+
+    fn ask(&self, verb: &str, path: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("it answers");
         let head = format!("{verb} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port);
-        let request = format!("{head}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "{head}Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
         connection.write_all(request.as_bytes()).expect("it listens");
         let mut answer = String::new();
         connection.read_to_string(&mut answer).expect("it answers");
@@ -82,7 +106,7 @@ impl Server {
 
     /// Records among the first thousand objects of the bucket.
     pub fn records(&self) -> usize {
-        self.ask("GET", "/septet?list-type=2").matches("record.json").count()
+        self.ask("GET", "/septet?list-type=2", "").matches("record.json").count()
     }
 }
 

@@ -200,7 +200,7 @@ pub(crate) fn abstract_of(report: &Report) -> Vec<String> {
     if let (Some(least), Some(most)) = (counts.iter().min(), counts.iter().max()) {
         let times = if least == most { least.to_string() } else { format!("{least} to {most}") };
         sentences.push(format!(
-            "Each value is the mean over {times} valid repetitions, with a 95 % interval by Student's t, on a logarithmic scale where that would reach below zero."
+            "Each value is the mean over {times} valid repetitions, with a 95 % interval by Student's t; one that is wider than a fifth of the mean has its upper end on a logarithmic scale, and none begins below zero."
         ));
     }
     match report.meta.grade {
