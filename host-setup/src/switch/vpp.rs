@@ -384,20 +384,22 @@ mod tests {
     use super::*;
 
     /// As VPP 25.06 says them.
-    const INTERFACES: &str = "\
-              Name               Idx    State  MTU (L3/IP4/IP6/MPLS)     Counter          Count     \n\
-VirtualEthernet0/0/0              1      up          9000/0/0/0     rx packets                  1984\n\
-                                                                    rx bytes                  119040\n\
-                                                                    tx packets                     9\n\
-                                                                    tx bytes                     540\n\
-                                                                    drops                         11\n\
-VirtualEthernet0/0/10             2      up          9000/0/0/0     tx packets                  1984\n\
-local0                            0     down          0/0/0/0       ";
-    const ERRORS: &str = "\
-   Count                  Node                              Reason               Severity \n\
-         5        vhost-user-input                    no available buffer              error   \n\
-         6     VirtualEthernet0/0/0-tx     tx packet drops (no available descriptors)  error   \n\
-      1986            l2-learn                              L2 learn packets           error   ";
+    const INTERFACES: &str = concat!(
+        "              Name               Idx    State  MTU (L3/IP4/IP6/MPLS)     Counter          Count     \n",
+        "VirtualEthernet0/0/0              1      up          9000/0/0/0     rx packets                  1984\n",
+        "                                                                    rx bytes                  119040\n",
+        "                                                                    tx packets                     9\n",
+        "                                                                    tx bytes                     540\n",
+        "                                                                    drops                         11\n",
+        "VirtualEthernet0/0/10             2      up          9000/0/0/0     tx packets                  1984\n",
+        "local0                            0     down          0/0/0/0       "
+    );
+    const ERRORS: &str = concat!(
+        "   Count                  Node                              Reason               Severity \n",
+        "         5        vhost-user-input                    no available buffer              error   \n",
+        "         6     VirtualEthernet0/0/0-tx     tx packet drops (no available descriptors)  error   \n",
+        "      1986            l2-learn                              L2 learn packets           error   "
+    );
 
     #[test]
     fn counts_are_of_a_port_and_what_it_was_not_given_is_not_sent() {
