@@ -74,8 +74,11 @@ struct StandJson {
     remote: Option<Vec<String>>,
 }
 
+/// Hosts, each with what became of reaching it.
+type Hosts<'t> = Vec<(&'t Host, Result<Reached, Trouble>)>;
+
 /// Reaches every host, all at once.
-fn reach(testbed: &Testbed) -> Result<Vec<(&Host, Result<Reached, Trouble>)>, Trouble> {
+fn reach(testbed: &Testbed) -> Result<Hosts<'_>, Trouble> {
     let bell = Bell::default();
     let hosts: Vec<&Host> = testbed.hosts.values().collect();
     let one = |host: &Host| {
@@ -118,7 +121,7 @@ pub(super) fn check(folder: &Path, json: bool) -> Result<Exit, Trouble> {
     Ok(if fails { Exit::Host } else { Exit::Well })
 }
 
-fn end(hosts: Vec<(&Host, Result<Reached, Trouble>)>) {
+fn end(hosts: Hosts<'_>) {
     for (_, reached) in hosts {
         if let Ok(Reached { agent, .. }) = reached {
             // Whatever is wrong with it was told where it was asked.
