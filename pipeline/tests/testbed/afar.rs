@@ -71,7 +71,7 @@ impl Afar {
 
     /// Whether nothing of Septet's is on a host any more but its copied programs.
     pub fn is_clean(&self, host: &str) -> bool {
-        let said = self.bed.said(host, "ls /run/septet 2>/dev/null; ls /run/netns; grep -c septet /proc/mounts || :");
+        let said = self.bed.said(host, "ls /run/septet 2>/dev/null; ls /run/netns; grep septet /proc/mounts | wc -l");
         let links = self.bed.said(host, "ls /sys/class/net");
         let is_left = |line: &&str| !matches!(*line, "0" | "digests" | "");
         self.agents(host).is_empty() && !said.lines().any(|line| is_left(&line)) && !links.contains("br")

@@ -209,7 +209,7 @@ fn under_way(bed: &Testbed, client: &Client) -> (Child, impl FnOnce(Child) -> (i
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("nsenter starts");
     // Both have a generator that has counted packets for a while.
     for host in ["north", "south"] {
-        until("a generator runs", || bed.said(host, "pidof septet-gen || true") != "");
+        until("a generator runs", || !bed.said(host, "if pidof septet-gen; then :; fi").is_empty());
     }
     let end = |child: Child| {
         let output = child.wait_with_output().expect("it ends");
