@@ -3,6 +3,7 @@
 //! agent itself. It must not know experiments, traffic, stores or reports; what a generator is asked passes
 //! through as opaque JSON.
 
+pub mod application;
 pub mod check;
 pub mod commander;
 pub mod containers;
@@ -12,6 +13,7 @@ pub mod eal;
 pub mod facts;
 pub mod inherited;
 pub mod lease;
+pub mod meanings;
 pub mod program;
 pub mod programs;
 pub mod protocol;
@@ -21,6 +23,7 @@ pub mod settings;
 pub mod stack;
 pub mod survey;
 pub mod switch;
+pub mod written;
 
 mod affinity;
 mod applications;

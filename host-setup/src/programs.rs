@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::applications::{APPLICATIONS, beside};
+use crate::applications::{GENERATORS, beside};
 use crate::switch;
 
 /// The agent itself.
@@ -15,7 +15,7 @@ pub const BUSYBOX: &str = "busybox";
 
 /// What lies in that folder for an agent, the agent first; all but the agent and `septet-gen` only where it is.
 pub fn names() -> Vec<&'static str> {
-    let applications = APPLICATIONS.iter().map(|application| application.name);
+    let applications = GENERATORS.iter().map(|(name, ..)| *name);
     [AGENT].into_iter().chain(applications).chain(switch::programs_beside()).chain([BUSYBOX]).collect()
 }
 

@@ -15,8 +15,8 @@ pub use self::counters::{
     Busy, Disturbance, Load, Peak, PortCounters, SettingChange, Snapshot, ThreadCounters, UplinkState, Watched,
 };
 use crate::facts::Facts;
+pub use crate::meanings::Names;
 use crate::scene::Scene;
-use crate::stack::Stack;
 
 /// Version of the protocol. An agent refuses another version with both numbers. 2: [`Op::Afar`], heartbeats of the
 /// client, and what was added since 1 without a number of its own.
@@ -42,10 +42,9 @@ pub enum Op {
     Hello {
         /// [`PROTOCOL`] of the client.
         protocol: u32,
-        /// The stacks that the client will name, and what they mean as far as it knows. An agent of root's that
-        /// a user commands takes their names only: what they mean is in root's own file.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        stacks: BTreeMap<String, Option<Stack>>,
+        /// What the client will name, and what that means as far as it knows.
+        #[serde(flatten)]
+        names: Names,
     },
     /// The client is on another host, whose death or dead link no end of input may tell. From now on the agent gives
     /// the host back and ends when it has heard nothing for `silence_ms`; a client that has nothing to ask says
@@ -137,6 +136,22 @@ pub enum Op {
     },
     /// What has been seen so far. Answered by [`Answer::Watched`].
     Watched,
+    /// The worker's process, for whoever has all of the agent's rights anyway and wants to look around in there.
+    /// Answered by [`Answer::Inside`].
+    Inside,
+    /// The scene's processes. Answered by [`Answer::Processes`].
+    Processes,
+    /// Keeps the first packets at both ends of every link from now on. Nothing is to be measured meanwhile. Answered by
+    /// [`Answer::Done`].
+    Capture {
+        /// How many of each end.
+        packets: u32,
+    },
+    /// What was kept at a container since: one [`Bulk`] line with a pcap file behind it, then [`Answer::Done`].
+    Captured {
+        /// Name of the container.
+        container: String,
+    },
     /// The files an application left in its output folder, each as one [`Bulk`] line with its bytes behind
     /// it, then [`Answer::Done`].
     Collect {
@@ -260,6 +275,15 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reported: Option<String>,
     },
+    /// To [`Op::Inside`].
+    Inside {
+        /// The process that is first in the scene's namespaces, as the host sees it.
+        pid: u32,
+        /// Whether they are below a user namespace of their own.
+        user_namespace: bool,
+    },
+    /// To [`Op::Processes`]: name and number, as the worker sees it.
+    Processes(Vec<(String, u32)>),
     /// Nothing more to say.
     Done {},
 }

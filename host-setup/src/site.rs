@@ -12,11 +12,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use toml::Spanned;
+use toml::de::DeValue;
 
+use crate::application;
 use crate::commander::{AS_ROOT, Commander, Who, commander};
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind};
+use crate::protocol::{Failure, FailureKind, Names};
 use crate::stack::Stack;
+use crate::switch::custom::{self, Definition};
 
 /// What names mean to an agent that somebody else commands.
 pub(crate) const SITE_FILE: &str = "/etc/septet/host.toml";
@@ -88,22 +92,46 @@ pub(crate) fn programs() -> Result<BTreeMap<String, PathBuf>, Failure> {
     }
 }
 
-/// What names of stacks mean: what the client says, or root's own word to one that a user commands. One that nobody
-/// defines is left out.
+/// What was said of names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub stacks: BTreeMap<String, Stack>,
+    pub switches: BTreeMap<String, Definition>,
+    pub applications: BTreeMap<String, application::Definition>,
+}
+
+/// What names mean: what the client says, or root's own word to one that a user commands. One that nobody defines is
+/// left out.
 ///
 /// # Errors
 /// When the site file cannot be believed, or is not understood.
-pub(crate) fn stacks(of_client: &BTreeMap<String, Option<Stack>>) -> Result<BTreeMap<String, Stack>, Failure> {
+pub(crate) fn said(names: &Names) -> Result<Said, Failure> {
     match commander() {
-        Commander::Own => {
-            Ok(of_client.iter().filter_map(|(name, stack)| Some((name.clone(), stack.clone()?))).collect())
-        }
-        Commander::Other if of_client.is_empty() => Ok(BTreeMap::new()),
+        Commander::Own => Ok(Said {
+            stacks: defined(&names.stacks),
+            switches: defined(&names.switches),
+            applications: defined(&names.applications),
+        }),
+        Commander::Other if *names == Names::default() => Ok(Said::default()),
         Commander::Other => {
-            let known = read()?.stacks;
-            Ok(known.into_iter().filter(|(name, _)| of_client.contains_key(name)).collect())
+            let SiteFile { stacks, switches, applications, .. } = read()?;
+            Ok(Said {
+                stacks: named(stacks, &names.stacks),
+                switches: named(switches, &names.switches),
+                applications: named(applications, &names.applications),
+            })
         }
     }
+}
+
+/// Names that whoever uses them defines.
+fn defined<T: Clone>(of_client: &BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
+    of_client.iter().filter_map(|(name, meaning)| Some((name.clone(), meaning.clone()?))).collect()
+}
+
+/// What is known of names that are used.
+fn named<T>(known: BTreeMap<String, T>, of_client: &BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
+    known.into_iter().filter(|(name, _)| of_client.contains_key(name)).collect()
 }
 
 /// What root says.
@@ -111,6 +139,8 @@ pub(crate) fn stacks(of_client: &BTreeMap<String, Option<Stack>>) -> Result<BTre
 struct SiteFile {
     programs: BTreeMap<String, PathBuf>,
     stacks: BTreeMap<String, Stack>,
+    switches: BTreeMap<String, Definition>,
+    applications: BTreeMap<String, application::Definition>,
 }
 
 fn read() -> Result<SiteFile, Failure> {
@@ -121,7 +151,8 @@ fn read() -> Result<SiteFile, Failure> {
     parse(&fs::read_to_string(SITE_FILE).host(doing)?).host(doing)
 }
 
-/// `[programs]`, each `name = "/absolute/path"`, and `[stacks.NAME]`, each as in a user's own site file.
+/// `[programs]`, each `name = "/absolute/path"`, and `[stacks.NAME]` and `[switches.NAME]`, each as in a user's own site
+/// file.
 fn parse(text: &str) -> Result<SiteFile, String> {
     let document = toml::de::DeTable::parse(text).map_err(|error| error.to_string())?;
     let mut site = SiteFile::default();
@@ -146,11 +177,42 @@ fn parse(text: &str) -> Result<SiteFile, String> {
                     }
                     site.stacks.insert(name, stack);
                 }
-                _ => return Err(format!("[{section}] is not known; there are [programs] and [stacks.NAME]")),
+                "switches" => {
+                    let definition = definition(&name, value, text)?;
+                    site.switches.insert(name, definition);
+                }
+                "applications" => {
+                    let definition = application(&name, value, text)?;
+                    site.applications.insert(name, definition);
+                }
+                _ => {
+                    let known = "[programs], [stacks.NAME], [switches.NAME] and [applications.NAME]";
+                    return Err(format!("[{section}] is not known; there are {known}"));
+                }
             }
         }
     }
     Ok(site)
+}
+
+/// A switch of root's.
+fn definition(name: &str, value: &Spanned<DeValue<'_>>, text: &str) -> Result<Definition, String> {
+    let table = value.get_ref().as_table().ok_or_else(|| format!("[switches.{name}] is a table"))?;
+    if !custom::is_name(name) {
+        return Err(format!("{:?} cannot name a switch", name.chars().take(64).collect::<String>()));
+    }
+    custom::read(name, table, value.span(), text, SITE_FILE)
+        .map_err(|problems| problems.iter().map(|problem| problem.words(text)).collect::<Vec<_>>().join("\n"))
+}
+
+/// An application of root's.
+fn application(name: &str, value: &Spanned<DeValue<'_>>, text: &str) -> Result<application::Definition, String> {
+    let table = value.get_ref().as_table().ok_or_else(|| format!("[applications.{name}] is a table"))?;
+    if !application::is_application_name(name) {
+        return Err(format!("{:?} cannot name an application", name.chars().take(64).collect::<String>()));
+    }
+    application::read(name, table, value.span(), text)
+        .map_err(|problems| problems.iter().map(|problem| problem.words(text)).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

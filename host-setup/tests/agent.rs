@@ -21,11 +21,11 @@ fn greets_its_own_version_only() {
     let early = agent.ask(Op::Clock).expect_err("nothing before hello");
     assert_eq!(early.kind, FailureKind::Request);
     let other =
-        agent.ask(Op::Hello { protocol: PROTOCOL + 1, stacks: Default::default() }).expect_err("another version");
+        agent.ask(Op::Hello { protocol: PROTOCOL + 1, names: Default::default() }).expect_err("another version");
     assert!(other.message.contains("speaks protocol 2, this agent 1"), "{other}");
     assert!(other.advice.is_some());
     assert!(matches!(
-        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() }),
+        agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() }),
         Answer::Hello { protocol: PROTOCOL, .. }
     ));
     agent.ok(Op::Bye);

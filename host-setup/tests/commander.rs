@@ -14,9 +14,10 @@ use std::process::Command;
 use harness::{Agent, Programs, User, request, scene};
 use host_setup::commander::AS_ROOT;
 use host_setup::facts::{Facts, Privilege};
-use host_setup::protocol::{Answer, Op, PROTOCOL, Setup};
+use host_setup::protocol::{Answer, Names, Op, PROTOCOL, Setup};
 use host_setup::scene::Runtime;
 use host_setup::stack::Stack;
+use host_setup::switch::custom::Definition;
 
 /// `sudo`, as far as an agent sees of it: a parent of root's, and the user in the environment.
 fn through_sudo(programs: &Programs) -> Command {
@@ -41,7 +42,7 @@ fn a_program_that_anybody_can_change_serves_no_user_as_root() {
     let Answer::Facts(as_nobody) = probe.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     drop(probe);
     let mut agent = Agent::start_by(through_sudo(&programs));
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     assert_eq!(facts.privilege, as_nobody.privilege);
     assert_ne!(facts.privilege, Privilege::Root);
@@ -66,7 +67,7 @@ fn root_in_a_shell_that_sudo_made_says_so_and_stays_root() {
     let mut command = Command::new(programs.host());
     command.args(["agent", AS_ROOT]).env("SUDO_UID", "1000").env("SUDO_GID", "1000");
     let mut agent = Agent::start_by(command);
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     let in_container = !Path::new("/proc/1/ns/mnt").exists() || fs::read_link("/proc/1/ns/mnt").is_err();
     assert!(facts.privilege == Privilege::Root || in_container, "{:?}", facts.privilege);
@@ -115,7 +116,7 @@ fn from_trusted_place(programs: &Programs, prepare: &str) -> Option<Agent> {
 }
 
 fn facts_of(agent: &mut Agent) -> Box<Facts> {
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     facts
 }
@@ -224,7 +225,7 @@ fn a_user_names_stacks_and_root_says_what_they_are() {
     let mut theirs = Stack::default();
     theirs.set("from", "/mnt/loose").expect("a place");
     let named = ["new", "loose", "own", "busybox", "lxc"].map(|name| (name.to_string(), Some(theirs.clone())));
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: named.into() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Names { stacks: named.into(), ..Names::default() } });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     assert_eq!(facts.privilege, Privilege::Root);
     assert_eq!(facts.stacks.keys().collect::<Vec<_>>(), ["busybox", "loose", "lxc", "new"]);
@@ -244,4 +245,89 @@ fn a_user_names_stacks_and_root_says_what_they_are() {
     }
     agent.ok(Op::Bye);
     assert_eq!(agent.close(), 0);
+}
+
+/// Root's own word about switches: one of root's, one that anybody can change.
+const SWITCHES: &str = r#"
+mkdir -p /mnt/loose /etc/septet
+cp /bin/sleep /mnt/bin/switch
+cp /bin/sleep /mnt/loose/switch
+chmod 777 /mnt/loose
+for name in own loose; do
+    program=/mnt/bin/switch
+    [ $name = own ] || program=/mnt/loose/switch
+    cat >>/etc/septet/host.toml <<END
+[switches.$name]
+program = "$program"
+sockets = "switch"
+forwards = "pairs"
+start = ["of root's", ["{socket}"]]
+ready = ["forwarding"]
+END
+done
+"#;
+
+/// What a user would have root run.
+fn theirs() -> Definition {
+    let definition = serde_json::json!({
+        "program": "/bin/sh", "sockets": "switch", "forwards": "pairs", "ports_max": 8, "cores": "one",
+        "queues": "one", "start": ["-c", "id >/mnt/loose/id"], "ready": ["x"], "ready_within_s": 1,
+    });
+    serde_json::from_value(definition).expect("a definition")
+}
+
+#[test]
+fn a_user_names_switches_and_root_says_what_they_run() {
+    let programs = Programs::install();
+    let Some(mut agent) = from_trusted_place(&programs, SWITCHES) else { return };
+    let named = ["own", "loose", "theirs", "../own", "own\n"].map(|name| (name.to_string(), Some(theirs())));
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Names { switches: named.into(), ..Names::default() } });
+    let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
+    assert_eq!(facts.privilege, Privilege::Root);
+    let custom = facts.switches.iter().filter(|offer| offer.name.starts_with("custom:"));
+    let offers: Vec<_> = custom.map(|offer| (offer.name.as_str(), offer.missing.clone())).collect();
+    assert_eq!(offers.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["custom:loose", "custom:own"]);
+    assert!(offers[0].1.as_ref().is_some_and(|why| why.contains("can be changed by others than root")), "{offers:?}");
+    assert_eq!(offers[1].1, None);
+    let component = facts.components.iter().find(|component| component.name == "custom:own").expect("root's program");
+    assert!(component.files.iter().any(|(name, _)| name == "switch"), "{component:?}");
+    // What the user renders for it is nothing that is built.
+    agent.ok(Op::Lease { wait_ms: harness::PATIENCE_MS, setup: Setup::default() });
+    let mut scene = scene(1, Runtime::Netns);
+    scene.switch.kind = "custom:own".into();
+    scene.switch.configuration = "start \"-c\" \"id >/mnt/loose/id\" \n".into();
+    scene.switch.cpus = vec![0];
+    let refused = agent.ask(Op::Build { scene }).expect_err("another configuration");
+    assert!(refused.message.contains("its configuration is not what this agent renders"), "{refused:?}");
+    agent.ok(Op::Bye);
+    assert_eq!(agent.close(), 0);
+}
+
+#[test]
+fn what_is_wrong_with_a_switch_of_roots_is_told_with_its_place() {
+    let programs = Programs::install();
+    let prepare = format!("{SWITCHES}\nsed -i 's/{{socket}}/{{sokcet}}/' /etc/septet/host.toml\n");
+    let Some(mut agent) = from_trusted_place(&programs, &prepare) else { return };
+    let named = [("own".to_string(), None)];
+    let names = Names { switches: named.into(), ..Names::default() };
+    let refused = agent.ask(Op::Hello { protocol: PROTOCOL, names }).expect_err("a hole");
+    assert!(refused.message.contains("/etc/septet/host.toml"), "{refused:?}");
+    assert!(refused.message.contains("nothing fills {sokcet}") && refused.message.contains("5:26"), "{refused:?}");
+}
+
+#[test]
+fn a_definition_of_ones_own_is_checked_by_the_agent_too() {
+    let programs = Programs::install();
+    let mut odd = theirs();
+    odd.program = "/bin/../bin/sh".into();
+    let mut hollow = theirs();
+    hollow.start = host_setup::switch::Template::once("{../../etc/passwd}");
+    let wrong = [("../up", theirs()), ("a\nb", theirs()), ("{port}", theirs()), ("odd", odd), ("hollow", hollow)];
+    for (name, definition) in wrong {
+        let mut agent = Agent::start(&programs, User::Own);
+        let names = Names { switches: [(name.to_string(), Some(definition))].into(), ..Names::default() };
+        let refused = agent.ask(Op::Hello { protocol: PROTOCOL, names }).expect_err("a definition that does not hold");
+        assert!(refused.message.contains("define switch"), "{name:?}: {refused:?}");
+        drop(agent);
+    }
 }

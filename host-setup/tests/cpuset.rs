@@ -77,7 +77,7 @@ fn a_cpuset_that_shrinks_is_told_and_the_agent_goes_on() {
     let join = format!("echo $$ >{}/cgroup.procs; exec \"$0\"", cpuset.0.display());
     command.arg("-c").arg(join).arg(programs.host());
     let mut agent = Agent::start_by(command);
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     let Answer::Leased { achieved } = agent.ok(Op::Lease { wait_ms: PATIENCE_MS, setup: Setup::default() }) else {
         panic!("no lease")
     };

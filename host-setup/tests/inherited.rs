@@ -26,7 +26,7 @@ fn after(programs: &Programs, user: User, script: &str) -> Agent {
     };
     command.arg("-c").arg(format!("{script}\nexec \"$0\" agent")).arg(programs.host());
     let mut agent = Agent::start_by(command);
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     agent
 }
 
@@ -124,7 +124,7 @@ fn signals_that_are_blocked_end_it_all_the_same() {
     let mut command = Command::new("env");
     command.arg("--block-signal").arg(programs.host());
     let mut agent = Agent::start_by(command);
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     works(&mut agent, &programs);
     let sent = Command::new("kill").arg(agent.child.id().to_string()).status();
     assert!(sent.is_ok_and(|status| status.success()));
@@ -222,7 +222,7 @@ fn cpus_are_those_that_the_kernel_grants_whatever_mask_is_inherited() {
     let mut kept = Command::new("taskset");
     kept.arg("-c").arg(own[0].to_string()).arg(programs.host());
     let mut agent = Agent::start_by(kept);
-    agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+    agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
     let Answer::Facts(facts) = agent.ok(Op::Facts { refresh: false }) else { panic!("no facts") };
     let seen: Vec<u32> = facts.topology.iter().map(|core| core.cpu).collect();
     assert!(own.iter().all(|cpu| seen.contains(cpu)), "{seen:?} instead of {own:?}");

@@ -95,7 +95,7 @@ impl Host {
         command.args(["unshare", "--mount", "sh", "-c", script]).arg(self.root.path()).arg(self.programs.host());
         command.stderr(Stdio::piped());
         let mut agent = Agent::start_by(command);
-        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+        agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
         agent.ok(Op::Lease { wait_ms: PATIENCE_MS, setup: Setup::default() });
         agent
     }

@@ -63,7 +63,7 @@ impl Host {
         let mut command = self.command("exec \"$1\" agent");
         command.stderr(errors);
         let mut agent = Agent::start_by(command);
-        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+        agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
         agent
     }
 

@@ -18,7 +18,7 @@ fn is<T: serde::Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(valu
 #[test]
 fn requests_are_pinned() {
     is(
-        &Request { id: 1, op: Op::Hello { protocol: 1, stacks: Default::default() } },
+        &Request { id: 1, op: Op::Hello { protocol: 1, names: Default::default() } },
         r#"{"id":1,"op":"hello","protocol":1}"#,
     );
     is(&Request { id: 2, op: Op::Facts { refresh: true } }, r#"{"id":2,"op":"facts","refresh":true}"#);

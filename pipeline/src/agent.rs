@@ -3,13 +3,14 @@
 
 mod bell;
 mod error;
+mod inside;
 mod listening;
 mod programs;
 mod ssh;
 mod transport;
 mod voice;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -18,10 +19,9 @@ use std::time::{Duration, Instant};
 
 use host_setup::facts::Facts;
 use host_setup::protocol::{
-    Achieved, Answer, Bulk, CableSeen, Event, HEARTBEAT_MS, Load, Mapped, Message, Op, Outcome, PROTOCOL, Request,
-    Setup, Snapshot, Watched,
+    Achieved, Answer, Bulk, CableSeen, Event, HEARTBEAT_MS, Load, Mapped, Message, Names, Op, Outcome, PROTOCOL,
+    Request, Setup, Snapshot, Watched,
 };
-use host_setup::stack::Stack;
 
 use self::error::last;
 use self::listening::{Heard, listen};
@@ -93,21 +93,17 @@ pub fn restore(program: &Path) -> Result<std::process::ExitStatus, AgentError> {
 impl Agent {
     /// Starts the agent of this host directly, and agrees on a protocol.
     pub fn spawn(program: &Path) -> Result<Agent, AgentError> {
-        Agent::over(&Direct::at(program), BTreeMap::new())
+        Agent::over(&Direct::at(program), Names::default())
     }
 
-    /// Starts an agent over a transport and tells it which stacks will be named, and what they mean as far as that is
+    /// Starts an agent over a transport and tells it which names will be used, and what they mean as far as that is
     /// known. What is said, and how one listens, does not depend on the transport.
-    pub fn over(transport: &dyn Transport, stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, AgentError> {
-        Agent::with_bell(transport, stacks, Bell::default())
+    pub fn over(transport: &dyn Transport, names: Names) -> Result<Agent, AgentError> {
+        Agent::with_bell(transport, names, Bell::default())
     }
 
     /// The same for one of several agents that are listened to together: whatever it says rings their bell.
-    pub fn with_bell(
-        transport: &dyn Transport,
-        stacks: BTreeMap<String, Option<Stack>>,
-        bell: Bell,
-    ) -> Result<Agent, AgentError> {
+    pub fn with_bell(transport: &dyn Transport, names: Names, bell: Bell) -> Result<Agent, AgentError> {
         transport.prepare()?;
         let mut command = transport.command()?;
         let afar = transport.afar();
@@ -138,7 +134,7 @@ impl Agent {
             silence_max: SILENCE_MAX,
             wall_ahead_ns: None,
         };
-        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, stacks }) {
+        match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, names }) {
             Ok(Answer::Hello { protocol: PROTOCOL, .. }) => {}
             Ok(Answer::Hello { protocol, .. }) => {
                 return Err(AgentError::Nonsense(format!(

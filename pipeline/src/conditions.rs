@@ -220,7 +220,16 @@ impl<'a> Conditions<'a> {
         let facts = host.facts_of(tuple)?;
         let descriptor = descriptor(facts, tuple)?;
         let runtime = runtime(facts, tuple.variant.runtime)?;
-        takes_io(offered(facts, Part::Application(traffic::generator(tuple.variant.io)))?, tuple.variant.io)?;
+        let application = traffic::application(tuple);
+        if let Some(name) = traffic::of_site(tuple) {
+            if facts.offer(Part::Application(&application)).is_none() {
+                return Err(format!("no application called {name} is defined on this host"));
+            }
+            if tuple.dimension == Dimension::Latency {
+                return Err("an application that a site defines measures throughput only".to_string());
+            }
+        }
+        takes_io(offered(facts, Part::Application(&application))?, tuple.variant.io)?;
         let end = self.ground.cable.as_ref().filter(|_| sides(tuple.locality) > 1).map(|cable| &cable.ends[place]);
         let uplink = end.map(|end| uplink(facts, descriptor, end, place)).transpose()?;
 
@@ -233,7 +242,7 @@ impl<'a> Conditions<'a> {
         let switch_section = switch_section(facts, tuple, &configuration, uplink.as_ref())?;
         sections.push((SectionName::Switch, Sealed::new(switch_section)));
         sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, host.facts))));
-        sections.extend(software(facts, runtime, tuple.variant.io)?);
+        sections.extend(software(facts, runtime, tuple)?);
         if let Some(end) = end {
             sections.push((SectionName::Nic, Sealed::new(nic_section(host.facts, end))));
         }
@@ -355,22 +364,32 @@ fn switch_section(
     }
     // What a site calls it says nothing: it is what it is made of, and how it is configured.
     let components = facts.components_of(Part::Switch(name))?;
-    let digests = components.iter().map(|component| component.digest.clone());
-    Ok(digests.zip(1..).fold(section, |section, (digest, number)| section.with(&format!("component-{number}"), digest)))
+    Ok(numbered(section, &components))
 }
 
-fn software(facts: &Facts, runtime: Runtime, io: Io) -> Result<Vec<(SectionName, Sealed)>, String> {
+/// The section with a digest for each component, none of which has a name that means anything elsewhere.
+fn numbered(section: Section, components: &[&Component]) -> Section {
+    let digests = components.iter().map(|component| component.digest.clone());
+    digests.zip(1..).fold(section, |section, (digest, number)| section.with(&format!("component-{number}"), digest))
+}
+
+fn software(facts: &Facts, runtime: Runtime, tuple: &Tuple) -> Result<Vec<(SectionName, Sealed)>, String> {
+    let io = tuple.variant.io;
     let containers = match io {
         Io::Dpdk => containers::render_vhost_user(runtime),
         _ => containers::render(runtime),
     };
     let made = Section::new().with("name", runtime.name()).with("containers", containers);
-    let application = traffic::generator(io);
-    let generator = Section::new().with("name", application);
+    let application = traffic::application(tuple);
+    let generator = match traffic::of_site(tuple) {
+        None => with_components(facts, Section::new().with("name", &*application), Part::Application(&application))?,
+        // What a site calls it says nothing.
+        Some(_) => numbered(Section::new(), &facts.components_of(Part::Application(&application))?),
+    };
     let busybox = facts.component("busybox").map(|component| component.digest.clone());
     Ok(vec![
         (SectionName::Runtime, Sealed::new(with_components(facts, made, Part::Runtime(runtime.name()))?)),
-        (SectionName::Generator, Sealed::new(with_components(facts, generator, Part::Application(application))?)),
+        (SectionName::Generator, Sealed::new(generator)),
         (SectionName::Rootfs, Sealed::new(Section::new().with_some("busybox", busybox))),
     ])
 }

@@ -15,6 +15,7 @@ use results::reduce::{CountedWindow, reduce};
 use results::summary::{REDUCTION_VERSION, Reduction};
 use results::tuple::Tuple;
 
+use crate::counters;
 use crate::drift;
 use crate::experiment::{Test, Times};
 use crate::measure::{Failed, Measured};
@@ -151,11 +152,12 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
 /// the key would say that something else was measured.
 fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
     let tuple = &about.test.tuple;
+    let application = traffic::application(tuple);
     let mut hosts = about.ready.sides.iter().zip(about.hosts()).zip(evidence.hosts());
     let stranger = hosts.find_map(|((side, host), seen)| {
         let through = Through {
             switch: tuple.vswitch.name(),
-            application: traffic::generator(tuple.variant.io),
+            application: &application,
             runtime: Some(side.runtime.name()),
             uplink: side.uplink.as_ref().map(|uplink| uplink.by),
         };
@@ -252,10 +254,26 @@ impl<'a> Run<'a> {
             flags.extend(host.flags());
         }
         flags.extend(self.switched());
+        flags.extend(self.of_the_site());
         flags.extend(seen.iter().map(|seen| seen.flag));
         flags.sort_unstable();
         flags.dedup();
         Doubts { flags, seen }
+    }
+
+    /// What a switch counted of the site's own, or programs of the site's in place of our generators, held against what
+    /// else counted.
+    fn of_the_site(&self) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        let foreign = traffic::of_site(self.tuple).is_some();
+        let disagrees = self.tuple.vswitch.is_custom() && !foreign && !counters::agree(self.evidence);
+        if disagrees || (foreign && !counters::cover(self.evidence)) {
+            flags.push(Flag::CountersDisagree);
+        }
+        if foreign {
+            flags.push(Flag::Unproven);
+        }
+        flags
     }
 
     /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
@@ -269,6 +287,10 @@ impl<'a> Run<'a> {
             let [responder, initiator] = pair else { continue };
             let told = |party: &traffic::Party| self.evidence.parties.get(&party.container).map(|party| &party.totals);
             match (told(initiator), told(responder)) {
+                (Some(source), Some(sink)) if traffic::of_site(self.tuple).is_some() => {
+                    flags.extend(counters::of_foreign(source, sink));
+                    flags.extend(check_offer(initiator.request.packets_intended(), source));
+                }
                 (Some(source), Some(sink)) => {
                     flags.extend(check_totals(self.tuple.dimension, source, sink));
                     flags.extend(check_offer(initiator.request.packets_intended(), source));

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod clocks;
 pub mod compare;
 pub mod conditions;
+pub mod counters;
 pub mod difference;
 pub mod dispatch;
 pub mod drift;

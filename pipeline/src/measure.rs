@@ -66,7 +66,11 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Measures a test once, on as many of the hosts as it has sides.
+/// Who looks around in a scene that failed, before it is taken down; see [`measure`].
+pub type Keep<'k> = &'k (dyn Fn(&mut Agent, &Test, &str, &[String]) + Sync);
+
+/// Measures a test once, on as many of the hosts as it has sides; where it fails, `keep` is called while its scene
+/// still stands on the first of them.
 ///
 /// # Errors
 /// Only when an agent itself cannot go on. All that concerns this test is in the [`Outcome`].
@@ -75,6 +79,7 @@ pub fn measure(
     test: &Test,
     ready: &Ready,
     interrupted: &dyn Fn() -> bool,
+    keep: Option<Keep<'_>>,
     log: &mut String,
 ) -> Result<Outcome, AgentError> {
     let count = ready.sides.len().min(hosts.len());
@@ -88,6 +93,11 @@ pub fn measure(
     let cpus = ready.sides.iter().map(|side| drift::measuring(&side.cores)).collect();
     let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus };
     let result = session.build(&scenes).and_then(|()| session.traffic(&parties, window));
+    if let (Some(keep), Err(Stop::Failed { reason, last_lines })) = (keep, &result)
+        && let Some(first) = session.hosts.first_mut()
+    {
+        keep(first.agent, test, reason, last_lines);
+    }
     let teardown = Instant::now();
     if !matches!(result, Err(Stop::Agent(_))) {
         let down = on_each(session.hosts, |_, agent| agent.teardown());
@@ -101,6 +111,56 @@ pub fn measure(
         Ok((files, evidence)) => Ok(Outcome::Measured(Box::new(Measured { files, evidence, cost }))),
         Err(Stop::Failed { reason, last_lines }) => Ok(Outcome::Failed(Failed { reason, last_lines, cost })),
         Err(Stop::Interrupted) => Ok(Outcome::Interrupted),
+        Err(Stop::Agent(error)) => Err(error),
+    }
+}
+
+/// How a test went that was brought up and not measured.
+#[derive(Debug)]
+pub enum Stood {
+    /// As asked.
+    Well,
+    /// Its scene did not come to stand, or its traffic failed.
+    Failed(Failed),
+    /// The user wanted to stop.
+    Interrupted,
+}
+
+/// Brings a test of one host up, without measuring anything: `act` is called when its applications are ready and wait to
+/// be started, or, with `packets`, when all of its traffic is over, of which so many packets were captured at each end.
+///
+/// # Errors
+/// When the agent cannot go on, or `act` fails.
+pub fn stand(
+    host: &mut Post,
+    test: &Test,
+    side: &Side,
+    packets: Option<u32>,
+    interrupted: &dyn Fn() -> bool,
+    act: &mut dyn FnMut(&mut Agent) -> Result<(), AgentError>,
+) -> Result<Stood, AgentError> {
+    let parties = traffic::parties(&test.tuple, &test.times, &[side.seating()]);
+    let scene = traffic::scene(&test.tuple, 0, side, &parties);
+    let bell = host.agent.bell().clone();
+    let (mut log, started, cost) = (String::new(), Instant::now(), Cost::default());
+    let hosts = std::slice::from_mut(host);
+    let mut session = Session { hosts, bell, log: &mut log, interrupted, started, cost };
+    let mut evidence = Evidence::default();
+    let result = session
+        .build(&[scene])
+        .and_then(|()| session.up(&parties, &mut evidence))
+        .and_then(|()| packets.map_or(Ok(()), |packets| session.rehearse(&parties, packets, &mut evidence)))
+        .and_then(|()| Ok(act(session.hosts[0].agent)?));
+    if !matches!(result, Err(Stop::Agent(_))) {
+        session.hosts[0].agent.teardown()?;
+    }
+    session.cost.total_ms = ms(session.started.elapsed());
+    match result {
+        Ok(()) => Ok(Stood::Well),
+        Err(Stop::Failed { reason, last_lines }) => {
+            Ok(Stood::Failed(Failed { reason, last_lines, cost: session.cost }))
+        }
+        Err(Stop::Interrupted) => Ok(Stood::Interrupted),
         Err(Stop::Agent(error)) => Err(error),
     }
 }
@@ -200,8 +260,8 @@ impl Session<'_, '_> {
         self.each(|_, agent| clocks::read(agent, zero))
     }
 
-    fn traffic(&mut self, parties: &[Party], window: WindowPlan) -> Result<(Files, Evidence), Stop> {
-        let began = Instant::now();
+    /// Starts the applications, and returns when each is joined to the switch and ready.
+    fn up(&mut self, parties: &[Party], evidence: &mut Evidence) -> Result<(), Stop> {
         let (listening, others): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| party.listens());
         for party in listening.into_iter().chain(others) {
             let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
@@ -212,11 +272,35 @@ impl Session<'_, '_> {
         for place in 0..self.hosts.len() {
             self.among_applications("join the containers to the switch", place, Op::Join)?;
         }
-        let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
+        let all = parties.iter().map(|party| party.container.as_str()).collect();
+        self.wait_for(&all, parties, READY_MAX, "become ready", evidence, |event| matches!(event, Event::Ready { .. }))
+    }
+
+    /// All of a test's traffic, with the first packets of each end captured, and nothing measured.
+    fn rehearse(&mut self, parties: &[Party], packets: u32, evidence: &mut Evidence) -> Result<(), Stop> {
+        self.each(|_, agent| agent.done("capture packets", Op::Capture { packets }))?;
+        let (starts, _) = self.starts(parties.len() as u64)?;
+        for party in parties {
+            self.tell(party.side, &party.container, &Command::Start { epoch_mono_ns: starts[party.side] })?;
+        }
+        let patience = Duration::from_nanos(parties.first().map_or(0, |party| party.request.schedule.traffic_ns()));
+        let initiators = parties.iter().filter(|party| party.initiates());
+        let initiators = initiators.map(|party| party.container.as_str()).collect();
+        let patience = patience + REPORT_MAX;
+        self.wait_for(&initiators, parties, patience, "report after the schedule's end", evidence, is_done)?;
+        let responders: Vec<&Party> = parties.iter().filter(|party| !party.initiates()).collect();
+        for party in &responders {
+            self.tell(party.side, &party.container, &Command::Stop)?;
+        }
+        let responders = responders.iter().map(|party| party.container.as_str()).collect();
+        self.wait_for(&responders, parties, REPORT_MAX, "report after the drain", evidence, is_done)
+    }
+
+    fn traffic(&mut self, parties: &[Party], window: WindowPlan) -> Result<(Files, Evidence), Stop> {
+        let began = Instant::now();
         let mut evidence = Evidence::default();
-        self.wait_for(&all, parties, READY_MAX, "become ready", &mut evidence, |event| {
-            matches!(event, Event::Ready { .. })
-        })?;
+        self.up(parties, &mut evidence)?;
+        let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         self.cost.ready_ms = ms(began.elapsed());
 
         let WindowPlan { schedule, cpus } = window;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host_setup::protocol::Achieved;
@@ -12,6 +13,7 @@ use results::metric::Quantity;
 use crate::clock;
 use crate::experiment::Test;
 use crate::run::Watcher;
+use crate::site;
 use crate::store::{Record, Status};
 use crate::visible;
 
@@ -26,6 +28,8 @@ pub struct Progress {
     eta: Duration,
     /// What each stand measures.
     busy: BTreeMap<String, String>,
+    /// Folder of the experiment, beside which a site file may lie.
+    beside: PathBuf,
 }
 
 /// Whether a bar may be drawn over itself on a terminal: not where it cannot be (`TERM=dumb`, or none at all), nor
@@ -35,8 +39,8 @@ fn can_move(term: Option<&str>, no_color: Option<&str>) -> bool {
 }
 
 impl Progress {
-    /// For standard error as it is; `quiet` shows failures only.
-    pub fn new(quiet: bool, verbose: bool) -> Progress {
+    /// For standard error as it is; `quiet` shows failures only. Beside the experiment a site file may lie.
+    pub fn new(quiet: bool, verbose: bool, beside: &Path) -> Progress {
         let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let moves =
             io::stderr().is_terminal() && can_move(variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
@@ -47,7 +51,16 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Progress { bar, quiet, verbose, done: 0, left: 0, eta: Duration::ZERO, busy: BTreeMap::new() }
+        Progress {
+            bar,
+            quiet,
+            verbose,
+            done: 0,
+            left: 0,
+            eta: Duration::ZERO,
+            busy: BTreeMap::new(),
+            beside: beside.to_path_buf(),
+        }
     }
 
     /// Takes the bar away.
@@ -144,6 +157,9 @@ impl Watcher for Progress {
         self.line(&format!("FAILED {}: failed to {reason}", test.tuple));
         for line in last_lines {
             self.line(&format!("  | {line}"));
+        }
+        if let Some(place) = site::excerpt(reason, &self.beside) {
+            self.line(place.trim_end());
         }
     }
 

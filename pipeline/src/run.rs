@@ -33,6 +33,7 @@ use crate::clock::{self, ClockError};
 use crate::conditions::{Conditions, KnownSurroundings};
 use crate::dispatch::{self, Dispatcher, Impossible, Limits, Place, Sequence, StandState};
 use crate::experiment::{Order, Test};
+use crate::measure::Keep;
 use crate::pair::Twin;
 use crate::plan::{Plan, Why};
 use crate::preparation;
@@ -56,6 +57,8 @@ pub struct Request<'a> {
     pub wait: Duration,
     /// How long to wait before each window until others leave the measuring CPUs alone.
     pub until_quiet: Option<Duration>,
+    /// Who looks around in a scene that failed, before it is taken down.
+    pub keep: Option<Keep<'a>>,
     /// Whether the user wants to stop.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
@@ -158,7 +161,12 @@ pub fn run(
             let wanted = wanted(workspace, request, conditions);
             let (orders, assignments) = channel();
             let (place, wait) = (dispatch::Stand(place), request.wait);
-            let until = Stopped { interrupted: request.interrupted, over: &over, quiet: request.until_quiet };
+            let until = Stopped {
+                interrupted: request.interrupted,
+                over: &over,
+                quiet: request.until_quiet,
+                keep: request.keep,
+            };
             let (desk, news) = (desk.clone(), tell.clone());
             let work = Work::new(place, workspace, hosts, conditions, desk, news, until).recorded_as(recorded);
             threads.push(scope.spawn(move || work.run(wait, &wanted, &assignments)));

@@ -1,9 +1,13 @@
 //! What a test means on its hosts: the scene that each agent builds, and the request that each generator gets.
 //! Pure. It must not know how a scene is built, or what keys are made of it.
 
+use std::borrow::Cow;
+
+use host_setup::application;
 use host_setup::cores::{Assignment, CorePlan};
 use host_setup::eal::Memory;
 use host_setup::scene::{Container, Interface, Link, Scene, Switch, VhostUser};
+use host_setup::stack::SYSTEM;
 use host_setup::switch::{End, Ends};
 use results::axes::{Dimension, Io};
 use results::tuple::Tuple;
@@ -25,6 +29,19 @@ pub fn generator(io: Io) -> &'static str {
     match io {
         Io::Udp | Io::UdpMmsg | Io::Raw | Io::RawMmsg => "septet-gen",
         Io::Dpdk => "septet-gen-dpdk",
+    }
+}
+
+/// The name of the application of a test that a site defines, if it has one.
+pub fn of_site(tuple: &Tuple) -> Option<&str> {
+    tuple.variant.stack.strip_prefix(application::PREFIX)
+}
+
+/// The application that runs in a test's containers.
+pub fn application(tuple: &Tuple) -> Cow<'static, str> {
+    match of_site(tuple) {
+        Some(name) => Cow::Owned(application::id(name)),
+        None => Cow::Borrowed(generator(tuple.variant.io)),
     }
 }
 
@@ -190,12 +207,16 @@ pub fn scene(tuple: &Tuple, place: usize, side: &Side, parties: &[Party]) -> Sce
     let cores = &side.cores;
     let ends = side.switch.ends;
     let here = parties.iter().filter(|party| party.side == place);
-    let containers = here.zip(0..).map(|(party, place)| container(party, ends, cores, place)).collect();
+    let containers = here.zip(0..).map(|(party, place)| Container {
+        application: application(tuple).into_owned(),
+        ..container(party, ends, cores, place)
+    });
+    let containers = containers.collect();
     Scene {
         runtime: side.runtime,
         switch: Switch {
             kind: tuple.vswitch.name().to_string(),
-            stack: tuple.variant.stack.to_string(),
+            stack: of_site(tuple).map_or_else(|| tuple.variant.stack.to_string(), |_| SYSTEM.to_string()),
             cpus: cores.switch.clone(),
             queues: tuple.variant.queues,
             memory: side.switch.shape.memory,
@@ -229,7 +250,7 @@ fn container(party: &Party, ends: Ends, cores: &CorePlan, place: usize) -> Conta
     };
     Container {
         name: party.container.clone(),
-        application: generator(*io).to_string(),
+        application: String::new(),
         cpus: cores.generators.get(place).map(|assignment| assignment.cpus.clone()).unwrap_or_default(),
         output_bytes_max: intervals + round_trips + OUTPUT_BYTES_SPARE,
         link,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use host_setup::facts::{Component, Facts, Offer, Privilege};
 use host_setup::survey::{Around, of_tree};
-use host_setup::switch::{self, Descriptor, Drawn, Ends, Template};
+use host_setup::switch::{self, Descriptor, Drawn, Ends, Piece, Template};
 use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment, Test};
 use pipeline::ready::Ready;
@@ -52,7 +52,8 @@ fn host() -> Facts {
 /// A switch that does nothing but exist, as a host tells of it.
 fn idle(name: &str) -> Descriptor {
     let known = switch::descriptor("testpmd").expect("it is in the table").clone();
-    let configuration = Template { text: "idle, {ports} ports, {cores} core\n".into(), port: "port {port}\n".into() };
+    let each = Piece::EachPort(vec!["port {port}\n".into()]);
+    let configuration = Template(vec![Piece::Once("idle, {ports} ports, {cores} core\n".into()), each]);
     Descriptor {
         name: name.into(),
         ends: Ends::Connecting,
@@ -122,8 +123,7 @@ fn a_key_holds_what_a_switch_is_made_of_and_not_what_a_site_calls_it() {
     changed.components.last_mut().expect("its program").digest = "another".into();
     assert_ne!(one, key("custom:idle", &changed));
     let mut configured = with_idle("custom:idle");
-    configured.descriptors.last_mut().expect("it").configuration =
-        Some(Template { text: "x\n".into(), port: "".into() });
+    configured.descriptors.last_mut().expect("it").configuration = Some(Template::once("x\n"));
     assert_ne!(one, key("custom:idle", &configured));
 }
 

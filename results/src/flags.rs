@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Flag {
     /// Sent is not received + lost + corrupt by two independent counts.
     AccountingMismatch,
+    /// What a switch that a site defines counted is not what the generators counted: it lies, or its definition does.
+    CountersDisagree,
     /// No end marker arrived: what was lost at the very end is unknown.
     EndMarkerLost,
     /// A record covers less than the window.
@@ -58,6 +60,8 @@ pub enum Flag {
     Pressure,
     /// Others' processes took more than [`FOREIGN_LOAD_RATIO_MAX`] of the measuring cores.
     ForeignLoad,
+    /// The counts are the word of programs that a site defines: none of ours stand beside them.
+    Unproven,
 }
 
 /// A generator that was not heard of for longer was stopped, or had no core, nanoseconds: it looks after itself every
@@ -99,8 +103,9 @@ pub const BURST_FACTOR: f64 = 10.0;
 
 impl Flag {
     /// Every flag, in order of harm.
-    pub const ALL: [Flag; 24] = [
+    pub const ALL: [Flag; 26] = [
         Flag::AccountingMismatch,
+        Flag::CountersDisagree,
         Flag::EndMarkerLost,
         Flag::SampleShortfall,
         Flag::Stalled,
@@ -124,6 +129,7 @@ impl Flag {
         Flag::PageFaults,
         Flag::Pressure,
         Flag::ForeignLoad,
+        Flag::Unproven,
     ];
 
     /// Whether a repetition with it is suspect: kept, marked, and left out of averages.
@@ -131,6 +137,7 @@ impl Flag {
         matches!(
             self,
             Flag::AccountingMismatch
+                | Flag::CountersDisagree
                 | Flag::EndMarkerLost
                 | Flag::SampleShortfall
                 | Flag::Stalled
@@ -152,6 +159,7 @@ impl Flag {
                 | Flag::HostLeft
                 | Flag::Throttled
                 | Flag::FrequencyDrift
+                | Flag::Unproven
         )
     }
 
@@ -159,6 +167,7 @@ impl Flag {
     pub fn name(self) -> &'static str {
         match self {
             Flag::AccountingMismatch => "accounting-mismatch",
+            Flag::CountersDisagree => "counters-disagree",
             Flag::EndMarkerLost => "end-marker-lost",
             Flag::SampleShortfall => "sample-shortfall",
             Flag::Stalled => "stalled",
@@ -180,6 +189,7 @@ impl Flag {
             Flag::PageFaults => "page-faults",
             Flag::Pressure => "pressure",
             Flag::ForeignLoad => "foreign-load",
+            Flag::Unproven => "unproven",
             Flag::ForeignLoadHigh => "foreign-load-high",
             Flag::ForeignLoadOnOwnCores => "foreign-load-on-own-cores",
         }
@@ -189,6 +199,7 @@ impl Flag {
     pub fn meaning(self) -> &'static str {
         match self {
             Flag::AccountingMismatch => "The sender's count and the receiver's own count of packets do not agree.",
+            Flag::CountersDisagree => "The switch's counters and the generators' do not agree.",
             Flag::EndMarkerLost => "No end marker arrived, so packets lost at the very end are not known.",
             Flag::SampleShortfall => "The record covers less than the declared window.",
             Flag::Stalled => "A generator stood still for more than a second.",
@@ -211,6 +222,9 @@ impl Flag {
             Flag::Interrupts => "Devices interrupted a measuring core more than 100 times a second.",
             Flag::PageFaults => "A measuring thread had over 100 page faults a second, or one that needed a disk.",
             Flag::Pressure => "Something waited for processor, memory or disk for more than 5 % of the time.",
+            Flag::Unproven => {
+                "The counts are what the site's own programs say; the switch's ports saw at least as many."
+            }
             Flag::ForeignLoad => "Other processes took more than 5 % of the measuring cores.",
             Flag::ForeignLoadHigh => "Other processes took more than 25 % of the measuring cores.",
             Flag::ForeignLoadOnOwnCores => "Other processes took more than 5 % of cores that were to measure alone.",
@@ -221,6 +235,7 @@ impl Flag {
     pub fn advice(self) -> &'static str {
         match self {
             Flag::AccountingMismatch => "Look at the test's log; a link that other programs use is the usual cause.",
+            Flag::CountersDisagree => "Look at `counters` in the site's definition of the switch, and at its ports.",
             Flag::EndMarkerLost => "Lower the rate, or look for a receiver that stopped early in the log.",
             Flag::SampleShortfall => "Run the test again; if it stays, look at the generators' log.",
             Flag::Stalled => "Look for what stops programs or takes all of a core; the next run measures it again.",
@@ -241,6 +256,7 @@ impl Flag {
             Flag::Interrupts => "Let septet run as root, which moves interrupts away; pause irqbalance.",
             Flag::PageFaults => "Switch NUMA balancing off, and see that memory is not short.",
             Flag::Pressure => "Stop other load on this host while measuring.",
+            Flag::Unproven => "Compare with the same test without stack = \"application:...\".",
             Flag::ForeignLoad => "Stop what is named, or run with --until-quiet.",
             Flag::ForeignLoadHigh => "Stop what is named, or run with --until-quiet; do not compare with quiet runs.",
             Flag::ForeignLoadOnOwnCores => "Keep others off the measuring cores (isolcpus, cpusets), or --until-quiet.",

@@ -3,6 +3,7 @@
 
 mod frames;
 mod ledger;
+mod looped;
 mod pacing;
 mod payloads;
 mod requests;

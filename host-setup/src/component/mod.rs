@@ -51,6 +51,13 @@ pub(crate) fn fingerprint(
     Ok(Component { name: name.into(), provider, version, id, source, build_id, digest, files })
 }
 
+/// A component with a file more, which is made for it.
+pub(crate) fn with_file(mut component: Component, name: &str, bytes: &[u8]) -> Component {
+    component.files.push((name.into(), blake3::hash(bytes).to_hex().to_string()));
+    component.digest = combined(&component.files);
+    component
+}
+
 /// The digest over names and digests, each with its length before it, in order of names: two sets of files
 /// have the same one only if they are the same.
 fn combined(files: &[(String, String)]) -> String {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{Component, Facts, Offer};
+use crate::application;
 use crate::stack::{BUSYBOX, LXC, SYSTEM, components};
 use crate::switch::uplink::{self, By};
 
@@ -30,7 +31,8 @@ impl Facts {
     /// # Errors
     /// When there is no such stack, or nothing can come from it, in words that complete "skipped: ...".
     pub fn of_stack(&self, name: &str) -> Result<Cow<'_, Facts>, String> {
-        if name == SYSTEM {
+        // What generates the traffic is no matter of where switches come from.
+        if name == SYSTEM || name.starts_with(application::PREFIX) {
             return Ok(Cow::Borrowed(self));
         }
         let stack = self.stack(name)?;

@@ -13,14 +13,15 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getegid, geteuid};
 
 use super::relay::Relay;
+use crate::commander::{Commander, commander};
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lease::interface::Links;
 use crate::lease::tree::HostTree;
 use crate::lease::{Entry, JournalFile, Record};
 use crate::links::HostLinks;
-use crate::protocol::{Achieved, Failure, FailureKind, Setup};
-use crate::switch::Stacks;
+use crate::meanings::Meanings;
+use crate::protocol::{Achieved, Answer, Failure, FailureKind, Setup};
 use crate::{affinity, links, privilege, settings, sys, worker};
 
 /// The host as held by this agent.
@@ -39,7 +40,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Prepares the host and starts the worker, which answers the lease request itself.
-    pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup, stacks: &Rc<Stacks>) -> Result<Held, Failure> {
+    pub(super) fn prepare(lock: OwnedFd, lease: u64, setup: &Setup, meanings: &Rc<Meanings>) -> Result<Held, Failure> {
         let privilege = privilege::probe().privilege;
         if privilege == Privilege::None {
             let advice = "run it as root, or let users make user namespaces: sysctl -w \
@@ -57,7 +58,7 @@ impl Held {
                 return Err(failure);
             }
         };
-        match start_worker(privilege, &lock, lease, achieved, stacks) {
+        match start_worker(privilege, &lock, lease, achieved, meanings) {
             Ok((worker, socket)) => {
                 let relay = Relay::default();
                 let interfaces = Vec::new();
@@ -94,6 +95,17 @@ impl Held {
     /// Whether an interface of this name is in the worker's namespace by this lease.
     pub(super) fn has_moved_in(&self, name: &str) -> bool {
         self.interfaces.iter().any(|interface| interface == name)
+    }
+
+    /// Where to look around in the scene's namespaces. Who looks there is root in them, so that one who commands an
+    /// agent of root's is not told.
+    pub(super) fn inside(&self) -> Result<Answer, Failure> {
+        if let Commander::Other = commander() {
+            let message = "say where the scene is: whoever enters it has this agent's rights, and you have fewer";
+            return Err(Failure::new(FailureKind::Host, message).advise("run septet as root, or without sudo"));
+        }
+        let user_namespace = privilege::probe().privilege == Privilege::UserNamespace;
+        Ok(Answer::Inside { pid: self.worker.as_raw().unsigned_abs(), user_namespace })
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -156,10 +168,10 @@ fn start_worker(
     lock: &OwnedFd,
     lease: u64,
     achieved: Achieved,
-    stacks: &Rc<Stacks>,
+    meanings: &Rc<Meanings>,
 ) -> Result<(Pid, OwnedFd), Failure> {
     let doing = || "start the worker".to_string();
-    let sources = worker::Sources::open()?;
+    let sources = worker::Sources::open(&meanings.applications)?;
     let (near, far) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).host(doing)?;
     let lock = lock.try_clone().host(doing)?;
     let mut namespaces = privilege::worker_namespaces();
@@ -169,7 +181,9 @@ fn start_worker(
         map = Some((geteuid().as_raw(), getegid().as_raw()));
     }
     match sys::fork_into(namespaces).host(doing)? {
-        None => worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, stacks: stacks.clone(), map }),
+        None => {
+            worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, meanings: meanings.clone(), map })
+        }
         Some(pid) => Ok((pid, near)),
     }
 }

@@ -9,7 +9,7 @@ mod relay;
 mod request;
 mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -30,16 +30,15 @@ use crate::affinity::{granted, pin, unpin};
 use crate::failure::During;
 use crate::lease::JournalFile;
 use crate::lines::{Line, Lines, Read, read_some, send_all, to_line};
+use crate::meanings::Meanings;
 use crate::patience::Patience;
 use crate::programs;
 use crate::protocol::{
-    Answer, Event, Failure, FailureKind, HEARTBEAT, HEARTBEAT_MS, Load, Message, Op, Outcome, PROTOCOL,
+    Answer, Event, Failure, FailureKind, HEARTBEAT, HEARTBEAT_MS, Load, Message, Names, Op, Outcome, PROTOCOL,
     REQUEST_BYTES_MAX, Reply, Request,
 };
 use crate::snapshot;
 use crate::snapshot::load::{self, Reading};
-use crate::stack::Stack;
-use crate::switch::Stacks;
 
 /// Speaks the protocol on standard input and output until the client says bye or is gone, or one of the signals
 /// `ends` it. A failure here is one to leave the host in order.
@@ -59,7 +58,7 @@ pub(crate) fn serve(ends: &[Signal]) -> Result<(), Failure> {
         output: Output::new(),
         spoke: Instant::now(),
         greeted: false,
-        stacks: Rc::default(),
+        meanings: Rc::default(),
         held: None,
         waiting: None,
         spent: None,
@@ -96,8 +95,8 @@ struct Supervisor {
     output: Output,
     spoke: Instant,
     greeted: bool,
-    /// What names of stacks mean in this conversation.
-    stacks: Rc<Stacks>,
+    /// What names mean in this conversation.
+    meanings: Rc<Meanings>,
     held: Option<Held>,
     waiting: Option<Waiting>,
     /// What processes had spent when that was asked last.
@@ -228,7 +227,7 @@ impl Supervisor {
     fn answer_request(&mut self, request: Request, line: &[u8]) -> Result<Next, Failure> {
         let id = request.id;
         let result = match request.op {
-            Op::Hello { protocol, stacks } => self.greet(protocol, &stacks),
+            Op::Hello { protocol, names } => self.greet(protocol, &names),
             Op::Afar { silence_ms } => {
                 // First, since the client takes it for what it was when the request came.
                 let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -239,7 +238,7 @@ impl Supervisor {
             }
             Op::Facts { refresh } => {
                 let cpus = granted().host(|| "ask for the CPUs that may be used".into());
-                cpus.map(|cpus| Answer::Facts(Box::new(crate::survey::read(&cpus, &self.stacks, refresh))))
+                cpus.map(|cpus| Answer::Facts(Box::new(crate::survey::read(&cpus, &self.meanings, refresh))))
             }
             Op::Clock => snapshot::mono_ns().map(|mono_ns| Answer::Clock { mono_ns }),
             Op::Load { cpus } => self.load_since(&cpus).map(Answer::Load),
@@ -255,6 +254,10 @@ impl Supervisor {
             }
             Op::MoveIn { interface } => match &mut self.held {
                 Some(held) => held.move_in(&interface).map(|()| Answer::Done {}),
+                None => return self.refuse(id, without_lease()),
+            },
+            Op::Inside => match &self.held {
+                Some(held) => held.inside(),
                 None => return self.refuse(id, without_lease()),
             },
             Op::Release => self.let_go().map(|()| Answer::Done {}),
@@ -284,6 +287,9 @@ impl Supervisor {
             Op::Start { .. }
             | Op::Join
             | Op::Mapped
+            | Op::Processes
+            | Op::Capture { .. }
+            | Op::Captured { .. }
             | Op::Send { .. }
             | Op::Collect { .. }
             | Op::Teardown
@@ -297,14 +303,14 @@ impl Supervisor {
         Ok(Next::GoOn)
     }
 
-    fn greet(&mut self, protocol: u32, stacks: &BTreeMap<String, Option<Stack>>) -> Result<Answer, Failure> {
+    fn greet(&mut self, protocol: u32, names: &Names) -> Result<Answer, Failure> {
         if protocol != PROTOCOL {
             let message = format!("greet: the client speaks protocol {protocol}, this agent {PROTOCOL}");
             return Err(
                 Failure::new(FailureKind::Request, message).advise("install septet and septet-host of one version")
             );
         }
-        self.stacks = Rc::new(Stacks::look(&crate::site::stacks(stacks)?));
+        self.meanings = Rc::new(Meanings::look(names)?);
         self.greeted = true;
         Ok(Answer::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into() })
     }
@@ -339,7 +345,7 @@ impl Supervisor {
         }
         match lock::attempt() {
             Err(failure) => self.reply(id, Err(failure))?,
-            Ok(Attempt::Held(lock)) => match Held::prepare(lock, id, &waiting.setup, &self.stacks) {
+            Ok(Attempt::Held(lock)) => match Held::prepare(lock, id, &waiting.setup, &self.meanings) {
                 Ok(held) => {
                     self.held = Some(held);
                     self.pending = Some((id, Pending::Lease));

@@ -17,15 +17,16 @@ use nix::unistd::geteuid;
 use self::tree::Tree;
 use crate::component::DigestCache;
 use crate::facts::{Facts, Privilege};
-use crate::switch::{self, Stacks};
+use crate::meanings::Meanings;
+use crate::switch;
 use crate::{privilege, sys};
 
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
 /// are the CPUs that may be used.
-pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
+pub(crate) fn read(allowed: &[u32], meanings: &Meanings, refresh: bool) -> Facts {
     let rights = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
-    let offers = offers::read(rights, stacks, &mut digests);
+    let offers = offers::read(rights, meanings, &mut digests);
     digests.save();
     let around = Around {
         allowed: allowed.to_vec(),
@@ -36,7 +37,7 @@ pub(crate) fn read(allowed: &[u32], stacks: &Stacks, refresh: bool) -> Facts {
     Facts {
         runtimes: offers.runtimes,
         switches: offers.switches,
-        descriptors: switch::descriptors().to_vec(),
+        descriptors: switch::descriptors().iter().cloned().chain(meanings.switches.descriptors()).collect(),
         applications: offers.applications,
         components: offers.components,
         stacks: offers.stacks,

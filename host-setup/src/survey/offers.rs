@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::applications::{APPLICATIONS, busybox, files_of};
-use crate::component::{ComponentError, DigestCache, Linker, fingerprint};
+use crate::application::DEFINITION_FILE;
+use crate::applications::{busybox, files_of, generators};
+use crate::component::{ComponentError, DigestCache, Linker, fingerprint, with_file};
 use crate::facts::{Component, Offer, Privilege, StackFacts};
+use crate::meanings::Meanings;
 use crate::privilege::Rights;
 use crate::stack;
 use crate::switch::uplink::By;
-use crate::switch::{Descriptor, Ends, Source, Stacks};
+use crate::switch::{Customs, Descriptor, Ends, Software, Source, Stacks};
 use crate::{switch, worker};
 
 /// Offers, and the components that they name.
@@ -24,12 +26,14 @@ pub(super) struct Offers {
 }
 
 /// Reads all of them.
-pub(super) fn read(rights: Rights, stacks: &Stacks, digests: &mut DigestCache) -> Offers {
+pub(super) fn read(rights: Rights, meanings: &Meanings, digests: &mut DigestCache) -> Offers {
     let privilege = rights.privilege;
     let mut offers = Offers::default();
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
     offers.switches = switches(rights, digests, &mut offers.components);
-    offers.applications = applications(digests, &mut offers.components);
+    offers.switches.extend(customs(rights, &meanings.switches, digests, &mut offers.components));
+    offers.applications = applications(meanings, digests, &mut offers.components);
+    let stacks = &meanings.stacks;
     let looked = stacks.names().map(|name| (name.to_string(), stack(name, stacks, privilege, &offers, digests)));
     offers.stacks = looked.collect();
     offers
@@ -160,12 +164,42 @@ fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Comp
     offers
 }
 
+/// Switches that a site defines.
+fn customs(
+    rights: Rights,
+    customs: &Customs,
+    digests: &mut DigestCache,
+    components: &mut Vec<Component>,
+) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for descriptor in customs.descriptors() {
+        let name = &descriptor.name;
+        let mut offer = Offer { name: name.clone(), missing: None, components: Vec::new(), io: Vec::new() };
+        let found = may_stand(&descriptor, rights).and_then(|()| customs.software(name, rights.privilege));
+        match found.and_then(|software| component_of(name, &software, digests)) {
+            Ok(component) => {
+                offer.io = descriptor.io.clone();
+                offer.components.push(component.name.clone());
+                components.push(component);
+            }
+            Err(reason) => offer.missing = Some(reason),
+        }
+        offers.push(offer);
+    }
+    offers
+}
+
 /// Whether this agent can make such a switch at all, or why not.
 fn can_stand(descriptor: &Descriptor, rights: Rights) -> Result<(), String> {
     let name = &descriptor.name;
     if !switch::is_driven(name) {
         return Err(format!("this version of septet-host does not drive {name} yet"));
     }
+    may_stand(descriptor, rights)
+}
+
+/// Whether its links can be made here, or why not.
+fn may_stand(descriptor: &Descriptor, rights: Rights) -> Result<(), String> {
     if rights.privilege == Privilege::None {
         return Err("this user may not make network namespaces".into());
     }
@@ -200,22 +234,30 @@ fn component_of_switch(
     digests: &mut DigestCache,
 ) -> Result<Option<Component>, String> {
     let Some(software) = switch::software(name, privilege, source)? else { return Ok(None) };
-    let files = software.files().map_err(failed)?;
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    fingerprint(&software.linker(), name, &files, software.packages, digests).map(Some).map_err(failed)
+    component_of(name, &software, digests).map(Some)
 }
 
-fn applications(digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+fn component_of(name: &str, software: &Software, digests: &mut DigestCache) -> Result<Component, String> {
+    let files = software.files().map_err(failed)?;
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    fingerprint(&software.linker(), name, &files, software.packages, digests).map_err(failed)
+}
+
+fn applications(meanings: &Meanings, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
     let mut offers = Vec::new();
-    for application in &APPLICATIONS {
+    for application in generators().chain(meanings.applications.iter().cloned()) {
         let io = application.io.iter().map(|name| (*name).into()).collect();
-        let mut offer = Offer { name: application.name.into(), missing: None, components: Vec::new(), io };
-        let found = files_of(application).map_err(|failure| failure.message).and_then(|files: Vec<PathBuf>| {
+        let mut offer = Offer { name: application.name.clone(), missing: None, components: Vec::new(), io };
+        let found = files_of(&application).map_err(|failure| failure.message).and_then(|files: Vec<PathBuf>| {
             let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-            fingerprint(&Linker::of_host(), application.name, &files, &[], digests).map_err(failed)
+            fingerprint(&Linker::of_host(), &application.name, &files, &[], digests).map_err(failed)
         });
         match found {
             Ok(component) => {
+                let component = match &application.definition {
+                    Some(definition) => with_file(component, DEFINITION_FILE, &definition.bytes()),
+                    None => component,
+                };
                 offer.components.push(component.name.clone());
                 components.push(component);
             }

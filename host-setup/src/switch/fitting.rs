@@ -1,7 +1,7 @@
 //! Whether a scene is one that its switch can be in: the configuration is what is rendered here, the links are of its
 //! kind. Pure; it must not know what is on the host.
 
-use super::{Descriptor, End, Ends, Shape};
+use super::{Customs, Descriptor, End, Ends, Shape};
 use crate::scene::Scene;
 use crate::scene::checked::{self, CheckedContainer, CheckedLink, CheckedScene, SceneError, unique, wrong};
 
@@ -10,10 +10,15 @@ use crate::scene::checked::{self, CheckedContainer, CheckedLink, CheckedScene, S
 /// # Errors
 /// What is wrong, and where in the scene.
 pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
+    check_with(scene, &Customs::default())
+}
+
+/// The same where a site defines more switches.
+pub(crate) fn check_with(scene: &Scene, customs: &Customs) -> Result<CheckedScene, SceneError> {
     let checked = checked::check(scene)?;
     let name = &scene.switch.kind;
     let unknown = || wrong("switch", super::RenderError::Unknown(name.clone()).to_string());
-    let descriptor = super::descriptor(name).ok_or_else(unknown)?;
+    let descriptor = customs.descriptor(name).ok_or_else(unknown)?;
     let rendered = descriptor
         .render(&Shape::of(&scene.switch, scene.containers.len()))
         .map_err(|error| wrong("switch", error.to_string()))?;
@@ -21,7 +26,7 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
         let problem = "its configuration is not what this agent renders; client and agent are of different versions";
         return Err(wrong("switch", problem.into()));
     }
-    check_ends(descriptor, &checked.containers)?;
+    check_ends(&descriptor, &checked.containers)?;
     Ok(checked)
 }
 

@@ -4,6 +4,7 @@
 //! for sockets, and hands back links.
 
 mod basicfwd;
+pub mod custom;
 mod descriptor;
 mod direct;
 mod fitting;
@@ -31,13 +32,15 @@ mod vppctl;
 use std::path::Path;
 use std::sync::LazyLock;
 
+pub(crate) use self::custom::Customs;
 pub use self::descriptor::{Cores, Descriptor, Drawn, Ends, Forwards, MemoryUse, Ports, Queues};
 pub use self::fitting::check;
+pub(crate) use self::fitting::check_with;
 pub use self::refusal::{Asked, Refusal};
 pub(crate) use self::running::{Site, Switch};
 pub(crate) use self::software::{Software, library_path, software};
 pub(crate) use self::source::{Source, Stacks, untrusted};
-pub use self::template::Template;
+pub use self::template::{HOLES, Misfit, Piece, Template};
 pub use self::uplink::Uplink;
 pub(crate) use self::vhost::{folder as vhost_folder, make_folders, remove_folders};
 use crate::eal::Memory;
@@ -187,6 +190,9 @@ fn driver(name: &str) -> Result<&'static Driver, RenderError> {
 /// Starts the switch of a scene, whose configuration [`render`] has made.
 pub(crate) fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let name = &site.scene.switch.kind;
+    if site.customs.get(name).is_some() {
+        return site.customs.start(site);
+    }
     let driver = driver(name).request(|| format!("start switch {name}"))?;
     (driver.start)(site)
 }

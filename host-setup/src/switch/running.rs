@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use nix::unistd::Pid;
 
+use super::custom::Customs;
 use super::source::{Source, Stacks};
+use crate::facts::Privilege;
 use crate::failure::During;
 use crate::protocol::{Failure, PortCounters};
 use crate::scene::checked::{CheckedContainer, CheckedScene};
@@ -19,6 +21,10 @@ pub(crate) struct Site<'a> {
     pub programs: &'a Path,
     /// What names of stacks mean.
     pub stacks: &'a Stacks,
+    /// Switches that a site defines.
+    pub customs: &'a Customs,
+    /// What the agent may do.
+    pub privilege: Privilege,
 }
 
 impl Site<'_> {

@@ -12,7 +12,7 @@ use crate::site;
 use crate::stack::{SYSTEM, Stack, components};
 
 /// What the worker has of its own: nothing that lies there can be seen by what it runs.
-const HIDDEN: [&str; 3] = ["/tmp", "/run", "/dev/shm"];
+pub(super) const HIDDEN: [&str; 3] = ["/tmp", "/run", "/dev/shm"];
 const NIX_STORE: &str = "/nix/store";
 /// Version of the flake's manifest of a stack.
 const MANIFEST_FORMAT: u32 = 1;

@@ -90,7 +90,8 @@ fn a_switch_that_is_data_alone_is_rendered_from_it() {
     let shape = Shape { ports: 2, cores: 1, queues: 1, memory: Some(Memory::NoHuge), uplink: None };
     let unknown = custom.render(&shape).expect_err("nobody drives it");
     assert_eq!(unknown, RenderError::Unknown("custom:mine".into()));
-    custom.configuration = Some(Template { text: "mine\n".into(), port: "p{port}\n".into() });
+    custom.configuration =
+        Some(Template(vec![Piece::Once("mine\n".into()), Piece::EachPort(vec!["p{port}\n".into()])]));
     assert_eq!(custom.render(&shape).expect("a text"), "mine\np0\np1\n");
     assert!(
         custom.render(&Shape { cores: 2, ..shape }).is_err_and(|error| error.to_string().contains("sleeps on one"))

@@ -59,7 +59,7 @@ pub(super) struct Container {
     control: OwnedFd,
     /// Keeps the network namespace, and so the port of the switch with its counts, until the scene is taken
     /// down, though the process may have ended. Absent where /proc is another namespace's.
-    _network: Option<File>,
+    pub network: Option<File>,
 }
 
 impl Container {
@@ -77,7 +77,7 @@ impl Container {
         }
         let (pid, control, streams) = started?;
         let network = File::open(format!("/proc/{pid}/ns/net")).ok();
-        Ok(Container { checked: checked.clone(), pid, state: State::Held, streams, output, control, _network: network })
+        Ok(Container { checked: checked.clone(), pid, state: State::Held, streams, output, control, network })
     }
 
     fn fork(

@@ -4,6 +4,7 @@
 
 mod application;
 mod cable;
+mod capture;
 mod collect;
 mod container;
 mod lxc;
@@ -32,13 +33,13 @@ use crate::affinity::unpin;
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::lines::{Lines, Read, send_all, to_line};
+use crate::meanings::Meanings;
 use crate::patience::Patience;
 use crate::privilege::become_root;
 use crate::protocol::{
     Achieved, Answer, Event, Failure, FailureKind, Message, Op, Outcome, REQUEST_BYTES_MAX, Reply, Request, Snapshot,
 };
 use crate::snapshot::{self, Watch};
-use crate::switch::Stacks;
 use crate::sys;
 
 /// What the supervisor hands to the worker that it forks.
@@ -53,19 +54,19 @@ pub(crate) struct Hand {
     pub achieved: Achieved,
     /// Programs for containers.
     pub sources: Sources,
-    /// What names of stacks mean.
-    pub stacks: Rc<Stacks>,
+    /// What names mean.
+    pub meanings: Rc<Meanings>,
     /// Real user and group, if the worker is to be root of a user namespace of its own.
     pub map: Option<(u32, u32)>,
 }
 
 /// Life of the worker, in the process that was forked for it.
 pub(crate) fn run(hand: Hand) -> ! {
-    let Hand { socket, lock, lease, achieved, sources, stacks, map } = hand;
+    let Hand { socket, lock, lease, achieved, sources, meanings, map } = hand;
     let keep: Vec<_> = [socket.as_fd(), lock.as_fd()].into_iter().chain(sources.fds()).collect();
     let closed = sys::close_all_but(&keep).host(|| "close what is the supervisor's".into());
     drop(keep);
-    let status = match closed.and_then(|()| Worker::new(&socket, sources, stacks, map)) {
+    let status = match closed.and_then(|()| Worker::new(&socket, sources, meanings, map)) {
         Ok(mut worker) => {
             let staged = worker.rootfs.staged.clone();
             worker.answer(lease, Ok(Answer::Leased { achieved: Achieved { staged, ..achieved } }));
@@ -84,9 +85,11 @@ struct Worker<'a> {
     socket: &'a OwnedFd,
     signals: SignalFd,
     rootfs: Rootfs,
-    stacks: Rc<Stacks>,
+    meanings: Rc<Meanings>,
     privilege: Privilege,
     stage: Option<Stage>,
+    /// Packets of the scene that wait to be read.
+    capture: Option<capture::Capture>,
     /// Digests of files that processes had mapped.
     digests: mapped::Digests,
     /// The window that is looked at, or why it no longer can be.
@@ -109,7 +112,7 @@ impl<'a> Worker<'a> {
     fn new(
         socket: &'a OwnedFd,
         sources: Sources,
-        stacks: Rc<Stacks>,
+        meanings: Rc<Meanings>,
         map: Option<(u32, u32)>,
     ) -> Result<Worker<'a>, Failure> {
         prctl::set_pdeathsig(Signal::SIGKILL).host(|| "tie the worker to the agent".into())?;
@@ -128,9 +131,10 @@ impl<'a> Worker<'a> {
             socket,
             signals,
             rootfs,
-            stacks,
+            meanings,
             privilege,
             stage: None,
+            capture: None,
             digests: mapped::Digests::default(),
             watch: Ok(None),
         })
@@ -219,8 +223,9 @@ impl<'a> Worker<'a> {
                 if self.stage.is_some() {
                     return Err(Failure::new(FailureKind::Request, "build a scene: one stands already"));
                 }
-                let scene = crate::switch::check(&scene).request(|| "build a scene".into())?;
-                self.stage = Some(Stage::build(&scene, &self.rootfs, &self.stacks, self.privilege)?);
+                let scene =
+                    crate::switch::check_with(&scene, &self.meanings.switches).request(|| "build a scene".into())?;
+                self.stage = Some(Stage::build(&scene, &self.rootfs, &self.meanings, self.privilege)?);
             }
             Op::Start { container, line } => {
                 self.await_socket(&container)?;
@@ -253,6 +258,18 @@ impl<'a> Worker<'a> {
                 let output = self.container(&container)?.output.clone();
                 collect::collect(&output, self.socket)?;
             }
+            Op::Processes => {
+                let processes = self.stage.as_ref().map(Stage::processes).unwrap_or_default();
+                return Ok(Answer::Processes(processes));
+            }
+            Op::Capture { packets } => {
+                let containers = self.stage.as_ref().map_or(&[][..], |stage| &stage.containers);
+                self.capture = Some(capture::Capture::begin(containers, packets)?);
+            }
+            Op::Captured { container } => match &self.capture {
+                Some(capture) => capture.send(&container, self.socket)?,
+                None => return Err(Failure::new(FailureKind::Request, "hand over packets: none are captured")),
+            },
             Op::Snapshot => {
                 let ports = self.stage.as_mut().map_or(Ok(Vec::new()), Stage::counters)?;
                 let uplink = self.stage.as_ref().map_or(Ok(None), Stage::uplink)?;
@@ -268,6 +285,7 @@ impl<'a> Worker<'a> {
             }
             Op::Teardown => {
                 self.watch = Ok(None);
+                self.capture = None;
                 if let Some(stage) = self.stage.take() {
                     stage.take_down(&self.rootfs)?;
                 }
@@ -280,6 +298,7 @@ impl<'a> Worker<'a> {
             | Op::Load { .. }
             | Op::MoveIn { .. }
             | Op::Clock
+            | Op::Inside
             | Op::Release
             | Op::Bye => {
                 return Err(Failure::new(FailureKind::Request, "answer in the worker what is the supervisor's"));

@@ -13,7 +13,8 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::chdir;
 
-use crate::applications::{APPLICATIONS, Application, beside, busybox, file_of, files_of};
+use crate::application::DEFINITION_FILE;
+use crate::applications::{Application, beside, busybox, file_of, files_of, generators};
 use crate::component::Linker;
 use crate::containers::{DEVICES, FOLDERS, KERNEL_FOLDERS, PORT_FOLDERS};
 use crate::failure::During;
@@ -38,7 +39,7 @@ pub(crate) struct Sources {
 
 /// What goes into the root of an application.
 struct RootSources {
-    application: &'static Application,
+    application: Application,
     files: Vec<Source>,
 }
 
@@ -55,8 +56,9 @@ struct Source {
 
 impl Sources {
     /// Every application that is here with what it loads, BusyBox, and programs for switches.
-    pub(crate) fn open() -> Result<Sources, Failure> {
-        let here = APPLICATIONS.iter().filter(|application| file_of(application.name).is_ok());
+    pub(crate) fn open(of_site: &[Application]) -> Result<Sources, Failure> {
+        let of_site = of_site.iter().filter(|application| files_of(application).is_ok()).cloned();
+        let here = generators().filter(|application| file_of(&application.name).is_ok()).chain(of_site);
         let roots = here.map(RootSources::open).collect::<Result<Vec<_>, Failure>>()?;
         let busybox = busybox().map(|path| open(&path)).transpose()?;
         let there = switch::programs_beside().filter_map(|name| Some((name, beside(name).ok()?)));
@@ -76,15 +78,17 @@ fn open(path: &Path) -> Result<File, Failure> {
 }
 
 impl RootSources {
-    fn open(application: &'static Application) -> Result<RootSources, Failure> {
+    fn open(application: Application) -> Result<RootSources, Failure> {
         let doing = || format!("find what {} loads", application.name);
-        let programs = files_of(application)?;
+        let programs = files_of(&application)?;
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
         let mut sources: Vec<Source> = Vec::new();
         for loaded in Linker::of_host().closure(&programs).host(doing)? {
             let file = open(&loaded.path)?;
             let source = match sources.is_empty() {
-                true => Source { inside: Path::new("bin").join(&loaded.name), name: loaded.name, link: None, file },
+                true => {
+                    Source { inside: Path::new("bin").join(&application.name), name: loaded.name, link: None, file }
+                }
                 false => {
                     let below = |path: &Path| path.strip_prefix("/").map(Path::to_path_buf).host(doing);
                     let inside = below(&loaded.path.canonicalize().host(doing)?)?;
@@ -103,7 +107,7 @@ impl RootSources {
 pub(super) struct Rootfs {
     /// Digests of what was copied, by name.
     pub staged: Vec<(String, String)>,
-    applications: Vec<&'static str>,
+    applications: Vec<String>,
 }
 
 impl Rootfs {
@@ -126,8 +130,8 @@ impl Rootfs {
     }
 
     fn build_one(&mut self, sources: RootSources, busybox: Option<&[u8]>) -> Result<(), Failure> {
-        let name = sources.application.name;
-        let root = Path::new(ROOTS).join(name);
+        let name = sources.application.name.clone();
+        let root = Path::new(ROOTS).join(&name);
         fs::create_dir(&root).host(|| "create the folder of a root".into())?;
         tmpfs(&root, "size=256m,mode=755", MsFlags::empty())?;
         let vhost_user = sources.application.io.contains(&"dpdk");
@@ -155,10 +159,18 @@ impl Rootfs {
                 symlink(Path::new("/").join(&source.inside), path).host(doing)?;
             }
         }
+        if let Some(definition) = &sources.application.definition {
+            let path = root.join(DEFINITION_FILE.trim_start_matches('/'));
+            self.staged.push((DEFINITION_FILE.into(), stage(&path, &definition.bytes())?));
+        }
         if let Some(bytes) = busybox {
             let digest = stage(&root.join("bin/busybox"), bytes)?;
             self.staged.push(("busybox".into(), digest));
-            symlink("busybox", root.join("bin/sh")).host(|| "link /bin/sh of the containers' root".into())?;
+            let shell = root.join("bin/sh");
+            // An application of the site's may have brought one.
+            if fs::symlink_metadata(&shell).is_err() {
+                symlink("busybox", shell).host(|| "link /bin/sh of the containers' root".into())?;
+            }
         }
         self.applications.push(name);
         Ok(())
@@ -166,7 +178,7 @@ impl Rootfs {
 
     /// Whether an application has a root.
     pub(super) fn has(&self, application: &str) -> bool {
-        self.applications.contains(&application)
+        self.applications.iter().any(|known| known == application)
     }
 
     /// Where it is, seen from outside.

@@ -13,12 +13,13 @@ use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
+use crate::meanings::Meanings;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
 use crate::scene::checked::CheckedScene;
 use crate::scene::{PORT_SOCKET, Uplink};
 use crate::switch::uplink::By;
-use crate::switch::{self, Site, Stacks, Switch};
+use crate::switch::{self, Site, Switch};
 
 /// The kernel's bridge is ready within milliseconds, the slowest switch within seconds; a loaded host takes its
 /// time.
@@ -45,10 +46,10 @@ impl Stage {
     pub(super) fn build(
         scene: &CheckedScene,
         rootfs: &Rootfs,
-        stacks: &Stacks,
+        meanings: &Meanings,
         privilege: Privilege,
     ) -> Result<Stage, Failure> {
-        let makings = Makings::of(scene.runtime, stacks, &scene.switch.stack, privilege)?;
+        let makings = Makings::of(scene.runtime, &meanings.stacks, &scene.switch.stack, privilege)?;
         if let Some(container) = scene.containers.iter().find(|container| !rootfs.has(&container.application)) {
             // Names the reason: unknown, or known and not here.
             crate::applications::file_of(&container.application)?;
@@ -57,7 +58,7 @@ impl Stage {
         }
         let uplink = scene.switch.uplink.clone();
         let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
-        match stage.fill(scene, rootfs, stacks, &makings) {
+        match stage.fill(scene, rootfs, meanings, privilege, &makings) {
             Ok(()) => Ok(stage),
             Err(failure) => {
                 stage.take_down(rootfs)?;
@@ -70,7 +71,8 @@ impl Stage {
         &mut self,
         scene: &CheckedScene,
         rootfs: &Rootfs,
-        stacks: &Stacks,
+        meanings: &Meanings,
+        privilege: Privilege,
         makings: &Makings,
     ) -> Result<(), Failure> {
         let sysctls = switch::container_sysctls(&scene.switch.kind);
@@ -78,7 +80,13 @@ impl Stage {
         for container in &scene.containers {
             self.containers.push(Container::start(container, makings, rootfs, sysctls)?);
         }
-        let site = Site { scene, programs: Path::new(super::rootfs::PROGRAMS), stacks };
+        let site = Site {
+            scene,
+            programs: Path::new(super::rootfs::PROGRAMS),
+            stacks: &meanings.stacks,
+            customs: &meanings.switches,
+            privilege,
+        };
         let switch = self.switch.insert(switch::start(&site)?);
         for container in &self.containers {
             container.wait_prepared()?;
@@ -132,6 +140,15 @@ impl Stage {
         let containers = containers.map(|container| (container.checked.name.clone(), container.pid));
         let switch = self.switch.iter().flat_map(|switch| switch.processes());
         mapped::read(containers.chain(switch), digests)
+    }
+
+    /// The scene's processes that live, as this process sees them: containers by name, then programs of the switch.
+    pub(super) fn processes(&self) -> Vec<(String, u32)> {
+        let lives = |container: &&Container| !matches!(container.state, State::Ended(_));
+        let containers = self.containers.iter().filter(lives);
+        let containers = containers.map(|container| (container.checked.name.clone(), container.pid));
+        let switch = self.switch.iter().flat_map(|switch| switch.processes());
+        containers.chain(switch).map(|(name, pid)| (name, pid.as_raw().unsigned_abs())).collect()
     }
 
     /// What the switch says of its own version.

@@ -146,7 +146,7 @@ impl Agent {
 
     pub fn greeted(programs: &Programs, user: User) -> Agent {
         let mut agent = Agent::start(programs, user);
-        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+        agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
         agent
     }
 

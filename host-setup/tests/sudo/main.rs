@@ -15,7 +15,7 @@ use std::process::Command;
 
 use harness::{Agent, Process, Programs, eventually, family};
 use host_setup::facts::{Facts, Privilege};
-use host_setup::protocol::{Answer, FailureKind, Op, Outcome, PROTOCOL, Setup};
+use host_setup::protocol::{Answer, FailureKind, Names, Op, Outcome, PROTOCOL, Setup};
 use host_setup::stack::Stack;
 
 /// Mounts of its own, with programs that only root can change and a sudo that lets nobody start the agent, by the rule
@@ -117,9 +117,21 @@ fn facts_of(agent: &mut Agent) -> Option<Box<Facts>> {
     let mut theirs = Stack::default();
     theirs.set("testpmd", "/mnt/theirs").expect("a place");
     let stacks = [("theirs".to_string(), Some(theirs))].into();
-    agent.ask_whatever(Op::Hello { protocol: PROTOCOL, stacks })?;
+    let switch = serde_json::json!({
+        "program": "/bin/sh", "sockets": "switch", "forwards": "pairs", "ports_max": 2, "cores": "one",
+        "queues": "one", "start": ["-c", "id >/mnt/theirs/id"], "ready": ["x"], "ready_within_s": 1,
+    });
+    let switch = Some(serde_json::from_value(switch).expect("a definition"));
+    let switches = [("theirs".to_string(), switch)].into();
+    let names = Names { stacks, switches, ..Names::default() };
+    agent.ask_whatever(Op::Hello { protocol: PROTOCOL, names })?;
     match agent.ask_whatever(Op::Facts { refresh: false })? {
-        Outcome::Ok(Answer::Facts(facts)) => Some(facts),
+        Outcome::Ok(Answer::Facts(facts)) => {
+            let defined = facts.switches.iter().any(|offer| offer.name == "custom:theirs");
+            let believed = facts.privilege == Privilege::Root && defined;
+            assert!(!believed, "a user's word of what a switch runs is root's: {:?}", facts.switches);
+            Some(facts)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, T
 }
 
 /// The test that a name or a selection means.
-fn one_test<'a>(workspace: &'a Workspace, text: &str) -> Result<&'a Test, Trouble> {
+pub(super) fn one_test<'a>(workspace: &'a Workspace, text: &str) -> Result<&'a Test, Trouble> {
     let selection = select::parse(text).map_err(|error| Trouble::input(error.to_string()))?;
     let found: Vec<&Test> = workspace.tests().iter().filter(|test| selection.takes(&test.tuple)).collect();
     match found[..] {

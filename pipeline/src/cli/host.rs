@@ -1,12 +1,11 @@
 //! Commands about this host.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
 use host_setup::facts::{Component, Facts, Privilege};
-use host_setup::protocol::{Op, Setup};
+use host_setup::protocol::{Names, Op, Setup};
 use host_setup::settings::planned;
 use serde::Serialize;
 
@@ -143,7 +142,7 @@ pub(super) fn check_text(facts: &Facts, findings: &[Finding], paper_grade: bool)
 /// `septet host apply`.
 fn apply(dry_run: bool, time_limit: Option<Duration>, hugepages: Option<u64>, json: bool) -> Result<Exit, Trouble> {
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
-    let mut agent = super::stacks::start(BTreeMap::new())?;
+    let mut agent = super::stacks::start(Names::default())?;
     let facts = agent.facts(false)?;
     if facts.privilege != Privilege::Root
         && let Some(right) = missing_right(&facts)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, stands};
+use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, shell, stands};
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::{Test, select};
@@ -92,7 +92,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         false => Finished::default(),
         true => {
             let manner = Manner {
-                keep_going: args.keep_going,
+                keep_going: args.keep_going && !args.keep_on_failure,
+                keep_on_failure: args.keep_on_failure,
                 quiet: args.quiet,
                 verbose: args.verbose,
                 time_limit: args.time_limit,
@@ -117,6 +118,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
 /// How tests are measured, besides which.
 pub(super) struct Manner {
     pub(super) keep_going: bool,
+    pub(super) keep_on_failure: bool,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
     pub(super) time_limit: Option<Duration>,
@@ -136,7 +138,7 @@ pub(super) fn measured(
     (only, force, twins): (Asked, Asked, &[Twin]),
     signals: &Signals,
 ) -> Result<Finished, Trouble> {
-    let mut progress = Progress::new(manner.quiet, manner.verbose);
+    let mut progress = Progress::new(manner.quiet, manner.verbose, &share::beside(&workspace.file));
     let request = Request {
         keep_going: manner.keep_going,
         only,
@@ -145,6 +147,7 @@ pub(super) fn measured(
         time_limit: manner.time_limit,
         wait: manner.wait,
         until_quiet: manner.until_quiet,
+        keep: manner.keep_on_failure.then_some(&shell::look_around),
         interrupted: &|| signals.asked(),
     };
     let finished = run::run(workspace, stands, &request, &mut progress);

@@ -18,6 +18,7 @@ mod reproduce;
 mod results;
 mod schema;
 mod share;
+mod shell;
 mod site;
 mod stacks;
 mod stands;
@@ -71,6 +72,11 @@ enum Command {
     },
     /// Measure what is missing, then write the report.
     Run(RunArgs),
+    /// Bring one test up and leave it standing, with a shell beside its switch or in a container; it is taken down when
+    /// the shell ends.
+    Shell(shell::ShellArgs),
+    /// Capture the first packets of a test at each end, in a run of it that measures nothing.
+    Pcap(shell::PcapArgs),
     /// Say how much of an experiment is measured.
     Status {
         #[command(flatten)]
@@ -229,6 +235,9 @@ struct RunArgs {
     /// Go on after a failed test.
     #[arg(short, long)]
     keep_going: bool,
+    /// Leave the first test that fails standing, with a shell beside its switch; the run ends when that ends.
+    #[arg(long, conflicts_with_all = ["keep_going", "json"])]
+    keep_on_failure: bool,
     /// Print failures only.
     #[arg(short, long)]
     quiet: bool,
@@ -446,6 +455,8 @@ impl Cli {
             Command::Check { file, json } => experiment::check(&file, json),
             Command::Plan { target, asked } => experiment::plan(&target, &asked, &|_| true, &|_| false),
             Command::Run(args) => measure::run(&args),
+            Command::Shell(args) => shell::shell(&args),
+            Command::Pcap(args) => shell::pcap(&args),
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),

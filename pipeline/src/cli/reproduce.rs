@@ -125,6 +125,7 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<Exit, Trouble> {
         false => Finished::default(),
         true => {
             let manner = Manner {
+                keep_on_failure: false,
                 keep_going: true,
                 quiet: args.quiet,
                 verbose: args.verbose,

@@ -298,10 +298,23 @@ pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
                         (name.as_str(), places.collect())
                     })
                     .collect();
-                return say_json(&json!({"remote": site.remote.map(|remote| remote.to_string()), "stacks": stacks}));
+                let switches: BTreeMap<&str, String> = site
+                    .switches
+                    .iter()
+                    .map(|(name, definition)| (name.as_str(), definition.program.display().to_string()))
+                    .collect();
+                let remote = site.remote.map(|remote| remote.to_string());
+                return say_json(&json!({"remote": remote, "stacks": stacks, "switches": switches}));
             }
             let mut out =
                 format!("shared store   {}\n", site.remote.map_or("none".to_string(), |remote| remote.to_string()));
+            for (name, definition) in &site.switches {
+                out.push_str(&format!("switch         custom:{name}: {}\n", definition.program.display()));
+            }
+            for (name, definition) in &site.applications {
+                let programs = [&definition.sender, &definition.receiver].map(|words| words[0].as_str());
+                out.push_str(&format!("application    application:{name}: {}\n", programs.join(", ")));
+            }
             for (name, stack) in &site.stacks {
                 let places: Vec<String> = stack.settings().map(|(key, place)| format!("{key} {place}")).collect();
                 out.push_str(&format!("stack          {name}: {}\n", places.join(", ")));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use host_setup::check::{Finding, check as judged, missing_right};
 use host_setup::facts::{Facts, Privilege};
+use host_setup::protocol::Names;
 use host_setup::protocol::{Op, Setup};
 use serde::Serialize;
 
@@ -83,7 +84,7 @@ fn reach(testbed: &Testbed) -> Result<Hosts<'_>, Trouble> {
     let hosts: Vec<&Host> = testbed.hosts.values().collect();
     let one = |host: &Host| {
         let named = |error: AgentError| error.on(host.name.clone());
-        let mut agent = Agent::with_bell(&*stacks::transport(host)?, BTreeMap::new(), bell.clone()).map_err(named)?;
+        let mut agent = Agent::with_bell(&*stacks::transport(host)?, Names::default(), bell.clone()).map_err(named)?;
         let mut round_trip = Duration::MAX;
         for _ in 0..LOOKS {
             let asked = Instant::now();

@@ -1,16 +1,18 @@
-//! The stand and the stacks that a command needs, as the site defines them, and the facts of hosts with them. It must
-//! not know what lies in a stack.
+//! The stand that a command needs and the names of stacks, switches and applications, as the site defines them, and the
+//! facts of hosts with them. It must not know what lies behind a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use host_setup::application;
 use host_setup::cpulist;
 use host_setup::facts::Facts;
-use host_setup::stack::{SYSTEM, Stack};
+use host_setup::protocol::Names;
+use host_setup::stack::SYSTEM;
 use host_setup::switch::uplink::By;
-use results::axes::Locality;
+use results::axes::{Locality, VSwitch};
 
 use super::{remark, share};
 use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Ssh, Sudo, Transport};
@@ -53,8 +55,8 @@ struct About {
 }
 
 impl About {
-    fn of(host: &Host, stacks: &BTreeMap<String, Option<Stack>>) -> About {
-        let question = (host.reach != Reach::Here).then(|| format!("{host:?} {stacks:?}"));
+    fn of(host: &Host, names: &Names) -> About {
+        let question = (host.reach != Reach::Here).then(|| format!("{host:?} {names:?}"));
         About { cores: host.cores.clone(), question }
     }
 
@@ -125,39 +127,36 @@ struct Chosen {
     /// The stands of a class, any of which says what a plan has to know: of two cabled hosts if tests need two and the
     /// site has them, otherwise of one. None where the site has no hosts: everything is measured on this one then.
     plans: Vec<StandPlan>,
-    /// The stacks that will be named, and what they mean as far as that is known.
-    stacks: BTreeMap<String, Option<Stack>>,
+    /// What will be named, and what that means as far as it is known.
+    names: Names,
 }
 
 impl Chosen {
     /// With the stacks of the tests, and those of `more`.
     fn of<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Chosen, Trouble> {
         let site = share::site_of(&share::beside(&workspace.file))?;
-        let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
-        let names: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
-        let known = |name: &str| (name.to_string(), site.stacks.get(name).cloned());
-        let stacks = names.into_iter().map(known).collect();
+        let names = named(workspace, more, &site);
         let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
         let mut plans = site.testbed.stands(pairs);
         let first = plans.iter().find(|plan| pairs && plan.hosts.len() == 2).or(plans.first());
         let class = first.map(|plan| site.testbed.class_of(plan));
         plans.retain(|plan| class.as_ref() == Some(&site.testbed.class_of(plan)));
-        Ok(Chosen { testbed: site.testbed, plans, stacks })
+        Ok(Chosen { testbed: site.testbed, plans, names })
     }
 }
 
 /// The agents of the stand that an experiment's tests are measured on, which know the stacks of these tests, and those
 /// of `more`.
 pub(super) fn agents<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Agents, Trouble> {
-    let Chosen { testbed, plans, stacks } = Chosen::of(workspace, more)?;
+    let Chosen { testbed, plans, names } = Chosen::of(workspace, more)?;
     if plans.is_empty() {
-        let hosts = vec![("this host".to_string(), start(stacks)?)];
+        let hosts = vec![("this host".to_string(), start(names)?)];
         let about = vec![About::default()];
         return Ok(Agents { name: "this host".to_string(), hosts, about, cable: None, shares_host: true });
     }
     let mut unreached = None;
     for plan in &plans {
-        match connect(&testbed, plan, &stacks) {
+        match connect(&testbed, plan, &names) {
             Ok(agents) => return Ok(agents),
             Err(trouble) if unreached.is_none() => unreached = Some(trouble),
             Err(_) => {}
@@ -166,18 +165,35 @@ pub(super) fn agents<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'
     Err(unreached.unwrap_or_else(|| Trouble::host("failed to find a stand")))
 }
 
+/// The names in an experiment's tests, and the stacks of `more`, with what the site says of them.
+pub(super) fn named<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>, site: &site::Site) -> Names {
+    fn known<'n, T: Clone>(
+        names: impl Iterator<Item = &'n str>,
+        meanings: &BTreeMap<String, T>,
+    ) -> BTreeMap<String, Option<T>> {
+        names.map(|name| (name.to_string(), meanings.get(name).cloned())).collect()
+    }
+    let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
+    let all: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
+    let applications = all.iter().filter_map(|name| name.strip_prefix(application::PREFIX));
+    let stacks = all.iter().copied().filter(|name| !name.starts_with(application::PREFIX));
+    let switches = workspace.tests().iter().map(|test| test.tuple.vswitch.name());
+    let switches: BTreeSet<&str> = switches.filter_map(|name| name.strip_prefix(VSwitch::CUSTOM)).collect();
+    Names {
+        stacks: known(stacks, &site.stacks),
+        switches: known(switches.into_iter(), &site.switches),
+        applications: known(applications, &site.applications),
+    }
+}
+
 /// The agents of a stand of the site.
-pub(super) fn connect(
-    testbed: &Testbed,
-    plan: &StandPlan,
-    stacks: &BTreeMap<String, Option<Stack>>,
-) -> Result<Agents, Trouble> {
+pub(super) fn connect(testbed: &Testbed, plan: &StandPlan, names: &Names) -> Result<Agents, Trouble> {
     let bell = Bell::default();
     let (mut hosts, mut about) = (Vec::new(), Vec::new());
     for name in &plan.hosts {
         let Some(host) = testbed.hosts.get(name) else { continue };
-        about.push(About::of(host, stacks));
-        let agent = Agent::with_bell(&*transport(host)?, stacks.clone(), bell.clone());
+        about.push(About::of(host, names));
+        let agent = Agent::with_bell(&*transport(host)?, names.clone(), bell.clone());
         hosts.push((name.clone(), agent.map_err(|error| error.on(name.clone()))?));
     }
     let here = |name: &String| testbed.hosts.get(name).is_some_and(|host| host.reach == Reach::Here);
@@ -218,10 +234,10 @@ pub(super) fn cable_of(hosts: &[String], cable: &site::Cable, testbed: &Testbed)
 }
 
 /// Starts the agent of this host as the user's own site file says: directly, or by sudo.
-pub(super) fn start(stacks: BTreeMap<String, Option<Stack>>) -> Result<Agent, Trouble> {
+pub(super) fn start(names: Names) -> Result<Agent, Trouble> {
     Ok(match site::own()?.sudo {
-        Some(program) => Agent::over(&Sudo::at(&program), stacks)?,
-        None => Agent::over(&Direct::at(&agent::program()), stacks)?,
+        Some(program) => Agent::over(&Sudo::at(&program), names)?,
+        None => Agent::over(&Direct::at(&agent::program()), names)?,
     })
 }
 
@@ -255,7 +271,7 @@ fn known(workspace: &Workspace, chosen: Chosen) -> Result<Option<Ground>, Troubl
     for plan in &chosen.plans {
         let (mut hosts, mut oldest) = (Vec::new(), Duration::ZERO);
         for host in plan.hosts.iter().filter_map(|name| chosen.testbed.hosts.get(name)) {
-            let about = About::of(host, &chosen.stacks);
+            let about = About::of(host, &chosen.names);
             let Some(Remembered { facts, age }) = about.question.as_deref().and_then(remembered::answer) else { break };
             oldest = oldest.max(age);
             hosts.push(Site { name: host.name.clone(), facts: about.facts(workspace, &host.name, facts)? });
@@ -273,11 +289,19 @@ fn known(workspace: &Workspace, chosen: Chosen) -> Result<Option<Ground>, Troubl
 
 /// Facts of this host with all stacks that the site defines for experiments in a folder.
 pub(super) fn of_host(folder: &Path, refresh: bool) -> Result<Facts, Trouble> {
-    let stacks = share::site_of(folder)?.stacks.into_iter().map(|(name, stack)| (name, Some(stack)));
-    let mut agent = start(stacks.collect())?;
+    let site = share::site_of(folder)?;
+    let mut agent = start(Names {
+        stacks: defined(site.stacks),
+        switches: defined(site.switches),
+        applications: defined(site.applications),
+    })?;
     let facts = agent.facts(refresh)?;
     agent.bye()?;
     Ok(facts)
+}
+
+fn defined<T>(meanings: BTreeMap<String, T>) -> BTreeMap<String, Option<T>> {
+    meanings.into_iter().map(|(name, meaning)| (name, Some(meaning))).collect()
 }
 
 /// What a plan under assumptions begins with.

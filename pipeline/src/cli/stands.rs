@@ -1,10 +1,9 @@
 //! The stands that a run spreads its tests over: all of one class that can be reached, and are alike. It must not know
 //! how a test is measured.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::thread;
 
-use host_setup::stack::{SYSTEM, Stack};
 use results::axes::Locality;
 
 use super::stacks::{self, Agents};
@@ -34,14 +33,11 @@ pub(super) fn reach<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a
         let list = vec![stacks::agents(workspace, more)?];
         return Ok(Stands { list, may_differ: BTreeSet::new(), class: String::new() });
     }
-    let of_tests = workspace.tests().iter().map(|test| &*test.tuple.variant.stack);
-    let names: BTreeSet<&str> = of_tests.chain(more).filter(|name| *name != SYSTEM).collect();
-    let known = |name: &str| (name.to_string(), site.stacks.get(name).cloned());
-    let stacks: BTreeMap<String, Option<Stack>> = names.into_iter().map(known).collect();
+    let names = stacks::named(workspace, more, &site);
     let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
     let testbed = &site.testbed;
     let (class, plans) = of_one_class(testbed, pairs)?;
-    let connected = at_once(&plans, |plan| stacks::connect(testbed, plan, &stacks))?;
+    let connected = at_once(&plans, |plan| stacks::connect(testbed, plan, &names))?;
     let mut stands = Stands { list: Vec::new(), may_differ: may_differ(testbed, &plans), class };
     stands.keep(plans.iter().map(|plan| plan.name.clone()).zip(connected))?;
     Ok(stands)

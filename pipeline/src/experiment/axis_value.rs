@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use host_setup::switch;
+use host_setup::{application, switch};
 use results::axes::{
     Axis, Burst, Dimension, FrameSize, IO_ALL, Io, Locality, PacketSize, Pairs, Rate, RuntimeChoice, VSwitch, io_name,
 };
@@ -312,8 +312,10 @@ fn stack(scalar: Scalar<'_>) -> Result<Arc<str>, ValueError> {
     let Scalar::Text(text) = scalar else {
         return Err(ValueError::new("stack is a name in quotes", help));
     };
-    match reports::spec::Id::new(text) {
-        Some(id) if text.len() <= STACK_CHARS_MAX => Ok(Arc::from(id.as_str())),
+    // An application that the site defines stands in place of a stack.
+    let name = text.strip_prefix(application::PREFIX);
+    match reports::spec::Id::new(name.unwrap_or(text)) {
+        Some(_) if text.len() <= STACK_CHARS_MAX => Ok(Arc::from(text)),
         _ => Err(ValueError::new(format!("{} cannot be the name of a stack", quoted(text)), help)),
     }
 }

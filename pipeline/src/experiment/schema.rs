@@ -206,7 +206,8 @@ fn value(axis: Axis) -> Value {
         Axis::S => json!({"type": "string", "pattern": "^0*[1-9][0-9]{0,4}vs0*[1-9][0-9]{0,4}$"}),
         Axis::Touch => json!({"type": "boolean"}),
         Axis::Stack => {
-            json!({"type": "string", "pattern": ID, "maxLength": Id::LEN_MAX, "description": "A stack of the site"})
+            let pattern = ID.replacen('^', "^(application:)?", 1);
+            json!({"type": "string", "pattern": pattern, "maxLength": 64, "description": "A stack of the site, or an application of it"})
         }
         _ => number(axis),
     }

@@ -275,9 +275,10 @@ pub(crate) fn host_facts(host: &Facts) -> Vec<(&'static str, String)> {
 
 /// Components of a record.
 pub(crate) fn components(record: &Record) -> Vec<ComponentRow> {
-    let (switch, application) = (record.tuple.vswitch.name(), traffic::generator(record.tuple.variant.io));
+    let (switch, application) = (record.tuple.vswitch.name(), traffic::application(&record.tuple));
     let of_host = |host: &Facts| {
-        let used = host.components_on(&Through { switch, application, runtime: None, uplink: None });
+        let through = Through { switch, application: &application, runtime: None, uplink: None };
+        let used = host.components_on(&through);
         let rows = used.into_iter().map(|component| ComponentRow {
             name: component.name.clone(),
             version: record.version_of(component).unwrap_or_default(),

@@ -18,7 +18,7 @@ use crate::conditions::Conditions;
 use crate::dispatch::{self, Returned};
 use crate::drift;
 use crate::judge::{self, Circumstances};
-use crate::measure::{self, Failed, Outcome};
+use crate::measure::{self, Failed, Keep, Outcome};
 use crate::quiet;
 use crate::ready::Ready;
 use crate::search::Goal;
@@ -59,6 +59,8 @@ pub(super) struct Stopped<'t> {
     pub(super) over: &'t AtomicBool,
     /// How long a window waits until others leave its CPUs alone, if that was asked for.
     pub(super) quiet: Option<Duration>,
+    /// Who looks around where something failed.
+    pub(super) keep: Option<Keep<'t>>,
 }
 
 impl Stopped<'_> {
@@ -218,7 +220,7 @@ impl<'t> Work<'t> {
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
         let until = self.until;
-        let outcome = measure::measure(&mut self.hosts, test, ready, &|| until.asked(), &mut log)?;
+        let outcome = measure::measure(&mut self.hosts, test, ready, &|| until.asked(), until.keep, &mut log)?;
         let about = Circumstances::new(test, ready, facts, &self.achieved, started).ok_or(RunError::Ended)?;
         match outcome {
             Outcome::Interrupted => Ok(Made::Returned(Returned::Interrupted)),

@@ -3,13 +3,17 @@
 //! error with its place, all in one go. It must not use what it says.
 
 mod schema;
+mod shown;
+mod switches;
 mod testbed;
 mod trust;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use host_setup::application;
 use host_setup::stack::{SYSTEM, Stack, StackError};
+use host_setup::switch::custom::Definition;
 use toml::de::DeTable;
 
 use crate::beneath;
@@ -18,13 +22,15 @@ use crate::experiment::document::{self, Findings, Node, Section};
 use crate::remote::address::{self, Address, SCHEMES};
 
 pub use schema::schema;
+pub use shown::excerpt;
 pub use testbed::{Cable, End, Host, Nic, Reach, StandPlan, Testbed};
 pub use trust::{TrustError, trust};
 
 /// Name of the file, in `~/.config/septet` and beside experiments.
 pub const SITE_FILE: &str = "site.toml";
 /// Keys of the file.
-pub const KEYS: [&str; 7] = ["agent", "store", "stacks", "hosts", "cables", "stands", "classes"];
+pub const KEYS: [&str; 9] =
+    ["agent", "store", "stacks", "switches", "applications", "hosts", "cables", "stands", "classes"];
 /// Keys of `[agent]`.
 pub const AGENT_KEYS: [&str; 1] = ["sudo"];
 /// Keys of `[store]`.
@@ -43,6 +49,10 @@ pub struct Site {
     pub stacks: BTreeMap<String, Stack>,
     /// Its hosts, and how they are cabled; none where everything is measured on this machine.
     pub testbed: Testbed,
+    /// The switches that it defines, by what stands after `custom:`.
+    pub switches: BTreeMap<String, Definition>,
+    /// The applications that it defines, by what stands after `application:`.
+    pub applications: BTreeMap<String, application::Definition>,
 }
 
 /// Why a site file cannot be used.
@@ -116,6 +126,8 @@ pub fn find(beside: &Path) -> Result<FoundSite, SiteError> {
                 if !theirs.testbed.hosts.is_empty() {
                     found.site.testbed = theirs.testbed;
                 }
+                found.site.switches.extend(theirs.switches);
+                found.site.applications.extend(theirs.applications);
             }
             false => found.untrusted = Some(path),
         }
@@ -143,7 +155,7 @@ pub fn parse(source: &str, file_name: &str) -> Result<Site, Diagnostics> {
 fn parse_as(source: &str, file_name: &str, whose: Whose) -> Result<Site, Diagnostics> {
     let (root, syntax) = DeTable::parse_recoverable(source);
     let mut findings = Findings::new(source, !syntax.is_empty());
-    let site = site(root.get_ref(), whose, &mut findings);
+    let site = site(root.get_ref(), whose, file_name, &mut findings);
     let mut list = findings.list;
     list.extend(syntax.iter().map(|error| Diagnostic {
         span: error.span().unwrap_or(source.len()..source.len()),
@@ -202,7 +214,7 @@ fn absolute(node: &Node<'_>, whose: Whose, findings: &mut Findings<'_>) -> Optio
     Some(path)
 }
 
-fn site(root: &DeTable<'_>, whose: Whose, findings: &mut Findings<'_>) -> Site {
+fn site(root: &DeTable<'_>, whose: Whose, file_name: &str, findings: &mut Findings<'_>) -> Site {
     let file = Section::new("the site file", root, 0..0);
     file.only(&KEYS, findings);
     let mut site = Site { sudo: sudo(&file, whose, findings), ..Site::default() };
@@ -242,5 +254,7 @@ fn site(root: &DeTable<'_>, whose: Whose, findings: &mut Findings<'_>) -> Site {
             site.stacks.insert(name.to_string(), stack);
         }
     }
+    site.switches = switches::read(&file, file_name, findings);
+    site.applications = switches::read_applications(&file, findings);
     site
 }

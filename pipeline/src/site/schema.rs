@@ -1,6 +1,7 @@
 //! The site file as a JSON Schema, as [`crate::experiment::schema`] is for experiments. It must not read files.
 
-use host_setup::stack;
+use host_setup::switch::custom;
+use host_setup::{application, stack};
 use serde_json::{Value, json};
 
 use super::testbed::{CABLE_KEYS, CLASS_KEYS, CORES, HOST_KEYS, INTERFACE, PCI, SSH_NAME, STAND_KEYS, UPLINKS};
@@ -51,11 +52,63 @@ pub fn schema() -> Value {
             }),
             "Classes of hosts",
         ),
+        "switches" => json!({
+            "type": "object",
+            "description": "Switches of the site's own: custom:NAME in experiments",
+            "propertyNames": {"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,47}$"},
+            "additionalProperties": one_switch(),
+        }),
+        "applications" => json!({
+            "type": "object",
+            "description": "Programs of the site's own in place of the generators: stack = \"application:NAME\"",
+            "propertyNames": {"pattern": "^[a-z0-9_][a-z0-9._-]{0,47}$"},
+            "additionalProperties": one_application(),
+        }),
         _ => json!({}),
     });
     schema["$schema"] = DIALECT.into();
     schema["title"] = "Septet site".into();
     schema
+}
+
+/// An application of the site file.
+fn one_application() -> Value {
+    let required = ["sender", "receiver", "reads"];
+    table(&application::KEYS, &required, "A pair of programs; docs/extending.md says what each key is", |key| match key
+    {
+        "reads" => json!({"enum": ["lines", "iperf3"], "description": "How they say what they counted"}),
+        "ready" => json!({"type": "string", "description": "What the receiver says when it receives"}),
+        _ => json!({"type": "array", "items": {"type": "string"}}),
+    })
+}
+
+/// A switch of the site file.
+fn one_switch() -> Value {
+    let text = || json!({"type": "string"});
+    let texts = || json!({"type": "array", "items": {"type": "string"}});
+    let template = || {
+        let piece = json!({"anyOf": [text(), texts()]});
+        json!({"anyOf": [text(), {"type": "array", "items": piece}]})
+    };
+    let required = ["program", "sockets", "forwards", "start", "ready"];
+    table(&custom::KEYS, &required, "A switch by configuration; docs/extending.md says what each key is", |key| {
+        match key {
+            "program" => json!({"type": "string", "pattern": "^\\/", "description": "The program that forwards"}),
+            "sockets" => json!({"enum": ["application", "switch"], "description": "Who makes a port's socket"}),
+            "forwards" => json!({"enum": ["learning", "pairs"], "description": "How it finds the port for a packet"}),
+            "cores" | "queues" => json!({"enum": [1, "many"]}),
+            "stop" => json!({"enum": ["kill", "term", "int"]}),
+            "ports_even" => json!({"type": "boolean"}),
+            "memory" => json!({"type": "array", "items": {"enum": ["no-huge", "hugepages-2m"]}}),
+            "ports_max" | "memory_mib" | "memory_mib_port" | "ready_within_s" => {
+                json!({"type": "integer", "minimum": 0})
+            }
+            "counters" => json!({"anyOf": [{"const": "dpdk-telemetry"}, template()]}),
+            "start" | "configuration" | "ready" | "attach" | "version" => template(),
+            "files" | "drivers" | "packages" | "refused" => texts(),
+            _ => text(),
+        }
+    })
 }
 
 /// A stack of the site file.

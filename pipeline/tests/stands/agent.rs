@@ -70,6 +70,11 @@ impl StandIn {
                 done
             }
             Op::Load { .. } => Outcome::Ok(Answer::Load(Load::default())),
+            Op::Processes => Outcome::Ok(Answer::Processes(Vec::new())),
+            Op::Inside | Op::Capture { .. } | Op::Captured { .. } => {
+                let message = "do what nobody asks of a stand-in";
+                Outcome::Error(Failure::new(FailureKind::Request, message))
+            }
             Op::Watched => Outcome::Ok(Answer::Watched(Watched::default())),
             Op::Mapped => Outcome::Ok(Answer::Mapped { files: Vec::new(), reported: None }),
             Op::Clock => Outcome::Ok(Answer::Clock { mono_ns: 1 }),

@@ -140,6 +140,7 @@ fn many(stands: usize, tests: usize) {
         time_limit: None,
         wait: Duration::ZERO,
         until_quiet: None,
+        keep: None,
         interrupted: &|| false,
     };
     let mut told = Told::default();
