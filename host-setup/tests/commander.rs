@@ -312,7 +312,7 @@ fn what_is_wrong_with_a_switch_of_roots_is_told_with_its_place() {
     let names = Names { switches: named.into(), ..Names::default() };
     let refused = agent.ask(Op::Hello { protocol: PROTOCOL, names }).expect_err("a hole");
     assert!(refused.message.contains("/etc/septet/host.toml"), "{refused:?}");
-    assert!(refused.message.contains("nothing fills {sokcet}") && refused.message.contains("5:26"), "{refused:?}");
+    assert!(refused.message.contains("nothing fills {sokcet}") && refused.message.contains("11:25"), "{refused:?}");
 }
 
 #[test]
