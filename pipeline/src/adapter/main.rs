@@ -7,7 +7,7 @@ mod counted;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command as Process, ExitCode, Stdio};
+use std::process::{self, Child, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -154,7 +154,7 @@ impl Program {
     /// Starts it, and returns when it has said that it is ready.
     fn start(words: &[String], ready: Option<&str>) -> Result<Program, String> {
         let [name, arguments @ ..] = words else { return Err("start a program: none is named".to_string()) };
-        let mut command = Process::new(name);
+        let mut command = process::Command::new(name);
         command.args(arguments).env("TMPDIR", "/out").stdin(Stdio::null());
         let spawned = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
         let mut child = spawned.map_err(|error| format!("start {name}: {error}"))?;
