@@ -191,7 +191,7 @@ fn niceness_and_policy_are_those_of_everybody() {
         let mut command = Command::new(way[0]);
         command.args(&way[1..]).arg(programs.host()).arg("agent");
         let mut agent = Agent::start_by(command);
-        agent.ok(Op::Hello { protocol: PROTOCOL, stacks: Default::default() });
+        agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() });
         let stat = fs::read_to_string(format!("/proc/{}/stat", agent.child.id())).expect("it lives");
         let words: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_ascii_whitespace().collect();
         // Of proc(5): priority, nice, rt_priority and policy are the fields 18, 19, 40 and 41.
