@@ -11,7 +11,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use self::sequence::Sequence;
@@ -172,7 +172,8 @@ pub struct Dispatcher {
     stands: Vec<Place>,
     /// Tests in [`State::Wanted`], the next one first.
     queue: BTreeSet<(u64, sequence::Rank, Number)>,
-    free: BTreeSet<Stand>,
+    /// Stands that wait for a test, the one that has waited longest first.
+    free: VecDeque<Stand>,
     /// Tests in [`State::Running`] and in [`State::Storing`].
     running: usize,
     storing: usize,
@@ -466,9 +467,9 @@ impl Dispatcher {
             return Err(Impossible(format!("{stand:?} cannot go from {was:?} to {next:?}")));
         }
         match next {
-            StandState::Free => self.free.insert(stand),
-            _ => self.free.remove(&stand),
-        };
+            StandState::Free => self.free.push_back(stand),
+            _ => self.free.retain(|free| *free != stand),
+        }
         self.stands[stand.0].state = next;
         Ok(())
     }

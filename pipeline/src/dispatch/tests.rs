@@ -299,3 +299,20 @@ fn the_last_stand_takes_the_run_with_it_and_nothing_is_begun_that_would_end_too_
     assert_eq!(short.handle(Event::Stored { test: Number(0), more: more(1) }, now), Ok(Vec::new()));
     assert_eq!(short.end(), Some(End::Stopped(Stop::OutOfTime)));
 }
+
+#[test]
+fn the_stand_that_has_waited_longest_is_next() {
+    let mut dispatcher = dispatcher(1, vec![free(false), free(false), free(false)], true);
+    let mut orders = dispatcher.orders(Duration::ZERO).expect("it begins");
+    let mut taken = Vec::new();
+    for _ in 0..7 {
+        let [Order::Measure { test, stand }] = orders[..] else { panic!("one test, not {orders:?}") };
+        taken.push(stand.0);
+        let mut happens = |event| dispatcher.handle(event, Duration::ZERO).expect("it can happen");
+        assert_eq!(happens(Event::Measured { stand, failed: false }), []);
+        let review = happens(Event::Stored { test, more: more(1) });
+        assert!(matches!(review[..], [Order::Review(_)]), "{review:?}");
+        orders = happens(Event::Reviewed(vec![(test, more(1))]));
+    }
+    assert_eq!(taken, [0, 1, 2, 0, 1, 2, 0]);
+}

@@ -7,7 +7,7 @@ use super::RunError;
 use super::news::{Alarm, News};
 use crate::dispatch::Number;
 use crate::manifest::Manifest;
-use crate::store::{Pending, Repetition, StoreError, Writer};
+use crate::store::{Pending, Record, Repetition, StoreError, Writer};
 
 /// Something for the writer.
 pub(super) enum Slip<'t> {
@@ -56,30 +56,52 @@ impl<'t> Desk<'t> {
     }
 }
 
+/// Results that wait and are stored at once: as many as make the syncs of a disk cheap.
+const AT_ONCE_MAX: usize = 64;
+
+/// A result that waits to be stored.
+struct Kept<'t> {
+    test: Number,
+    record: Box<Record>,
+    trials: Option<Pending<'t>>,
+}
+
 /// Takes slips until nobody can hand in any more. After an error nothing more is stored.
 pub(super) fn write(mut writer: Writer, slips: &Receiver<Slip>, news: &Sender<News>) -> Result<(), StoreError> {
     let _alarm = Alarm(news.clone());
     let mut sound = true;
-    for slip in slips {
-        match slip {
-            Slip::Work(work) => work(),
-            Slip::Keep { .. } if !sound => {}
-            Slip::Keep { test, repetition, manifest, trials } => {
-                let record = repetition.record.clone();
-                let kept = writer.commit(*repetition, &manifest.listing());
-                let kept = kept.and_then(|entry| trials.map_or(Ok(()), |mut trials| trials.discard()).map(|()| entry));
-                let told = match kept {
-                    Ok(entry) => News::Kept { test, entry, record: Box::new(record) },
-                    Err(error) => {
-                        sound = false;
-                        News::Trouble(error.into())
-                    }
-                };
-                // Nobody listens any more to what a run does that has ended.
-                let _ = news.send(told);
+    while let Ok(first) = slips.recv() {
+        let (mut waiting, mut repetitions) = (Vec::new(), Vec::new());
+        for slip in std::iter::once(first).chain(slips.try_iter().take(AT_ONCE_MAX - 1)) {
+            match slip {
+                // Whoever asks for it waits: nothing of theirs is among the results.
+                Slip::Work(work) => work(),
+                Slip::Keep { .. } if !sound => {}
+                Slip::Keep { test, repetition, manifest, trials } => {
+                    waiting.push(Kept { test, record: Box::new(repetition.record.clone()), trials });
+                    repetitions.push((*repetition, manifest.listing()));
+                }
+            }
+        }
+        if waiting.is_empty() {
+            continue;
+        }
+        // Nobody listens any more to what a run does that has ended.
+        match writer.commit_all(repetitions).and_then(|entries| discarded(&mut waiting).map(|()| entries)) {
+            Ok(entries) => waiting.into_iter().zip(entries).for_each(|(Kept { test, record, .. }, entry)| {
+                let _ = news.send(News::Kept { test, entry, record });
+            }),
+            Err(error) => {
+                sound = false;
+                let _ = news.send(News::Trouble(error.into()));
             }
         }
     }
     // What was stored before an error is indexed in any case.
     writer.close()
+}
+
+/// The trials of searches that are stored are not needed any more.
+fn discarded(stored: &mut [Kept]) -> Result<(), StoreError> {
+    stored.iter_mut().filter_map(|kept| kept.trials.take()).try_for_each(|mut trials| trials.discard())
 }

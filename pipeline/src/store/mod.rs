@@ -71,7 +71,7 @@ pub const STORE_FOLDER: &str = ".septet";
 const RESULTS: &str = "results";
 const MANIFESTS: &str = "manifests";
 const INDEX: &str = "index";
-const FORMAT: &str = "format";
+pub(crate) const FORMAT: &str = "format";
 
 /// Most bytes of a record, a manifest, a statement; of samples and logs; of the file that names the format.
 const RECORD_BYTES_MAX: u64 = 64 << 20;

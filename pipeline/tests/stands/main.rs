@@ -3,7 +3,7 @@
 //! stands of which some fail tests and some die.
 //!
 //!   cargo test --release --workspace --test stands                        12 stands, 400 tests
-//!   SEPTET_STANDS=100 SEPTET_TESTS=10000 cargo test ... --test stands     as many as are wanted
+//!   SEPTET_STANDS=100 SEPTET_TESTS=10000 SEPTET_WINDOW_MS=1000 cargo test ... --test stands     as many as are wanted
 //!
 //! How long stands waited for their next test, and the memory used, is printed and not judged.
 
@@ -38,19 +38,19 @@ fn main() {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number")),
         Err(_) => usual,
     };
-    many(number("SEPTET_STANDS", 12), number("SEPTET_TESTS", 400));
+    many(number("SEPTET_STANDS", 12), number("SEPTET_TESTS", 400), number("SEPTET_WINDOW_MS", 50));
     println!("test many_stands ... ok");
 }
 
 /// So many tests at fixed rates that a generator's accounting intervals divide.
-fn experiment(tests: usize) -> String {
+fn experiment(tests: usize, window_ms: usize) -> String {
     let rates: Vec<String> = (1..=10).map(|rate| format!("{}", rate * 10_000)).collect();
     format!(
         r#"
 [experiment]
 name = "many"
 [protocol]
-duration = "50ms"
+duration = "{window_ms}ms"
 warmup = "10ms"
 cooldown = "10ms"
 repetitions = 1
@@ -104,14 +104,14 @@ impl Watcher for Told {
     }
 }
 
-fn many(stands: usize, tests: usize) {
+fn many(stands: usize, tests: usize, window_ms: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     // Where agents leave word of whose turn it is to fail or to die.
     std::env::set_current_dir(folder.path()).expect("it is ours");
     let dying = (stands / DIES_ONE_OF).max(1);
     fs::create_dir("turns").expect("it is ours");
     fs::write("turns/dying", dying.to_string()).expect("it is ours");
-    fs::write("many.toml", experiment(tests)).expect("it is ours");
+    fs::write("many.toml", experiment(tests, window_ms)).expect("it is ours");
 
     let own = std::env::current_exe().expect("it runs");
     let mut agents: Vec<Agent> = (0..stands).map(|_| Agent::spawn(&own).expect("a stand-in starts")).collect();
@@ -166,7 +166,7 @@ fn many(stands: usize, tests: usize) {
     let status = fs::read_to_string("/proc/self/status").expect("it runs");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim().to_string();
     println!(
-        "{stands} stands, {count} tests in {:.1} s: {} stored, {} failed, {} stands lost",
+        "{stands} stands, {count} tests of {window_ms} ms in {:.1} s: {} stored, {} failed, {} stands lost",
         took.as_secs_f64(),
         told.stored.len(),
         told.failed.len(),
