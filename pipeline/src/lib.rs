@@ -13,6 +13,7 @@ pub mod clocks;
 pub mod compare;
 pub mod conditions;
 pub mod counters;
+pub mod cost;
 pub mod difference;
 pub mod dispatch;
 pub mod drift;

@@ -1,6 +1,8 @@
 //! The plan: for each test, stored, to be measured, or skipped, and why. Pure: the same tests, conditions
 //! and index give the same plan. It must not measure, and reads nothing but what it is given.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 use results::statistics::sequential::{self, Precision};
 use results::tuple::{STACK_DEFAULT, Tuple};
@@ -8,15 +10,13 @@ use serde::Serialize;
 
 use crate::acceptance::{Acceptances, Lean, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
+use crate::cost::{self, Costs, Kin};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
 use crate::ready::Ready;
-use crate::search::TRIALS_USUAL;
 use crate::store::{Entry, Index, Standing, TestId};
 
-/// What a repetition costs beyond its traffic where nothing is known yet, milliseconds.
-const OVERHEAD_MS: u64 = 400;
 /// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
 const ATTEMPTS_EACH: u32 = 3;
 /// A half width that is narrow enough whatever the mean: 50 packets/s, or 50 ns.
@@ -134,7 +134,7 @@ pub fn plan(
     accepted: &Acceptances,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Plan {
-    let decisions = tests
+    let mut decisions: Vec<Decision> = tests
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
             let mut shared = KnownSurroundings::default();
@@ -145,7 +145,42 @@ pub fn plan(
             })
         })
         .collect();
+    estimate(tests, &mut decisions, index);
     Plan { decisions }
+}
+
+/// What is to be measured, and was never measured as it is now, will take as long as it took before something changed,
+/// or as long as like tests.
+fn estimate(tests: &[Test], decisions: &mut [Decision], index: &Index) {
+    let is_unknown = |decision: &Decision| {
+        let known = decision.key.and_then(|key| cost::own(index.of_key(&key)));
+        decision.status == Status::ToMeasure && known.is_none()
+    };
+    let pairs = tests.par_iter().zip(&*decisions).filter(|(_, decision)| is_unknown(decision));
+    let mut asked: HashSet<Kin> = pairs.map(|(test, _)| Kin::of(test)).collect();
+    let mut costs = Costs::default();
+    for (test, decision) in tests.iter().zip(&*decisions) {
+        if asked.is_empty() {
+            break;
+        }
+        let kin = Kin::of(test);
+        if !asked.contains(&kin) {
+            continue;
+        }
+        let own = decision.key.map(|key| index.of_key(&key)).unwrap_or_default();
+        let older = own.is_empty().then(|| newest(index, &test.tuple)).flatten();
+        if let Some(cost_ms) = cost::own(own).or(older.map(|entry| u64::from(entry.cost_ms))) {
+            costs.learn(test, cost_ms);
+        }
+        if costs.are_known(&kin) {
+            asked.remove(&kin);
+        }
+    }
+    let guess = Costs::default();
+    tests.par_iter().zip(decisions).filter(|(_, decision)| is_unknown(decision)).for_each(|(test, decision)| {
+        let repetitions = decision.eta_ms / guess.of_like(test).max(1);
+        decision.eta_ms = repetitions * costs.of_like(test);
+    });
 }
 
 fn skipped(protocol: &Protocol, why: Why) -> Decision {
@@ -169,7 +204,7 @@ fn decide(
     let have = Have { have: standing.valid, min, max };
     let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, leans, repetitions: have, eta_ms };
     let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
-    let eta_ms = u64::from(missing) * cost_ms(test, own);
+    let eta_ms = u64::from(missing) * Costs::default().of(test, own);
     match (forced, standing.next) {
         (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
         (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
@@ -289,21 +324,6 @@ pub fn precision(wanted: &Repetitions) -> Option<Precision> {
         half_width_ratio: ci,
         half_width_floor: HALF_WIDTH_FLOOR,
     })
-}
-
-/// What one more repetition costs in milliseconds: the median of what others of the key cost, or an estimate
-/// from the times.
-pub fn cost_ms(test: &Test, entries: &[Entry]) -> u64 {
-    let times = &test.times;
-    let mut costs: Vec<u32> = entries.iter().map(|entry| entry.cost_ms).filter(|cost| *cost > 0).collect();
-    costs.sort_unstable();
-    match costs.get(costs.len() / 2) {
-        Some(median) => u64::from(*median),
-        None => {
-            let once = (times.warmup_ns + times.duration_ns + times.cooldown_ns) / 1_000_000 + OVERHEAD_MS;
-            if test.tuple.rate.fixed_pps().is_some() { once } else { once * TRIALS_USUAL }
-        }
-    }
 }
 
 impl Why {

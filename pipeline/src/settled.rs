@@ -322,7 +322,8 @@ mod tests {
 
     #[test]
     fn any_single_change_is_seen() {
-        let changes: [(&str, fn(&Path)); 6] = [
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 6] = [
             ("other words of the same length", |path| {
                 let text = fs::read_to_string(path).expect("it is ours");
                 fs::write(path, text.to_uppercase()).expect("it is ours");

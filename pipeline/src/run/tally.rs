@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::acceptance::{Acceptances, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
+use crate::cost::{Costs, Kin};
 use crate::dispatch::{Number, State, Task};
 use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
@@ -38,6 +39,8 @@ pub(super) struct Tally<'t> {
     repetitions: &'t Repetitions,
     leaning: Leaning<'t>,
     index: Index,
+    /// What repetitions take, learned from this run and those before it.
+    costs: Costs,
     tests: Vec<Asked<'t>>,
     /// Sum of what is missing, and of what it costs, milliseconds.
     left: (u64, u64),
@@ -53,7 +56,8 @@ impl<'t> Tally<'t> {
         index: Index,
     ) -> Tally<'t> {
         let repetitions = &workspace.experiment.protocol.repetitions;
-        let mut tally = Tally { repetitions, leaning: Leaning::new(accepted), index, tests: Vec::new(), left: (0, 0) };
+        let (leaning, costs) = (Leaning::new(accepted), known(workspace.tests(), &index));
+        let mut tally = Tally { repetitions, leaning, index, costs, tests: Vec::new(), left: (0, 0) };
         let mut shared = KnownSurroundings::default();
         let mut seen = BTreeSet::new();
         let asked = workspace.tests().iter().filter(|test| (request.only)(test));
@@ -108,8 +112,22 @@ impl<'t> Tally<'t> {
     pub(super) fn stored(&mut self, test: Number, entry: Entry) -> Option<Duration> {
         self.index.insert(entry);
         self.tests[test.0].added += 1;
+        if self.costs.learn(self.tests[test.0].test, u64::from(entry.cost_ms)) {
+            self.expect_of_like(&Kin::of(self.tests[test.0].test));
+        }
         // What is left is told by what was known as the block began.
         self.look(test.0).map(|(_, eta_ms)| self.cost(test.0, eta_ms))
+    }
+
+    /// What is expected of tests of a kin may be another now.
+    fn expect_of_like(&mut self, kin: &Kin) {
+        for at in 0..self.tests.len() {
+            let Asked { test, key, missing, .. } = &self.tests[at];
+            if *missing > 0 && Kin::of(test) == *kin {
+                let eta_ms = self.costs.of(test, self.index.of_key(key));
+                self.note(at, *missing, eta_ms);
+            }
+        }
     }
 
     /// Looks again at what the waiting ones of tests in these states want, with what is stored now.
@@ -150,6 +168,19 @@ impl<'t> Tally<'t> {
             false => (matches!(of.standing.next, Next::More(_)), of.standing.valid),
         };
         let missing = u64::from(self.repetitions.min.saturating_sub(have).max(1));
-        more.then(|| (missing, plan::cost_ms(asked.test, of.own)))
+        more.then(|| (missing, self.costs.of(asked.test, of.own)))
     }
+}
+
+/// What tests took when they were measured last, whatever has changed since.
+fn known(tests: &[Test], index: &Index) -> Costs {
+    let mut costs = Costs::default();
+    for test in tests {
+        if !costs.are_known(&Kin::of(test))
+            && let Some(newest) = plan::newest(index, &test.tuple)
+        {
+            costs.learn(test, u64::from(newest.cost_ms));
+        }
+    }
+    costs
 }

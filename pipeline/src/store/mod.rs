@@ -10,7 +10,7 @@
 //!   forgotten/<experiment>/         heads of generations that were deleted: what they followed
 //!   index/                          a cache of results/: can be thrown away
 //!   searches/<key>-<boot>/          trials of searches that are not finished
-//!   reports/                        what was rendered from what: can be thrown away
+//!   reports/                        what was rendered from what, and that there is nothing to do: can be thrown away
 //!   tmp/                            unfinished writes of living processes
 //!   acceptances/<id>.json          changes that somebody called harmless; id = BLAKE3 of the file
 //!   archives/<experiment>/          which generations were archived, and stay

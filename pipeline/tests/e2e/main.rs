@@ -23,6 +23,7 @@ mod room;
 mod scripts;
 mod search;
 mod shell;
+mod settled;
 mod stacks;
 mod stops;
 mod strangers;
