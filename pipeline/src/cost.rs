@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use results::axes::{Dimension, Io, Rate, RuntimeChoice, VSwitch};
+use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch};
 
 use crate::experiment::Test;
 use crate::search::{TRIALS_MAX, TRIALS_USUAL};
@@ -20,6 +20,7 @@ const ENOUGH: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Kin {
     dimension: Dimension,
+    locality: Locality,
     vswitch: VSwitch,
     io: Io,
     runtime: RuntimeChoice,
@@ -39,6 +40,7 @@ impl Kin {
         let tuple = &test.tuple;
         Kin {
             dimension: tuple.dimension,
+            locality: tuple.locality,
             vswitch: tuple.vswitch,
             io: tuple.variant.io,
             runtime: tuple.variant.runtime,
