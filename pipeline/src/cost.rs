@@ -125,11 +125,20 @@ id = "fixed"
 D = "throughput"
 L = "local"
 S = "1vs1"
-V = ["linux-bridge", "ovs"]
+V = "linux-bridge"
 P = [64, 128]
 R = 1000
 B = 4
 io = "raw"
+[[tests]]
+id = "other"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = "ovs"
+P = [64, 128]
+R = 1000
+B = 4
 [[tests]]
 id = "search"
 D = "throughput"
