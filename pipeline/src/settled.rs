@@ -142,9 +142,10 @@ impl Stamp {
     }
 }
 
-/// The digest of a host's facts, as an experiment goes by them.
+/// The digest of a host's facts, as an experiment goes by them; what is told beside them decides nothing.
 pub fn digest(facts: &Facts) -> Option<String> {
-    serde_json::to_vec(facts).ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string())
+    let facts = Facts { aside: Default::default(), ..facts.clone() };
+    serde_json::to_vec(&facts).ok().map(|bytes| blake3::hash(&bytes).to_hex().to_string())
 }
 
 /// The digest of an experiment file; none where it cannot be read.

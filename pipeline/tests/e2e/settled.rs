@@ -9,10 +9,11 @@ use super::bench::{Bench, Ran};
 const STAMPS: &str = ".septet/reports/settled";
 const RUN: [&str; 2] = ["run", "small.toml"];
 
-/// The stamp's inode: a run that makes a plan leaves it anew.
-fn stamp(bench: &Bench) -> Option<u64> {
+/// The stamp's inode and time: a run that makes a plan leaves it anew.
+fn stamp(bench: &Bench) -> Option<(u64, i64, i64)> {
     let mut found = fs::read_dir(bench.path(STAMPS)).ok()?;
-    Some(found.next()?.ok()?.metadata().ok()?.ino())
+    let meta = found.next()?.ok()?.metadata().ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// Runs until one has used the stamp of another: what that said, and what the one before it did.
