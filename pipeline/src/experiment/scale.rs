@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_window_without_a_burst_is_refused() {
-        let text = "[experiment]\nname = \"slow\"\n[protocol]\nduration = \"1s\"\nwarmup = \"0s\"\ncooldown = \"0s\"\n\
+        let text = "[experiment]\nname = \"slow\"\n[protocol]\nduration = \"1s\"\nwarmup = \"100ms\"\ncooldown = \"0s\"\n\
                     repetitions = 2\n[[tests]]\nid = \"a\"\nD = \"throughput\"\nL = \"local\"\nS = \"1vs1\"\n\
                     V = \"linux-bridge\"\nP = 64\nR = 10\nB = 4\n";
         let whole = parse(text, "slow.toml").unwrap_or_else(|errors| panic!("{errors}"));
