@@ -181,12 +181,15 @@ fn counters_of(links: &Path, place: usize, container: &str) -> Result<PortCounte
     let count = |link: String, name: &str| number(&links.join(link).join(format!("{name}.counter")));
     let from = || format!("p{place}.tx -> bridge.p{place}");
     let to = || format!("bridge.p{place} -> p{place}.rx");
+    // What the bridge has put into the link and the port has not taken waits for an application that no longer reads.
+    let sent = count(to(), "rxpackets")?;
+    let waiting = count(to(), "txpackets")?.saturating_sub(sent);
     Ok(PortCounters {
         container: container.to_string(),
         received: count(from(), "txpackets")?,
-        sent: count(to(), "rxpackets")?,
+        sent,
         received_dropped: count(from(), "txdrop")?,
-        sent_dropped: count(to(), "txdrop")?,
+        sent_dropped: count(to(), "txdrop")? + waiting,
     })
 }
 
@@ -213,8 +216,8 @@ mod tests {
     fn links_count_in_files_of_a_number_each() {
         let folder = tempfile::tempdir().expect("a folder");
         let counters = [
-            ("p0.tx -> bridge.p0", ["txpackets", "txdrop"], [5u64, 2]),
-            ("bridge.p0 -> p0.rx", ["rxpackets", "txdrop"], [7, 1]),
+            ("p0.tx -> bridge.p0", ["txpackets", "rxpackets", "txdrop"], [5u64, 5, 2]),
+            ("bridge.p0 -> p0.rx", ["txpackets", "rxpackets", "txdrop"], [10, 7, 1]),
         ];
         for (link, names, values) in counters {
             let link = folder.path().join(link);
@@ -224,7 +227,7 @@ mod tests {
             }
         }
         let port =
-            PortCounters { container: "send-0".into(), received: 5, sent: 7, received_dropped: 2, sent_dropped: 1 };
+            PortCounters { container: "send-0".into(), received: 5, sent: 7, received_dropped: 2, sent_dropped: 4 };
         assert_eq!(counters_of(folder.path(), 0, "send-0").expect("counts"), port);
         assert!(counters_of(folder.path(), 1, "send-0").is_err());
     }
