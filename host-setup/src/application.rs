@@ -113,9 +113,12 @@ fn pairs(word: &str) -> bool {
     !open
 }
 
+/// What is wrong with a definition: the key, the word and where in it, and what, in words.
+pub type DefinitionProblem = (&'static str, Option<(String, Range<usize>)>, String);
+
 impl Definition {
     /// The first thing that is wrong with it, but for what is on the host: the key, the word and what, in words.
-    pub fn problem(&self) -> Option<(&'static str, Option<(String, Range<usize>)>, String)> {
+    pub fn problem(&self) -> Option<DefinitionProblem> {
         let files = self.files.iter().map(|file| ("files", file.clone()));
         let programs = [("sender", &self.sender), ("receiver", &self.receiver)];
         for (key, words) in programs {

@@ -22,7 +22,8 @@ fn greets_its_own_version_only() {
     assert_eq!(early.kind, FailureKind::Request);
     let other =
         agent.ask(Op::Hello { protocol: PROTOCOL + 1, names: Default::default() }).expect_err("another version");
-    assert!(other.message.contains("speaks protocol 2, this agent 1"), "{other}");
+    let said = format!("speaks protocol {}, this agent {PROTOCOL}", PROTOCOL + 1);
+    assert!(other.message.contains(&said), "{other}");
     assert!(other.advice.is_some());
     assert!(matches!(
         agent.ok(Op::Hello { protocol: PROTOCOL, names: Default::default() }),
@@ -69,8 +70,8 @@ fn tells_facts_as_any_user() {
         let known: Vec<&str> = host_setup::switch::descriptors().iter().map(|known| known.name.as_str()).collect();
         assert_eq!(names, known);
         assert_eq!(facts.descriptors, host_setup::switch::descriptors());
-        let vpp = facts.switches.iter().find(|offer| offer.name == "vpp").and_then(|offer| offer.missing.clone());
-        assert_eq!(vpp.as_deref(), Some("this version of septet-host does not drive vpp yet"));
+        let sriov = facts.switches.iter().find(|offer| offer.name == "sriov").and_then(|offer| offer.missing.clone());
+        assert_eq!(sriov.as_deref(), Some("this version of septet-host does not drive sriov yet"));
         let generator = &facts.applications[0];
         assert_eq!(generator.missing.is_none(), programs.has_generator, "{generator:?}");
         for offer in facts.runtimes.iter().chain(&facts.switches).chain(&facts.applications) {

@@ -42,7 +42,6 @@ pub mod reproduce;
 pub mod run;
 pub mod search;
 pub mod sections;
-pub mod settled;
 pub mod signals;
 pub mod site;
 pub mod stand;

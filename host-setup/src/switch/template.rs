@@ -225,7 +225,7 @@ impl Template {
         let names = Names::neutral(shape.cores, shape.ports);
         let files: Vec<String> = (1..=FILES_MAX).map(|number| format!("FILE{number}")).collect();
         let filling =
-            Filling { shape: shape.clone(), memory_mib, names: &names, configuration: "CONFIGURATION", files: &files };
+            Filling { shape: *shape, memory_mib, names: &names, configuration: "CONFIGURATION", files: &files };
         filling.text(self)
     }
 

@@ -3,16 +3,55 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clap::Subcommand;
 use host_setup::check::{Finding, Harm, Remedy, check, missing_right};
 use host_setup::facts::{Component, Facts, Privilege};
 use host_setup::protocol::{Names, Op, Setup};
 use host_setup::settings::planned;
 use serde::Serialize;
 
-use super::{HostCommand, remark, say, say_json};
+use super::{remark, say, say_json};
 use crate::agent::{self, AgentError};
 use crate::exit::{Exit, Trouble};
 use crate::signals::Signals;
+
+/// What is asked of a host.
+#[derive(Debug, Subcommand)]
+pub(super) enum HostCommand {
+    /// Print what this host is, as keys and records see it.
+    Facts {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Fingerprint components again.
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Say what stands between the site's hosts, or this one, and paper-grade numbers, and what each stand can measure;
+    /// exit 3 if a host cannot give them.
+    Check {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give this host the settings of a run, hold it until Ctrl-C, and give it back.
+    Apply {
+        /// Only say what would be set.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Give it back after this time: `2h`, `30min`.
+        #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+        time_limit: Option<Duration>,
+        /// Also have so many free 2 MiB hugepages on NUMA node 0.
+        #[arg(long, value_name = "PAGES")]
+        hugepages: Option<u64>,
+        /// Print JSON: what was set, once it is; `-n` always is.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give back settings that a killed run could not.
+    Restore,
+}
 
 /// Does what is asked.
 pub(super) fn run(command: &HostCommand) -> Result<Exit, Trouble> {

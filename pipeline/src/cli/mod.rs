@@ -17,7 +17,6 @@ mod place;
 mod reproduce;
 mod results;
 mod schema;
-mod settled;
 mod share;
 mod shell;
 mod site;
@@ -157,7 +156,7 @@ enum Command {
     Site(SiteCommand),
     /// Show this host, check it, set it for measuring, give it back.
     #[command(subcommand)]
-    Host(HostCommand),
+    Host(host::HostCommand),
     /// Print a JSON Schema, by which editors and taplo check files.
     Schema {
         /// Which file's schema.
@@ -411,55 +410,16 @@ struct PlaceArgs {
     store: Option<PathBuf>,
 }
 
-#[derive(Debug, Subcommand)]
-enum HostCommand {
-    /// Print what this host is, as keys and records see it.
-    Facts {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-        /// Fingerprint components again.
-        #[arg(long)]
-        refresh: bool,
-    },
-    /// Say what stands between the site's hosts, or this one, and paper-grade numbers, and what each stand can measure;
-    /// exit 3 if a host cannot give them.
-    Check {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Give this host the settings of a run, hold it until Ctrl-C, and give it back.
-    Apply {
-        /// Only say what would be set.
-        #[arg(short = 'n', long)]
-        dry_run: bool,
-        /// Give it back after this time: `2h`, `30min`.
-        #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
-        time_limit: Option<Duration>,
-        /// Also have so many free 2 MiB hugepages on NUMA node 0.
-        #[arg(long, value_name = "PAGES")]
-        hugepages: Option<u64>,
-        /// Print JSON: what was set, once it is; `-n` always is.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Give back settings that a killed run could not.
-    Restore,
-}
-
 impl Cli {
     /// Does what was asked.
     pub fn run(self) -> Result<Exit, Trouble> {
         match self.command {
             Command::Init { folder } => experiment::init(&folder),
             Command::Check { file, json } => experiment::check(&file, json),
-            Command::Plan { target, asked } => settled::plan(&target, &asked)
-                .unwrap_or_else(|| experiment::plan(&target, &asked, &|_| true, &|_| false)),
+            Command::Plan { target, asked } => experiment::plan(&target, &asked, &|_| true, &|_| false),
             Command::Run(args) => measure::run(&args),
             Command::Shell(args) => shell::shell(&args),
             Command::Pcap(args) => shell::pcap(&args),
-            Command::Status { target, quiet: true, .. } if settled::is_settled(&target) => Ok(Exit::Well),
             Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, test, json } => experiment::explain(&target, &test, json),

@@ -70,8 +70,8 @@ mod tests {
         let metric = "rx_kpps".parse().expect("a metric");
         let value = |packet: &str| Value { at: vec![(Axis::P, packet.to_string())], metric, value: 12.5 };
         let id = Id::new("f").expect("an id");
-        let with =
-            insert(bare, "a.toml", &[id.clone()], "Doe", &[value("64")]).unwrap_or_else(|error| panic!("{error}"));
+        let with = insert(bare, "a.toml", std::slice::from_ref(&id), "Doe", &[value("64")])
+            .unwrap_or_else(|error| panic!("{error}"));
         assert!(
             with.contains("id = \"f\" # mine\npublished = [\n  { P = 64, rx_kpps = 12.5 },\n]\nsource = \"Doe\"\n"),
             "{with}"
@@ -79,7 +79,10 @@ mod tests {
         let parsed = experiment::parse(&with, "a.toml").expect("it is one");
         assert_eq!(parsed.report.figures[0].published.as_ref().map(|published| published.values.len()), Some(1));
         let told = |result: Result<String, OthersError>| result.expect_err("it is wrong").to_string();
-        assert!(told(insert(&with, "a.toml", &[id.clone()], "Doe", &[value("64")])).contains("has published already"));
+        assert!(
+            told(insert(&with, "a.toml", std::slice::from_ref(&id), "Doe", &[value("64")]))
+                .contains("has published already")
+        );
         assert!(told(insert(bare, "a.toml", &[id], "Doe", &[value("128")])).contains("a.toml:"), "no test has it");
         let nobody = Id::new("nobody").expect("an id");
         assert!(told(insert(STARTER, "s.toml", &[nobody], "Doe", &[value("64")])).contains("there is no figure"));

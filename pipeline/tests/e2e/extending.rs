@@ -61,9 +61,10 @@ fn records(bench: &Bench, file: &str) -> Vec<Value> {
     let plan = bench.septet(&["plan", file, "--json"]).code(0).json();
     let tests = plan["tests"].as_array().expect("tests are listed").clone();
     let keys = tests.iter().filter_map(|test| test["key"].as_str());
-    keys.flat_map(|key| {
-        let shown = bench.septet(&["show", key, "--json"]).code(0).json();
-        shown.as_array().expect("records are listed").clone()
+    keys.flat_map(|key| match bench.septet(&["show", key, "--json"]) {
+        // One that was never measured.
+        ran if ran.code == 2 => Vec::new(),
+        ran => ran.code(0).json().as_array().expect("records are listed").clone(),
     })
     .collect()
 }
@@ -182,7 +183,8 @@ fn a_switch_that_dies_is_told_with_its_last_lines() {
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stderr.contains("it ended with status 1"), "{ran:?}");
     assert!(ran.stderr.contains(&format!("start of [switches.l2learn], {}", place(&bench, "start ="))), "{ran:?}");
-    assert!(ran.stderr.contains("  | no EAL"), "{ran:?}");
+    // Its words before its end, or what DPDK prints after them of how it is called.
+    assert!(ran.stderr.contains("  | no EAL") || ran.stderr.contains("  |   --no-huge"), "{ran:?}");
 }
 
 #[test]

@@ -22,7 +22,6 @@ mod processes;
 mod room;
 mod scripts;
 mod search;
-mod settled;
 mod shell;
 mod stacks;
 mod stops;
