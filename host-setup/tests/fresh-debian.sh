@@ -7,7 +7,7 @@
 # FOLDER is made, used again if it is there, and left: remove it yourself. It says how long each step took. The user gets
 # root's checkout, and what was built in it. TARGET is a target folder of this machine's: its builds of other people's
 # crates are lent, as Rust is, where half an hour of two cores is too much; Septet's own crates are built in any case. It
-# can be lent where this machine's cargo has its home at the same place, /root/.cargo.
+# can be lent where this machine's cargo has its home in root's own folder, as it has there.
 set -eu
 usage() { echo "usage, as root: fresh-debian.sh FOLDER packages|demo|test [TARGET]" >&2; exit 2; }
 [ $# -ge 2 ] && [ $# -le 3 ] && [ "$(id -u)" -eq 0 ] || usage
@@ -41,8 +41,9 @@ entered() {
 inside() { entered /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb \
     PIP_CERT=$certificates/ca-certificates.crt PATH=/opt/cargo/bin:/usr/sbin:/usr/bin:/sbin:/bin RUSTUP_HOME=/opt/rustup "$@"; }
 as_user() { entered /usr/sbin/runuser -u visitor -- /usr/bin/env -i HOME=/home/visitor LANG=C.UTF-8 TERM=dumb \
-    PIP_CERT=$certificates/ca-certificates.crt PATH=/opt/cargo/bin:/usr/bin:/bin RUSTUP_HOME=/opt/rustup CARGO_HOME=/root/.cargo "$@"; }
+    PIP_CERT=$certificates/ca-certificates.crt PATH=/opt/cargo/bin:/usr/bin:/bin RUSTUP_HOME=/opt/rustup CARGO_HOME=$cargo_home "$@"; }
 
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
 : >"$folder/log"
 # The mirror is the one of this machine, whichever that is.
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk '$2 == "bookworm" { print $1; exit }')
@@ -73,7 +74,6 @@ inside id visitor >/dev/null 2>&1 || inside useradd --create-home visitor
 
 # Rust is what the README asks for besides; it is lent, and can only be read. What it downloads goes into the copy.
 mkdir -p "$root/opt/cargo" "$root/opt/rustup"
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
 for pair in "$cargo_home:$root/opt/cargo" "${RUSTUP_HOME:-$HOME/.rustup}:$root/opt/rustup"; do
     mount --bind "${pair%%:*}" "${pair#*:}"
     mount -o remount,bind,ro "${pair#*:}"
@@ -103,7 +103,7 @@ fi
 rm -rf "$checkout"
 git clone -q "$sources" "$checkout"
 if [ -d "$folder/target" ]; then mv "$folder/target" "$checkout/target"; fi
-inside chown -R root: /srv/septet /root/.cargo
+inside chown -R root: /srv/septet "$cargo_home"
 
 case "$what" in
     packages)
@@ -125,7 +125,7 @@ case "$what" in
         # The user measures everything again.
         find "$checkout" -maxdepth 2 \( -name .septet -o -name out \) -not -path '*/target/*' -exec rm -rf {} +
         # Root's crates as well: one that lies elsewhere is another one to cargo.
-        inside chown -R visitor: /srv/septet /root/.cargo
+        inside chown -R visitor: /srv/septet "$cargo_home"
         inside chmod a+x /root
         timed "make $what as a user" as_user make -C /srv/septet "$what"
         ;;
