@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::afar::Afar;
 use super::bed::until;
+use super::bench::Ran;
 
 /// Six tests of about a second over the cable.
 const REMOTE: &str = r#"
@@ -36,6 +37,13 @@ fn records(afar: &Afar) -> Vec<Value> {
     shown.filter(|ran| ran.code == 0).flat_map(|ran| ran.json().as_array().expect("a list").clone()).collect()
 }
 
+/// All was measured, though the hosts share their cores here and each is foreign load to the other: what it is worth is
+/// not what is tested.
+fn measured(ran: &Ran) {
+    assert!(ran.code == 0 || (ran.code == 1 && ran.stderr.contains("GIVEN UP")), "{ran:?}");
+    assert!(ran.stdout.contains("measured ") && !ran.stderr.contains("FAILED"), "{ran:?}");
+}
+
 #[test]
 fn a_cable_that_is_pulled_fails_its_test_and_no_other_and_comes_back() {
     let Some(afar) = Afar::up(&["north", "south"]) else { return };
@@ -59,15 +67,14 @@ fn a_cable_that_is_pulled_fails_its_test_and_no_other_and_comes_back() {
         assert!(afar.bed.said(host, "ls /sys/class/net").contains("cable0"), "{host} has its end back");
     }
     afar.bed.cable("north", true);
-    let ran = afar.septet(&["run", "remote.toml", "--no-report"]).code(0);
-    assert!(!ran.stderr.contains("FAILED"), "{}", ran.stderr);
+    measured(&afar.septet(&["run", "remote.toml", "--no-report", "--force", "L=remote"]));
 }
 
 #[test]
 fn clocks_that_are_an_hour_apart_change_no_result_and_are_in_the_record() {
     let Some(afar) = Afar::up(&["north", "south=3600"]) else { return };
     afar.bench.write("remote.toml", REMOTE);
-    afar.septet(&["run", "remote.toml", "--only", "P=64", "--no-report"]).code(0);
+    measured(&afar.septet(&["run", "remote.toml", "--only", "P=64", "--no-report"]));
     let records = records(&afar);
     assert!(!records.is_empty() && records.iter().all(|record| record["status"]["state"] != "failed"), "{records:?}");
     let clocks = &records[0]["evidence"]["clocks"];
