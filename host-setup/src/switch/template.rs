@@ -10,7 +10,7 @@ use super::Shape;
 use super::forwarder::Names;
 use crate::eal;
 
-/// Text in pieces, in order: `["two ", ["port {port} "], "end"]`. What `{...}` stands for is in [`Hole`]; `{{` and `}}`
+/// Text in pieces, in order: `["two ", ["port {port} "], "end"]`. What `{...}` stands for is in `Hole`; `{{` and `}}`
 /// are braces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
