@@ -16,6 +16,7 @@ pub mod cost;
 pub mod counters;
 pub mod difference;
 pub mod dispatch;
+pub mod doubt;
 pub mod drift;
 pub mod eal;
 pub mod exit;

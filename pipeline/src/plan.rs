@@ -20,7 +20,7 @@ use crate::store::{Entry, Index, Standing, TestId};
 /// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
 const ATTEMPTS_EACH: u32 = 3;
 /// A half width that is narrow enough whatever the mean: 50 packets/s, or 50 ns.
-const HALF_WIDTH_FLOOR: f64 = 50.0;
+pub const HALF_WIDTH_FLOOR: f64 = 50.0;
 /// Tests judged by one worker with one set of shared parts.
 const CHUNK: usize = 2048;
 

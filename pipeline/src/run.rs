@@ -4,6 +4,7 @@
 //! nothing: what a run stood on is [`generation`]'s to say, after one run or after many that shared the work.
 
 mod cabled;
+mod doubts;
 mod drive;
 mod news;
 mod search;
@@ -181,7 +182,7 @@ pub fn run(
             let writer = Writer::open(&workspace.store)?;
             let tell = tell.clone();
             writing = Some(scope.spawn(move || writing::write(writer, &slips, &tell)));
-            let tally = Tally::new(workspace, request, posts[0].conditions, &accepted, workspace.store.index()?);
+            let tally = Tally::new(workspace, request, posts[0].conditions, &accepted, workspace.store.index()?)?;
             let dispatcher = dispatcher(workspace, request, &tally, &posts, states);
             Drive::new(workspace, request, &mut *watcher, posts, tally, dispatcher, began).run(&news)
         });

@@ -68,6 +68,7 @@ mod syntax;
 mod truth;
 mod universe;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use results::axes::Axis;
@@ -211,6 +212,14 @@ impl Claim {
     pub fn check(&self, tests: &[&Tuple]) -> Result<(), ClaimError> {
         let subjects = tests.iter().map(|tuple| universe::Subject { tuple, view: None }).collect();
         evaluate::run(&self.root, &self.source, subjects).map(|_| ())
+    }
+
+    /// What further repetitions could decide of it: places in `tests` (those of its groups) of the tests that its
+    /// inconclusive comparisons rest on, each with how many times too wide its interval is for one of them at least,
+    /// which is infinity for a value of one repetition. Nothing where the verdict is settled, or cannot be told.
+    pub fn open(&self, tests: &[&TestView]) -> BTreeMap<usize, f64> {
+        let subjects = tests.iter().map(|test| universe::Subject { tuple: &test.tuple, view: Some(test) }).collect();
+        evaluate::open(&self.root, &self.source, subjects).unwrap_or_default()
     }
 
     /// The claim's verdict over `tests` (those of its groups). What [`Claim::check`] would refuse is not measured.

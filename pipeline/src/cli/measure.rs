@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, shell, stands};
+use crate::clock;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
-use crate::experiment::{Test, select};
+use crate::experiment::{Order, Test, select};
 use crate::pair::{self, Twin};
 use crate::plan::{Have, Why};
 use crate::planned::{Planned, plural};
@@ -75,6 +76,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     if !args.quiet {
         remark(&format!("{}: {}", workspace.experiment.name, planned.plan.counts()));
     }
+    if let (Some(limit), false) = (args.time_limit, args.quiet) {
+        remark(&first_in(&workspace, limit));
+    }
     let twins = match &args.pair {
         Some(stack) => pair::twins(&planned, stack, &only)
             .map_err(|problem| Trouble::input(format!("failed to pair with --pair {stack}: {problem}")))?,
@@ -113,6 +117,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         Some(error) => Err(error.into()),
         None => Ok(exit),
     }
+}
+
+/// What comes first in a run of so long, and how its order can be had again.
+fn first_in(workspace: &Workspace, limit: Duration) -> String {
+    let equals = match workspace.experiment.protocol.order {
+        Order::Random => format!("at random by seed {}", run::seed(workspace)),
+        Order::Declared => "as declared".to_string(),
+    };
+    format!("for {}: what is most in doubt is measured first; equals {equals}", clock::shown(limit))
 }
 
 /// How tests are measured, besides which.

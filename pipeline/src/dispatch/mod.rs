@@ -4,18 +4,21 @@
 //!
 //! A block is one repetition of every test that wants one. Blocks are a priority and no barrier: a stand that finds
 //! nothing of a block left begins the next one, with tests of which it is known what they want. A test is wanted
-//! while its results say so, and is never measured twice at once.
+//! while its results say so, and is never measured twice at once. Where tests differ in urgency, the more urgent ones
+//! come first in their block, and those that need no more come after all blocks ([`Urgency`]).
 
 mod sequence;
 mod state;
 #[cfg(test)]
 mod tests;
+mod urgency;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use self::sequence::Sequence;
 pub use self::state::{GivenUp, StandState, State};
+pub use self::urgency::Urgency;
 use crate::key::Key;
 
 /// A test that loses more stands than this is given up: it may be what they die of.
@@ -38,6 +41,8 @@ pub struct Task {
     pub key: Key,
     /// What one repetition will take; zero for a test that looks at the time by itself.
     pub cost: Duration,
+    /// How urgent its next repetition is.
+    pub urgency: Urgency,
 }
 
 /// A stand as a run begins.
@@ -85,6 +90,8 @@ pub enum Event {
     },
     /// The answer to [`Order::Review`]: what the next repetition of a test will take; none where none is wanted.
     Reviewed(Vec<(Number, Option<Duration>)>),
+    /// How urgent the next repetitions of tests are from now on.
+    Urgent(Vec<(Number, Urgency)>),
     /// Nothing is begun any more.
     Stop(Stop),
 }
@@ -171,7 +178,7 @@ pub struct Dispatcher {
     tests: Vec<Known>,
     stands: Vec<Place>,
     /// Tests in [`State::Wanted`], the next one first.
-    queue: BTreeSet<(u64, sequence::Rank, Number)>,
+    queue: BTreeSet<sequence::Waiting>,
     /// Stands that wait for a test, the one that has waited longest first.
     free: VecDeque<Stand>,
     /// Tests in [`State::Running`] and in [`State::Storing`].
@@ -190,7 +197,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A run of tests that want at least one repetition each.
     pub fn new(tasks: Vec<Task>, stands: Vec<Place>, sequence: Sequence, limits: Limits) -> Dispatcher {
-        let place = |(number, task): (usize, &Task)| (0, sequence.rank(0, &task.key), Number(number));
+        let place = |(number, task): (usize, &Task)| sequence.place(task, 0, Number(number));
         let queue = tasks.iter().enumerate().map(place).collect();
         let known = |task| Known { task, state: State::Wanted { block: 0 }, lost: 0, unfit: BTreeSet::new() };
         let free = (0..stands.len()).map(Stand).filter(|stand| stands[stand.0].state == StandState::Free).collect();
@@ -228,7 +235,7 @@ impl Dispatcher {
 
     /// Tests that want a repetition and are not under way, the next one first.
     pub fn waiting(&self) -> impl Iterator<Item = Number> {
-        self.queue.iter().map(|(_, _, test)| *test)
+        self.queue.iter().map(|waiting| waiting.test)
     }
 
     /// What each stand does.
@@ -262,6 +269,7 @@ impl Dispatcher {
             Event::Lost { stand, reason } => self.lost(stand, reason)?,
             Event::Stored { test, more } => self.stored(test, more)?,
             Event::Reviewed(wanted) => self.review(&wanted)?,
+            Event::Urgent(urgencies) => self.urgent(&urgencies)?,
             Event::Stop(stop) => self.halt(stop),
         }
         if !self.unfit.is_empty() {
@@ -295,10 +303,10 @@ impl Dispatcher {
         if self.free.is_empty() {
             return None;
         }
-        self.queue.iter().find_map(|(block, _, test)| {
+        self.queue.iter().find_map(|sequence::Waiting { turn, test, .. }| {
             let unfit = &self.tests[test.0].unfit;
             let stand = self.free.iter().find(|stand| !unfit.contains(stand))?;
-            Some((*block, *test, *stand))
+            Some((turn.block, *test, *stand))
         })
     }
 
@@ -377,6 +385,21 @@ impl Dispatcher {
         })
     }
 
+    /// Tests that wait take another place; of others it is known for when they do.
+    fn urgent(&mut self, urgencies: &[(Number, Urgency)]) -> Result<(), Impossible> {
+        urgencies.iter().try_for_each(|(test, _)| self.known(*test).map(drop))?;
+        for (test, urgency) in urgencies {
+            let known = &mut self.tests[test.0];
+            let before = std::mem::replace(&mut known.task.urgency, *urgency);
+            if let State::Wanted { block } = known.state {
+                let task = known.task;
+                self.queue.remove(&self.sequence.place(&Task { urgency: before, ..task }, block, *test));
+                self.queue.insert(self.sequence.place(&task, block, *test));
+            }
+        }
+        Ok(())
+    }
+
     /// The first reason is the one that counts, but that the user wants to stop counts more.
     fn halt(&mut self, stop: Stop) {
         if self.stop.is_none() || stop == Stop::Interrupted {
@@ -424,14 +447,14 @@ impl Dispatcher {
     /// it.
     fn set(&mut self, test: Number, next: State) -> Result<(), Impossible> {
         let known = self.known(test)?;
-        let (was, key) = (known.state.clone(), known.task.key);
+        let (was, task) = (known.state.clone(), known.task);
         if !was.leads_to(&next) {
             return Err(Impossible(format!("{test:?} cannot go from {was:?} to {next:?}")));
         }
         if let State::Running { stand, .. } = next {
             self.set_stand(stand, StandState::Busy(test))?;
         }
-        let entry = |sequence: &Sequence, block: u64| (block, sequence.rank(block, &key), test);
+        let entry = |sequence: &Sequence, block: u64| sequence.place(&task, block, test);
         match was {
             State::Wanted { block } => drop(self.queue.remove(&entry(&self.sequence, block))),
             State::Running { stand, .. } => {

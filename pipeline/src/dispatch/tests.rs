@@ -12,7 +12,7 @@ fn key(test: usize) -> Key {
 }
 
 fn tasks(count: usize) -> Vec<Task> {
-    (0..count).map(|test| Task { key: key(test), cost: Duration::from_secs(1) }).collect()
+    (0..count).map(|test| Task { key: key(test), cost: Duration::from_secs(1), urgency: Urgency::UNKNOWN }).collect()
 }
 
 fn more(wanted: u32) -> Option<Duration> {
@@ -206,6 +206,46 @@ impl Model {
 }
 
 proptest! {
+    #[test]
+    fn what_is_most_in_doubt_comes_first_and_the_settled_after_all_blocks(
+        tests in prop::collection::vec((1u32..5, prop_oneof![0.0..1.0f64, 1.0..50.0f64]), 1..20),
+    ) {
+        let wanted: Vec<u32> = tests.iter().map(|(wanted, _)| *wanted).collect();
+        let mut dispatcher = dispatcher(wanted.len(), vec![free(false)], false);
+        let urgency = |test: usize| Urgency::of_width(tests[test].1);
+        let urgent = || (0..wanted.len()).map(|test| (Number(test), urgency(test))).collect();
+        let mut left = wanted.clone();
+        let mut orders = dispatcher.handle(Event::Urgent(urgent()), Duration::ZERO).expect("it begins");
+        let mut measured: Vec<(usize, u32)> = Vec::new();
+        while let Some(order) = orders.pop() {
+            let mut happens = |event| dispatcher.handle(event, Duration::ZERO).expect("it can happen");
+            orders = match order {
+                Order::GiveUp(test) => panic!("{test:?} can be measured"),
+                Order::Review(_) => {
+                    prop_assert_eq!(happens(Event::Urgent(urgent())), []);
+                    happens(Event::Reviewed(Vec::new()))
+                }
+                Order::Measure { test, stand } => {
+                    measured.push((test.0, wanted[test.0] - left[test.0]));
+                    left[test.0] -= 1;
+                    let mut next = happens(Event::Measured { stand, failed: false });
+                    let after = happens(Event::Stored { test, more: more(left[test.0]) });
+                    next.extend(after);
+                    next
+                }
+            };
+        }
+        // A free stand is given the next test before the one before it is stored: that one may come in between.
+        let turn = |(test, block): &(usize, u32)| (urgency(*test).turn(u64::from(*block)), *test, *block);
+        prop_assert_eq!(measured.len() as u32, wanted.iter().sum::<u32>());
+        for (place, one) in measured.iter().enumerate() {
+            let later = measured[(place + 2).min(measured.len())..].iter();
+            let overtaken = later.clone().find(|other| turn(other).0 < turn(one).0 && other.0 != one.0);
+            prop_assert!(overtaken.is_none_or(|other| other.1 > 0), "{one:?} before {overtaken:?} in {measured:?}");
+        }
+        prop_assert_eq!(dispatcher.end(), Some(End::Settled));
+    }
+
     #[test]
     fn every_wanted_repetition_is_stored_or_has_a_reason(
         wanted in prop::collection::vec(1u32..4, 1..12),

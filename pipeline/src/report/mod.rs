@@ -34,7 +34,7 @@ pub use since::write_since;
 use stamps::{Inputs, Stamps};
 pub use verdicts::refuted;
 use views::ViewedTests;
-pub(crate) use views::{components, host_facts, repetition as repetition_of};
+pub(crate) use views::{components, host_facts, repetition as repetition_of, summarised};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -117,7 +117,7 @@ impl AcceptedChanges {
 }
 
 /// Repetitions whose number was not fixed beforehand get the wider interval that keeps its coverage.
-fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetitions) -> Summary {
+pub(crate) fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetitions) -> Summary {
     match plan::precision(wanted) {
         Some(precision) => summarise_adaptive(repetitions, judged_by(test.tuple.dimension), &precision),
         None => summarise(repetitions),

@@ -169,7 +169,13 @@ impl<'r, 't> Drive<'r, 't> {
             }
             Order::Review(_) => {
                 let index = self.workspace.store.index()?;
-                Ok(Some(Event::Reviewed(self.tally.review(self.dispatcher.states(), index))))
+                let reviewed = self.tally.review(self.dispatcher.states(), index)?;
+                let urgencies = self.tally.urgencies();
+                if !urgencies.is_empty() {
+                    // Nothing is ordered before the review is answered.
+                    self.dispatcher.handle(Event::Urgent(urgencies), self.began.elapsed())?;
+                }
+                Ok(Some(Event::Reviewed(reviewed)))
             }
             Order::GiveUp(number) => {
                 let test = self.tally.asked(number).test;

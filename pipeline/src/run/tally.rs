@@ -7,15 +7,16 @@ use std::time::Duration;
 use crate::acceptance::{Acceptances, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::cost::{Costs, Kin};
-use crate::dispatch::{Number, State, Task};
+use crate::dispatch::{Number, State, Task, Urgency};
 use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
 use crate::plan::{self, Next, StoredResults};
-use crate::store::{Entry, Index};
+use crate::store::{Entry, Index, StoreError};
 use crate::workspace::Workspace;
 
 use super::Request;
+use super::doubts::Doubts;
 
 /// A test that wants repetitions.
 #[derive(Debug)]
@@ -34,7 +35,6 @@ pub(super) struct Asked<'t> {
 }
 
 /// The tests of a run that want repetitions.
-#[derive(Debug)]
 pub(super) struct Tally<'t> {
     repetitions: &'t Repetitions,
     leaning: Leaning<'t>,
@@ -42,6 +42,8 @@ pub(super) struct Tally<'t> {
     /// What repetitions take, learned from this run and those before it.
     costs: Costs,
     tests: Vec<Asked<'t>>,
+    /// What is in doubt; nothing in a run that has all the time there is.
+    doubts: Option<Doubts<'t>>,
     /// Sum of what is missing, and of what it costs, milliseconds.
     left: (u64, u64),
 }
@@ -54,10 +56,12 @@ impl<'t> Tally<'t> {
         conditions: &Conditions,
         accepted: &'t Acceptances,
         index: Index,
-    ) -> Tally<'t> {
+    ) -> Result<Tally<'t>, StoreError> {
         let repetitions = &workspace.experiment.protocol.repetitions;
         let (leaning, costs) = (Leaning::new(accepted), known(workspace.tests(), &index));
-        let mut tally = Tally { repetitions, leaning, index, costs, tests: Vec::new(), left: (0, 0) };
+        let limited = request.time_limit.is_some();
+        let doubts = limited.then(|| Doubts::new(workspace, conditions, accepted, &index)).transpose()?;
+        let mut tally = Tally { repetitions, leaning, index, costs, tests: Vec::new(), doubts, left: (0, 0) };
         let mut shared = KnownSurroundings::default();
         let mut seen = BTreeSet::new();
         let asked = workspace.tests().iter().filter(|test| (request.only)(test));
@@ -76,13 +80,26 @@ impl<'t> Tally<'t> {
                 None => drop(tally.tests.pop()),
             }
         }
-        tally
+        Ok(tally)
     }
 
     /// As the dispatcher wants to know them.
     pub(super) fn tasks(&self) -> Vec<Task> {
-        let task = |(at, asked): (usize, &Asked)| Task { key: asked.key, cost: self.cost(at, asked.eta_ms) };
+        let urgencies = self.urgencies();
+        let urgency = |at: usize| urgencies.get(at).map_or(Urgency::UNKNOWN, |(_, urgency)| *urgency);
+        let task = |(at, asked): (usize, &Asked)| Task {
+            key: asked.key,
+            cost: self.cost(at, asked.eta_ms),
+            urgency: urgency(at),
+        };
         self.tests.iter().enumerate().map(task).collect()
+    }
+
+    /// How urgent each test is by what is known now; nothing where no test is more urgent than another.
+    pub(super) fn urgencies(&self) -> Vec<(Number, Urgency)> {
+        let Some(doubts) = &self.doubts else { return Vec::new() };
+        let urgencies = doubts.urgencies(self.tests.iter().map(|asked| &asked.key));
+        urgencies.into_iter().enumerate().map(|(at, urgency)| (Number(at), urgency)).collect()
     }
 
     pub(super) fn asked(&self, test: Number) -> &Asked<'t> {
@@ -135,7 +152,10 @@ impl<'t> Tally<'t> {
         &mut self,
         states: impl Iterator<Item = &'s State>,
         index: Index,
-    ) -> Vec<(Number, Option<Duration>)> {
+    ) -> Result<Vec<(Number, Option<Duration>)>, StoreError> {
+        if let Some(doubts) = &mut self.doubts {
+            doubts.read(&index)?;
+        }
         self.index = index;
         let mut reviewed = Vec::new();
         for (at, state) in states.enumerate() {
@@ -150,7 +170,7 @@ impl<'t> Tally<'t> {
                 _ => {}
             }
         }
-        reviewed
+        Ok(reviewed)
     }
 
     fn cost(&self, at: usize, eta_ms: u64) -> Duration {

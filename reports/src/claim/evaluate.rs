@@ -1,14 +1,14 @@
 //! Walks a claim over its tests: resolves every selection, folds, compares. Checking is the same walk without
 //! results, so that what passes the check can be judged. It must not know how text is parsed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use results::axes::Axis;
 use results::metric::Metric;
 
 use super::condition::Condition;
 use super::evidence::{ClaimEvidence, shown, weighed};
-use super::interval::Interval;
+use super::interval::{self, Interval};
 use super::shape::{self, Step};
 use super::syntax::{Folding, Node, NodeKind, Shape};
 use super::truth::{self, Truth};
@@ -20,10 +20,23 @@ const LOOKS_MAX: usize = 200_000_000;
 
 /// Resolves everything and judges what has results. Fails where a selection does not come to one test.
 pub(super) fn run(root: &Node, source: &str, subjects: Vec<Subject>) -> Result<Verdict, ClaimError> {
+    let (outcome, evidence) = walk(root, source, subjects)?;
+    Ok(evidence.verdict(outcome))
+}
+
+/// The same walk: whether anything is still open, and the places of the tests by which it could be decided, each with
+/// how many times too wide its interval is.
+pub(super) fn open(root: &Node, source: &str, subjects: Vec<Subject>) -> Result<BTreeMap<usize, f64>, ClaimError> {
+    let (outcome, evidence) = walk(root, source, subjects)?;
+    let settled = matches!(outcome, Truth::Holds | Truth::Refuted);
+    Ok(if settled { BTreeMap::new() } else { evidence.open() })
+}
+
+fn walk(root: &Node, source: &str, subjects: Vec<Subject>) -> Result<(Truth, ClaimEvidence), ClaimError> {
     let mut walk =
         Walk { universe: Universe::new(subjects), source, looks: 0, evidence: ClaimEvidence::default(), whole: root };
     let outcome = walk.truth(root, &[None; AXES])?;
-    Ok(walk.evidence.verdict(outcome))
+    Ok((outcome, walk.evidence))
 }
 
 struct Walk<'a> {
@@ -95,9 +108,11 @@ impl Walk<'_> {
                         Some(weighed(what, value?, unit_of(node).and(unit)))
                     };
                     let values = [weigh(left, a), weigh(right, b)].into_iter().flatten().collect();
+                    let narrowed = |by: f64| Some(comparison.judge(a?.narrowed(by), b?.narrowed(by)));
+                    let too_wide = interval::too_wide(narrowed);
                     let comparison = self.comparison(truth, binding, comparison.symbol(), values);
                     let told = |truth: Truth| (format!("{line}: {}", truth.name()), comparison);
-                    truths.push(self.evidence.compared(before, truth, told));
+                    truths.push(self.evidence.compared(before, truth, too_wide, told));
                     left = right;
                 }
                 Ok(truth::all(&truths))
@@ -170,11 +185,27 @@ impl Walk<'_> {
             }
             NodeKind::Select { metric, conditions } => self.resolve(node, *metric, conditions, binding),
             NodeKind::Fold { fold, over, value } => {
-                let mut known = Vec::new();
+                let (mut known, mut looked_at) = (Vec::new(), Vec::new());
                 for instance in self.run_through(node, &[value.as_ref()], over, binding)? {
-                    known.extend(self.amount(value, &instance)?);
+                    let before = self.evidence.places();
+                    if let Some(amount) = self.amount(value, &instance)? {
+                        known.push(amount);
+                        looked_at.push(self.evidence.places_since(&before));
+                    }
                 }
-                Ok(folded(*fold, &known))
+                // Narrower intervals of what cannot be the best decide nothing.
+                let best = folded(*fold, &known);
+                for (amount, places) in known.iter().zip(&looked_at) {
+                    let beaten = best.is_some_and(|best| match fold {
+                        Folding::Max => amount.high < best.low,
+                        Folding::Min => amount.low > best.high,
+                        Folding::Mean => false,
+                    });
+                    if beaten {
+                        self.evidence.leave_out(places);
+                    }
+                }
+                Ok(best)
             }
             _ => Err(ClaimError::new(node.at.clone(), "this is a statement where a number is needed")),
         }
@@ -212,7 +243,7 @@ impl Walk<'_> {
             }
             [place] => {
                 let view = self.universe.subjects[*place].view;
-                Ok(view.and_then(|view| self.evidence.value(view, metric)))
+                Ok(view.and_then(|view| self.evidence.value(*place, view, metric)))
             }
             [first, second, ..] => {
                 let axes = self.universe.differing(*first, *second).join(", ");
@@ -261,7 +292,10 @@ impl Walk<'_> {
         };
         let line = format!("{}{} ({})", self.prefix(binding), self.written(node), told.join(", "));
         let comparison = self.comparison(truth, binding, self.written(node), values);
-        Ok(self.evidence.compared(before, truth, |truth| (format!("{line}: {}", truth.name()), comparison)))
+        let narrowed =
+            |by: f64| Some(shape::judge(shape, &row.iter().map(|step| step.narrowed(by)).collect::<Vec<_>>()));
+        let too_wide = interval::too_wide(narrowed);
+        Ok(self.evidence.compared(before, truth, too_wide, |truth| (format!("{line}: {}", truth.name()), comparison)))
     }
 
     fn comparison(&self, outcome: Truth, binding: &Binding, relation: &str, values: Vec<Compared>) -> Comparison {

@@ -26,6 +26,8 @@ pub(super) struct Touched {
     shared: bool,
     single: bool,
     values: usize,
+    /// Places of the tests whose values were looked at.
+    places: BTreeSet<usize>,
 }
 
 impl Touched {
@@ -46,11 +48,14 @@ pub(super) struct ClaimEvidence {
     doubts: BTreeSet<&'static str>,
     grade: Option<Grade>,
     touched: Touched,
+    /// Places of the tests that comparisons without an outcome rest on, each with how many times too wide its interval
+    /// is for one of them at least.
+    open: BTreeMap<usize, f64>,
 }
 
 impl ClaimEvidence {
-    /// Notes a test; its value in base units if there is one.
-    pub fn value(&mut self, test: &TestView, metric: Metric) -> Option<Interval> {
+    /// Notes the test at a place; its value in base units if there is one.
+    pub fn value(&mut self, place: usize, test: &TestView, metric: Metric) -> Option<Interval> {
         let Some(summary) = test.measured() else {
             let reason = match &test.state {
                 State::Skipped(reason) => format!("skipped: {reason}"),
@@ -69,6 +74,7 @@ impl ClaimEvidence {
         self.touched.switches.insert(test.tuple.vswitch);
         self.touched.shared |= summary.flags.iter().any(|(flag, _)| *flag == Flag::Oversubscribed);
         self.touched.values += 1;
+        self.touched.places.insert(place);
         match estimate.half_width {
             Some(_) => {
                 let (low, high) = estimate.interval();
@@ -81,20 +87,45 @@ impl ClaimEvidence {
         }
     }
 
+    /// The places of the tests that this comparison has looked at so far.
+    pub fn places(&self) -> BTreeSet<usize> {
+        self.touched.places.clone()
+    }
+
+    /// Those that it has looked at since.
+    pub fn places_since(&self, before: &BTreeSet<usize>) -> BTreeSet<usize> {
+        self.touched.places.difference(before).copied().collect()
+    }
+
+    /// Takes note that the comparison does not hang on these tests.
+    pub fn leave_out(&mut self, places: &BTreeSet<usize>) {
+        self.touched.places.retain(|place| !places.contains(place));
+    }
+
     /// Starts a comparison; what it looks at is kept apart until [`ClaimEvidence::compared`].
     pub fn begin(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
     }
 
-    /// Ends a comparison: its truth, or doubt where it would rank switches on shared cores.
+    /// Ends a comparison: its truth, or doubt where it would rank switches on shared cores, which no repetition takes
+    /// away. Of one that is inconclusive, its intervals are `too_wide` so many times, if
+    /// anything decides it.
     pub fn compared(
         &mut self,
         before: Touched,
         truth: Truth,
+        too_wide: Option<f64>,
         line: impl FnOnce(Truth) -> (String, Comparison),
     ) -> Truth {
         let touched = std::mem::replace(&mut self.touched, before);
         let decided = matches!(truth, Truth::Holds | Truth::Refuted);
+        let too_wide = if touched.single { Some(f64::INFINITY) } else { too_wide };
+        if let (Truth::Inconclusive, Some(too_wide)) = (truth, too_wide) {
+            for place in &touched.places {
+                let known = self.open.entry(*place).or_insert(too_wide);
+                *known = known.max(too_wide);
+            }
+        }
         let truth = if decided && touched.ranks_on_shared_cores() {
             self.doubts
                 .insert("Switches whose cores were shared are not ranked: the sleep policy of each decides who wins.");
@@ -112,6 +143,11 @@ impl ClaimEvidence {
         self.touched.switches.extend(touched.switches);
         self.touched.shared |= touched.shared;
         truth
+    }
+
+    /// The tests that comparisons without an outcome rest on.
+    pub fn open(self) -> BTreeMap<usize, f64> {
+        self.open
     }
 
     /// The verdict.

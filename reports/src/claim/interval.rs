@@ -54,6 +54,15 @@ impl Interval {
         Interval::new(product.low, self.mean / other.mean, product.high)
     }
 
+    /// What it would be, were it so many times narrower.
+    pub fn narrowed(self, by: f64) -> Interval {
+        Interval {
+            low: self.mean - (self.mean - self.low) / by,
+            high: self.mean + (self.high - self.mean) / by,
+            ..self
+        }
+    }
+
     /// Whether it lies below `other`; equality of ends counts unless `strictly`.
     pub fn below(self, other: Interval, strictly: bool) -> Truth {
         let (surely, surely_not) = match strictly {
@@ -89,6 +98,18 @@ impl Interval {
     }
 }
 
+/// Intervals that would have to be this many times narrower are beyond reach: that takes a thousand times as many
+/// repetitions.
+const TOO_WIDE_MAX: f64 = 32.0;
+
+/// How many times too wide the intervals of a comparison are that is inconclusive; nothing where none that is in reach
+/// decides it. `judged` is its truth with intervals that many times narrower.
+pub(crate) fn too_wide(judged: impl Fn(f64) -> Option<Truth>) -> Option<f64> {
+    let factors = std::iter::successors(Some(1.0), |factor| Some(factor * std::f64::consts::SQRT_2));
+    let mut within = factors.take_while(|factor| *factor <= TOO_WIDE_MAX);
+    within.find(|factor| matches!(judged(*factor), Some(Truth::Holds | Truth::Refuted)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +128,16 @@ mod tests {
         assert_eq!(interval(100.0, 1.0).about(interval(102.0, 1.0), 0.05), Truth::Holds);
         assert_eq!(interval(100.0, 1.0).about(interval(120.0, 1.0), 0.05), Truth::Refuted);
         assert_eq!(interval(100.0, 1.0).about(interval(105.0, 1.0), 0.05), Truth::Inconclusive);
+    }
+
+    #[test]
+    fn what_narrower_intervals_decide_says_how_much_narrower() {
+        let (a, b) = (interval(1.0, 0.6), interval(2.0, 0.6));
+        let needed = too_wide(|by| Some(a.narrowed(by).below(b.narrowed(by), true)));
+        assert!(needed.is_some_and(|by| (1.2..1.8).contains(&by)), "{needed:?}");
+        let same = too_wide(|by| Some(a.narrowed(by).below(a.narrowed(by), true)));
+        assert_eq!(same, None, "equals are never told apart");
+        assert_eq!(too_wide(|_| None), None);
     }
 
     proptest! {

@@ -13,6 +13,14 @@ pub(super) struct Step {
     pub other: Option<Interval>,
 }
 
+impl Step {
+    /// What it would be with intervals so many times narrower.
+    pub fn narrowed(&self, by: f64) -> Step {
+        let other = self.other.map(|other| other.narrowed(by));
+        Step { x: self.x, value: self.value.narrowed(by), other }
+    }
+}
+
 /// Whether the row, ascending in `x`, has the shape.
 pub(super) fn judge(shape: Shape, row: &[Step]) -> Truth {
     match shape {
