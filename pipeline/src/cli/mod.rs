@@ -254,7 +254,7 @@ struct RunArgs {
     /// what moved.
     #[arg(long, value_name = "STACK", conflicts_with = "dry_run")]
     pair: Option<String>,
-    /// Start nothing that would end later than this: `2h`, `30min`.
+    /// Start nothing that would end later than this, and begin with what is most in doubt: `2h`, `30min`.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     time_limit: Option<Duration>,
     /// How long to wait for another run that is using the host.
