@@ -82,7 +82,7 @@ in
   # started from.
   all = pkgs.runCommand "septet-${version}" { meta.mainProgram = "septet"; } ''
     mkdir -p $out/bin
-    cp ${septet}/bin/septet ${septet}/bin/septet-host ${septet-gen}/bin/septet-gen \
+    cp ${septet}/bin/septet ${septet}/bin/septet-host ${septet}/bin/septet-adapter ${septet-gen}/bin/septet-gen \
       ${septet-gen-dpdk}/bin/septet-gen-dpdk ${septet-remote}/bin/septet-remote \
       ${pkgs.pkgsStatic.busybox}/bin/busybox ${import ./basicfwd.nix { inherit pkgs; }}/bin/basicfwd $out/bin/
   '';

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::application::ADAPTER;
 use crate::applications::{GENERATORS, beside};
 use crate::switch;
 
@@ -16,7 +17,7 @@ pub const BUSYBOX: &str = "busybox";
 /// What lies in that folder for an agent, the agent first; all but the agent and `septet-gen` only where it is.
 pub fn names() -> Vec<&'static str> {
     let applications = GENERATORS.iter().map(|(name, ..)| *name);
-    [AGENT].into_iter().chain(applications).chain(switch::programs_beside()).chain([BUSYBOX]).collect()
+    [AGENT].into_iter().chain(applications).chain([ADAPTER]).chain(switch::programs_beside()).chain([BUSYBOX]).collect()
 }
 
 /// BLAKE3 of each program that this agent would run, by name; the agent's own is that of the file that it was started

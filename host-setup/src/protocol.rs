@@ -295,6 +295,9 @@ pub struct CableSeen {
     pub carrier: bool,
     /// Largest packet of the interface, bytes.
     pub mtu_bytes: u32,
+    /// Speed of the link, Mbit/s; unknown where the driver does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_mbps: Option<u32>,
     /// Whether the other agent was heard, in packets of [`CABLE_MTU_BYTES`].
     pub heard: bool,
 }

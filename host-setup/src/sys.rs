@@ -122,7 +122,6 @@ pub(crate) fn hypervisor_signature() -> Option<String> {
 
 /// Version of a network interface's firmware, as its driver tells it (`ETHTOOL_GDRVINFO`).
 pub(crate) fn firmware_version(interface: &str) -> Option<String> {
-    const SIOCETHTOOL: libc::Ioctl = 0x8946;
     const ETHTOOL_GDRVINFO: u32 = 3;
     /// `struct ethtool_drvinfo` of linux/ethtool.h; its fields behind the firmware are not looked at.
     #[repr(C)]
@@ -135,6 +134,53 @@ pub(crate) fn firmware_version(interface: &str) -> Option<String> {
     }
     let mut info =
         DriverInfo { command: ETHTOOL_GDRVINFO, driver: [0; 32], version: [0; 32], firmware: [0; 32], rest: [0; 96] };
+    // SAFETY: `DriverInfo` begins with the command, and is as large as the kernel's structure for it.
+    unsafe { ethtool(interface, &mut info) }?;
+    let end = info.firmware.iter().position(|byte| *byte == 0).unwrap_or(info.firmware.len());
+    let text = String::from_utf8_lossy(&info.firmware[..end]).trim().to_owned();
+    (!text.is_empty() && text != "N/A").then_some(text)
+}
+
+/// Speed of a network interface's link, Mbit/s, as its driver tells it (`ETHTOOL_GSET`, which the kernel answers for
+/// drivers of the newer call as well); none while it is down, and for devices that have no speed.
+pub(crate) fn link_speed_mbps(interface: &str) -> Option<u32> {
+    const ETHTOOL_GSET: u32 = 1;
+    /// `struct ethtool_cmd` of linux/ethtool.h, by what is read of it.
+    #[repr(C)]
+    struct Settings {
+        command: u32,
+        supported: u32,
+        advertising: u32,
+        speed: u16,
+        ports: [u8; 6],
+        packets: [u32; 2],
+        speed_high: u16,
+        rest: [u8; 14],
+    }
+    let mut settings = Settings {
+        command: ETHTOOL_GSET,
+        supported: 0,
+        advertising: 0,
+        speed: 0,
+        ports: [0; 6],
+        packets: [0; 2],
+        speed_high: 0,
+        rest: [0; 14],
+    };
+    const { assert!(size_of::<Settings>() == 44) };
+    // SAFETY: `Settings` begins with the command, and is as large as the kernel's structure for it.
+    unsafe { ethtool(interface, &mut settings) }?;
+    let mbps = u32::from(settings.speed_high) << 16 | u32::from(settings.speed);
+    // -1 is SPEED_UNKNOWN; some drivers say it in the lower half only.
+    (mbps != 0 && mbps != u32::MAX && mbps != u32::from(u16::MAX)).then_some(mbps)
+}
+
+/// Has the driver of a network interface of this namespace answer a question; none if it does not.
+///
+/// # Safety
+/// `T` must be laid out as the kernel's structure for the command that is its first field.
+unsafe fn ethtool<T>(interface: &str, question: &mut T) -> Option<()> {
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
     // SAFETY: an ifreq of zeroes is a valid value of it.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays zero, which ends the name.
@@ -144,7 +190,7 @@ pub(crate) fn firmware_version(interface: &str) -> Option<String> {
     for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
         *to = from as libc::c_char;
     }
-    request.ifr_ifru.ifru_data = (&raw mut info).cast();
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(question).cast();
     let socket = nix::sys::socket::socket(
         nix::sys::socket::AddressFamily::Inet,
         nix::sys::socket::SockType::Datagram,
@@ -152,9 +198,6 @@ pub(crate) fn firmware_version(interface: &str) -> Option<String> {
         None,
     )
     .ok()?;
-    // SAFETY: `request` points to `info`, which is as large as the kernel's structure; both outlive the call.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) }).ok()?;
-    let end = info.firmware.iter().position(|byte| *byte == 0).unwrap_or(info.firmware.len());
-    let text = String::from_utf8_lossy(&info.firmware[..end]).trim().to_owned();
-    (!text.is_empty() && text != "N/A").then_some(text)
+    // SAFETY: `request` points to `question`, which the kernel may fill as the caller promises; both outlive the call.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) }).ok().map(drop)
 }

@@ -209,7 +209,7 @@ pub fn run(
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn try_cable(posts: &mut [crate::stand::Post], cable: &crate::stand::Cable) -> Result<(), RunError> {
+pub fn try_cable(posts: &mut [crate::stand::Post], cable: &crate::stand::Cable) -> Result<Option<u32>, RunError> {
     cabled::join(posts, cable)
 }
 

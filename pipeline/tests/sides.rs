@@ -97,18 +97,31 @@ fn what_changes_on_the_other_host_is_told_by_names_of_its_own() {
 
 #[test]
 fn each_side_has_its_own_containers_and_no_address_is_on_both() {
-    let experiment = experiment(REMOTE);
-    let test = &experiment.matrix.tests[0];
-    let ready = judged(&alike(By::AfPacket), test).expect("it can be measured");
+    let of = |switch: &str, io: &str| {
+        experiment(&format!("L = \"remote\"\nS = [\"1vs1\", \"2vs2\", \"8vs8\"]\nV = \"{switch}\"\nio = \"{io}\""))
+    };
+    for (experiment, by) in [(of("linux-bridge", "udp"), By::Kernel), (of("ovs", "dpdk"), By::AfXdp)] {
+        for test in &experiment.matrix.tests {
+            two_sides(test, by);
+        }
+    }
+}
+
+/// What is on each of two hosts for a test, whose switches reach each other so.
+fn two_sides(test: &Test, by: By) {
+    let dpdk = if by == By::Kernel { By::AfPacket } else { by };
+    let ready = judged(&alike(dpdk), test).expect("it can be measured");
     let seats: Vec<_> = ready.sides.iter().map(|side| side.seating()).collect();
     let parties = traffic::parties(&test.tuple, &test.times, &seats);
     let scenes: Vec<_> =
         (0..2).map(|place| traffic::scene(&test.tuple, place, &ready.sides[place], &parties)).collect();
-    let names = |place: usize| scenes[place].containers.iter().map(|it| it.name.as_str()).collect::<Vec<_>>();
-    assert_eq!([names(0), names(1)], [["send-0", "send-1"], ["receive-0", "receive-1"]]);
+    let names = |place: usize| scenes[place].containers.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let pairs = test.tuple.pairs.get();
+    let wanted = ["send", "receive"].map(|role| (0..pairs).map(|pair| format!("{role}-{pair}")).collect::<Vec<_>>());
+    assert_eq!([names(0), names(1)], wanted);
     for scene in &scenes {
         let uplink = scene.switch.uplink.as_ref().expect("it reaches the other host");
-        assert_eq!((uplink.device.as_str(), uplink.by), ("cable0", By::Kernel));
+        assert_eq!((uplink.device.as_str(), uplink.by), ("cable0", by));
         switch::check(scene).expect("the agent takes it");
     }
     let macs = |scene: &host_setup::scene::Scene| {

@@ -12,6 +12,7 @@ use crate::failure::During;
 use crate::netlink::Netlink;
 use crate::protocol::{CABLE_MTU_BYTES, CableSeen, Failure, FailureKind};
 use crate::scene::checked::is_interface;
+use crate::sys;
 
 /// Longest time that is waited.
 pub(super) const PATIENCE_MAX: Duration = Duration::from_secs(60);
@@ -44,7 +45,8 @@ pub(super) fn look(name: &str, end: u8, word: u64, patience: Duration) -> Result
         pause(PAUSE).scene(doing)?;
     }
     let carrier = netlink.carrier(name).scene(doing)?;
-    let mut seen = CableSeen { carrier: carrier.up, mtu_bytes: carrier.mtu_bytes, heard: false };
+    let speed_mbps = sys::link_speed_mbps(name);
+    let mut seen = CableSeen { carrier: carrier.up, mtu_bytes: carrier.mtu_bytes, speed_mbps, heard: false };
     if !seen.carrier || seen.mtu_bytes < CABLE_MTU_BYTES {
         return Ok(seen);
     }

@@ -4,7 +4,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Target, say, say_json, stacks};
+use super::stacks::{self, Where};
+use super::{Target, say, say_json};
 use crate::acceptance::{Acceptance, Says, Statement, means};
 use crate::clock;
 use crate::conditions::Conditions;
@@ -18,6 +19,8 @@ use crate::workspace::Workspace;
 pub(super) struct AcceptArgs {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    on: Where,
     /// The change, as the list without this option names it: `kernel`, `switch:ovs`, or `switch` for all of them.
     #[arg(long, value_name = "NAME")]
     trigger: Option<String>,
@@ -61,7 +64,7 @@ struct OfferJson {
 /// Accepts, takes back, or lists.
 pub(super) fn run(args: &AcceptArgs) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
-    let ground = stacks::ground(&workspace, false, &[])?;
+    let ground = stacks::ground(&workspace, &args.on, &[])?;
     let conditions = Conditions::new(&ground);
     let planned = || Planned::make(&workspace, &conditions, &|_| false);
     let before = planned()?;

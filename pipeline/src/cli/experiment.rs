@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{PlanArgs, Target, remark, say, say_json, share, stacks};
+use super::stacks::{self, Where};
+use super::{PlanArgs, Target, remark, say, say_json, share};
 use crate::beneath;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
@@ -83,7 +84,7 @@ pub(super) fn plan(
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let ground = stacks::ground(&workspace, asked.refresh, &asked.assumptions)?;
+    let ground = stacks::ground(&workspace, &asked.on, &asked.assumptions)?;
     let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, forced)?;
     match asked.json {
@@ -105,9 +106,9 @@ struct StatusJson {
 }
 
 /// `septet status`: the numbers, and exit 4 under `-q` if something is to be measured.
-pub(super) fn status(target: &Target, quiet: bool, json: bool) -> Result<Exit, Trouble> {
+pub(super) fn status(target: &Target, on: &Where, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let ground = stacks::ground(&workspace, false, &[])?;
+    let ground = stacks::ground(&workspace, on, &[])?;
     let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let counts = planned.plan.counts();
@@ -170,10 +171,10 @@ struct ExplainJson {
 }
 
 /// `septet explain`: every input of the key, and what changed against what is stored.
-pub(super) fn explain(target: &Target, text: &str, json: bool) -> Result<Exit, Trouble> {
+pub(super) fn explain(target: &Target, on: &Where, text: &str, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = one_test(&workspace, text)?;
-    let ground = stacks::ground(&workspace, false, &[])?;
+    let ground = stacks::ground(&workspace, on, &[])?;
     let conditions = Conditions::new(&ground);
     let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
     let Some((_, decision)) = planned.tests().find(|(other, _)| std::ptr::eq(*other, test)) else {

@@ -46,7 +46,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let only = asked(args.only.as_deref(), true)?;
     let force = asked(args.force.as_deref(), false)?;
     if args.dry_run {
-        let asked = PlanArgs { json: args.json, refresh: args.refresh, assumptions: Vec::new() };
+        let asked = PlanArgs { json: args.json, on: args.on.clone(), assumptions: Vec::new() };
         return experiment::plan(&args.target, &asked, &only, &force);
     }
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
@@ -60,8 +60,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
-    let mut agents = stands::reach(&workspace, args.pair.as_deref().into_iter())?;
-    let grounds = agents.grounds(&workspace, args.refresh)?;
+    let mut agents = stands::reach(&workspace, &args.on, args.pair.as_deref().into_iter())?;
+    let grounds = agents.grounds(&workspace, args.on.refresh)?;
     let conditions: Vec<Conditions> = grounds.iter().map(Conditions::new).collect();
     agents.are_alike(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
     let everywhere = &conditions;

@@ -81,6 +81,8 @@ enum Command {
     Status {
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        on: stacks::Where,
         /// Print nothing; exit 4 if something is stale.
         #[arg(short, long)]
         quiet: bool,
@@ -105,6 +107,8 @@ enum Command {
     Explain {
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        on: stacks::Where,
         /// Name of the test, or a selection that takes one: `V=ovs,P=64`.
         test: String,
         /// Print JSON.
@@ -192,9 +196,8 @@ struct PlanArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Recompute fingerprints; ignore the cache.
-    #[arg(long)]
-    refresh: bool,
+    #[command(flatten)]
+    on: stacks::Where,
     /// Say what an upgrade would touch before it is made: as if this component came from that stack.
     #[arg(long = "if", value_name = "COMPONENT=STACK")]
     assumptions: Vec<stacks::Assumption>,
@@ -229,9 +232,8 @@ struct RunArgs {
     /// Only say what would be measured (as `plan`).
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Recompute fingerprints; ignore the cache.
-    #[arg(long)]
-    refresh: bool,
+    #[command(flatten)]
+    on: stacks::Where,
     /// Go on after a failed test.
     #[arg(short, long)]
     keep_going: bool,
@@ -420,9 +422,9 @@ impl Cli {
             Command::Run(args) => measure::run(&args),
             Command::Shell(args) => shell::shell(&args),
             Command::Pcap(args) => shell::pcap(&args),
-            Command::Status { target, quiet, json } => experiment::status(&target, quiet, json),
+            Command::Status { target, on, quiet, json } => experiment::status(&target, &on, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
-            Command::Explain { target, test, json } => experiment::explain(&target, &test, json),
+            Command::Explain { target, on, test, json } => experiment::explain(&target, &on, &test, json),
             Command::Accept(args) => accept::run(&args),
             Command::Report { target, output, since, with_origin, json } => {
                 results::report(&target, &output, since.as_deref(), with_origin.as_deref(), json)

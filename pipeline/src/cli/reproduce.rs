@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::measure::{self, Manner};
+use super::stacks::Where;
 use super::{remark, say, say_json, stands};
 use crate::archive::{self, ArchiveError, Compared, Depth, Limits, Verified};
 use crate::conditions::Conditions;
@@ -36,9 +37,8 @@ pub(super) struct ReproduceArgs {
     /// the whole, and every page says so.
     #[arg(long, value_name = "PART")]
     scale: Option<f64>,
-    /// Recompute fingerprints; ignore the cache.
-    #[arg(long)]
-    refresh: bool,
+    #[command(flatten)]
+    on: Where,
     /// Print failures and the outcome only.
     #[arg(short, long)]
     quiet: bool,
@@ -111,8 +111,8 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<Exit, Trouble> {
             count => format!("{}: imported {}", folder.display(), plural(count, "result")),
         });
     }
-    let mut agents = stands::reach(workspace, std::iter::empty())?;
-    let grounds = agents.grounds(workspace, args.refresh)?;
+    let mut agents = stands::reach(workspace, &args.on, std::iter::empty())?;
+    let grounds = agents.grounds(workspace, args.on.refresh)?;
     let everywhere: Vec<Conditions> = grounds.iter().map(Conditions::new).collect();
     agents.are_alike(&everywhere, workspace.tests().iter().filter(|test| only(test)))?;
     let conditions = everywhere.first().ok_or_else(|| Trouble::host("failed to find a stand to measure on"))?;

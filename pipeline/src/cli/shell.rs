@@ -11,7 +11,8 @@ use host_setup::protocol::Op;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-use super::{Target, experiment, remark, say, stacks};
+use super::stacks::{self, Where};
+use super::{Target, experiment, remark, say};
 use crate::agent::{Agent, AgentError};
 use crate::beneath::Folder;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
@@ -32,6 +33,8 @@ const NOT_FOUND: i32 = 127;
 pub(super) struct ShellArgs {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    on: Where,
     /// Name of the test, or a selection that takes one: `V=ovs,P=64`.
     test: String,
     /// The container to be in: send-0, receive-0, client-0, server-0 [default: beside the switch, with the host's
@@ -50,6 +53,8 @@ pub(super) struct ShellArgs {
 pub(super) struct PcapArgs {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    on: Where,
     /// Name of the test, or a selection that takes one: `V=linux-bridge,P=64`.
     test: String,
     /// How many packets of each end.
@@ -69,7 +74,7 @@ pub(super) fn shell(args: &ShellArgs) -> Result<Exit, Trouble> {
     flag::register(SIGINT, Arc::new(AtomicBool::new(false)))
         .map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let mut exit = Exit::Well;
-    with_test(&args.target, &args.test, args.wait, &mut |host, test, side| {
+    with_test(&args.target, &args.on, &args.test, args.wait, &mut |host, test, side| {
         let mut missing = None;
         let stood = measure::stand(host, test, side, None, &|| false, &mut |agent| {
             let processes = agent.processes()?;
@@ -112,7 +117,7 @@ pub(super) fn shell(args: &ShellArgs) -> Result<Exit, Trouble> {
 pub(super) fn pcap(args: &PcapArgs) -> Result<Exit, Trouble> {
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    with_test(&args.target, &args.test, args.wait, &mut |host, test, side| {
+    with_test(&args.target, &args.on, &args.test, args.wait, &mut |host, test, side| {
         // Generators end with their traffic, so that nobody lists them then.
         let parties = traffic::parties(&test.tuple, &test.times, &[side.seating()]);
         let ends: Vec<String> = parties.into_iter().map(|party| party.container).collect();
@@ -160,14 +165,15 @@ fn names(processes: &[(String, u32)]) -> String {
 /// Leases the host for one test, and gives it back.
 fn with_test(
     target: &Target,
+    on: &Where,
     text: &str,
     wait: Duration,
     act: &mut dyn FnMut(&mut Post, &Test, &Side) -> Result<Stood, Trouble>,
 ) -> Result<(), Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
     let test = experiment::one_test(&workspace, text)?;
-    let mut agents = stacks::agents(&workspace, std::iter::empty())?;
-    let ground = agents.ground(&workspace, false)?;
+    let mut agents = stacks::agents(&workspace, on, std::iter::empty())?;
+    let ground = agents.ground(&workspace, on.refresh)?;
     let conditions = Conditions::new(&ground);
     let ready = match conditions.judge(test, &mut KnownSurroundings::default()) {
         Prospect::Ready(ready) => ready,

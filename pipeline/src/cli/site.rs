@@ -59,6 +59,9 @@ struct HostJson {
 struct CableJson {
     ends: [String; 2],
     joined: bool,
+    /// Speed of its link, Mbit/s, where the drivers tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed_mbps: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -176,14 +179,15 @@ fn of_cable(testbed: &Testbed, cable: &Cable, hosts: &mut [(&Host, Result<Reache
         None => Err("one of its hosts is not known".to_string()),
         Some(ends) => tried(&names, &ends, hosts),
     };
-    CableJson { ends, joined: result.is_ok(), problem: result.err() }
+    let speed_mbps = result.as_ref().ok().copied().flatten();
+    CableJson { ends, joined: result.is_ok(), speed_mbps, problem: result.err() }
 }
 
 fn tried(
     names: &[String],
     cable: &crate::stand::Cable,
     hosts: &mut [(&Host, Result<Reached, Trouble>)],
-) -> Result<(), String> {
+) -> Result<Option<u32>, String> {
     let mut posts: Vec<Post> = Vec::new();
     for (host, reached) in hosts.iter_mut().filter(|(host, _)| names.contains(&host.name)) {
         match reached {
@@ -229,7 +233,11 @@ fn site_text(told: &SiteJson) -> String {
         }
     }
     for cable in &told.cables {
-        let state = cable.problem.as_ref().map_or("joined".to_string(), |problem| format!("WRONG: {problem}"));
+        let state = match (&cable.problem, cable.speed_mbps) {
+            (Some(problem), _) => format!("WRONG: {problem}"),
+            (None, Some(mbps)) => format!("joined, {mbps} Mbit/s"),
+            (None, None) => "joined".to_string(),
+        };
         out.push_str(&format!("cable  {} {}  {state}\n", cable.ends[0], cable.ends[1]));
     }
     for stand in &told.stands {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::Args;
 use host_setup::application;
 use host_setup::cpulist;
 use host_setup::facts::Facts;
@@ -42,6 +43,35 @@ impl FromStr for Assumption {
             }
             _ => Err("write COMPONENT=STACK, as in ovs=new".to_string()),
         }
+    }
+}
+
+/// On which stands, and how anew.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Where {
+    /// Use stands of this class of hosts, where the site has several: `lab`, or `lab+edge` for two cabled hosts.
+    #[arg(long, value_name = "NAME")]
+    pub(super) class: Option<String>,
+    /// Recompute fingerprints; ignore the cache, and what hosts told before.
+    #[arg(long)]
+    pub(super) refresh: bool,
+}
+
+impl Where {
+    /// The stands of the site that are meant.
+    ///
+    /// # Errors
+    /// When there are none of that class.
+    pub(super) fn stands(&self, testbed: &Testbed, pairs: bool) -> Result<Vec<StandPlan>, Trouble> {
+        let class = self.class.as_deref();
+        let stands = testbed.stands_of(pairs, class);
+        let Some(class) = class.filter(|_| stands.is_empty()) else { return Ok(stands) };
+        let known: BTreeSet<String> = testbed.stands(pairs).iter().map(|stand| testbed.class_of(stand)).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        Err(Trouble::input(match known[..] {
+            [] => format!("--class {class}: the site file names no hosts"),
+            _ => format!("--class {class}: no stand is of that class; there are {}", known.join(", ")),
+        }))
     }
 }
 
@@ -133,11 +163,11 @@ struct Chosen {
 
 impl Chosen {
     /// With the stacks of the tests, and those of `more`.
-    fn of<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Chosen, Trouble> {
+    fn of<'a>(workspace: &'a Workspace, on: &Where, more: impl Iterator<Item = &'a str>) -> Result<Chosen, Trouble> {
         let site = share::site_of(&share::beside(&workspace.file))?;
         let names = named(workspace, more, &site);
         let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
-        let mut plans = site.testbed.stands(pairs);
+        let mut plans = on.stands(&site.testbed, pairs)?;
         let first = plans.iter().find(|plan| pairs && plan.hosts.len() == 2).or(plans.first());
         let class = first.map(|plan| site.testbed.class_of(plan));
         plans.retain(|plan| class.as_ref() == Some(&site.testbed.class_of(plan)));
@@ -147,8 +177,12 @@ impl Chosen {
 
 /// The agents of the stand that an experiment's tests are measured on, which know the stacks of these tests, and those
 /// of `more`.
-pub(super) fn agents<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Agents, Trouble> {
-    let Chosen { testbed, plans, names } = Chosen::of(workspace, more)?;
+pub(super) fn agents<'a>(
+    workspace: &'a Workspace,
+    on: &Where,
+    more: impl Iterator<Item = &'a str>,
+) -> Result<Agents, Trouble> {
+    let Chosen { testbed, plans, names } = Chosen::of(workspace, on, more)?;
     if plans.is_empty() {
         let hosts = vec![("this host".to_string(), start(names)?)];
         let about = vec![About::default()];
@@ -242,16 +276,16 @@ pub(super) fn start(names: Names) -> Result<Agent, Trouble> {
 }
 
 /// What the stand of an experiment is: by short-lived agents, or as hosts that are far away said when they were asked
-/// last, which is told. With `refresh` all are asked, and digests are computed again. Under assumptions it is what it
+/// last, which is told. With `--refresh` all are asked, and digests are computed again. Under assumptions it is what it
 /// would be.
-pub(super) fn ground(workspace: &Workspace, refresh: bool, assumptions: &[Assumption]) -> Result<Ground, Trouble> {
+pub(super) fn ground(workspace: &Workspace, on: &Where, assumptions: &[Assumption]) -> Result<Ground, Trouble> {
     let assumed = || assumptions.iter().map(|assumption| &*assumption.stack);
-    let known = if refresh { None } else { known(workspace, Chosen::of(workspace, assumed())?)? };
+    let known = if on.refresh { None } else { known(workspace, Chosen::of(workspace, on, assumed())?)? };
     let mut ground = match known {
         Some(ground) => ground,
         None => {
-            let mut agents = agents(workspace, assumed())?;
-            let ground = agents.ground(workspace, refresh)?;
+            let mut agents = agents(workspace, on, assumed())?;
+            let ground = agents.ground(workspace, on.refresh)?;
             agents.bye()?;
             ground
         }
@@ -279,7 +313,7 @@ fn known(workspace: &Workspace, chosen: Chosen) -> Result<Option<Ground>, Troubl
         if !hosts.is_empty() && hosts.len() == plan.hosts.len() {
             let names: Vec<&str> = hosts.iter().map(|site| site.name.as_str()).collect();
             let age = clock::shown(oldest);
-            remark(&format!("what {} told {age} ago; plan --refresh asks again", names.join(" and ")));
+            remark(&format!("what {} told {age} ago; --refresh asks again", names.join(" and ")));
             let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, &chosen.testbed));
             return Ok(Some(Ground { hosts, cable }));
         }

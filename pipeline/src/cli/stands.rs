@@ -6,7 +6,7 @@ use std::thread;
 
 use results::axes::Locality;
 
-use super::stacks::{self, Agents};
+use super::stacks::{self, Agents, Where};
 use super::{remark, share};
 use crate::alike;
 use crate::conditions::Conditions;
@@ -27,16 +27,20 @@ pub(super) struct Stands {
 
 /// Reaches the stands of an experiment, all at once, with the stacks of its tests and those of `more`. One that cannot
 /// be reached is told and done without, as long as another can.
-pub(super) fn reach<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a str>) -> Result<Stands, Trouble> {
+pub(super) fn reach<'a>(
+    workspace: &'a Workspace,
+    on: &Where,
+    more: impl Iterator<Item = &'a str>,
+) -> Result<Stands, Trouble> {
     let site = share::site_of(&share::beside(&workspace.file))?;
     if site.testbed.hosts.is_empty() {
-        let list = vec![stacks::agents(workspace, more)?];
+        let list = vec![stacks::agents(workspace, on, more)?];
         return Ok(Stands { list, may_differ: BTreeSet::new(), class: String::new() });
     }
     let names = stacks::named(workspace, more, &site);
     let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
     let testbed = &site.testbed;
-    let (class, plans) = of_one_class(testbed, pairs)?;
+    let (class, plans) = of_one_class(testbed, on, pairs)?;
     let connected = at_once(&plans, |plan| stacks::connect(testbed, plan, &names))?;
     let mut stands = Stands { list: Vec::new(), may_differ: may_differ(testbed, &plans), class };
     stands.keep(plans.iter().map(|plan| plan.name.clone()).zip(connected))?;
@@ -44,16 +48,16 @@ pub(super) fn reach<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a
 }
 
 /// The stands of a run, and the class that all of them have.
-fn of_one_class(testbed: &Testbed, pairs: bool) -> Result<(String, Vec<StandPlan>), Trouble> {
-    let mut plans = testbed.stands(pairs);
+fn of_one_class(testbed: &Testbed, on: &Where, pairs: bool) -> Result<(String, Vec<StandPlan>), Trouble> {
+    let mut plans = on.stands(testbed, pairs)?;
     if pairs && plans.iter().any(|plan| plan.hosts.len() == 2) {
         plans.retain(|plan| plan.hosts.len() == 2);
     }
     let classes: BTreeSet<String> = plans.iter().map(|plan| testbed.class_of(plan)).collect();
     match classes.into_iter().collect::<Vec<_>>() {
         classes if classes.len() > 1 => Err(Trouble::input(format!(
-            "failed to choose stands: the site has some of classes {}, and a run uses those of one; name the stands to \
-             be used under [stands] of the site file",
+            "failed to choose stands: the site has some of classes {}, and a run uses those of one: say which by \
+             --class",
             classes.join(", ")
         ))),
         classes => Ok((classes.concat(), plans)),

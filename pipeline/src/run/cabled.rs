@@ -12,10 +12,11 @@ use crate::stand::{Cable, Post, error_of, on_each};
 const PATIENCE_MS: u64 = 8000;
 
 /// Moves both ends in, and has the agents speak over the cable.
+/// The speed of the link, Mbit/s, where the drivers tell.
 ///
 /// # Errors
 /// When an end cannot be had, or the two do not hear each other.
-pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<(), RunError> {
+pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<Option<u32>, RunError> {
     let ends = &cable.ends;
     let moved = on_each(posts, |place, agent| {
         agent.done("take the cable", Op::MoveIn { interface: ends[place].device.clone() })
@@ -31,15 +32,18 @@ pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<(), RunError> {
         agent.cable(Op::Cable { interface: ends[place].device.clone(), end, word, patience_ms: PATIENCE_MS })
     });
     let seen = seen.map_err(|(place, error)| error_of(posts, place, error))?;
-    match problem(posts, cable, &seen) {
+    let [Some(first), Some(second)] = [0, 1].map(|place| posts.get(place).map(|post| post.name.as_str())) else {
+        return Err(RunError::Cable("a cable has two ends".to_string()));
+    };
+    match problem([first, second], cable, &seen) {
         Some(problem) => Err(RunError::Cable(problem)),
-        None => Ok(()),
+        None => Ok(seen.iter().find_map(|seen| seen.speed_mbps)),
     }
 }
 
 /// What is wrong with a cable, in words, if anything is.
-fn problem(posts: &[Post], cable: &Cable, seen: &[CableSeen]) -> Option<String> {
-    let at = |place: usize| format!("{} of host {}", cable.ends[place].device, posts[place].name);
+fn problem(hosts: [&str; 2], cable: &Cable, seen: &[CableSeen]) -> Option<String> {
+    let at = |place: usize| format!("{} of host {}", cable.ends[place].device, hosts[place]);
     for (place, CableSeen { carrier, mtu_bytes, .. }) in seen.iter().enumerate() {
         if !carrier {
             return Some(format!("{} has no link: is the cable plugged in, and the other end up?", at(place)));
@@ -52,10 +56,50 @@ fn problem(posts: &[Post], cable: &Cable, seen: &[CableSeen]) -> Option<String> 
             ));
         }
     }
+    if let [CableSeen { speed_mbps: Some(one), .. }, CableSeen { speed_mbps: Some(other), .. }] = seen
+        && one != other
+    {
+        return Some(format!(
+            "{} runs at {one} Mbit/s and {} at {other}: they are not the ends of one cable, or a switch is between them; \
+             set both to one speed (ethtool -s)",
+            at(0),
+            at(1)
+        ));
+    }
     let deaf = seen.iter().position(|seen| !seen.heard)?;
     Some(format!(
         "{} hears nothing of {}: are these two the ends of one cable, and does it carry {CABLE_MTU_BYTES} bytes?",
         at(deaf),
         at(1 - deaf.min(1))
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use host_setup::switch::uplink::By;
+
+    use super::*;
+    use crate::stand::CableEnd;
+
+    #[test]
+    fn what_is_wrong_with_a_cable_is_told_with_its_end() {
+        let end = |device: &str| CableEnd { device: device.to_string(), dpdk: By::AfPacket };
+        let cable = Cable { ends: [end("enp1s0"), end("enp2s0")] };
+        let well = CableSeen { carrier: true, mtu_bytes: 1500, speed_mbps: Some(10_000), heard: true };
+        let told = |one: CableSeen, other: CableSeen| problem(["north", "south"], &cable, &[one, other]);
+        assert_eq!(told(well.clone(), well.clone()), None);
+        assert_eq!(told(well.clone(), CableSeen { speed_mbps: None, ..well.clone() }), None);
+        let words = |seen: CableSeen| told(well.clone(), seen).expect("something is wrong");
+        let dead = words(CableSeen { carrier: false, mtu_bytes: 1500, ..CableSeen::default() });
+        assert!(dead.starts_with("enp2s0 of host south has no link"), "{dead}");
+        let small = words(CableSeen { mtu_bytes: 1400, ..well.clone() });
+        assert!(small.contains("ip link set enp2s0 mtu 1500"), "{small}");
+        let slow = words(CableSeen { speed_mbps: Some(1000), ..well.clone() });
+        assert!(
+            slow.starts_with("enp1s0 of host north runs at 10000 Mbit/s and enp2s0 of host south at 1000"),
+            "{slow}"
+        );
+        let deaf = words(CableSeen { heard: false, ..well.clone() });
+        assert!(deaf.starts_with("enp2s0 of host south hears nothing of enp1s0 of host north"), "{deaf}");
+    }
 }

@@ -191,7 +191,7 @@ impl<'t> Work<'t> {
             }
         }
         match (wanted.remote, &self.conditions.ground().cable) {
-            (true, Some(cable)) => cabled::join(&mut self.hosts, cable),
+            (true, Some(cable)) => cabled::join(&mut self.hosts, cable).map(drop),
             _ => Ok(()),
         }
     }

@@ -160,6 +160,18 @@ impl Testbed {
         stands
     }
 
+    /// The stands of a run that are of a class, or all.
+    pub fn stands_of(&self, pairs: bool, class: Option<&str>) -> Vec<StandPlan> {
+        let mut stands = self.stands(pairs);
+        stands.retain(|stand| class.is_none_or(|class| self.is_of(stand, class)));
+        stands
+    }
+
+    /// Whether a stand is of a class: its own, or the one that all its hosts are of.
+    fn is_of(&self, stand: &StandPlan, class: &str) -> bool {
+        self.class_of(stand) == class || self.class_of(stand).split('+').all(|of_host| of_host == class)
+    }
+
     /// The class of a stand: that of its hosts, in order.
     pub fn class_of(&self, stand: &StandPlan) -> String {
         let of = |name: &String| self.hosts.get(name).map_or(CLASS, |host| &host.class);

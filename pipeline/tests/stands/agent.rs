@@ -87,7 +87,9 @@ impl StandIn {
                 self.generators.clear();
                 done
             }
-            Op::Cable { .. } => Outcome::Ok(Answer::Cable(CableSeen { carrier: true, mtu_bytes: 1500, heard: true })),
+            Op::Cable { .. } => {
+                Outcome::Ok(Answer::Cable(CableSeen { carrier: true, mtu_bytes: 1500, speed_mbps: None, heard: true }))
+            }
             Op::MoveIn { .. } | Op::Join | Op::Release | Op::Bye => done,
         };
         self.write(&Message::Reply(Reply { id, outcome }), &[]);
@@ -97,12 +99,20 @@ impl StandIn {
     /// does, once it has some experience.
     fn build(&mut self) -> Outcome {
         self.scenes += 1;
+        match comes_to().as_deref() {
+            None => {}
+            Some("refuses") => return refusal(),
+            Some("dies") if self.scenes > 1 => std::process::exit(1),
+            Some("babbles") if self.scenes > 1 => {
+                self.out.write_all(b"no message\n").and_then(|()| self.out.flush()).expect("somebody listens");
+            }
+            Some(_) => return Outcome::Ok(Answer::Done {}),
+        }
         if self.scenes > 3 && self.is_to_die() {
             std::process::exit(1);
         }
         if turn("built").is_multiple_of(FAILS_ONE_OF) {
-            let message = "build what a stand-in is not to build".to_string();
-            return Outcome::Error(Failure { kind: FailureKind::Scene, message, advice: None, last_lines: Vec::new() });
+            return refusal();
         }
         Outcome::Ok(Answer::Done {})
     }
@@ -112,15 +122,21 @@ impl StandIn {
         (0..dying).any(|place| claim(&format!("dead-{place}")))
     }
 
-    /// What both ends of the scene's pair count.
+    /// What both ends of a pair count; who answers for a sender on another host has it from there.
     fn packets(&self) -> u64 {
-        self.generators.values().map(wire::Request::packets_intended).max().unwrap_or(0)
+        match self.generators.values().map(wire::Request::packets_intended).max().unwrap_or(0) {
+            0 => fs::read_to_string("turns/sent").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
+            here => here,
+        }
     }
 
     fn reports(&mut self, container: &str) {
         let packets = self.packets();
         let totals = match self.generators[container].role {
-            Role::Send => Totals { attempted: packets, sent: packets, ..Totals::default() },
+            Role::Send => {
+                fs::write("turns/sent", packets.to_string()).expect("it is ours");
+                Totals { attempted: packets, sent: packets, ..Totals::default() }
+            }
             _ => Totals { received: packets, end_marker_seen: true, ..Totals::default() },
         };
         self.says(container, &wire::Event::Done { totals: Box::new(totals), clock: clock() });
@@ -155,6 +171,16 @@ impl StandIn {
     }
 }
 
+fn refusal() -> Outcome {
+    let message = "build what a stand-in is not to build".to_string();
+    Outcome::Error(Failure { kind: FailureKind::Scene, message, advice: None, last_lines: Vec::new() })
+}
+
+/// What becomes of an agent of a stand of two hosts; none of others.
+fn comes_to() -> Option<String> {
+    std::env::var("STAND_IN").ok()
+}
+
 fn clock() -> Clock {
     Clock { source: ClockSource::Monotonic, hz: 1e9 }
 }
@@ -173,11 +199,12 @@ fn claim(name: &str) -> bool {
     OpenOptions::new().write(true).create_new(true).open(format!("turns/{name}")).is_ok()
 }
 
-/// A host with sockets, 8 CPUs and nothing to set.
+/// A host with sockets, 8 CPUs and nothing to set. One of two is root's, since it gives away its end of a cable.
 fn facts() -> Facts {
-    let around =
-        Around { allowed: (0..8).collect(), privilege: Privilege::UserNamespace, signature: None, firmware: |_| None };
+    let privilege = if comes_to().is_some() { Privilege::Root } else { Privilege::UserNamespace };
+    let around = Around { allowed: (0..8).collect(), privilege, signature: None, firmware: |_| None };
     let mut facts = of_tree("nowhere".as_ref(), &around);
+    facts.aside.hostname = comes_to().unwrap_or_default();
     let offer = |name: &str, components: &[&str], io: &[&str]| {
         let text = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
         Offer { name: name.into(), missing: None, components: text(components), io: text(io) }

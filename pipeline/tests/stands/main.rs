@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout)]
 
 mod agent;
+mod between;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,6 +41,11 @@ fn main() {
     };
     many(number("SEPTET_STANDS", 12), number("SEPTET_TESTS", 400), number("SEPTET_WINDOW_MS", 50));
     println!("test many_stands ... ok");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    std::env::set_current_dir(folder.path()).expect("it is ours");
+    fs::create_dir("turns").expect("it is ours");
+    between::hosts(folder.path());
+    println!("test a_stand_of_two_hosts ... ok");
 }
 
 /// So many tests at fixed rates that a generator's accounting intervals divide.

@@ -1,6 +1,7 @@
 //! Emulated hosts with a client that knows them: a bench in the driver, whose site file names the hosts and cables.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::bed::Testbed;
@@ -31,6 +32,18 @@ impl Afar {
     pub fn site(&self, text: &str) {
         fs::create_dir_all(self.bench.path("config/septet")).expect("the bench is writable");
         self.bench.write("config/septet/site.toml", text);
+    }
+
+    /// Has the generator of DPDK's on the bench; false, with the reason printed, where it was not built.
+    pub fn has_dpdk(&self) -> bool {
+        let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-gen-dpdk");
+        if !built.is_file() {
+            println!("skipped: there is no septet-gen-dpdk");
+            return false;
+        }
+        let copied = Command::new("cp").arg("-p").arg(built).arg(self.bench.path("")).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the generator can be copied");
+        true
     }
 
     /// `septet` in the driver, not started yet; the child is septet itself.

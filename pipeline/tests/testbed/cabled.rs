@@ -8,7 +8,7 @@ use super::bed::until;
 use super::bench::Ran;
 
 /// Six tests of about a second over the cable.
-const REMOTE: &str = r#"
+pub const REMOTE: &str = r#"
 [experiment]
 name = "remote"
 [protocol]
@@ -80,4 +80,36 @@ fn clocks_that_are_an_hour_apart_change_no_result_and_are_in_the_record() {
     let clocks = &records[0]["evidence"]["clocks"];
     let offset_s = clocks["offset_ns"].as_f64().expect("it is estimated") / 1e9;
     assert!((offset_s.abs() - 3600.0).abs() < 1.0, "{clocks}");
+}
+
+/// What the stand-in for ssh has a host's clock gain, ns in a millisecond.
+const GAINED: i64 = 1000;
+
+#[test]
+fn a_clock_that_drifts_changes_no_result_and_how_much_is_in_the_record() {
+    if !std::path::Path::new("/usr/bin/python3").exists() {
+        println!("skipped: there is no python3 for what stands in for ssh");
+        return;
+    }
+    let Some(afar) = Afar::up(&["north", "south"]) else { return };
+    afar.bench.write("remote.toml", &REMOTE.replace("600ms", "5s"));
+    let stand_in = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/drifting_ssh.py");
+    std::fs::create_dir_all(afar.bench.path("bin")).expect("the bench is writable");
+    std::fs::copy(stand_in, afar.bench.path("bin/ssh")).expect("it can be copied");
+    let mut command = afar.command(&["run", "remote.toml", "--only", "P=64", "--no-report"]);
+    let path = format!("{}:{}", afar.bench.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+    command.env("PATH", path).env("DRIFTS", format!("south:{GAINED}"));
+    measured(&Ran::of(command.output().expect("septet can be started")));
+    let records = records(&afar);
+    assert!(!records.is_empty() && records.iter().all(|record| record["status"]["state"] != "failed"), "{records:?}");
+    for record in &records {
+        let clocks = &record["evidence"]["clocks"];
+        let [drift, off, span] = ["drift_ns", "drift_uncertainty_ns", "span_ns"].map(|name| clocks[name].as_i64());
+        let (Some(drift), Some(off), Some(span)) = (drift, off, span) else { panic!("{clocks}") };
+        let meant = span / 1_000_000 * GAINED;
+        println!("drift {drift} ns, give or take {off}, of {meant} in {span} ns");
+        assert!((drift - meant).abs() <= off + meant / 100, "{meant} was meant: {clocks}");
+        let sent = record["evidence"]["parties"]["send-0"]["totals"]["sent"].as_u64();
+        assert_eq!(record["evidence"]["parties"]["receive-0"]["totals"]["received"].as_u64(), sent, "{record}");
+    }
 }

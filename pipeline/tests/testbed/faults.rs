@@ -5,9 +5,6 @@
 use std::process::Child;
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 use super::afar::Afar;
 use super::bed::until;
 
@@ -33,7 +30,7 @@ io = "udp"
 "#;
 
 /// Two stands at work: each has stored a test at least.
-fn at_work() -> Option<(Afar, Child)> {
+pub fn at_work() -> Option<(Afar, Child)> {
     let afar = Afar::up(&["north", "south"])?;
     afar.bench.write("many.toml", MANY);
     let child = afar.start(&["run", "many.toml", "-k", "--no-report"], "words");
@@ -45,14 +42,14 @@ fn at_work() -> Option<(Afar, Child)> {
 }
 
 /// Waits for the end of a run; its exit code.
-fn ended(afar: &Afar, child: &mut Child) -> i32 {
+pub fn ended(afar: &Afar, child: &mut Child) -> i32 {
     let code = child.wait().expect("it is a child").code().unwrap_or(-1);
     println!("{}", afar.words("words"));
     code
 }
 
 /// Results that are kept: on a busy machine some may be suspect, and then there are more than tests.
-fn kept(afar: &Afar) -> usize {
+pub fn kept(afar: &Afar) -> usize {
     let shelves = std::fs::read_dir(afar.bench.path(".septet/results")).into_iter().flatten().flatten();
     shelves.map(|shelf| std::fs::read_dir(shelf.path()).map_or(0, |results| results.count())).sum()
 }
@@ -127,56 +124,4 @@ fn a_second_run_waits_for_hosts_or_says_who_has_them() {
     assert!(ran.stderr.contains("holds it"), "{}", ran.stderr);
     assert_eq!(ended(&afar, &mut child), 0);
     assert!(kept(&afar) >= 8);
-}
-
-/// The children of a process that run this program.
-fn children(parent: u32, program: &str) -> Vec<Pid> {
-    let listed = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    let runs = |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(program));
-    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).filter(runs).map(Pid::from_raw).collect()
-}
-
-/// `SEPTET_KILLS` says how many; each on hosts of its own.
-#[test]
-fn whatever_is_killed_hosts_are_clean_and_results_are_kept() {
-    let count: usize = std::env::var("SEPTET_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
-    let mut seed = std::env::var("SEPTET_KILL_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1u64);
-    for number in 0..count {
-        println!("kill {number} by SEPTET_KILL_SEED={seed}");
-        // xorshift64: any instant and victim will do, as long as it can be had again.
-        let mut draw = |below: u64| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed % below
-        };
-        let Some((afar, mut child)) = at_work() else { return };
-        std::thread::sleep(std::time::Duration::from_millis(draw(1500)));
-        let victim = ["client", "agent north", "agent south", "host north", "host south", "ssh"][draw(6) as usize];
-        println!("victim: {victim}");
-        let began = Instant::now();
-        let mut crashed = None;
-        match victim.split_once(' ') {
-            Some(("agent", host)) => match afar.agents(host).iter().min() {
-                Some(agent) => drop(afar.bed.said(host, &format!("kill -9 {agent}"))),
-                None => println!("it had ended"),
-            },
-            Some((_, host)) => {
-                afar.bed.crash(host);
-                crashed = Some(host.to_string());
-            }
-            None if victim == "client" => child.kill().expect("it is a child"),
-            None => {
-                children(child.id(), "ssh").first().map_or((), |ssh| kill(*ssh, Signal::SIGKILL).unwrap_or_default())
-            }
-        }
-        let code = ended(&afar, &mut child);
-        for host in ["north", "south"].iter().filter(|host| crashed.as_deref() != Some(**host)) {
-            until("hosts are clean", || afar.is_clean(host));
-        }
-        println!("over after {:.1} s", began.elapsed().as_secs_f64());
-        if victim != "client" {
-            assert!(code == 0 && kept(&afar) >= 8, "code {code}, {} kept", kept(&afar));
-        }
-    }
 }

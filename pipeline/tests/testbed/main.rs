@@ -12,5 +12,8 @@ mod bench;
 mod brought_up;
 mod cabled;
 mod faults;
+mod kills;
 mod over_ssh;
 mod remote;
+mod stands;
+mod users;

@@ -66,3 +66,31 @@ fn a_host_that_cannot_be_reached_is_an_error_that_says_how_to_try() {
     let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
     assert!(ran.stderr.contains("ssh -o BatchMode=yes -- 10.77.0.99 true"), "{}", ran.stderr);
 }
+
+/// The block of `docs/extending.md` that is called so.
+fn block(name: &str) -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/extending.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let from = page.split_once(&format!(" {name}\n")).map(|(_, rest)| rest).expect("it has that block");
+    from.split("\n```").next().unwrap_or_default().to_string() + "\n"
+}
+
+#[test]
+fn programs_of_a_sites_own_are_measured_on_another_host_by_the_adapter_that_is_copied_there() {
+    if !std::path::Path::new("/usr/bin/iperf3").is_file() {
+        println!("skipped: there is no iperf3");
+        return;
+    }
+    let Some(afar) = Afar::up(&["north"]) else { return };
+    let adapter = env!("CARGO_BIN_EXE_septet-adapter");
+    let copied = std::process::Command::new("cp").arg("-p").arg(adapter).arg(afar.bench.path("")).status();
+    assert!(copied.is_ok_and(|status| status.success()), "the adapter can be copied");
+    afar.site(&format!("[hosts.north]\n\n{}", block("iperf3.site.toml")));
+    afar.bench.write("iperf3.toml", &block("iperf3.toml"));
+    let ran = afar.septet(&["run", "iperf3.toml", "--only", "P=64", "--no-report", "--json"]);
+    assert!(ran.code == 0 || ran.stderr.contains("GIVEN UP"), "{ran:?}");
+    assert!(ran.json()["measured"].as_u64().is_some_and(|count| count >= 2), "{ran:?}");
+    assert!(!ran.stderr.contains("FAILED"), "{ran:?}");
+    assert!(afar.bed.said("north", &format!("ls {PROGRAMS}/*")).contains("septet-adapter"));
+    assert!(afar.is_clean("north"));
+}

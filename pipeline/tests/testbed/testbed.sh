@@ -14,7 +14,8 @@
 #   nsenter --target $(cat FOLDER/driver.pid) --net --mount    the driver's
 #
 # It changes nothing of this machine: /etc, /root, ~/.ssh, its sshd and interfaces are not touched. All of it dies with
-# this script, however that dies. Only root can do it.
+# this script, however that dies. Hugepages, which a host forgets with its power, are this machine's here: if a host has
+# died, their number is set back at the end. Only root can do it.
 set -eu
 
 fail() {
@@ -70,15 +71,30 @@ done
 folder=$(realpath "$folder")
 here=$(realpath "$0")
 
+# Hugepages of each node and size, as lines of a number and a file.
+hugepages() {
+    for file in /sys/devices/system/node/node*/hugepages/hugepages-*/nr_hugepages; do
+        [ ! -w "$file" ] || echo "$(cat "$file") $file"
+    done
+}
+reserved=$(hugepages)
+
 # Everything that is started here dies with this script: what unshare forks with it, and unshare with its parent.
 started=
 down() {
     trap '' HUP INT TERM
     set +e
+    crashed=
+    for file in "$folder"/*.pid; do
+        [ -d "/proc/$(cat "$file")/ns" ] || crashed=$file
+    done
     for process in $started; do
         # One that has died is as well.
         kill -9 "$process" 2>/dev/null
         wait "$process" 2>/dev/null
+    done
+    [ -z "$crashed" ] || echo "$reserved" | while read -r count file; do
+        [ "$(cat "$file")" = "$count" ] || echo "$count" >"$file"
     done
 }
 trap down EXIT
