@@ -27,6 +27,8 @@ pub struct Kin {
     pairs: u16,
     /// The rate, if it is searched for.
     search: Option<Rate>,
+    /// Whether its windows are chosen.
+    chosen: bool,
 }
 
 /// What repetitions took, by the kin of their tests: in milliseconds beyond the traffic, or, of a search, in thousandths
@@ -46,6 +48,7 @@ impl Kin {
             runtime: tuple.variant.runtime,
             pairs: tuple.pairs.get(),
             search: tuple.rate.fixed_pps().is_none().then_some(tuple.rate),
+            chosen: test.times.chosen,
         }
     }
 }
@@ -75,7 +78,7 @@ impl Costs {
         let kin = Kin::of(test);
         let median = self.0.get(&kin).and_then(|known| known.get(known.len() / 2)).copied();
         match kin.search {
-            None => traffic_ms(test) + median.unwrap_or(BEYOND_MS),
+            None => traffic_ms(test) + median.unwrap_or(BEYOND_MS + chosen_ms(test).0),
             Some(_) => (traffic_ms(test) + BEYOND_MS) * median.unwrap_or(TRIALS_USUAL * 1000) / 1000,
         }
     }
@@ -88,16 +91,29 @@ pub fn own(entries: &[Entry]) -> Option<u64> {
     costs.get(costs.len() / 2).map(|median| u64::from(*median))
 }
 
+/// What is known of a test's traffic beforehand: of a window that is chosen, nothing.
 fn traffic_ms(test: &Test) -> u64 {
     let times = &test.times;
-    (times.warmup_ns + times.duration_ns + times.cooldown_ns) / 1_000_000
+    let window_ns = if times.chosen { 0 } else { times.duration_ns };
+    (times.warmup_ns + window_ns + times.cooldown_ns) / 1_000_000
+}
+
+/// What a window that is chosen takes at least, and at most, milliseconds.
+fn chosen_ms(test: &Test) -> (u64, u64) {
+    match test.times.chosen {
+        true => (test.times.duration_ns / 1_000_000, test.times.longest().duration_ns / 1_000_000),
+        false => (0, 0),
+    }
 }
 
 /// What a cost says of like tests; nothing where it is not of a test with these times.
 fn told(test: &Test, kin: &Kin, cost_ms: u64) -> Option<u64> {
     let traffic_ms = traffic_ms(test);
     match kin.search {
-        None => cost_ms.checked_sub(traffic_ms).filter(|beyond| (1..=BEYOND_MS_MAX).contains(beyond)),
+        None => {
+            let most = BEYOND_MS_MAX + chosen_ms(test).1;
+            cost_ms.checked_sub(traffic_ms).filter(|beyond| (1..=most).contains(beyond))
+        }
         Some(_) => {
             let thousandths = cost_ms * 1000 / (traffic_ms + BEYOND_MS);
             (1_000..=TRIALS_MAX as u64 * 1000).contains(&thousandths).then_some(thousandths)

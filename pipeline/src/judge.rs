@@ -11,7 +11,7 @@ use host_setup::switch::Ends;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{About, DatasetError, RawStream, write_parquet_about};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STALLED_NS_MAX};
-use results::reduce::{CountedWindow, reduce};
+use results::reduce::{CountedWindow, reduce, within_window};
 use results::summary::{REDUCTION_VERSION, Reduction};
 use results::tuple::Tuple;
 
@@ -19,6 +19,7 @@ use crate::counters;
 use crate::drift;
 use crate::experiment::{Test, Times};
 use crate::measure::{Failed, Measured};
+use crate::precise::Chosen;
 use crate::ready::{Ready, Side};
 use crate::store::{Cost, Evidence, PeerHost, Record, Repetition, Seen, Status};
 use crate::traffic::{self, INTERVAL_NS, Seating};
@@ -36,6 +37,8 @@ pub struct Circumstances<'a> {
     pub peers: Vec<KnownHost<'a>>,
     /// When it was started.
     pub started: String,
+    /// How its window was chosen, if it was.
+    pub chosen: Option<Chosen>,
 }
 
 /// A host that a test is measured on.
@@ -57,7 +60,7 @@ impl<'a> Circumstances<'a> {
         started: String,
     ) -> Option<Circumstances<'a>> {
         let mut hosts = facts.iter().zip(achieved).map(|(facts, achieved)| KnownHost { facts, achieved });
-        Some(Circumstances { test, ready, host: hosts.next()?, peers: hosts.collect(), started })
+        Some(Circumstances { test, ready, host: hosts.next()?, peers: hosts.collect(), started, chosen: None })
     }
 
     fn hosts(&self) -> impl Iterator<Item = &KnownHost<'a>> {
@@ -112,7 +115,11 @@ pub fn judge<'a>(measured: Measured, about: &Circumstances<'a>, log: String) -> 
     flags.sort_unstable();
     flags.dedup();
     let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
-    let record = Record { seen, ..record(about, status, flags, reduction, evidence, cost) };
+    let chosen = about
+        .chosen
+        .clone()
+        .map(|chosen| Chosen { seen_within: within_window(&streams, &window, &about.test.tuple), ..chosen });
+    let record = Record { seen, chosen, ..record(about, status, flags, reduction, evidence, cost) };
     Ok(Repetition { samples: write_samples(&streams, &record)?, record, log })
 }
 
@@ -204,6 +211,7 @@ fn record(
         peers: about.peers.iter().map(peer).collect(),
         search: None,
         stand: None,
+        chosen: None,
         origin: None,
         files: BTreeMap::new(),
     }

@@ -32,6 +32,7 @@ pub mod others;
 pub mod pair;
 pub mod plan;
 pub mod planned;
+pub mod precise;
 pub mod preparation;
 pub mod progress;
 pub mod quiet;

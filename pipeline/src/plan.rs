@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 
 use rayon::prelude::*;
+use results::statistics::mean::{mean, variance};
+use results::statistics::precise::{self, Asked};
 use results::statistics::sequential::{self, Precision};
 use results::tuple::{STACK_DEFAULT, Tuple};
 use serde::Serialize;
@@ -66,7 +68,7 @@ pub struct Have {
 }
 
 /// A reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Why {
     /// The test cannot be measured here, for this reason.
     Skipped(String),
@@ -82,6 +84,21 @@ pub enum Why {
     Forced,
     /// Too many attempts gave nothing valid.
     GivenUp(u32),
+    /// The asked precision was not reached in the time that a test may take at most, or in the most set-ups.
+    Imprecise(Imprecise),
+}
+
+/// A precision that was not reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Imprecise {
+    /// The half width asked for, as a part of the mean.
+    pub asked: f64,
+    /// The half width that was reached, likewise.
+    pub reached: f64,
+    /// Set-ups that would be needed by the spread of those that there are; none where the most are too few.
+    pub set_ups: Option<usize>,
+    /// What a test may take at most, nanoseconds.
+    pub cap_ns: u64,
 }
 
 /// A plan for all tests of a matrix, in its order.
@@ -203,11 +220,11 @@ fn decide(
         StoredResults::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
     let have = Have { have: standing.valid, min, max };
     let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, leans, repetitions: have, eta_ms };
-    let missing = if forced { min } else { min.saturating_sub(standing.valid).max(1) };
+    let missing = if forced { min } else { missing(&protocol.repetitions, own, standing.valid) };
     let eta_ms = u64::from(missing) * Costs::default().of(test, own);
     match (forced, standing.next) {
         (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
-        (false, Next::Enough) => decision(Status::Stored, Vec::new(), 0),
+        (false, Next::Enough) => decision(Status::Stored, imprecise(&protocol.repetitions, own), 0),
         (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)], 0),
         (false, Next::More(Why::New)) => {
             let why = match newest(index, &test.tuple) {
@@ -218,6 +235,34 @@ fn decide(
         }
         (false, Next::More(why)) => decision(Status::ToMeasure, vec![why], eta_ms),
     }
+}
+
+/// Repetitions that a test still wants as far as is known.
+pub fn missing(wanted: &Repetitions, own: &[Entry], valid: u32) -> u32 {
+    let expected = asked(wanted).and_then(|asked| {
+        let values = values(own);
+        let spread = variance(&values).ok()?;
+        let half_width = asked.half_width(mean(&values).ok()?);
+        precise::fewest(spread, half_width, asked.set_ups_max).and_then(|set_ups| u32::try_from(set_ups).ok())
+    });
+    expected.unwrap_or(wanted.min).max(wanted.min).saturating_sub(valid).max(1)
+}
+
+/// Why a stored test is not as precise as was asked, if it is not.
+fn imprecise(wanted: &Repetitions, own: &[Entry]) -> Vec<Why> {
+    let (Some(asked), Some(cap_ns)) = (asked(wanted), wanted.cap_ns) else { return Vec::new() };
+    let values = values(own);
+    let short = (!precise::is_precise(&values, &asked)).then(|| {
+        let (centre, half_width) = precise::interval(&values, &asked).ok()?;
+        let set_ups = precise::fewest(variance(&values).ok()?, asked.half_width(centre), asked.set_ups_max);
+        let reached = half_width / centre.abs().max(f64::MIN_POSITIVE);
+        Some(Why::Imprecise(Imprecise { asked: asked.half_width_ratio, reached, set_ups, cap_ns }))
+    });
+    short.flatten().into_iter().collect()
+}
+
+fn values(entries: &[Entry]) -> Vec<f64> {
+    entries.iter().filter(|entry| entry.standing == Standing::Valid).map(|entry| entry.value).collect()
 }
 
 /// The newest repetition of a test, whatever its key; of one that was never measured with its stack, of the same test
@@ -232,7 +277,7 @@ pub fn newest<'i>(index: &'i Index, tuple: &Tuple) -> Option<&'i Entry> {
 }
 
 /// What is to be done about a key's repetitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// Nothing.
     Enough,
@@ -243,7 +288,7 @@ pub enum Next {
 }
 
 /// How a key stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KeyStanding {
     /// Valid repetitions.
     pub valid: u32,
@@ -295,9 +340,13 @@ fn standing(own: &[Entry], older: &[Entry], wanted: &Repetitions) -> KeyStanding
     let valid: Vec<f64> = all().filter(|entry| entry.standing == Standing::Valid).map(|entry| entry.value).collect();
     let count = u32::try_from(valid.len()).unwrap_or(u32::MAX);
     let attempts = u32::try_from(all().count()).unwrap_or(u32::MAX);
-    let next = if enough(&valid, wanted) {
+    // Of what is measured to a precision the most set-ups are a bound, and no number that anybody asked for.
+    let of = if wanted.cap_ns.is_some() { wanted.min } else { wanted.max };
+    let spent_ns = || own.iter().map(|entry| u64::from(entry.cost_ms) * 1_000_000).sum::<u64>();
+    let is_spent = count >= wanted.min && wanted.cap_ns.is_some_and(|cap_ns| spent_ns() >= cap_ns);
+    let next = if is_spent || enough(&valid, wanted) {
         Next::Enough
-    } else if attempts.saturating_sub(count) >= wanted.max.saturating_mul(ATTEMPTS_EACH - 1) {
+    } else if attempts.saturating_sub(count) >= of.saturating_mul(ATTEMPTS_EACH - 1) {
         Next::GiveUp
     } else if attempts == 0 {
         Next::More(Why::New)
@@ -310,15 +359,24 @@ fn standing(own: &[Entry], older: &[Entry], wanted: &Repetitions) -> KeyStanding
 }
 
 fn enough(valid: &[f64], wanted: &Repetitions) -> bool {
+    if let Some(asked) = asked(wanted) {
+        return precise::enough(valid, &asked);
+    }
     match precision(wanted) {
         None => valid.len() >= wanted.min as usize,
         Some(precision) => valid.len() >= precision.min && sequential::enough(valid, &precision),
     }
 }
 
+/// What is asked of the mean, where windows and set-ups are chosen.
+pub fn asked(wanted: &Repetitions) -> Option<Asked> {
+    wanted.cap_ns?;
+    Some(Asked { half_width_ratio: wanted.ci?, half_width_floor: HALF_WIDTH_FLOOR, set_ups_max: wanted.max as usize })
+}
+
 /// What is asked of the mean, where the number of repetitions is not fixed beforehand.
 pub fn precision(wanted: &Repetitions) -> Option<Precision> {
-    wanted.ci.filter(|_| wanted.min < wanted.max).map(|ci| Precision {
+    wanted.ci.filter(|_| wanted.min < wanted.max && wanted.cap_ns.is_none()).map(|ci| Precision {
         min: wanted.min as usize,
         max: wanted.max as usize,
         half_width_ratio: ci,
@@ -339,7 +397,22 @@ impl Why {
             Why::GivenUp(attempts) => {
                 vec![format!("given up after {attempts} attempts; `septet run --force` tries again")]
             }
+            Why::Imprecise(imprecise) => vec![imprecise.words()],
             Why::Changed(before) => return Err(*before),
         })
+    }
+}
+
+impl Imprecise {
+    /// What was asked, what was reached, and what it would take.
+    pub fn words(&self) -> String {
+        // Two figures of what is asked for, which may be far below a hundredth.
+        let percent = |part: f64| format!("±{:.1$} %", part * 100.0, if part < 0.001 { 3 } else { 1 });
+        let cap = crate::clock::shown(std::time::Duration::from_nanos(self.cap_ns));
+        let needed = match self.set_ups {
+            Some(set_ups) => format!("about {set_ups} set-ups would be needed: give a longer cap"),
+            None => format!("more than {} set-ups would be needed", crate::experiment::SET_UPS_MAX),
+        };
+        format!("{} cannot be had in {cap}: {} was reached, and {needed}", percent(self.asked), percent(self.reached))
     }
 }

@@ -2,6 +2,7 @@
 //! nothing. It must not measure or print.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use host_setup::facts::{Component, Facts};
 use serde::Serialize;
@@ -17,6 +18,10 @@ use crate::plan::{self, Counts, Decision, Have, Plan, Status};
 use crate::ready::Ready;
 use crate::store::{Entry, Index, StoreError};
 use crate::workspace::Workspace;
+
+/// The fixed protocol that a precision is held against, that of the paper: traffic of a repetition, and how often.
+const FIXED: Duration = Duration::from_secs(60);
+const FIXED_REPETITIONS: u32 = 3;
 
 /// A plan and its inputs.
 #[derive(Debug)]
@@ -53,6 +58,9 @@ pub struct PlanJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     shared: Option<usize>,
     eta_s: f64,
+    /// What the fixed protocol would take, where a precision is asked for instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed_protocol_s: Option<f64>,
     tests: Vec<TestJson>,
 }
 
@@ -182,7 +190,16 @@ impl<'a> Planned<'a> {
             })
             .collect();
         let shared = self.elsewhere.as_ref().map(|elsewhere| elsewhere.keys.len());
-        PlanJson { tests_total: total, stored, to_measure, skipped, shared, eta_s: eta_ms as f64 / 1e3, tests }
+        PlanJson {
+            tests_total: total,
+            stored,
+            to_measure,
+            skipped,
+            shared,
+            eta_s: eta_ms as f64 / 1e3,
+            fixed_protocol_s: self.fixed_protocol().map(|fixed| fixed.as_secs_f64()),
+            tests,
+        }
     }
 
     /// The plan for people: the numbers, then what is to be measured and what is skipped, by reason.
@@ -193,12 +210,27 @@ impl<'a> Planned<'a> {
             let tests = plural(keys.len(), "stored test");
             out.push_str(&format!("results of {tests} are in {url} and not here; `run` and `store pull` copy them\n"));
         }
+        if let Some(fixed) = self.fixed_protocol().filter(|_| counts.to_measure > 0) {
+            let expected = crate::clock::shown(Duration::from_millis(counts.eta_ms));
+            let fixed = crate::clock::shown(fixed);
+            out.push_str(&format!(
+                "to the asked precision it takes about {expected}; {FIXED_REPETITIONS} times {} s a test would take {fixed}\n",
+                FIXED.as_secs()
+            ));
+        }
         let mut why = Reasons::new(self);
         let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
         for (status, heading) in headings {
             out.push_str(&self.section(status, heading, only, &mut why));
         }
         out
+    }
+
+    /// What the tests that are to be measured would take by a fixed protocol, where a precision is asked for instead.
+    fn fixed_protocol(&self) -> Option<Duration> {
+        plan::asked(&self.workspace.experiment.protocol.repetitions)?;
+        let wanted = u32::try_from(self.plan.counts().to_measure).unwrap_or(u32::MAX);
+        Some(FIXED * FIXED_REPETITIONS * wanted)
     }
 
     /// Why nothing at all can be measured here, if all tests that `only` takes are skipped.
@@ -214,7 +246,8 @@ impl<'a> Planned<'a> {
         let mut out = String::new();
         let mut reasons: Vec<(String, Vec<String>, u64)> = Vec::new();
         // What is simply stored needs no reason.
-        let is_told = |decision: &Decision| status != Status::Stored || !decision.leans.is_empty();
+        let is_told =
+            |decision: &Decision| status != Status::Stored || !decision.leans.is_empty() || !decision.why.is_empty();
         for (test, decision) in
             self.tests().filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
         {

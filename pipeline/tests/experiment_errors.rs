@@ -154,6 +154,9 @@ exclude = [{ V = "linux-bridge" }]"#,
             "repetitions = { min = 3, max = 2, ci = 0.1 }",
             "8:15: repetitions has min = 3 above max = 2",
         ),
+        ("repetitions = 3", "precision = 0.02", "5:12: precision takes the place of duration"),
+        (r#"duration = "1s""#, "precision = 0.02", "8:15: precision takes the place of repetitions"),
+        ("repetitions = 3", "repetitions = 3\ncap = \"1h\"", "9:7: cap is for tests that are measured to a precision"),
         ("repetitions = 3", "repetitions = 3\norder = \"randon\"", "9:9: order is \"random\" or \"declared\""),
         ("repetitions = 3", "repetitions = 3\nhost = \"alone\"", "9:8: host is \"prepare\" or \"leave\""),
         // Identifiers.
@@ -233,7 +236,48 @@ fn a_missing_key_is_told_where_its_section_begins() {
   |
 4 | [protocol]
   | ^^^^^^^^^^
-  = help: write duration = "10s"
+  = help: write duration = "10s", or precision = 0.02 in its place and that of repetitions
+"#
+    );
+}
+
+/// The sound one, measured to a precision.
+fn precise(more: &str) -> String {
+    with("repetitions = 3", more).replace("duration = \"1s\"", "precision = 0.02")
+}
+
+#[test]
+fn a_precision_takes_the_place_of_duration_and_repetitions() {
+    let experiment = sound(&precise("cap = \"2h\""));
+    let wanted = experiment.protocol.repetitions;
+    assert_eq!((wanted.min, wanted.ci, wanted.cap_ns), (5, Some(0.02), Some(7_200_000_000_000)));
+    assert!(experiment.matrix.tests.iter().all(|test| test.times.chosen && test.times.duration_ns == 1_000_000_000));
+    // Half an hour where nothing is said; a group may have windows of its own.
+    let own = sound(&precise("").replace("B = 64", "B = 64\nduration = \"3s\""));
+    assert_eq!(own.protocol.repetitions.cap_ns, Some(1_800_000_000_000));
+    assert!(own.matrix.tests.iter().all(|test| !test.times.chosen && test.times.duration_ns == 3_000_000_000));
+}
+
+#[test]
+fn what_is_wrong_with_a_precision_is_shown_at_its_place() {
+    assert_eq!(
+        errors(&precise("cap = \"1s\"")),
+        r#"a.toml:8:7: cap = '1s' is too short
+  |
+8 | cap = "1s"
+  |       ^^^^
+  = help: at least it is 5 s
+"#
+    );
+    let wide = errors(&precise("").replace("precision = 0.02", "precision = 2"));
+    assert!(wide.starts_with("a.toml:5:13: precision is a number between 0 and 1, such as 0.02"), "{wide}");
+    assert_eq!(
+        errors(&precise("").replace("R = \"1Mpps\"", "R = \"ndr\"")),
+        r#"a.toml:17:5: a search needs windows of a fixed length
+   |
+17 | R = "ndr"
+   |     ^^^^^
+   = help: write duration = "10s" in this group: how often a search is repeated is chosen all the same
 "#
     );
 }

@@ -12,6 +12,7 @@
 
 mod doubts;
 mod latency;
+mod spread;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::metric::Quantity;
 use crate::summary::Reduction;
 use crate::tuple::Tuple;
 
+pub use spread::within_window;
 pub use trial::{TrialCount, trial};
 
 /// The part of a repetition that counts, in nanoseconds from the common start.

@@ -10,6 +10,7 @@ pub mod mean;
 pub mod outliers;
 pub mod percentile;
 pub mod positive;
+pub mod precise;
 pub mod random;
 pub mod sequential;
 pub mod special;

@@ -10,7 +10,7 @@ use crate::metric::Quantity;
 use crate::statistics::mean::{mean, sum};
 use crate::statistics::outliers::median_deviation;
 use crate::statistics::sequential::{self, Precision};
-use crate::statistics::{SampleError, positive, stands, student};
+use crate::statistics::{SampleError, positive, precise, stands, student};
 
 /// Version of the reduction. Summaries of another version are recomputed from the raw samples.
 pub const REDUCTION_VERSION: u32 = 2;
@@ -147,6 +147,15 @@ pub fn summarise_adaptive(repetitions: &[Repetition], judged: Quantity, precisio
     let unasked = Precision { half_width_ratio: 0.0, half_width_floor: 0.0, ..*precision };
     summarise_with(repetitions, |quantity, sample| {
         sequential::interval(sample, if quantity == judged { precision } else { &unasked })
+    })
+}
+
+/// As [`summarise`], for set-ups that were added until `judged` was known as precisely as was `asked`
+/// ([`precise::enough`]).
+pub fn summarise_precise(repetitions: &[Repetition], judged: Quantity, asked: &precise::Asked) -> Summary {
+    let unasked = precise::Asked { half_width_ratio: 0.0, half_width_floor: 0.0, ..*asked };
+    summarise_with(repetitions, |quantity, sample| {
+        precise::interval(sample, if quantity == judged { asked } else { &unasked })
     })
 }
 

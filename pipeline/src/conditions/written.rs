@@ -6,6 +6,7 @@ use host_setup::eal::{GENERATOR_MIB, Memory};
 use host_setup::facts::Facts;
 use host_setup::settings::planned;
 use results::axes::{FrameSize, Io, io_name};
+use results::statistics::precise;
 use results::tuple::Tuple;
 use wire::{Port, Wait};
 
@@ -48,10 +49,13 @@ pub(super) fn memory_section(memory: Option<Memory>, switch_mib: u32) -> Section
         .with_some("switch_mib", Some(u64::from(switch_mib)).filter(|mib| *mib > 0))
 }
 
-/// The protocol's times.
+/// The protocol's times, or the rule by which the window's is chosen.
 pub(crate) fn protocol_section(times: &Times) -> Section {
+    // Of a window that is chosen the rule is what matters: what it chose is in the results.
+    let rule = times.chosen.then_some(precise::RULE_VERSION);
     Section::new()
-        .with("duration_ns", times.duration_ns)
+        .with_some("duration_ns", (!times.chosen).then_some(times.duration_ns))
+        .with_some("window_rule", rule)
         .with("warmup_ns", times.warmup_ns)
         .with("cooldown_ns", times.cooldown_ns)
 }

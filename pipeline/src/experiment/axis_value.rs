@@ -72,6 +72,11 @@ impl ValueError {
 }
 
 impl AxisValue {
+    /// Whether it is a rate that is searched for.
+    pub fn is_search(&self) -> bool {
+        matches!(self, AxisValue::Rate(rate) if rate.fixed_pps().is_none())
+    }
+
     /// What `scalar` means on `axis`.
     pub fn parse(axis: Axis, scalar: Scalar<'_>) -> Result<AxisValue, ValueError> {
         match axis {

@@ -141,7 +141,10 @@ fn tell(error: &MatrixError, groups: &Groups, findings: &mut Findings<'_>) {
 
 fn shown(times: Times) -> String {
     let seconds = |time_ns: u64| time_ns as f64 / 1e9;
-    let Times { duration_ns, warmup_ns, cooldown_ns } = times;
+    let Times { duration_ns, warmup_ns, cooldown_ns, chosen } = times;
+    if chosen {
+        return format!("{}+chosen+{} s", seconds(warmup_ns), seconds(cooldown_ns));
+    }
     format!("{}+{}+{} s", seconds(warmup_ns), seconds(duration_ns), seconds(cooldown_ns))
 }
 

@@ -73,6 +73,14 @@ pub fn read(
     if listed.len() < named.len() {
         return None;
     }
+    for (axis, Listed { values, spans, .. }) in listed.iter().filter(|_| times.is_some_and(|times| times.chosen)) {
+        let searched = values.iter().position(|value| *axis == Axis::R && value.is_search());
+        if let Some(index) = searched {
+            let help = "write duration = \"10s\" in this group: how often a search is repeated is chosen all the same";
+            findings.error(spans.of(index), "a search needs windows of a fixed length", Some(help.into()));
+            return None;
+        }
+    }
     let (exclude, exclusions) = exclusions.into_iter().unzip();
     let (mut axes, mut places) = (Vec::new(), Vec::new());
     for (axis, Listed { values, count, spans }) in listed {

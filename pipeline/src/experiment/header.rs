@@ -5,8 +5,9 @@ use reports::spec::Id;
 use toml::de::DeValue;
 
 use super::document::{self, Findings, Node, Section, duration_ns, proportion, text, whole};
-use super::matrix::Times;
+use super::matrix::{Times, WINDOW_NS_MIN};
 use reports::suggest;
+use results::statistics::precise;
 
 /// Most repetitions of a test that can be asked for.
 pub const REPETITIONS_MAX: u64 = 1_000;
@@ -18,7 +19,8 @@ pub const DURATION_NS_MAX: u64 = wire::bounds::TIME_NS_MAX;
 /// Keys of `[experiment]`.
 pub const HEADING_KEYS: [&str; 4] = ["name", "title", "authors", "notes"];
 /// Keys of `[protocol]`.
-pub const PROTOCOL_KEYS: [&str; 7] = ["duration", "warmup", "cooldown", "repetitions", "order", "seed", "host"];
+pub const PROTOCOL_KEYS: [&str; 9] =
+    ["duration", "warmup", "cooldown", "repetitions", "precision", "cap", "order", "seed", "host"];
 /// Keys of `repetitions` written as a table.
 pub const REPETITIONS_KEYS: [&str; 3] = ["min", "max", "ci"];
 
@@ -36,7 +38,19 @@ pub struct Repetitions {
     pub max: u32,
     /// Between the two: until the half width of the interval is this part of the mean.
     pub ci: Option<f64>,
+    /// Present where `precision` takes the place of `duration` and `repetitions`, so that set-ups are counted by the rule
+    /// of [`precise`]: what a test may take of the testbed at most, nanoseconds.
+    pub cap_ns: Option<u64>,
 }
+
+/// Most set-ups of a test that is measured to a precision.
+pub const SET_UPS_MAX: u32 = 200;
+/// What such a test may take of the testbed where nothing is said, nanoseconds: half an hour.
+const CAP_NS: u64 = 1_800_000_000_000;
+/// The least that can be said, nanoseconds: what the fewest set-ups of the shortest windows take.
+const CAP_NS_MIN: u64 = precise::SET_UPS_MIN as u64 * WINDOW_NS_MIN;
+/// The most, nanoseconds: a week.
+const CAP_NS_MAX: u64 = 7 * 86_400_000_000_000;
 
 /// In what order tests are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,14 +118,13 @@ fn authors(node: &Node<'_>, findings: &mut Findings<'_>) -> Vec<String> {
 /// Reads `[protocol]`.
 pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Protocol> {
     section.only(&PROTOCOL_KEYS, findings);
-    for (key, example) in
-        [("duration", "duration = \"10s\""), ("warmup", "warmup = \"1s\""), ("cooldown", "cooldown = \"1s\"")]
-    {
+    for (key, example) in [("warmup", "warmup = \"1s\""), ("cooldown", "cooldown = \"1s\"")] {
         section.require(key, example, findings);
     }
-    let times = times(section, None, findings);
-    let node = section.require("repetitions", "repetitions = 5", findings);
-    let repetitions = node.and_then(|node| repetitions(node, findings));
+    let (times, repetitions) = match section.get("precision") {
+        Some(node) => precision(section, node, findings),
+        None => repeated(section, findings),
+    };
     let order = section.get("order").map_or(Some(ORDER[0]), |node| choice(node, "order", ORDER, findings));
     let order = order.map(|order| if order == ORDER[0] { Order::Random } else { Order::Declared });
     let seed = section.get("seed").map(|node| whole(node, "seed", 0, i64::MAX as u64, findings));
@@ -120,16 +133,65 @@ pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option
     Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten(), leaves_host })
 }
 
+/// Windows of one length, so many times.
+fn repeated(section: Section<'_, '_>, findings: &mut Findings<'_>) -> (Option<Times>, Option<Repetitions>) {
+    section.require(
+        "duration",
+        "duration = \"10s\", or precision = 0.02 in its place and that of repetitions",
+        findings,
+    );
+    let times = times(section, None, findings);
+    let node = section.require("repetitions", "repetitions = 5", findings);
+    if let Some(cap) = section.get("cap") {
+        let help = Some("write precision = 0.02 in place of duration and repetitions, or take cap out".into());
+        findings.error(cap.span(), "cap is for tests that are measured to a precision", help);
+    }
+    (times, node.and_then(|node| repetitions(node, findings)))
+}
+
+/// Windows and set-ups as many and as long as a precision takes.
+fn precision(
+    section: Section<'_, '_>,
+    node: &Node<'_>,
+    findings: &mut Findings<'_>,
+) -> (Option<Times>, Option<Repetitions>) {
+    let ratio = proportion(node, "precision", findings);
+    let mut alone = true;
+    for key in ["duration", "repetitions"] {
+        if let Some(other) = section.get(key) {
+            let help = format!("take {key} out, or precision; a group of tests may have a duration of its own");
+            findings.error(other.span(), format!("precision takes the place of {key}"), Some(help));
+            alone = false;
+        }
+    }
+    let cap = section.get("cap");
+    let cap_ns = cap.map_or(Some(CAP_NS), |cap| duration_ns(cap, "cap", CAP_NS_MIN, CAP_NS_MAX, findings));
+    let shortest = Times { duration_ns: WINDOW_NS_MIN, warmup_ns: 0, cooldown_ns: 0, chosen: true };
+    let mut time =
+        |key: &'static str| section.get(key).and_then(|node| duration_ns(node, key, 0, DURATION_NS_MAX, findings));
+    let (warmup_ns, cooldown_ns) = (time("warmup"), time("cooldown"));
+    let times = warmup_ns.zip(cooldown_ns);
+    let times = times.map(|(warmup_ns, cooldown_ns)| Times { warmup_ns, cooldown_ns, ..shortest });
+    let repetitions = ratio.zip(cap_ns).map(|(ratio, cap_ns)| Repetitions {
+        min: precise::SET_UPS_MIN as u32,
+        max: SET_UPS_MAX,
+        ci: Some(ratio),
+        cap_ns: Some(cap_ns),
+    });
+    (times, repetitions.filter(|_| alone))
+}
+
 /// The times that a section gives, those that it leaves out from `default`.
 pub fn times(section: Section<'_, '_>, default: Option<Times>, findings: &mut Findings<'_>) -> Option<Times> {
     let mut time = |key: &'static str, least: u64, default: Option<u64>| match section.get(key) {
         Some(node) => duration_ns(node, key, least, DURATION_NS_MAX, findings),
         None => default,
     };
+    let chosen = default.is_some_and(|times| times.chosen) && section.get("duration").is_none();
     let duration_ns = time("duration", DURATION_NS_MIN, default.map(|times| times.duration_ns));
     let warmup_ns = time("warmup", 0, default.map(|times| times.warmup_ns));
     let cooldown_ns = time("cooldown", 0, default.map(|times| times.cooldown_ns));
-    Some(Times { duration_ns: duration_ns?, warmup_ns: warmup_ns?, cooldown_ns: cooldown_ns? })
+    Some(Times { duration_ns: duration_ns?, warmup_ns: warmup_ns?, cooldown_ns: cooldown_ns?, chosen })
 }
 
 fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitions> {
@@ -138,7 +200,7 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
     };
     if !matches!(node.get_ref(), DeValue::Table(_)) {
         let exactly = count(node, "repetitions", findings)?;
-        return Some(Repetitions { min: exactly, max: exactly, ci: None });
+        return Some(Repetitions { min: exactly, max: exactly, ci: None, cap_ns: None });
     }
     let section = Section::of("repetitions", node, findings)?;
     section.only(&REPETITIONS_KEYS, findings);
@@ -157,7 +219,7 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
         findings.missing(node.span(), "min < max needs ci", help);
         return None;
     }
-    Some(Repetitions { min, max, ci })
+    Some(Repetitions { min, max, ci, cap_ns: None })
 }
 
 /// The one of two words that a value is.

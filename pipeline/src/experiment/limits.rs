@@ -33,7 +33,7 @@ pub enum Limit {
 impl Limit {
     /// The first limit that a test is beyond, if there is one.
     pub fn of(tuple: &Tuple, times: &Times) -> Option<Limit> {
-        let schedule = traffic::schedule(times);
+        let schedule = traffic::schedule(&times.longest());
         let io = tuple.variant.io;
         if tuple.variant.flows > flows_max(io) {
             return Some(Limit::Flows(io, tuple.variant.flows));

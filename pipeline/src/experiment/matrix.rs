@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reports::spec::Id;
 use results::axes::Axis;
+use results::statistics::precise;
 use results::tuple::{Tuple, Variant};
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +22,32 @@ pub const TESTS_MAX: u128 = 10_000_000;
 /// What traffic flows for, in nanoseconds. In the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Times {
-    /// The window that is averaged.
+    /// The window that is averaged; of a test whose window is chosen the shortest one, and of its results the one that
+    /// was chosen.
     pub duration_ns: u64,
     /// Traffic before it.
     pub warmup_ns: u64,
     /// Traffic after it.
     pub cooldown_ns: u64,
+    /// Whether the window's length is chosen by what results show, so that the asked precision costs least.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chosen: bool,
 }
+
+impl Times {
+    /// The times with the longest window that they allow.
+    pub fn longest(self) -> Times {
+        match self.chosen {
+            true => Times { duration_ns: self.duration_ns.max(WINDOW_NS_MAX), ..self },
+            false => self,
+        }
+    }
+}
+
+/// The longest window that is chosen, nanoseconds.
+pub const WINDOW_NS_MAX: u64 = precise::WINDOW_S_MAX as u64 * 1_000_000_000;
+/// The shortest, likewise.
+pub const WINDOW_NS_MIN: u64 = precise::WINDOW_S_MIN as u64 * 1_000_000_000;
 
 /// A group of tests: one `[[tests]]` of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +98,13 @@ pub struct Test {
     pub times: Times,
     /// The groups that have it.
     pub groups: GroupSet,
+}
+
+impl Test {
+    /// The same with a window of this length.
+    pub fn with_window(&self, duration_ns: u64) -> Test {
+        Test { times: Times { duration_ns, ..self.times }, ..self.clone() }
+    }
 }
 
 /// Distinct tests, in order of declaration: group by group, the last axis varying fastest.

@@ -32,7 +32,7 @@ use toml::de::DeTable;
 pub use anonymous::anonymous;
 pub use artifact::Artifact;
 pub use diagnostic::Diagnostics;
-pub use header::{Order, Protocol, Repetitions};
+pub use header::{Order, Protocol, Repetitions, SET_UPS_MAX};
 pub use matrix::{Group, Matrix, Test, Times};
 pub use rules::Fault;
 

@@ -10,6 +10,9 @@ use super::matrix::{self, MatrixError, Times};
 /// Fewest repetitions: one has no interval, and decides no claim.
 const REPETITIONS_MIN: u32 = 2;
 
+/// The widest interval that a precision is scaled to, as a part of the mean.
+const RATIO_MAX: f64 = 0.5;
+
 impl Experiment {
     /// The experiment with windows, warm-ups, cool-downs and repetitions scaled to `part` of what they are, and with a
     /// name and a title that say so.
@@ -45,15 +48,28 @@ fn times(times: Times, part: f64) -> Times {
     // Whole microseconds, so that the same part always gives the same key.
     let scaled = |ns: u64| ((ns as f64 * part / 1_000.0).round() as u64) * 1_000;
     Times {
-        duration_ns: scaled(times.duration_ns).max(DURATION_NS_MIN.min(times.duration_ns)),
+        // A window that is chosen is as long as it must be; what is scaled is the precision.
+        duration_ns: match times.chosen {
+            true => times.duration_ns,
+            false => scaled(times.duration_ns).max(DURATION_NS_MIN.min(times.duration_ns)),
+        },
         warmup_ns: scaled(times.warmup_ns),
         cooldown_ns: scaled(times.cooldown_ns),
+        chosen: times.chosen,
     }
 }
 
 fn repetitions(wanted: Repetitions, part: f64) -> Repetitions {
     let scaled = |count: u32| ((f64::from(count) * part).ceil() as u32).max(REPETITIONS_MIN.min(count));
-    Repetitions { min: scaled(wanted.min), max: scaled(wanted.max), ci: wanted.ci }
+    match wanted.cap_ns {
+        None => Repetitions { min: scaled(wanted.min), max: scaled(wanted.max), ..wanted },
+        // A tenth of the time reaches a width about three times as large.
+        Some(cap_ns) => Repetitions {
+            ci: wanted.ci.map(|ci| (ci / part.sqrt()).min(RATIO_MAX)),
+            cap_ns: Some((cap_ns as f64 * part) as u64),
+            ..wanted
+        },
+    }
 }
 
 #[cfg(test)]

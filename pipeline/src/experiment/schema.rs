@@ -23,8 +23,9 @@ pub fn experiment() -> Value {
     let mut schema = table(&KEYS, &["experiment", "protocol", "tests"], "An experiment of septet", |key| match key {
         "experiment" => table(&HEADING_KEYS, &["name"], "What the experiment is called", heading),
         "protocol" => {
-            let required = ["duration", "warmup", "cooldown", "repetitions"];
-            table(&PROTOCOL_KEYS, &required, "How each test is measured", protocol)
+            let mut schema = table(&PROTOCOL_KEYS, &["warmup", "cooldown"], "How each test is measured", protocol);
+            schema["anyOf"] = json!([{"required": ["duration", "repetitions"]}, {"required": ["precision"]}]);
+            schema
         }
         "artifact" => table(&ARTIFACT_KEYS, &[], "What an artifact's appendix says that no store can know", artifact),
         "tests" => {
@@ -134,6 +135,12 @@ fn protocol(key: &str) -> Value {
                          interval is within ci of the mean";
             json!({"anyOf": [count(), adaptive], "description": words})
         }
+        "precision" => json!({
+            "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1,
+            "description": "In place of duration and repetitions: half the width of the 95 % interval that is asked for, as \
+                            a part of the mean; how long windows are and how often a test is set up is chosen",
+        }),
+        "cap" => time("What a test may take of the testbed at most, with precision; 30min if it is not given"),
         "order" => json!({"enum": ORDER, "description": "Of the tests in each block of repetitions"}),
         "host" => json!({"enum": HOST, "description": "Whether settings are made for measuring or stay as they are"}),
         "seed" => json!({

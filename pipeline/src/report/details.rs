@@ -7,6 +7,7 @@ use std::path::Path;
 use reports::model::{Details, Distribution, Fact, FactList, PartyCounts, RatesOverTime, RepetitionView};
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
+use results::statistics::precise;
 use wire::Role;
 
 use super::views::{self, ViewedTests};
@@ -14,8 +15,9 @@ use crate::clock;
 use crate::clocks::Clocks;
 use crate::key::ResultId;
 use crate::manifest::Section;
+use crate::plan;
 use crate::search::trials::{Search, Trial};
-use crate::store::{Record, Store, StoreError, bounded};
+use crate::store::{Record, Store, StoreError, bounded, judged_by};
 use crate::workspace::Workspace;
 
 /// Points of a cumulative distribution.
@@ -46,6 +48,7 @@ pub(super) fn of(workspace: &Workspace, measured: &ViewedTests, place: usize) ->
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
     details.facts = facts(records, record);
     details.facts.extend(record.search.as_ref().map(trial_list));
+    details.facts.extend(precision_list(workspace, records));
     details.inputs = inputs(workspace, record)?;
     details.components = views::components(record);
     let file = workspace.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -61,6 +64,40 @@ fn trial_list(search: &Search) -> FactList {
     };
     let facts = search.trials.iter().map(fact).collect();
     FactList { heading: "Trials of the search, in order".to_string(), facts }
+}
+
+/// What was asked of a test that is measured to a precision, what was chosen for it, and what came of it.
+fn precision_list(workspace: &Workspace, records: &[(ResultId, Record)]) -> Option<FactList> {
+    let wanted = &workspace.experiment.protocol.repetitions;
+    let (asked, cap_ns) = (plan::asked(wanted)?, wanted.cap_ns?);
+    let valid: Vec<&Record> = records.iter().map(|(_, record)| record).filter(|record| record.is_valid()).collect();
+    let quantity = judged_by(valid.first()?.tuple.dimension);
+    let values: Vec<f64> = valid.iter().filter_map(|record| record.reduction.values.get(&quantity)).copied().collect();
+    let (mean, half_width) = precise::interval(&values, &asked).ok()?;
+    let shown = |ns: u64| clock::shown(std::time::Duration::from_nanos(ns));
+    let windows = || valid.iter().map(|record| record.times.duration_ns);
+    let (shortest, longest) = (windows().min()?, windows().max()?);
+    let percent = |part: f64| format!("±{:.2} %", part * 100.0);
+    let reached = percent(half_width / mean.abs().max(f64::MIN_POSITIVE));
+    let reached = match precise::is_precise(&values, &asked) {
+        true => reached,
+        false => format!("{reached}: the asked one cannot be had in {}", shown(cap_ns)),
+    };
+    let mut facts = vec![
+        Fact::new("Asked", percent(asked.half_width_ratio)),
+        Fact::new("Reached", reached),
+        Fact::new("Set-ups", values.len().to_string()),
+        Fact::new(
+            "Windows",
+            if shortest == longest { shown(shortest) } else { format!("{} to {}", shown(shortest), shown(longest)) },
+        ),
+    ];
+    if let Some(chosen) = valid.iter().rev().find_map(|record| record.chosen.as_ref()) {
+        let share = |variance: f64| format!("{:.2} % of the mean", variance.sqrt() * 100.0);
+        facts.push(Fact::new("Deviation between set-ups", share(chosen.between_set_ups)));
+        facts.push(Fact::new("Deviation of a window of 1 s", share(chosen.within_s)));
+    }
+    Some(FactList { heading: "Precision".to_string(), facts })
 }
 
 /// The host as `shown` was measured on it, and when all repetitions were.

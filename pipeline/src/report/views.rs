@@ -11,7 +11,9 @@ use reports::model::{Accepted, ComponentRow, Fact, FactList, Meta, State, TestVi
 use reports::topology::Route;
 use results::axes::VSwitch;
 use results::flags::Flag;
-use results::summary::{self, Grade, REDUCTION_VERSION, Reduction, Summary, summarise, summarise_adaptive};
+use results::summary::{
+    self, Grade, REDUCTION_VERSION, Reduction, Summary, summarise, summarise_adaptive, summarise_precise,
+};
 
 use crate::acceptance::Acceptance;
 use crate::clock;
@@ -118,6 +120,9 @@ impl AcceptedChanges {
 
 /// Repetitions whose number was not fixed beforehand get the wider interval that keeps its coverage.
 pub(crate) fn summarised(repetitions: &[summary::Repetition], test: &Test, wanted: &Repetitions) -> Summary {
+    if let Some(asked) = plan::asked(wanted) {
+        return summarise_precise(repetitions, judged_by(test.tuple.dimension), &asked);
+    }
     match plan::precision(wanted) {
         Some(precision) => summarise_adaptive(repetitions, judged_by(test.tuple.dimension), &precision),
         None => summarise(repetitions),
@@ -213,11 +218,17 @@ impl ViewedTests {
     fn protocol(&self, workspace: &Workspace) -> Vec<Fact> {
         let protocol = &workspace.experiment.protocol;
         let shown = |ns| clock::shown(std::time::Duration::from_nanos(ns));
+        let percent = |ci: f64| format!("±{:.1} %", ci * 100.0);
         let repetitions = match protocol.repetitions {
+            Repetitions { min, ci: Some(ci), cap_ns: Some(cap_ns), .. } => format!(
+                "{min} set-ups at least, until the interval is within {}, for {} a test at most",
+                percent(ci),
+                shown(cap_ns)
+            ),
             wanted if wanted.min == wanted.max => wanted.min.to_string(),
             wanted => match wanted.ci {
                 Some(ci) => {
-                    format!("{} to {}, until the interval is within ±{:.1} %", wanted.min, wanted.max, ci * 100.0)
+                    format!("{} to {}, until the interval is within {}", wanted.min, wanted.max, percent(ci))
                 }
                 None => format!("{} to {}", wanted.min, wanted.max),
             },
@@ -226,8 +237,15 @@ impl ViewedTests {
             Order::Random => format!("random in blocks, seed {}", self.seed),
             Order::Declared => "as declared, in blocks".to_string(),
         };
+        let times = protocol.times;
+        let window = match times.chosen {
+            true => {
+                format!("chosen for each test, {} to {}", shown(times.duration_ns), shown(times.longest().duration_ns))
+            }
+            false => shown(times.duration_ns),
+        };
         vec![
-            Fact::new("Window", shown(protocol.times.duration_ns)),
+            Fact::new("Window", window),
             Fact::new("Warm-up, left out", shown(protocol.times.warmup_ns)),
             Fact::new("Cool-down, left out", shown(protocol.times.cooldown_ns)),
             Fact::new("Repetitions", repetitions),

@@ -119,7 +119,7 @@ impl<'r, 't> Drive<'r, 't> {
                     None => {
                         self.finished.measured += 1;
                         self.watcher.stored(asked, &record);
-                        self.tally.stored(test, entry)
+                        self.tally.stored(test, entry, &record)
                     }
                 };
                 self.tally.done(test);
@@ -194,6 +194,7 @@ impl<'r, 't> Drive<'r, 't> {
     /// # Errors
     /// When it cannot be measured there, in words.
     fn measure(&mut self, number: Number, stand: Stand) -> Result<(), String> {
+        let chosen = self.tally.window(number);
         let asked = self.tally.asked(number);
         let (test, key) = (asked.test, asked.key);
         let post = &mut self.posts[stand.0];
@@ -212,7 +213,7 @@ impl<'r, 't> Drive<'r, 't> {
         self.watcher.begins(test, &post.name);
         let until = self.request.time_limit.map(|limit| self.began + limit);
         // A thread that has ended has said why: that is among the news.
-        let _ = post.orders.send(Assignment { number, test, ready, facts, until });
+        let _ = post.orders.send(Assignment { number, test, ready, facts, chosen, until });
         Ok(())
     }
 }

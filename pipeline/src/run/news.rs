@@ -12,6 +12,7 @@ use crate::agent::AgentError;
 use crate::dispatch::{Number, Returned, Stand};
 use crate::experiment::Test;
 use crate::measure::Failed;
+use crate::precise::Chosen;
 use crate::ready::Ready;
 use crate::store::{Entry, Record};
 
@@ -22,6 +23,8 @@ pub(super) struct Assignment<'t> {
     pub(super) ready: Box<Ready>,
     /// Of each host that it is measured on, with the test's stack.
     pub(super) facts: Vec<&'t Facts>,
+    /// How long its window is, where that is chosen, nanoseconds, and by what.
+    pub(super) chosen: Option<(u64, Chosen)>,
     /// When a search begins no further trial.
     pub(super) until: Option<Instant>,
 }

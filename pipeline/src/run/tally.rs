@@ -12,7 +12,8 @@ use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
 use crate::plan::{self, Next, StoredResults};
-use crate::store::{Entry, Index, StoreError};
+use crate::precise::{self, Chosen, Shown};
+use crate::store::{Entry, Index, Record, Standing, StoreError};
 use crate::workspace::Workspace;
 
 use super::Request;
@@ -42,6 +43,9 @@ pub(super) struct Tally<'t> {
     /// What repetitions take, learned from this run and those before it.
     costs: Costs,
     tests: Vec<Asked<'t>>,
+    /// What windows have shown, of tests whose windows are chosen.
+    shown: Shown,
+    workspace: &'t Workspace,
     /// What is in doubt; nothing in a run that has all the time there is.
     doubts: Option<Doubts<'t>>,
     /// Sum of what is missing, and of what it costs, milliseconds.
@@ -61,7 +65,17 @@ impl<'t> Tally<'t> {
         let (leaning, costs) = (Leaning::new(accepted), known(workspace.tests(), &index));
         let limited = request.time_limit.is_some();
         let doubts = limited.then(|| Doubts::new(workspace, conditions, accepted, &index)).transpose()?;
-        let mut tally = Tally { repetitions, leaning, index, costs, tests: Vec::new(), doubts, left: (0, 0) };
+        let mut tally = Tally {
+            repetitions,
+            leaning,
+            index,
+            costs,
+            tests: Vec::new(),
+            shown: Shown::default(),
+            workspace,
+            doubts,
+            left: (0, 0),
+        };
         let mut shared = KnownSurroundings::default();
         let mut seen = BTreeSet::new();
         let asked = workspace.tests().iter().filter(|test| (request.only)(test));
@@ -75,6 +89,7 @@ impl<'t> Tally<'t> {
             let asked = Asked { test, manifest: ready.manifest, key, force, added: 0, missing: 0, eta_ms: 0 };
             tally.tests.push(asked);
             let at = tally.tests.len() - 1;
+            tally.read(at)?;
             match tally.look(at) {
                 Some((missing, eta_ms)) => tally.note(at, missing, eta_ms),
                 None => drop(tally.tests.pop()),
@@ -125,9 +140,39 @@ impl<'t> Tally<'t> {
         (asked.missing, asked.eta_ms) = (missing, eta_ms);
     }
 
+    /// Reads what windows of a test have shown, where they are chosen and it is not known yet.
+    fn read(&mut self, at: usize) -> Result<(), StoreError> {
+        let Asked { test, key, .. } = &self.tests[at];
+        if !test.times.chosen {
+            return Ok(());
+        }
+        for entry in self.index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid) {
+            if !self.shown.has(key, &entry.id) {
+                self.shown.learn(test, *key, entry.id, &self.workspace.store.record(&entry.id)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is next for a test whose windows are chosen.
+    fn next(&self, at: usize) -> Option<precise::Next> {
+        let Asked { test, key, .. } = &self.tests[at];
+        let asked = plan::asked(self.repetitions).filter(|_| test.times.chosen)?;
+        Some(self.shown.next(test, key, &asked, self.repetitions.cap_ns?))
+    }
+
+    /// How long the next window of a test is, where that is chosen, and by what.
+    pub(super) fn window(&self, test: Number) -> Option<(u64, Chosen)> {
+        self.next(test.0).map(|next| (next.window_ns, next.chosen))
+    }
+
     /// A repetition was stored, not as a failure: what the next one will take, if one is wanted.
-    pub(super) fn stored(&mut self, test: Number, entry: Entry) -> Option<Duration> {
+    pub(super) fn stored(&mut self, test: Number, entry: Entry, record: &Record) -> Option<Duration> {
         self.index.insert(entry);
+        let Asked { test: of, key, .. } = &self.tests[test.0];
+        if of.times.chosen && entry.standing == Standing::Valid {
+            self.shown.learn(of, *key, entry.id, record);
+        }
         self.tests[test.0].added += 1;
         if self.costs.learn(self.tests[test.0].test, u64::from(entry.cost_ms)) {
             self.expect_of_like(&Kin::of(self.tests[test.0].test));
@@ -161,6 +206,7 @@ impl<'t> Tally<'t> {
         for (at, state) in states.enumerate() {
             match state {
                 State::Wanted { .. } => {
+                    self.read(at)?;
                     let more = self.look(at);
                     let (missing, eta_ms) = more.unwrap_or_default();
                     self.note(at, missing, eta_ms);
@@ -187,8 +233,15 @@ impl<'t> Tally<'t> {
             true => (asked.added < self.repetitions.min, asked.added),
             false => (matches!(of.standing.next, Next::More(_)), of.standing.valid),
         };
-        let missing = u64::from(self.repetitions.min.saturating_sub(have).max(1));
-        more.then(|| (missing, self.costs.of(asked.test, of.own)))
+        let missing = match asked.force {
+            true => self.repetitions.min.saturating_sub(have).max(1),
+            false => plan::missing(self.repetitions, of.own, have),
+        };
+        let each_ms = self.costs.of(asked.test, of.own);
+        more.then(|| match self.next(at) {
+            Some(next) => ((next.set_ups as u64).saturating_sub(u64::from(have)).max(1), next.each_ms),
+            None => (u64::from(missing), each_ms),
+        })
     }
 }
 

@@ -212,7 +212,7 @@ impl<'t> Work<'t> {
 
     /// Measures one repetition and judges it.
     fn one(&mut self, assignment: &Assignment<'t>) -> Result<Made<'t>, RunError> {
-        let Assignment { test, ready, facts, .. } = assignment;
+        let Assignment { test, ready, facts, chosen, .. } = assignment;
         if let Some(goal) = Goal::of(test.tuple.rate, test.times.duration_ns) {
             return self.search(assignment, goal);
         }
@@ -220,8 +220,11 @@ impl<'t> Work<'t> {
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
         let until = self.until;
+        let timed = chosen.as_ref().map(|(window_ns, _)| test.with_window(*window_ns));
+        let test = timed.as_ref().unwrap_or(test);
         let outcome = measure::measure(&mut self.hosts, test, ready, &|| until.asked(), until.keep, &mut log)?;
         let about = Circumstances::new(test, ready, facts, &self.achieved, started).ok_or(RunError::Ended)?;
+        let about = Circumstances { chosen: chosen.as_ref().map(|(_, chosen)| chosen.clone()), ..about };
         match outcome {
             Outcome::Interrupted => Ok(Made::Returned(Returned::Interrupted)),
             Outcome::Failed(failed) => failure(failed, &about, log),

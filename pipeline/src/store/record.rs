@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::clocks::Clocks;
 use crate::experiment::Times;
 use crate::key::{Key, ResultId};
+use crate::precise::Chosen;
 use crate::search::trials::Search;
 
 /// Version of the record. A newer one is refused with its number.
@@ -66,6 +67,9 @@ pub struct Record {
     /// The trials that it is made of, where the rate was searched; the samples hold those of all trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
+    /// How long its window was chosen to be and by what, where that was not fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
     /// Where it came from, if it was not measured into this store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,

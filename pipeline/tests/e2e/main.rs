@@ -15,6 +15,7 @@ mod host;
 mod input;
 mod main_job;
 mod pages;
+mod precision;
 // What is below a process; not all of it is used here.
 #[allow(dead_code)]
 #[path = "../sudden_death/processes.rs"]

@@ -27,24 +27,31 @@ pub fn interval(values: &[f64]) -> Result<(f64, f64), SampleError> {
 /// The two-sided 95 % quantile for `freedom` degrees of freedom; 0 is taken as 1.
 pub fn t_95(freedom: usize) -> f64 {
     static FEW: LazyLock<Few> = LazyLock::new(|| few(CONFIDENCE));
-    from_few(&FEW, CONFIDENCE, freedom)
+    from_few(&*FEW, CONFIDENCE, freedom)
+}
+
+/// The two-sided 97 % quantile for `freedom` degrees of freedom; 0 is taken as 1.
+pub fn t_97(freedom: usize) -> f64 {
+    // Plans are made of many guesses at up to so many set-ups.
+    static FEW: LazyLock<[f64; 256]> = LazyLock::new(|| few(0.97));
+    from_few(&*FEW, 0.97, freedom)
 }
 
 /// The two-sided 99 % quantile for `freedom` degrees of freedom; 0 is taken as 1.
 pub fn t_99(freedom: usize) -> f64 {
     static FEW: LazyLock<Few> = LazyLock::new(|| few(0.99));
-    from_few(&FEW, 0.99, freedom)
+    from_few(&*FEW, 0.99, freedom)
 }
 
 /// Quantiles for 1 to 64 degrees of freedom: nearly all that are ever asked for, and a hundred thousand tests
 /// ask for the same ones.
 type Few = [f64; 64];
 
-fn few(confidence: f64) -> Few {
+fn few<const N: usize>(confidence: f64) -> [f64; N] {
     std::array::from_fn(|place| t_quantile(confidence, place + 1))
 }
 
-fn from_few(few: &Few, confidence: f64, freedom: usize) -> f64 {
+fn from_few(few: &[f64], confidence: f64, freedom: usize) -> f64 {
     let freedom = freedom.max(1);
     few.get(freedom - 1).copied().unwrap_or_else(|| t_quantile(confidence, freedom))
 }
