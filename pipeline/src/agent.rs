@@ -6,6 +6,7 @@ mod error;
 mod inside;
 mod listening;
 mod programs;
+mod srun;
 mod ssh;
 mod transport;
 mod voice;
@@ -33,6 +34,7 @@ pub use self::bell::Bell;
 pub use self::error::AgentError;
 pub use self::listening::AppEvent;
 pub use self::programs::{Program, Programs};
+pub use self::srun::Srun;
 pub use self::ssh::Ssh;
 pub use self::transport::{Afar, Direct, Sudo, Transport};
 

@@ -68,6 +68,14 @@ digest! {
     ResultId
 }
 digest! {
+    /// BLAKE3 of what one job of a cluster measures.
+    ShardId
+}
+digest! {
+    /// BLAKE3 of shards that were submitted together.
+    BatchId
+}
+digest! {
     /// BLAKE3 of a statement about a change: that it is harmless, or that this was taken back.
     StatementId
 }

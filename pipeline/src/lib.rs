@@ -46,6 +46,7 @@ pub mod search;
 pub mod sections;
 pub mod signals;
 pub mod site;
+pub mod slurm;
 pub mod stand;
 pub mod stood;
 pub mod store;

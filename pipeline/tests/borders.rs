@@ -173,6 +173,7 @@ fn processes_are_started_in_few_places() {
             "pipeline/src/adapter/",
             "pipeline/src/cli/pdf.rs",
             "pipeline/src/remote/mod.rs",
+            "pipeline/src/slurm/commands.rs",
             "pipeline/src/threads.rs",
         ],
     );

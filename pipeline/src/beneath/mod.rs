@@ -25,8 +25,8 @@ pub use name::{Below, NameError};
 pub use output::{append_line, create_beside, followed, open_plain_file, plain_file, replacing_output, write_output};
 pub use replace::{Replacement, UNFINISHED};
 pub use resolve::{FileKind, Odd};
-pub(crate) use stage::unique_name;
 pub use stage::{Stage, clear_abandoned};
+pub(crate) use stage::{is_of_another_host, is_untouched, touch, unique_name};
 
 /// Why a file or folder could not be used.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, share, shell, stands};
+use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, shard, share, shell, slurm, stands};
 use crate::clock;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
@@ -43,6 +43,12 @@ pub(super) fn asked(text: Option<&str>, default: bool) -> Result<impl Fn(&Test) 
 
 /// Measures what is missing and writes the report.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
+    if let Some(id) = &args.slurm.shard {
+        return shard::run(args, id);
+    }
+    if args.slurm.slurm {
+        return slurm::run(args);
+    }
     let only = asked(args.only.as_deref(), true)?;
     let force = asked(args.force.as_deref(), false)?;
     if args.dry_run {
@@ -169,7 +175,7 @@ pub(super) fn measured(
 }
 
 /// Keeps the generation, writes the report, says how it went.
-fn conclude(
+pub(super) fn conclude(
     args: &RunArgs,
     before: &Planned,
     only: &dyn Fn(&Test) -> bool,

@@ -17,9 +17,11 @@ mod place;
 mod reproduce;
 mod results;
 mod schema;
+mod shard;
 mod share;
 mod shell;
 mod site;
+mod slurm;
 mod stacks;
 mod stands;
 mod store;
@@ -32,6 +34,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{Exit, Trouble};
+use crate::key::ShardId;
 use crate::visible;
 
 const FIRST_STEPS: &str = "First steps:
@@ -268,12 +271,31 @@ struct RunArgs {
     /// Measure without writing a report.
     #[arg(long)]
     no_report: bool,
+    #[command(flatten)]
+    slurm: SlurmArgs,
     /// Refuse (exit 3) to measure on a host that gives indicative results only.
     #[arg(long)]
     require_paper_grade: bool,
     /// Print JSON: the outcome, on standard output.
     #[arg(long)]
     json: bool,
+}
+
+/// How a cluster is used.
+#[derive(Debug, Args)]
+struct SlurmArgs {
+    /// Have the nodes of a Slurm cluster measure what is missing, and wait for them.
+    #[arg(long, conflicts_with_all = ["pair", "keep_on_failure", "time_limit", "until_quiet", "dry_run"])]
+    slurm: bool,
+    /// Submit what is missing, and do not wait; the same command without --detach does, and concludes.
+    #[arg(long, requires = "slurm")]
+    detach: bool,
+    /// About how long each job of the cluster is to measure.
+    #[arg(long, value_name = "TIME", default_value = "20min", value_parser = humantime::parse_duration)]
+    shard_time: Duration,
+    /// On a node: measure what one job is to measure.
+    #[arg(long, value_name = "HASH", hide = true, conflicts_with_all = ["slurm", "only", "force", "dry_run", "json"])]
+    shard: Option<ShardId>,
 }
 
 #[derive(Debug, Subcommand)]

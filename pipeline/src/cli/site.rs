@@ -17,6 +17,7 @@ use crate::agent::{Agent, AgentError, Bell};
 use crate::exit::{Exit, Trouble};
 use crate::run;
 use crate::site::{Cable, Host, Reach, Testbed};
+use crate::slurm::place::Place;
 use crate::stand::Post;
 
 /// A clock that is off by more than this is told, though nothing depends on it but the times in records.
@@ -87,7 +88,9 @@ fn reach(testbed: &Testbed) -> Result<Hosts<'_>, Trouble> {
     let hosts: Vec<&Host> = testbed.hosts.values().collect();
     let one = |host: &Host| {
         let named = |error: AgentError| error.on(host.name.clone());
-        let mut agent = Agent::with_bell(&*stacks::transport(host)?, Names::default(), bell.clone()).map_err(named)?;
+        let mut agent =
+            Agent::with_bell(&*stacks::transport(host, &Place::of_environment())?, Names::default(), bell.clone())
+                .map_err(named)?;
         let mut round_trip = Duration::MAX;
         for _ in 0..LOOKS {
             let asked = Instant::now();
@@ -155,6 +158,7 @@ fn of_host(host: &Host, reached: &Result<Reached, Trouble>) -> HostJson {
             let by = match &host.reach {
                 Reach::Here => "this machine".to_string(),
                 Reach::Ssh(destination) => format!("ssh {destination}"),
+                Reach::Slurm => "a node of the cluster".to_string(),
             };
             let problem = (host.sudo.is_some() && facts.privilege != Privilege::Root)
                 .then(|| "sudo starts the agent, and it is not root: see SECURITY.md for the rule".to_string());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use host_setup::application;
@@ -15,16 +15,23 @@ use host_setup::stack::SYSTEM;
 use host_setup::switch::uplink::By;
 use results::axes::{Locality, VSwitch};
 
-use super::{remark, share};
-use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Ssh, Sudo, Transport};
+use super::{remark, shard, share};
+use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Srun, Ssh, Sudo, Transport};
 use crate::clock;
 use crate::conditions::Conditions;
 use crate::exit::Trouble;
 use crate::preparation;
 use crate::remembered::{self, Remembered};
-use crate::site::{self, Host, Nic, Reach, StandPlan, Testbed};
+use crate::signals::Signals;
+use crate::site::{self, Cluster, Host, Nic, Reach, StandPlan, Testbed};
+use crate::slurm::commands::Allocation;
+use crate::slurm::place::Place;
+use crate::slurm::script;
 use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use crate::workspace::Workspace;
+
+/// Whoever waits for longer than this is told for what.
+const TOLD_AFTER: Duration = Duration::from_secs(3);
 
 /// An assumption that a component came from a stack: `ovs=new`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +125,8 @@ pub(super) struct Agents {
     cable: Option<Cable>,
     /// Whether this program runs on one of them.
     pub(super) shares_host: bool,
+    /// What holds them, given back after the agents' end.
+    _held: Option<Allocation>,
 }
 
 impl Agents {
@@ -159,6 +168,8 @@ struct Chosen {
     plans: Vec<StandPlan>,
     /// What will be named, and what that means as far as it is known.
     names: Names,
+    /// The cluster whose nodes they are.
+    cluster: Option<Cluster>,
 }
 
 impl Chosen {
@@ -171,7 +182,7 @@ impl Chosen {
         let first = plans.iter().find(|plan| pairs && plan.hosts.len() == 2).or(plans.first());
         let class = first.map(|plan| site.testbed.class_of(plan));
         plans.retain(|plan| class.as_ref() == Some(&site.testbed.class_of(plan)));
-        Ok(Chosen { testbed: site.testbed, plans, names })
+        Ok(Chosen { testbed: site.testbed, plans, names, cluster: site.cluster })
     }
 }
 
@@ -182,21 +193,58 @@ pub(super) fn agents<'a>(
     on: &Where,
     more: impl Iterator<Item = &'a str>,
 ) -> Result<Agents, Trouble> {
-    let Chosen { testbed, plans, names } = Chosen::of(workspace, on, more)?;
+    let Chosen { testbed, plans, names, cluster } = Chosen::of(workspace, on, more)?;
+    if let Some(cluster) = &cluster {
+        return on_cluster(&testbed, &plans, &names, cluster);
+    }
     if plans.is_empty() {
         let hosts = vec![("this host".to_string(), start(names)?)];
         let about = vec![About::default()];
-        return Ok(Agents { name: "this host".to_string(), hosts, about, cable: None, shares_host: true });
+        return Ok(Agents { name: "this host".to_string(), hosts, about, cable: None, shares_host: true, _held: None });
     }
     let mut unreached = None;
     for plan in &plans {
-        match connect(&testbed, plan, &names) {
+        match connect(&testbed, plan, &names, &Place::outside()) {
             Ok(agents) => return Ok(agents),
             Err(trouble) if unreached.is_none() => unreached = Some(trouble),
             Err(_) => {}
         }
     }
     Err(unreached.unwrap_or_else(|| Trouble::host("failed to find a stand")))
+}
+
+/// The agents of nodes of a cluster, which are held for asking them what they are.
+fn on_cluster(testbed: &Testbed, plans: &[StandPlan], names: &Names, cluster: &Cluster) -> Result<Agents, Trouble> {
+    let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
+    let hosts = if plans.iter().any(|plan| plan.hosts.len() == 2) { 2 } else { 1 };
+    let features: Vec<&str> = testbed.features.iter().flatten().map(String::as_str).collect();
+    let comment = format!("septet:facts:{}", crate::beneath::unique_name());
+    let asked = Instant::now();
+    let mut is_told = false;
+    let arguments = script::allocation(hosts, cluster, &features, &comment);
+    let held = Allocation::wait(&arguments, &comment, &mut || {
+        if !is_told && asked.elapsed() > TOLD_AFTER {
+            is_told = true;
+            remark("waiting for a node of the cluster that is free, to ask it what it is");
+        }
+        !signals.asked()
+    })?;
+    let plan = match &held.nodes[..] {
+        [node] if testbed.hosts.contains_key(node) => {
+            StandPlan { name: node.clone(), hosts: vec![node.clone()], cable: None }
+        }
+        [node] => return Err(shard::unknown(node)),
+        nodes => shard::pair(testbed, nodes)?,
+    };
+    if !plans.iter().any(|known| known.hosts.iter().all(|host| plan.hosts.contains(host))) {
+        return Err(Trouble::input(format!(
+            "failed to ask a node that is meant: the cluster gave {}; constraint of [slurm], or features of cables, have to \
+             choose those of the class",
+            plan.name
+        )));
+    }
+    let agents = connect(testbed, &plan, names, &Place::holding(held.job))?;
+    Ok(Agents { _held: Some(held), ..agents })
 }
 
 /// The names in an experiment's tests, and the stacks of `more`, with what the site says of them.
@@ -221,25 +269,46 @@ pub(super) fn named<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a
 }
 
 /// The agents of a stand of the site.
-pub(super) fn connect(testbed: &Testbed, plan: &StandPlan, names: &Names) -> Result<Agents, Trouble> {
+pub(super) fn connect(testbed: &Testbed, plan: &StandPlan, names: &Names, place: &Place) -> Result<Agents, Trouble> {
     let bell = Bell::default();
     let (mut hosts, mut about) = (Vec::new(), Vec::new());
     for name in &plan.hosts {
         let Some(host) = testbed.hosts.get(name) else { continue };
         about.push(About::of(host, names));
-        let agent = Agent::with_bell(&*transport(host)?, names.clone(), bell.clone());
+        let agent = Agent::with_bell(&*transport(host, place)?, names.clone(), bell.clone());
         hosts.push((name.clone(), agent.map_err(|error| error.on(name.clone()))?));
     }
-    let here = |name: &String| testbed.hosts.get(name).is_some_and(|host| host.reach == Reach::Here);
+    let here = |name: &String| testbed.hosts.get(name).is_some_and(|host| is_here(host, place));
     let cable = plan.cable.as_ref().and_then(|cable| cable_of(&plan.hosts, cable, testbed));
-    Ok(Agents { name: plan.name.clone(), hosts, about, cable, shares_host: plan.hosts.iter().any(here) })
+    Ok(Agents { name: plan.name.clone(), hosts, about, cable, shares_host: plan.hosts.iter().any(here), _held: None })
+}
+
+/// Whether a host is the one that this program runs on.
+fn is_here(host: &Host, place: &Place) -> bool {
+    match host.reach {
+        Reach::Here => true,
+        Reach::Slurm => place.node.as_ref() == Some(&host.name),
+        Reach::Ssh(_) => false,
+    }
 }
 
 /// How a host of the site is reached.
-pub(super) fn transport(host: &Host) -> Result<Box<dyn Transport>, Trouble> {
+pub(super) fn transport(host: &Host, place: &Place) -> Result<Box<dyn Transport>, Trouble> {
     match (&host.reach, &host.sudo) {
-        (Reach::Here, Some(program)) => Ok(Box::new(Sudo::at(program))),
-        (Reach::Here, None) => Ok(Box::new(Direct::at(&agent::program()))),
+        (_, Some(program)) if is_here(host, place) => Ok(Box::new(Sudo::at(program))),
+        (_, None) if is_here(host, place) => Ok(Box::new(Direct::at(&agent::program()))),
+        (Reach::Here, _) => Ok(Box::new(Direct::at(&agent::program()))),
+        (Reach::Slurm, sudo) => {
+            let (program, host) = (agent::program(), host.name.clone());
+            let programs = Programs::of(program.parent().unwrap_or(Path::new("")))?;
+            let job = place.job.ok_or_else(|| {
+                Trouble::input(format!(
+                    "failed to reach {host}: it is a node of a Slurm cluster, and this is no job of it; use septet run \
+                     --slurm, or septet plan --refresh to ask a node what it is"
+                ))
+            })?;
+            Ok(Box::new(Srun { host, job, program, sudo: sudo.clone(), programs }))
+        }
         (Reach::Ssh(destination), sudo) => {
             let folder = agent::program().parent().map(Path::to_path_buf).unwrap_or_default();
             Ok(Box::new(Ssh {
@@ -296,6 +365,14 @@ pub(super) fn ground(workspace: &Workspace, on: &Where, assumptions: &[Assumptio
             site.facts = site.facts.if_from(component, stack).map_err(problem)?;
         }
     }
+    Ok(ground)
+}
+
+/// What the stand of an experiment says that it is now.
+pub(super) fn asked(workspace: &Workspace, on: &Where) -> Result<Ground, Trouble> {
+    let mut agents = agents(workspace, on, std::iter::empty())?;
+    let ground = agents.ground(workspace, on.refresh)?;
+    agents.bye()?;
     Ok(ground)
 }
 

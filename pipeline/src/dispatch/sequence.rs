@@ -15,7 +15,7 @@ pub enum Sequence {
 }
 
 /// Where a test stands in its block; the lowest comes first.
-pub(super) type Rank = [u8; 32];
+pub(crate) type Rank = [u8; 32];
 
 /// Where a test waits that wants a repetition: the lowest is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ impl Sequence {
 
     /// The rank of a test with this key in a block. A keyed hash is an even random order; declared tests have their
     /// number decide.
-    pub(super) fn rank(&self, block: u64, key: &Key) -> Rank {
+    pub(crate) fn rank(&self, block: u64, key: &Key) -> Rank {
         match self {
             Sequence::Declared => [0; 32],
             Sequence::Random(seed) => {

@@ -1,7 +1,8 @@
 //! The one thread of a run that writes to the store: results as they come, and what searches keep between their
 //! trials. It must not know how results are measured, or who waits for what.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use super::RunError;
 use super::news::{Alarm, News};
@@ -59,6 +60,9 @@ impl<'t> Desk<'t> {
 /// Results that wait and are stored at once: as many as make the syncs of a disk cheap.
 const AT_ONCE_MAX: usize = 64;
 
+/// How often a store is shown that its writer lives, where other hosts cannot ask a lock.
+const TOUCH: Duration = Duration::from_secs(3600);
+
 /// A result that waits to be stored.
 struct Kept<'t> {
     test: Number,
@@ -70,7 +74,15 @@ struct Kept<'t> {
 pub(super) fn write(mut writer: Writer, slips: &Receiver<Slip>, news: &Sender<News>) -> Result<(), StoreError> {
     let _alarm = Alarm(news.clone());
     let mut sound = true;
-    while let Ok(first) = slips.recv() {
+    loop {
+        let first = match slips.recv_timeout(TOUCH) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                writer.touch();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let (mut waiting, mut repetitions) = (Vec::new(), Vec::new());
         for slip in std::iter::once(first).chain(slips.try_iter().take(AT_ONCE_MAX - 1)) {
             match slip {

@@ -4,6 +4,7 @@
 
 mod schema;
 mod shown;
+mod slurm;
 mod switches;
 mod testbed;
 mod trust;
@@ -23,14 +24,15 @@ use crate::remote::address::{self, Address, SCHEMES};
 
 pub use schema::schema;
 pub use shown::excerpt;
+pub use slurm::Cluster;
 pub use testbed::{Cable, End, Host, Nic, Reach, StandPlan, Testbed};
 pub use trust::{TrustError, trust};
 
 /// Name of the file, in `~/.config/septet` and beside experiments.
 pub const SITE_FILE: &str = "site.toml";
 /// Keys of the file.
-pub const KEYS: [&str; 9] =
-    ["agent", "store", "stacks", "switches", "applications", "hosts", "cables", "stands", "classes"];
+pub const KEYS: [&str; 10] =
+    ["agent", "store", "stacks", "switches", "applications", "hosts", "cables", "stands", "classes", "slurm"];
 /// Keys of `[agent]`.
 pub const AGENT_KEYS: [&str; 1] = ["sudo"];
 /// Keys of `[store]`.
@@ -49,6 +51,8 @@ pub struct Site {
     pub stacks: BTreeMap<String, Stack>,
     /// Its hosts, and how they are cabled; none where everything is measured on this machine.
     pub testbed: Testbed,
+    /// The cluster whose nodes the hosts are.
+    pub cluster: Option<Cluster>,
     /// The switches that it defines, by what stands after `custom:`.
     pub switches: BTreeMap<String, Definition>,
     /// The applications that it defines, by what stands after `application:`.
@@ -125,6 +129,7 @@ pub fn find(beside: &Path) -> Result<FoundSite, SiteError> {
                 found.site.stacks.extend(theirs.stacks);
                 if !theirs.testbed.hosts.is_empty() {
                     found.site.testbed = theirs.testbed;
+                    found.site.cluster = theirs.cluster;
                 }
                 found.site.switches.extend(theirs.switches);
                 found.site.applications.extend(theirs.applications);
@@ -219,6 +224,7 @@ fn site(root: &DeTable<'_>, whose: Whose, file_name: &str, findings: &mut Findin
     file.only(&KEYS, findings);
     let mut site = Site { sudo: sudo(&file, whose, findings), ..Site::default() };
     site.testbed = testbed::read(&file, whose, findings);
+    site.cluster = slurm::read(&file, &mut site.testbed, findings);
     if let Some(section) = file.get("store").and_then(|node| Section::of("[store]", node, findings)) {
         section.only(&STORE_KEYS, findings);
         if let Some(node) = section.get("remote")

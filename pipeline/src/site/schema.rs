@@ -4,6 +4,7 @@ use host_setup::switch::custom;
 use host_setup::{application, stack};
 use serde_json::{Value, json};
 
+use super::slurm::{CLUSTER_KEYS, NODES, WORD};
 use super::testbed::{CABLE_KEYS, CLASS_KEYS, CORES, HOST_KEYS, INTERFACE, PCI, SSH_NAME, STAND_KEYS, UPLINKS};
 use super::{AGENT_KEYS, KEYS, STORE_KEYS};
 use crate::experiment::schema::{DIALECT, ID, table};
@@ -27,7 +28,10 @@ pub fn schema() -> Value {
             "additionalProperties": one_stack(),
         }),
         "hosts" => every(one_host(), "Hosts, by what the site calls them"),
-        "cables" => json!({"type": "array", "items": table(&CABLE_KEYS, &CABLE_KEYS, "A cable between two hosts", |_| {
+        "cables" => json!({"type": "array", "items": table(&CABLE_KEYS, &["ends"], "A cable between two hosts", |key| {
+            if key == "feature" {
+                return word("The feature by which Slurm knows the pair of its hosts");
+            }
             let end = format!("^[A-Za-z0-9_][A-Za-z0-9._-]*:({PCI}|{INTERFACE})$");
             json!({
                 "type": "array",
@@ -52,6 +56,17 @@ pub fn schema() -> Value {
             }),
             "Classes of hosts",
         ),
+        "slurm" => {
+            table(&CLUSTER_KEYS, &[], "Hosts are nodes of a Slurm cluster, which septet run --slurm uses", |key| {
+                match key {
+                    "nodes" => json!({"type": "string", "pattern": NODES, "description": "More hosts: n[1-100]"}),
+                    "partition" => word("Where jobs are submitted"),
+                    "account" => word("To whose account they are"),
+                    "qos" => word("Their quality of service"),
+                    _ => word("A feature of the nodes that tests on one host are measured on"),
+                }
+            })
+        }
         "switches" => json!({
             "type": "object",
             "description": "Switches of the site's own: custom:NAME in experiments",
@@ -119,6 +134,10 @@ fn one_stack() -> Value {
         let place = format!("^({}|\\/[^:]*)$", stack::SYSTEM);
         json!({"type": "string", "pattern": place, "description": format!("A folder, a Nix profile, for {what}")})
     })
+}
+
+fn word(description: &str) -> Value {
+    json!({"type": "string", "pattern": WORD, "description": description})
 }
 
 fn name(description: &str) -> Value {

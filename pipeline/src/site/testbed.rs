@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use host_setup::switch::uplink::By;
 use reports::spec::Id;
 
-use super::Whose;
+use super::{Whose, slurm};
 use crate::experiment::diagnostic::{Span, quoted};
 use crate::experiment::document::{self, Findings, Node, Section, kind};
 
 /// Keys of `[hosts.NAME]`.
 pub const HOST_KEYS: [&str; 6] = ["ssh", "here", "sudo", "class", "cores", "uplink"];
 /// Keys of `[[cables]]`.
-pub const CABLE_KEYS: [&str; 1] = ["ends"];
+pub const CABLE_KEYS: [&str; 2] = ["ends", "feature"];
 /// Keys of `[stands.NAME]`.
 pub const STAND_KEYS: [&str; 1] = ["hosts"];
 /// Keys of `[classes.NAME]`.
@@ -43,6 +43,8 @@ pub enum Reach {
     Here,
     /// By ssh under this name, with whatever `~/.ssh/config` says of it.
     Ssh(String),
+    /// As a node of a Slurm cluster, called as the host is.
+    Slurm,
 }
 
 /// A host of the site.
@@ -129,6 +131,8 @@ pub struct Testbed {
     pub hosts: BTreeMap<String, Host>,
     /// In the order of the file.
     pub cables: Vec<Cable>,
+    /// For each of them, the feature by which Slurm knows the pair of its hosts.
+    pub features: Vec<Option<String>>,
     /// Stands that the file names, in its order.
     pub named: Vec<StandPlan>,
     /// What may differ between hosts of a class without making their results different, as `section field` of
@@ -172,6 +176,12 @@ impl Testbed {
         self.class_of(stand) == class || self.class_of(stand).split('+').all(|of_host| of_host == class)
     }
 
+    /// The feature by which Slurm knows the hosts of a cable.
+    pub fn feature_of(&self, cable: &Cable) -> Option<&str> {
+        let place = self.cables.iter().position(|known| known == cable)?;
+        self.features.get(place)?.as_deref()
+    }
+
     /// The class of a stand: that of its hosts, in order.
     pub fn class_of(&self, stand: &StandPlan) -> String {
         let of = |name: &String| self.hosts.get(name).map_or(CLASS, |host| &host.class);
@@ -179,7 +189,7 @@ impl Testbed {
     }
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     let first = text.bytes().next();
     first.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
@@ -233,9 +243,11 @@ pub(super) fn read(file: &Section<'_, '_>, whose: Whose, findings: &mut Findings
     let hosts: BTreeSet<String> = entries(file.get("hosts")).into_iter().map(|(name, ..)| name.to_string()).collect();
     for section in document::sections("[[cables]]", file.get("cables"), COUNT_MAX, findings) {
         section.only(&CABLE_KEYS, findings);
+        let feature = section.get("feature").and_then(|node| slurm::word(node, "a feature", findings));
         if let Some(node) = section.require("ends", "ends = [\"one:eth1\", \"other:eth1\"]", findings) {
             reader.cable(node, &hosts, findings);
         }
+        reader.testbed.features.resize(reader.testbed.cables.len(), feature);
     }
     for (name, _, node) in named("[stands]", file.get("stands"), "a stand", findings) {
         let Some(section) = Section::of("a stand", node, findings) else { continue };

@@ -43,7 +43,17 @@ impl<'a> Writer<'a> {
         store.prepare()?;
         store.check_foldable()?;
         let adding = store.adding()?;
-        Ok(Writer { store, segment: None, stage: store.stage_for_results()?, _adding: adding })
+        let stage = store.stage_for_results()?;
+        store.await_takers(&stage)?;
+        Ok(Writer { store, segment: None, stage, _adding: adding })
+    }
+
+    /// Shows other hosts that this writer lives: to be called each hour, and done by whatever is stored.
+    pub fn touch(&self) {
+        self.stage.touch();
+        if let Some(segment) = &self.segment {
+            segment.touch();
+        }
     }
 
     /// Stores a repetition under its content's digest. A result with the same bytes is there already only
@@ -130,6 +140,7 @@ impl<'a> Writer<'a> {
             None => self.segment.insert(Segment::create(self.store)?),
         };
         segment.append(folders.iter().map(|(_, entry)| entry))?;
+        self.stage.touch();
         let root = self.store.made()?;
         let results = root.make_folder(&root.name([RESULTS])?)?;
         let mut shelves = BTreeSet::new();
@@ -175,8 +186,8 @@ impl<'a> Writer<'a> {
 
     /// Ends the writer: folds segments of the index and clears the stage.
     pub fn close(mut self) -> Result<(), StoreError> {
-        let wrote = self.segment.take().is_some();
-        if wrote {
+        if let Some(segment) = self.segment.take() {
+            segment.close(self.store)?;
             self.store.fold_index()?;
         }
         Ok(())

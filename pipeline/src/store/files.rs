@@ -194,12 +194,13 @@ impl Store {
         Ok(root.make_folder(&root.name([TMP])?)?)
     }
 
-    /// Clears what dead processes left unfinished. A store that cannot be written to has what it has.
-    pub(super) fn clear_unfinished(&self) -> Result<(), StoreError> {
+    /// Clears what dead processes left unfinished: those of other hosts only where the time of the file system is known.
+    /// A store that cannot be written to has what it has.
+    pub(super) fn clear_unfinished(&self, now_ns: Option<i128>) -> Result<(), StoreError> {
         let Some(root) = self.folder()? else { return Ok(()) };
         for place in [vec![TMP], vec![super::RESULTS, TMP]] {
             if let Some(tmp) = root.folder_if_there(&root.name([&place.join("/")])?)? {
-                beneath::clear_abandoned(&tmp)?;
+                beneath::clear_abandoned(&tmp, now_ns)?;
             }
         }
         Ok(())
@@ -208,8 +209,9 @@ impl Store {
     /// A folder for unfinished work; makes the store if it is not there.
     pub(crate) fn stage(&self) -> Result<Stage, StoreError> {
         self.prepare()?;
-        self.clear_unfinished()?;
-        Ok(Stage::make(&self.tmp()?)?)
+        let stage = Stage::make(&self.tmp()?)?;
+        self.clear_unfinished(Some(stage.touched_ns()?))?;
+        Ok(stage)
     }
 
     /// The same, on the file system of the results, so that what lies there becomes results by a rename. Tried, since

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::{Fault, INDEX, Status, Store, StoreError};
-use crate::beneath::{Below, FileKind, Held, Lock, Nearby, unique_name};
+use crate::beneath::{
+    Below, FileKind, Held, Lock, Nearby, Stage, is_of_another_host, is_untouched, touch, unique_name,
+};
 use crate::key::{Key, ResultId};
 
 /// Bytes of an encoded entry.
@@ -17,6 +19,8 @@ const ENTRY_BYTES: usize = 112;
 const CHECKPOINT_MAGIC: &[u8; 16] = b"septet index 01\n";
 /// Most bytes of a checkpoint or a segment: nine million results.
 const BYTES_MAX: u64 = 1 << 30;
+/// How the folder begins by which other hosts see that segments are folded.
+const FOLDING: &str = "folding";
 /// Entries in segments beyond which a writer folds them into the checkpoint.
 const FOLD_ENTRIES: usize = 4096;
 
@@ -316,6 +320,11 @@ impl Store {
             .collect())
     }
 
+    /// What lies beside a segment that its writer has closed.
+    fn closed(&self, segment: &Below) -> Result<Below, StoreError> {
+        self.name([&format!("{}.closed", segment.as_str().strip_suffix(".log").unwrap_or(segment.as_str()))])
+    }
+
     fn fold_lock(&self) -> Result<Below, StoreError> {
         self.name([INDEX, "fold.lock"])
     }
@@ -332,6 +341,12 @@ impl Store {
     pub(super) fn fold_index(&self) -> Result<(), StoreError> {
         let root = self.made()?;
         let Some(_lock) = root.lock_if_free(&self.fold_lock()?, Lock::Alone)? else { return Ok(()) };
+        // A lock may tell nothing of other hosts: they see this instead.
+        let shown = Stage::make_for(FOLDING, &self.tmp()?)?;
+        if !shown.others(Some(FOLDING))?.is_empty() {
+            return Ok(());
+        }
+        let now_ns = shown.touched_ns()?;
         let checkpoint = self.read_checkpoint()?;
         let segments = self.segments()?;
         let looks = segments.iter().filter_map(|name| root.look(name).ok().flatten());
@@ -345,8 +360,16 @@ impl Store {
         };
         let mut folded = Vec::new();
         for segment in segments {
-            // A segment is locked by its writer as long as it lives.
-            let Ok(held) = root.lock_existing(&segment, Lock::Alone) else { continue };
+            // A segment is locked by its writer as long as it lives. One of another host is a dead one's when its writer
+            // has closed it, or has not touched it for long.
+            let held = if is_of_another_host(segment.last()) {
+                let look = root.look(&segment).ok().flatten();
+                let is_dead =
+                    self.has(&self.closed(&segment)?) || look.is_some_and(|look| is_untouched(look.mtime_ns, now_ns));
+                is_dead.then_some(None)
+            } else {
+                root.lock_existing(&segment, Lock::Alone).ok().flatten().map(Some)
+            };
             if let Some(held) = held {
                 entries.extend(self.read_segment(&segment)?);
                 folded.push((segment, held));
@@ -358,6 +381,7 @@ impl Store {
         self.write_checkpoint(entries)?;
         for (segment, _held) in folded {
             self.remove(&segment)?;
+            self.remove(&self.closed(&segment)?)?;
         }
         Ok(())
     }
@@ -375,6 +399,7 @@ impl Store {
         self.write_checkpoint(entries)?;
         for segment in segments {
             self.remove(&segment)?;
+            self.remove(&self.closed(&segment)?)?;
         }
         Ok(())
     }
@@ -416,6 +441,7 @@ pub(crate) fn index_entries(bytes: &[u8]) -> Vec<Entry> {
 #[derive(Debug)]
 pub(super) struct Segment {
     held: Held,
+    name: Below,
     path: PathBuf,
 }
 
@@ -424,7 +450,18 @@ impl Segment {
     pub(super) fn create(store: &Store) -> Result<Segment, StoreError> {
         let name = store.name([INDEX, &format!("{}.log", unique_name())])?;
         let held = store.made()?.create_locked(&name)?;
-        Ok(Segment { held, path: store.path_of(&name) })
+        Ok(Segment { held, path: store.path_of(&name), name })
+    }
+
+    /// Shows other hosts that its writer lives.
+    pub(super) fn touch(&self) {
+        // One that cannot be touched for a day is as good as dead to others.
+        let _ = touch(self.held.file());
+    }
+
+    /// Ends it: hosts that cannot ask its lock may fold it from now on.
+    pub(super) fn close(self, store: &Store) -> Result<(), StoreError> {
+        Ok(store.made()?.create(&store.closed(&self.name)?).map(drop)?)
     }
 
     /// Appends entries and syncs them.

@@ -11,6 +11,7 @@
 //!   index/                          a cache of results/: can be thrown away
 //!   searches/<key>-<boot>/          trials of searches that are not finished
 //!   reports/                        what was rendered from what, and that there is nothing to do: can be thrown away
+//!   slurm/                          what was submitted to a cluster, and what its jobs print
 //!   tmp/                            unfinished writes of living processes
 //!   acceptances/<id>.json          changes that somebody called harmless; id = BLAKE3 of the file
 //!   archives/<experiment>/          which generations were archived, and stay
@@ -34,6 +35,7 @@ mod pending;
 mod record;
 pub mod record_schema;
 mod salt;
+mod shards;
 mod verify;
 
 use std::io;
@@ -132,6 +134,17 @@ pub enum StoreError {
     Busy {
         /// The store.
         path: String,
+    },
+    /// Somebody adds results on another host, or has died there.
+    #[error(
+        "failed to take anything out of the store {path}: a run or a pull on another host is at work in it, or died there \
+         within the last day; wait for its end, or remove {stage} if it has none"
+    )]
+    BusyElsewhere {
+        /// The store.
+        path: String,
+        /// What is seen of it.
+        stage: String,
     },
     /// What would be deleted is not what was shown.
     #[error("failed to delete from the store {path}: what would be deleted has changed since it was shown; look again")]

@@ -53,6 +53,11 @@ impl Testbed {
         Some(Testbed { holder, input, folder, hosts: names.collect() })
     }
 
+    /// The folder of `testbed.sh`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn process(&self, place: &str) -> Pid {
         let text = fs::read_to_string(self.folder.path().join(format!("{place}.pid"))).expect("it is up");
         Pid::from_raw(text.trim().parse().expect("a number"))

@@ -260,7 +260,7 @@ impl Store {
     /// stands on the same; its name. The last thing that a run does to the store, so what killed runs have left
     /// unfinished is cleared here too: this one may have measured nothing.
     pub fn keep_generation(&self, generation: &Generation) -> Result<GenerationName, StoreError> {
-        self.clear_unfinished()?;
+        self.clear_unfinished(None)?;
         let digest = generation.digest();
         let experiment = &generation.experiment;
         if let Some(same) = self.line(experiment)?.same(&digest) {

@@ -1,0 +1,147 @@
+//! `septet run --shard`: what a job of a cluster does on its node. It measures the tests of one shard under the keys under
+//! which they are wanted, stores each result, and concludes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::measure::{Manner, measured};
+use super::{RunArgs, remark, share, stacks};
+use crate::conditions::{Conditions, KnownSurroundings, Prospect};
+use crate::exit::{Exit, Trouble};
+use crate::experiment::Test;
+use crate::key::{Key, ShardId};
+use crate::planned::plural;
+use crate::signals::Signals;
+use crate::site::{StandPlan, Testbed};
+use crate::slurm::commands;
+use crate::slurm::place::{self, Place};
+use crate::slurm::shard::Shard;
+use crate::workspace::Workspace;
+
+/// How long before its job's time is over a shard begins nothing any more.
+const SPARE: Duration = Duration::from_secs(45);
+
+pub(super) fn run(args: &RunArgs, id: &ShardId) -> Result<Exit, Trouble> {
+    let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
+    let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
+    let shard = workspace.store.shard(id)?;
+    if shard.experiment != workspace.experiment.name.as_str() {
+        let (file, own) = (workspace.file.display(), &workspace.experiment.name);
+        return Err(Trouble::input(format!("shard {} is of {}, and {file} is {own}", id.short(), shard.experiment)));
+    }
+    let place = Place::of_environment();
+    let Some(node) = place.node.as_deref() else {
+        return Err(Trouble::input("--shard is what a job starts on its node; septet run --slurm submits such jobs"));
+    };
+    let site = share::site_of(&share::beside(&workspace.file))?;
+    let plan = stand(&site.testbed, shard.hosts, node)?;
+    let names = stacks::named(&workspace, std::iter::empty(), &site);
+    let mut agents = stacks::connect(&site.testbed, &plan, &names, &place)?;
+    let ground = agents.ground(&workspace, args.on.refresh)?;
+    let conditions = Conditions::new(&ground);
+    let taken = as_planned(&workspace, &shard, &conditions)?;
+    remark(&format!("shard {}: {} on {}", id.short(), plural(taken.len(), "test"), plan.name));
+    let only = |test: &Test| taken.contains(&test.tuple.to_string());
+    let force = |test: &Test| shard.force && only(test);
+    let manner = Manner {
+        keep_going: args.keep_going,
+        keep_on_failure: false,
+        quiet: args.quiet,
+        verbose: args.verbose,
+        time_limit: Some(Duration::from_secs(u64::from(shard.limit_min) * 60).saturating_sub(SPARE)),
+        wait: args.wait,
+        until_quiet: args.until_quiet,
+    };
+    let finished = measured(&workspace, vec![agents.stand(&conditions)], &manner, (&only, &force, &[]), &signals)?;
+    match finished.lost {
+        Some(error) => return Err(error.into()),
+        None => agents.bye()?,
+    }
+    remark(&format!("shard {}: {} stored", id.short(), plural(finished.measured as usize, "repetition")));
+    Ok(match () {
+        () if finished.interrupted => Exit::Interrupted,
+        () if !finished.failed.is_empty() => Exit::TestsFailed,
+        () => Exit::Well,
+    })
+}
+
+/// The stand of a job: its node, or that and the one at the other end of a cable.
+pub(super) fn stand(testbed: &Testbed, hosts: u8, node: &str) -> Result<StandPlan, Trouble> {
+    if !testbed.hosts.contains_key(node) {
+        return Err(unknown(node));
+    }
+    if hosts == 1 {
+        return Ok(StandPlan { name: node.to_string(), hosts: vec![node.to_string()], cable: None });
+    }
+    let list = place::nodes_of_environment().unwrap_or_default();
+    pair(testbed, &commands::hostnames(&list).map_err(|error| Trouble::host(error.to_string()))?)
+}
+
+/// A node that the site file does not have.
+pub(super) fn unknown(node: &str) -> Trouble {
+    Trouble::input(format!(
+        "failed to find node {node} in the site file: name it under [hosts] or in nodes of [slurm], or keep jobs off it by \
+         partition or constraint"
+    ))
+}
+
+/// The stand of two nodes.
+pub(super) fn pair(testbed: &Testbed, nodes: &[String]) -> Result<StandPlan, Trouble> {
+    let cable = match nodes {
+        [one, other] => testbed.cables.iter().find(|cable| cable.joins(one, other)),
+        _ => None,
+    };
+    let cable = cable.ok_or_else(|| {
+        Trouble::host(format!(
+            "failed to use {}: the site file names no cable between them; the features of nodes in slurm.conf must be those \
+             of cables",
+            nodes.join(" and ")
+        ))
+    })?;
+    // Senders are where the site file has them, wherever the job's script runs.
+    let hosts: Vec<String> = cable.0.iter().map(|end| end.host.clone()).collect();
+    Ok(StandPlan { name: hosts.join("-"), hosts, cable: Some(cable.clone()) })
+}
+
+/// Names of the shard's tests that have their keys here.
+///
+/// # Errors
+/// When none has: in what this node is another one than the plan was made for.
+fn as_planned(workspace: &Workspace, shard: &Shard, conditions: &Conditions) -> Result<BTreeSet<String>, Trouble> {
+    let wanted: BTreeMap<&str, Key> = shard.tests.iter().map(|wanted| (&*wanted.test, wanted.key)).collect();
+    let mut shared = KnownSurroundings::default();
+    let (mut taken, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for test in workspace.tests() {
+        let name = test.tuple.to_string();
+        let Some(key) = wanted.get(name.as_str()) else { continue };
+        match conditions.judge(test, &mut shared) {
+            Prospect::Ready(ready) if ready.manifest.key() == *key => drop(taken.insert(name)),
+            Prospect::Ready(ready) => others.extend(differences(workspace, key, &ready.manifest.listing())),
+            Prospect::Skipped(reason) => drop(others.insert(format!("skipped here: {reason}"))),
+        }
+    }
+    for words in others.iter().take(10) {
+        remark(&format!("septet: not measured here: {words}"));
+    }
+    match taken.is_empty() {
+        true => Err(Trouble::host(
+            "failed to measure what was planned: this node is not what the plan was made for, or the experiment has changed \
+             since; septet run --slurm --refresh asks a node again",
+        )),
+        false => Ok(taken),
+    }
+}
+
+/// In what a test is another one here.
+fn differences(workspace: &Workspace, planned: &Key, here: &crate::manifest::Listing) -> Vec<String> {
+    match workspace.store.manifest(planned) {
+        Ok(Some(planned)) => {
+            let changes = planned.changes_to(here);
+            changes
+                .iter()
+                .map(|change| format!("{} {} is another one than was planned for", change.section, change.field))
+                .collect()
+        }
+        _ => vec!["its key is another one than was planned for".to_string()],
+    }
+}
