@@ -20,7 +20,9 @@ test="python3-venv iproute2 iperf3 tshark latexmk lmodern texlive-latex-recommen
 test="$test texlive-publishers texlive-fonts-recommended poppler-utils nix-bin mandoc chromium strace sudo pkexec dbus"
 # Emulated hosts, each with its sshd.
 remote="openssh-server openssh-client iproute2"
-test="$test $remote"
+# A Slurm cluster of emulated hosts, with daemons of its own: those of the system are not started.
+slurm="slurmctld slurmd slurm-client munge"
+test="$test $remote $slurm"
 
 wanted=""
 for set in "$@"; do
@@ -50,10 +52,43 @@ if [ "$(id -u)" -eq 0 ]; then
     echo "setup: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
     log=$(mktemp)
+    others="" clusters=""
+    for package in $missing; do
+        case " $slurm " in
+            *" $package "*) clusters="$clusters $package" ;;
+            *) others="$others $package" ;;
+        esac
+    done
+    install() {
+        apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1 || {
+            tail -n 15 "$log" >&2
+            echo "setup: apt-get failed; septet goes on with what is there and names what is missing" >&2
+        }
+    }
+    apt-get update -qq >"$log" 2>&1 || tail -n 15 "$log" >&2
     # shellcheck disable=SC2086
-    if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        echo "setup: apt-get failed; septet goes on with what is there and names what is missing" >&2
+    [ -z "$others" ] || install $others
+    if [ -n "$clusters" ]; then
+        # Debian starts what it installs, unless this says no; one that is there is its owner's and stays.
+        policy=/usr/sbin/policy-rc.d
+        own_policy=""
+        if [ ! -e "$policy" ]; then
+            own_policy=$policy
+            trap 'rm -f "$own_policy"' EXIT
+            trap 'exit 130' HUP INT TERM
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod 755 "$policy"
+        fi
+        # shellcheck disable=SC2086
+        install $clusters
+        [ -z "$own_policy" ] || rm -f "$own_policy"
+        own_policy=""
+        if [ -d /run/systemd/system ]; then
+            # Nor are they started when the machine is.
+            for service in munge slurmctld slurmd; do
+                case " $clusters " in *" $service "*) systemctl disable --quiet "$service" >"$log" 2>&1 || cat "$log" >&2 ;; esac
+            done
+        fi
     fi
     rm -f "$log"
     exit 0

@@ -112,3 +112,30 @@ fn a_path_that_a_shell_would_take_apart_is_refused() {
         assert_eq!(wrong(&text).len(), 1, "{path}: {:?}", wrong(&text));
     }
 }
+
+#[test]
+fn hosts_of_a_cluster_are_its_nodes() {
+    let text = "[slurm]\nnodes = \"n[08-10]\"\npartition = \"testbed\"\n[hosts.n08]\ncores = \"1\"\n[hosts.m]\n\
+                [[cables]]\nends = [\"n08:e0\", \"m:e0\"]\nfeature = \"cab1\"\n";
+    let site = site::parse(text, "site.toml").expect("it is right");
+    assert_eq!(site.testbed.hosts.keys().collect::<Vec<_>>(), ["m", "n08", "n09", "n10"]);
+    assert!(site.testbed.hosts.values().all(|host| host.reach == Reach::Slurm));
+    assert_eq!(site.testbed.hosts["n08"].cores.as_deref(), Some("1"));
+    assert_eq!(site.cluster.expect("there is one").partition.as_deref(), Some("testbed"));
+    assert_eq!(site.testbed.feature_of(&site.testbed.cables[0]), Some("cab1"));
+}
+
+#[test]
+fn what_reaches_slurms_programs_is_one_word_that_is_no_option() {
+    for key in ["partition", "account", "qos", "constraint", "nodes"] {
+        for text in ["--uid=0", "a b", "x;reboot", "$(x)", "a\\nb", "", "n[1-2", "a&b"] {
+            let told = wrong(&format!("[slurm]\n{key} = \"{text}\"\n[hosts.n1]\n"));
+            assert!(told.iter().any(|line| line.starts_with("2:")), "{key} = {text}: {told:?}");
+        }
+    }
+    let told = wrong("[slurm]\n[hosts.n1]\nssh = \"other\"\n");
+    assert!(told[0].contains("is a node of the cluster"), "{told:?}");
+    let told = wrong("[slurm]\n[hosts.n1]\n[hosts.n2]\n[[cables]]\nends = [\"n1:a\", \"n2:a\"]\nfeature = \"-x\"\n");
+    assert!(told[0].contains("cannot be a feature"), "{told:?}");
+    assert!(wrong("[slurm]\n")[0].contains("no node of the cluster is named"));
+}

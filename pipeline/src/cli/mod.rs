@@ -291,7 +291,7 @@ struct SlurmArgs {
     #[arg(long, requires = "slurm")]
     detach: bool,
     /// About how long each job of the cluster is to measure.
-    #[arg(long, value_name = "TIME", default_value = "20min", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "slurm", default_value = "20min", value_parser = humantime::parse_duration)]
     shard_time: Duration,
     /// On a node: measure what one job is to measure.
     #[arg(long, value_name = "HASH", hide = true, conflicts_with_all = ["slurm", "only", "force", "dry_run", "json"])]

@@ -2,7 +2,6 @@
 //! which they are wanted, stores each result, and concludes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::measure::{Manner, measured};
 use super::{RunArgs, remark, share, stacks};
@@ -17,9 +16,6 @@ use crate::slurm::commands;
 use crate::slurm::place::{self, Place};
 use crate::slurm::shard::Shard;
 use crate::workspace::Workspace;
-
-/// How long before its job's time is over a shard begins nothing any more.
-const SPARE: Duration = Duration::from_secs(45);
 
 pub(super) fn run(args: &RunArgs, id: &ShardId) -> Result<Exit, Trouble> {
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
@@ -48,7 +44,8 @@ pub(super) fn run(args: &RunArgs, id: &ShardId) -> Result<Exit, Trouble> {
         keep_on_failure: false,
         quiet: args.quiet,
         verbose: args.verbose,
-        time_limit: Some(Duration::from_secs(u64::from(shard.limit_min) * 60).saturating_sub(SPARE)),
+        // The job has one, which is of Slurm's: with one of ours another order of tests would be the best.
+        time_limit: None,
         wait: args.wait,
         until_quiet: args.until_quiet,
     };

@@ -1,15 +1,17 @@
 //! What goes wrong on a cluster: jobs that are cancelled, preempted or out of time, nodes that are drained or die, daemons
 //! that are killed, a queue that is full, a submitter that dies. Each run ends right, and nothing that was stored is lost.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 
 use super::bed::until;
-use super::bench::{pid, wait};
+use super::bench::pid;
 use super::client::Client;
-use super::cluster::{Cluster, Wish};
+use super::cluster::{self, Cluster, Wish};
 
 /// Eight tests of about a second.
 const LONG: &str = r#"
@@ -33,6 +35,19 @@ io = "udp"
 "#;
 
 const RUN: [&str; 6] = ["run", "long.toml", "--slurm", "--no-report", "--shard-time", "3s"];
+
+/// Waits for a program to end; its exit code, or -1 if a signal ended it.
+#[track_caller]
+fn wait(child: &mut Child) -> i32 {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            return status.code().unwrap_or(-1);
+        }
+        assert!(began.elapsed().as_secs() < 120, "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
 
 /// A run under way, of which a shard runs.
 struct UnderWay<'c> {
@@ -105,10 +120,22 @@ fn clean(cluster: &Cluster, hosts: &[&str]) {
 
 #[test]
 fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
-    let urgent = "PreemptType=preempt/partition_prio\nPreemptMode=CANCEL\nPartitionName=urgent Nodes=ALL \
-                  OverSubscribe=EXCLUSIVE MaxTime=60 State=UP PriorityTier=10";
     let began = Instant::now();
-    let wish = Wish { hosts: &["n1", "n2", "n3"], extra: urgent, ..Wish::default() };
+    // As an administrator would install it.
+    let programs = cluster::folder();
+    let epilog = programs.path().join("epilog");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace");
+    let script = root.join("host-setup/slurm/epilog.sh");
+    let host = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-host");
+    let text = format!("#!/bin/sh\nSEPTET_HOST={} exec {}\n", host.display(), script.display());
+    std::fs::write(&epilog, text).expect("it is ours");
+    std::fs::set_permissions(&epilog, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let extra = format!(
+        "Epilog={}\nPreemptType=preempt/partition_prio\nPreemptMode=CANCEL\nPartitionName=urgent Nodes=ALL \
+         OverSubscribe=EXCLUSIVE MaxTime=60 State=UP PriorityTier=10",
+        epilog.display()
+    );
+    let wish = Wish { hosts: &["n1", "n2", "n3"], extra: &extra, ..Wish::default() };
     let Some(cluster) = Cluster::up(&wish) else { return };
     let all = ["n1", "n2", "n3"];
     let took = |what: &str| println!("{what} after {:.1} s", began.elapsed().as_secs_f64());
@@ -129,7 +156,9 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     // All nodes are drained for a while: what waits says why, and goes on.
     let mut run = under_way(&cluster, None);
     cluster.said("scontrol update nodename=n1,n2,n3 state=drain reason=tried");
-    until("it says why it waits", || run.client.words("words").contains("0 shards running"));
+    let is_last =
+        || run.client.words("words").lines().last().is_some_and(|line| line.starts_with("0 shards running, "));
+    until("it says why it waits", is_last);
     cluster.said("scontrol update nodename=n1,n2,n3 state=resume");
     run.ends_well("drained");
     took("drained");
@@ -190,6 +219,15 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
         run.ends_well("two users");
     }
     took("two users");
+
+    // A host that cannot be given back gets no more jobs.
+    assert_eq!(cluster.said("sinfo --noheader --Node --states=drain"), "");
+    cluster.bed().said("n3", "mkdir -p /run/septet && echo nonsense >/run/septet/journal");
+    cluster.said("sbatch --exclusive --nodelist=n3 --time=1 --output=/dev/null --wrap true");
+    until("its node is drained", || cluster.said("sinfo --noheader --Node --states=drain --format=%N") == "n3");
+    cluster.bed().said("n3", "rm /run/septet/journal");
+    cluster.said("scontrol update nodename=n3 state=resume");
+    took("a host that is not as it was");
 
     // A node crashes: its tests are measured on others.
     let mut run = under_way(&cluster, None);

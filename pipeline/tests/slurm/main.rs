@@ -12,4 +12,5 @@ mod bench;
 mod client;
 mod cluster;
 mod faults;
+mod shared;
 mod well;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use host_setup::facts::{Component, Facts, Offer, Privilege};
@@ -41,7 +42,7 @@ impl StandIn {
         let done = Outcome::Ok(Answer::Done {});
         let outcome = match op {
             Op::Hello { .. } => Outcome::Ok(Answer::Hello { protocol: PROTOCOL, version: "a stand-in".to_string() }),
-            Op::Afar { .. } => Outcome::Ok(Answer::Programs { programs: BTreeMap::new(), wall_ns: 0 }),
+            Op::Afar { .. } => Outcome::Ok(Answer::Programs { programs: programs(), wall_ns: 0 }),
             Op::Facts { .. } => Outcome::Ok(Answer::Facts(Box::new(facts()))),
             Op::Lease { .. } => Outcome::Ok(Answer::Leased { achieved: Achieved::default() }),
             Op::Build { .. } => self.build(),
@@ -107,6 +108,9 @@ impl StandIn {
                 self.out.write_all(b"no message\n").and_then(|()| self.out.flush()).expect("somebody listens");
             }
             Some(_) => return Outcome::Ok(Answer::Done {}),
+        }
+        if !Path::new("turns").exists() {
+            return Outcome::Ok(Answer::Done {});
         }
         if self.scenes > 3 && self.is_to_die() {
             std::process::exit(1);
@@ -179,6 +183,16 @@ fn refusal() -> Outcome {
 /// What becomes of an agent of a stand of two hosts; none of others.
 fn comes_to() -> Option<String> {
     std::env::var("STAND_IN").ok()
+}
+
+/// What lies beside it, as an agent of another host says.
+fn programs() -> BTreeMap<String, String> {
+    let own = std::env::current_exe().expect("it runs");
+    let digest = |name: &&str| {
+        let bytes = fs::read(own.with_file_name(name)).ok()?;
+        Some((name.to_string(), blake3::hash(&bytes).to_hex().to_string()))
+    };
+    host_setup::programs::names().iter().filter_map(digest).collect()
 }
 
 fn clock() -> Clock {
