@@ -74,6 +74,12 @@ pub(crate) fn is_of_another_host(name: &str) -> bool {
     name.split('.').filter_map(host_in).flatten().any(|of| of != host())
 }
 
+/// Whether this process made it: what is its own is no dead one's, also where every lock can be had.
+fn is_own(name: &str) -> bool {
+    let pid = process::id().to_string();
+    name.split('.').any(|part| host_in(part) == Some(Some(host())) && part.split('-').next() == Some(pid.as_str()))
+}
+
 /// Whether what was touched then is a dead one's, now; both by the clock of one file system.
 pub(crate) fn is_untouched(touched_ns: i128, now_ns: i128) -> bool {
     now_ns - touched_ns > UNTOUCHED_NS_MAX
@@ -203,6 +209,9 @@ pub(crate) fn touch(file: &std::fs::File) -> nix::Result<()> {
 pub fn clear_abandoned(parent: &Folder, now_ns: Option<i128>) -> Result<(), Error> {
     for entry in parent.list()? {
         let Some(name) = entry.below() else { continue };
+        if entry.text().is_some_and(is_own) {
+            continue;
+        }
         if entry.text().is_some_and(is_of_another_host) {
             let lock = parent.look(&Below::of([name.as_str(), LOCK]).unwrap_or_else(|_| name.clone()));
             let (Ok(Some(lock)), Some(now_ns)) = (lock, now_ns) else { continue };

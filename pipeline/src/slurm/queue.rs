@@ -50,6 +50,11 @@ pub fn jobs(text: &[u8]) -> Result<Vec<Job>, String> {
     // An older one appends words of its own to the JSON.
     let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
     let value = stream.next().and_then(Result::ok).ok_or("squeue --json says no JSON")?;
+    // Without a controller it ends well, and names no jobs.
+    if let Some(error) = value["errors"].as_array().and_then(|errors| errors.first()) {
+        let said = ["error", "description"].iter().find_map(|name| error[*name].as_str());
+        return Err(said.unwrap_or("squeue --json says that something is wrong").to_string());
+    }
     let list = value["jobs"].as_array().ok_or("squeue --json names no jobs")?;
     Ok(list.iter().filter_map(job).collect())
 }
@@ -196,6 +201,8 @@ mod tests {
         for wrong in ["", "{", "{}", "[]", "{\"jobs\": 3}"] {
             assert!(jobs(wrong.as_bytes()).is_err(), "{wrong:?}");
         }
+        let down = r#"{"errors": [{"error_number": 1800, "error": "Unable to contact slurm controller"}], "jobs": []}"#;
+        assert_eq!(jobs(down.as_bytes()), Err("Unable to contact slurm controller".to_string()));
     }
 
     #[test]

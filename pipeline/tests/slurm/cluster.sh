@@ -45,7 +45,7 @@ trap 'exit 130' HUP INT TERM
 if [ "$bed" = - ]; then
     count=$1
     setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
-        sh -c 'ip link set lo up; exec sleep infinity' </dev/null &
+        sh -c 'ip link set lo up; ip address add 10.77.0.1/32 dev lo; exec sleep infinity' </dev/null &
     started=$!
     tries=0
     until driver=$(cat "/proc/$started/task/$started/children") && [ -n "$driver" ]; do
@@ -54,14 +54,14 @@ if [ "$bed" = - ]; then
         sleep 0.01
     done
     driver=${driver% }
-    control=127.0.0.1
+    control=10.77.0.1
     n=1
     while [ "$n" -le "$count" ]; do
         nodes="$nodes n$n"
         n=$((n + 1))
     done
     tries=0
-    until nsenter --target "$driver" --net ip -o link show lo 2>/dev/null | grep -q LOWER_UP; do
+    until nsenter --target "$driver" --net ip -o address show lo 2>/dev/null | grep -q 10.77.0.1; do
         tries=$((tries + 1))
         [ "$tries" -lt 500 ] || fail "no network namespace"
         sleep 0.01
@@ -133,7 +133,7 @@ END
         n=$((n + 1))
         port=$((port + 1))
         if [ "$bed" = - ]; then
-            echo "NodeName=$node NodeHostname=$here NodeAddr=127.0.0.1 Port=$port CPUs=$cpus $(features "$node")"
+            echo "NodeName=$node NodeHostname=$here NodeAddr=$control Port=$port CPUs=$cpus $(features "$node")"
         else
             echo "NodeName=$node NodeHostname=$node NodeAddr=10.77.0.$n CPUs=$cpus $(features "$node")"
         fi
@@ -161,7 +161,8 @@ until [ -S "$folder/munge/socket" ]; do
 done
 # shellcheck disable=SC2086
 setpriv --pdeathsig KILL nsenter $inside -- slurmctld -D -i </dev/null >"$folder/slurmctld.out" 2>&1 &
-daemons="$daemons $!"
+controller=$!
+daemons="$daemons $controller"
 for node in $nodes; do
     if [ "$bed" = - ]; then
         # shellcheck disable=SC2086
@@ -174,10 +175,10 @@ for node in $nodes; do
 done
 
 tries=0
-until said=$(in_driver sinfo -h -N -o '%T' 2>/dev/null) && [ -n "$said" ] && ! echo "$said" | grep -qv '^idle$'; do
+until said=$(in_driver timeout 5 sinfo -h -N -o '%T' 2>/dev/null) && [ -n "$said" ] && ! echo "$said" | grep -qv '^idle$'; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 400 ]; then
-        tail -n 5 "$folder"/*.log "$folder"/*.out >&2
+    if [ "$tries" -ge 400 ] || [ ! -d "/proc/$controller" ]; then
+        for log in "$folder"/*.out; do tail -n 5 "$log" >&2; done
         fail "nodes did not come up: $said"
     fi
     sleep 0.05

@@ -13,12 +13,12 @@ use super::bench::pid;
 use super::client::Client;
 use super::cluster::{self, Cluster, Wish};
 
-/// Eight tests of about a second.
+/// Six tests of about a second.
 const LONG: &str = r#"
 [experiment]
 name = "long"
 [protocol]
-duration = "900ms"
+duration = "700ms"
 warmup = "50ms"
 cooldown = "50ms"
 repetitions = 1
@@ -28,7 +28,7 @@ D = "throughput"
 L = "local"
 S = "1vs1"
 V = "linux-bridge"
-P = [64, 128, 256, 512, 768, 1024, 1280, 1500]
+P = [64, 128, 256, 512, 1024, 1500]
 R = "1kpps"
 B = 4
 io = "udp"
@@ -64,6 +64,17 @@ fn under_way<'c>(cluster: &'c Cluster, user: Option<u32>) -> UnderWay<'c> {
         under_way.client.stored() > 0 && under_way.client.words("words").contains("running on")
     });
     under_way
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        // Of a test that has failed: nobody waits for it any more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("{}", self.client.words("words"));
+        }
+    }
 }
 
 impl UnderWay<'_> {
@@ -171,16 +182,6 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     assert!(words.contains("its job was preempted"), "{words}");
     took("preempted");
 
-    // The controller dies and comes back.
-    let mut run = under_way(&cluster, None);
-    let controller = std::fs::read_to_string(cluster.path("slurmctld.pid")).expect("it runs");
-    let controller = nix::unistd::Pid::from_raw(controller.trim().parse().expect("a number"));
-    kill(controller, Signal::SIGKILL).expect("it runs");
-    until("it is told", || run.client.words("words").contains("failed to read the queue"));
-    cluster.start_controller();
-    run.ends_well("without a controller");
-    took("without a controller");
-
     // A node's daemon dies and comes back: its job goes on meanwhile.
     let mut run = under_way(&cluster, None);
     let node = run.node();
@@ -207,7 +208,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     // What nobody wants any more is cancelled.
     let ran = run.client.septet(&[&RUN[..], &["--force", "P=64", "--detach", "--json"]].concat()).code(0);
     assert_eq!(ran.json()["submitted"], 1);
-    run.client.write("long.toml", &LONG.replace("900ms", "800ms"));
+    run.client.write("long.toml", &LONG.replace("700ms", "600ms"));
     let ran = run.client.septet(&[&RUN[..], &["--only", "P=128"]].concat());
     assert!(ran.stderr.contains("1 shard of an earlier run measured what nobody wants any more"), "{ran:?}");
     assert_eq!(cluster.alive(), 0);
@@ -238,6 +239,18 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     let others: Vec<&str> = all.into_iter().filter(|host| *host != node).collect();
     clean(&cluster, &others);
     took("a crash");
+
+    // Last, since a controller that is killed may give the numbers of jobs away once more that it had not noted yet: such a
+    // job is refused by its node, and cancelled.
+    // The controller dies and comes back.
+    let mut run = under_way(&cluster, None);
+    let controller = std::fs::read_to_string(cluster.path("slurmctld.pid")).expect("it runs");
+    let controller = nix::unistd::Pid::from_raw(controller.trim().parse().expect("a number"));
+    kill(controller, Signal::SIGKILL).expect("it runs");
+    until("it is told", || run.client.words("words").contains("failed to read the queue"));
+    cluster.start_controller();
+    run.ends_well("without a controller");
+    took("without a controller");
 }
 
 /// Slurm's own time limit, which is a minute at least.
@@ -245,8 +258,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
 fn a_job_that_is_out_of_time_is_submitted_again_and_its_node_is_given_back() {
     let Some(cluster) = Cluster::up(&Wish { hosts: &["n1"], ..Wish::default() }) else { return };
     let client = Client::of(&cluster, None, "[slurm]\nnodes = \"n1\"\n");
-    client
-        .write("long.toml", &LONG.replace("900ms", "150s").replace("[64, 128, 256, 512, 768, 1024, 1280, 1500]", "64"));
+    client.write("long.toml", &LONG.replace("700ms", "150s").replace("[64, 128, 256, 512, 1024, 1500]", "64"));
     let mut child = client.start(&RUN, "words");
     until("it runs", || client.words("words").contains("running on"));
     let job = cluster.said("squeue --noheader --array --states=RUNNING --format=%i");
@@ -270,7 +282,7 @@ fn a_full_queue_is_filled_as_it_empties_and_one_that_forgets_loses_nothing() {
     let wish = Wish { hosts: &["n1"], extra: "MaxJobCount=3", forgets_s: Some(2), ..Wish::default() };
     let Some(cluster) = Cluster::up(&wish) else { return };
     let client = Client::of(&cluster, None, "[slurm]\nnodes = \"n1\"\n");
-    client.write("long.toml", &LONG.replace("900ms", "200ms"));
+    client.write("long.toml", &LONG.replace("700ms", "200ms"));
     let ran = client.septet(&["run", "long.toml", "--slurm", "--no-report", "--shard-time", "1s"]);
     println!("{}", ran.stderr);
     assert!(ran.code == 0 || ran.code == 1 && ran.stderr.contains("GIVEN UP"), "{ran:?}");

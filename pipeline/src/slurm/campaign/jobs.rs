@@ -15,7 +15,7 @@ use crate::slurm::shard::{self, Piece, Shard, Wanted};
 use crate::slurm::wants::Count;
 
 /// How long one waits before a full queue is tried again.
-const FULL_PAUSE: Duration = Duration::from_secs(5);
+const FULL_PAUSE: Duration = Duration::from_secs(2);
 
 impl Campaign<'_> {
     /// Knows jobs of earlier runs again; the tests that they measure, and what became of them in words.
