@@ -30,6 +30,7 @@ pub enum Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hole {
     Ports,
+    PortMask,
     Cores,
     Queues,
     Memory,
@@ -44,8 +45,9 @@ pub(super) enum Hole {
 }
 
 /// Names of the holes, for people. `file1`, `file2` and so on stand for the files of a definition.
-pub const HOLES: [&str; 12] = [
+pub const HOLES: [&str; 13] = [
     "ports",
+    "port_mask",
     "cores",
     "queues",
     "memory",
@@ -63,6 +65,7 @@ impl Hole {
     fn named(name: &str) -> Option<Hole> {
         Some(match name {
             "ports" => Hole::Ports,
+            "port_mask" => Hole::PortMask,
             "cores" => Hole::Cores,
             "queues" => Hole::Queues,
             "memory" => Hole::Memory,
@@ -157,6 +160,8 @@ impl Filling<'_> {
         let Shape { ports, cores, queues, memory, .. } = self.shape;
         match hole {
             Hole::Ports => ports.to_string(),
+            // What many samples of DPDK's want of their ports: a bit for each.
+            Hole::PortMask => format!("{:#x}", 1u128.checked_shl(ports).map_or(u128::MAX, |above| above - 1)),
             Hole::Cores => cores.to_string(),
             Hole::Queues => queues.to_string(),
             Hole::Memory => memory.map_or("none", |memory| memory.name()).to_string(),
@@ -276,11 +281,11 @@ mod tests {
     #[test]
     fn holes_are_filled_and_a_list_is_there_for_each_port() {
         let template = Template(vec![
-            Piece::Once("{ports} on {cores}, {memory} {{x}}\n".into()),
+            Piece::Once("{ports} ({port_mask}) on {cores}, {memory} {{x}}\n".into()),
             Piece::EachPort(vec!["port {port} of {ports}".into(), " at {socket}\n".into()]),
             Piece::Once("end {configuration} {file2}\n".into()),
         ]);
-        let text = "2 on 1, none {x}\nport 0 of 2 at PORT0\nport 1 of 2 at PORT1\nend CONFIGURATION FILE2\n";
+        let text = "2 (0x3) on 1, none {x}\nport 0 of 2 at PORT0\nport 1 of 2 at PORT1\nend CONFIGURATION FILE2\n";
         assert_eq!(template.render(&shape(), 0), text);
     }
 

@@ -13,10 +13,28 @@ use super::remains::{Host, turn};
 /// Kills without `SEPTET_KILLS`: over sockets, and over DPDK.
 const KILLS: [usize; 2] = [10, 6];
 /// Programs of switches.
-const SWITCHES: [&str; 7] =
-    ["dpdk-testpmd", "ovs-vswitchd-dp", "ovsdb-server", "ovs-vsctl", "ovsdb-tool", "vpp_main", "snabb"];
+const SWITCHES: [&str; 8] =
+    ["dpdk-testpmd", "basicfwd", "ovs-vswitchd-dp", "ovsdb-server", "ovs-vsctl", "ovsdb-tool", "vpp_main", "snabb"];
 /// Switches that are killed over DPDK, where they are found.
-const OVER_DPDK: [&str; 5] = ["testpmd", "ovs", "direct", "vpp", "snabb"];
+const OVER_DPDK: [&str; 7] = ["testpmd", "ovs", "direct", "basicfwd", "vpp", "snabb", "custom:noisy"];
+/// The last of them, as a site defines it.
+const SITE: &str = r#"
+[switches.noisy]
+program = "/usr/bin/dpdk-testpmd"
+drivers = ["bus_vdev", "mempool_ring", "net_vhost"]
+sockets = "application"
+forwards = "pairs"
+ports_even = true
+memory = ["no-huge", "hugepages-2m"]
+memory_mib = 64
+memory_mib_port = 24
+start = [
+  "{eal}", ["--vdev=net_vhost{port},iface={socket},client=1"], "--", "--forward-mode=noisy", "--nb-cores={cores}",
+  "--total-num-mbufs=16384", "--no-mlockall", "--disable-link-check",
+]
+ready = [["({socket}) virtio is now ready for processing"]]
+counters = "dpdk-telemetry"
+"#;
 
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +160,8 @@ impl Way {
         for switch in OVER_DPDK.into_iter().filter(is_meant) {
             let Some(bench) = Bench::with_dpdk() else { return ways };
             experiment::write_through(&bench, 0, "auto", switch);
+            fs::create_dir_all(bench.path(".config/septet")).expect("the bench is writable");
+            bench.write(".config/septet/site.toml", SITE);
             let plan = bench.septet(&["plan", "small.toml"]).code(0).stdout;
             match plan.contains("2 skipped") {
                 true => println!("skipped: {plan}"),
