@@ -28,6 +28,13 @@ pub fn render_vhost_user(runtime: Runtime) -> String {
     text
 }
 
+/// How containers of a runtime whose application gets a virtual function whole are made, as [`render`] says it of others.
+pub fn render_function(runtime: Runtime) -> String {
+    let mut text = render_vhost_user(runtime);
+    text.push_str("devices vfio\nsys whole read-only\nlocked memory unlimited\n");
+    text
+}
+
 /// How containers of a runtime are made, without what differs from container to container: one value a line,
 /// to be part of keys, like the configuration of a switch.
 pub fn render(runtime: Runtime) -> String {

@@ -27,6 +27,8 @@ impl Memory {
 
 /// Memory of a generator, MiB.
 pub const GENERATOR_MIB: u32 = 128;
+/// Says that nothing is looked for on the PCI bus.
+pub const NO_PCI: &str = "--no-pci";
 /// Size of a hugepage, MiB.
 pub const HUGEPAGE_MIB: u32 = 2;
 /// Descriptors of a virtio ring: the most that vhost-user has.
@@ -35,7 +37,7 @@ pub const RING_SIZE: u32 = 1024;
 /// The arguments for the EAL of a program with `mib` of memory, whose logical core `i` is CPU `cpus[i]`, by
 /// number or, in keys, by name. No CPU: all that the process may use.
 pub fn arguments(memory: Memory, mib: u32, cpus: &[String]) -> Vec<String> {
-    let mut arguments: Vec<String> = vec!["--no-pci".into(), "--iova-mode=va".into()];
+    let mut arguments: Vec<String> = vec![NO_PCI.into(), "--iova-mode=va".into()];
     let pages: &[&str] = match memory {
         Memory::Hugepages2m => &["--in-memory", "--single-file-segments"],
         Memory::NoHuge => &["--no-huge", "--no-shconf"],

@@ -1,6 +1,7 @@
 //! What a host is: types, and what they say together. They must not know how facts are read, or what is made of
 //! them.
 
+mod card;
 mod stacks;
 mod uses;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::card::{card, function_drivers, function_module};
 pub use self::stacks::StackFacts;
 pub use self::uses::{Part, Through};
 use crate::switch::{self, Descriptor};

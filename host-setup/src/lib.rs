@@ -30,6 +30,7 @@ mod applications;
 mod component;
 pub mod cpulist;
 mod failure;
+mod functions;
 mod lines;
 mod links;
 mod netlink;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
@@ -38,15 +38,52 @@ pub(crate) fn send_to(name: &str, pid: Pid) -> io::Result<()> {
     moved.map_err(io::Error::other)
 }
 
-/// Moves an interface from the network namespace of a process into this one. The process is single-threaded, and is
-/// in that namespace for a moment.
+/// Moves an interface from the network namespace of a process into this one.
 pub(crate) fn fetch_from(name: &str, pid: Pid) -> io::Result<()> {
     let own = File::open("/proc/self/ns/net")?;
     let there = File::open(format!("/proc/{pid}/ns/net"))?;
-    setns(there.as_fd(), CloneFlags::CLONE_NEWNET)?;
+    inside(&there, &own, |netlink| netlink.move_into(name, own.as_fd()))?.map_err(io::Error::other)
+}
+
+/// Moves an interface into another network namespace, down and under another name.
+pub(crate) fn lend(name: &str, namespace: &File, called: &str) -> io::Result<()> {
+    let moved = Netlink::open().and_then(|mut netlink| move_as(&mut netlink, name, namespace, called));
+    moved.map_err(io::Error::other)
+}
+
+/// Moves an interface from another network namespace into this one, down and under another name.
+pub(crate) fn take_back(namespace: &File, name: &str, called: &str) -> io::Result<()> {
+    let own = File::open("/proc/self/ns/net")?;
+    let moved = inside(namespace, &own, |netlink| move_as(netlink, name, &own, called))?;
+    moved.map_err(io::Error::other)
+}
+
+/// Whether an interface of another network namespace has a carrier.
+pub(crate) fn has_carrier(namespace: &File, name: &str) -> io::Result<bool> {
+    let own = File::open("/proc/self/ns/net")?;
+    inside(namespace, &own, |netlink| netlink.has_carrier(name))?.map_err(io::Error::other)
+}
+
+/// Does something in another network namespace. The process is single-threaded, and is there for a moment.
+fn inside<Done>(
+    namespace: &File,
+    own: &File,
+    act: impl FnOnce(&mut Netlink) -> Result<Done, NetlinkError>,
+) -> io::Result<Result<Done, NetlinkError>> {
+    setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
     let netlink = Netlink::open();
     setns(own.as_fd(), CloneFlags::CLONE_NEWNET)?;
-    netlink.and_then(|mut netlink| netlink.move_into(name, own.as_fd())).map_err(io::Error::other)
+    Ok(netlink.and_then(|mut netlink| act(&mut netlink)))
+}
+
+fn move_as(netlink: &mut Netlink, name: &str, namespace: &File, called: &str) -> Result<(), NetlinkError> {
+    let index = netlink.index_of(name)?;
+    make(netlink, name, &Change::Up(false))?;
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link.attributes
+        .extend([LinkAttribute::NetNsFd(namespace.as_fd().as_raw_fd()), LinkAttribute::IfName(called.to_owned())]);
+    netlink.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
 }
 
 fn all(netlink: &mut Netlink) -> Result<Vec<Interface>, NetlinkError> {

@@ -220,6 +220,11 @@ impl Netlink {
         Ok(state)
     }
 
+    /// Whether a link has a carrier.
+    pub(crate) fn has_carrier(&mut self, name: &str) -> Result<bool, NetlinkError> {
+        Ok(self.link(name)?.attributes.contains(&LinkAttribute::Carrier(1)))
+    }
+
     /// The counters of a link, as this end of it counts; nothing if the link is gone.
     pub(crate) fn counters(&mut self, name: &str) -> Result<Option<Stats64>, NetlinkError> {
         let link = match self.link(name) {

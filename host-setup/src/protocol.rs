@@ -413,9 +413,12 @@ pub struct Vfs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vf {
-    /// The function's MAC address, `02:00:00:00:00:01`.
+    /// The function's MAC address, `02:00:00:00:00:01`: by it scenes name the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Who drives it: `vfio-pci` for one that an application gets whole; absent for the kernel's own driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
     /// Whether it may change its address and be promiscuous.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<bool>,

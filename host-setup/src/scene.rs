@@ -15,6 +15,13 @@ pub const PORT_FOLDER: &str = "/port";
 /// The socket in that folder.
 pub const PORT_SOCKET: &str = "vhost.sock";
 
+/// Where a container's application finds a library of DPDK that drives virtual functions: `/drivers/net_e1000.so` for
+/// `net_e1000` and for `librte_net_e1000.so.23.0`.
+pub fn driver_file(name: &str) -> String {
+    let name = name.strip_prefix("librte_").unwrap_or(name);
+    format!("/drivers/{}.so", name.split(".so").next().unwrap_or(name))
+}
+
 /// One measurement's surroundings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +125,20 @@ pub enum Link {
     Interface(Interface),
     /// A vhost-user socket.
     VhostUser(VhostUser),
+    /// A virtual function of a network card.
+    Function(Function),
+}
+
+/// A virtual function that was made for the lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// Address of the function, `aa:bb:cc:dd:ee:ff`, as the lease's setup has it.
+    pub mac: String,
+    /// The interface that the kernel makes of it, inside the container; absent for a function that the application
+    /// gets whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Interface>,
 }
 
 /// A vhost-user socket, which the container finds as [`PORT_SOCKET`] in [`PORT_FOLDER`]. Who of the two ends

@@ -158,7 +158,7 @@ fn a_configuration_of_vpp_is_what_it_is_given() {
 fn interface(container: &mut Container) -> &mut Interface {
     match &mut container.link {
         Link::Interface(interface) => interface,
-        Link::VhostUser(_) => panic!("a socket"),
+        Link::VhostUser(_) | Link::Function(_) => panic!("no interface of a veth pair"),
     }
 }
 

@@ -210,8 +210,12 @@ fn irqbalance_beside_others_is_not_frozen() {
 }
 
 fn vfs(interface: &str, count: usize) -> Vfs {
-    let vf =
-        |number| Vf { mac: Some(format!("02:00:00:00:01:{number:02x}")), trust: Some(true), spoofchk: Some(false) };
+    let vf = |number| Vf {
+        mac: Some(format!("02:00:00:00:01:{number:02x}")),
+        trust: Some(true),
+        spoofchk: Some(false),
+        driver: None,
+    };
     Vfs { interface: interface.into(), each: (0..count).map(vf).collect() }
 }
 
@@ -236,6 +240,14 @@ fn virtual_functions_are_made_set_up_bound_and_gone() {
     assert_eq!(machine.target(&format!("{PCI}/devices/0000:3b:02.1/driver")).as_deref(), Some("vfio-pci"));
     assert!(restore(&mut machine, &notes.entries).iter().all(|outcome| *outcome == Restored::Back));
     assert_eq!(machine.differences(&before), []);
+
+    let mut whole = vfs("enp3s0f0", 2);
+    whole.each[0].driver = Some("vfio-pci".into());
+    holds(Machine::r630("active"), &Setup { vfs: vec![whole], ..Setup::default() }, |machine, _| {
+        let driver = |address: &str| machine.target(&format!("{PCI}/devices/{address}/driver"));
+        assert_eq!(driver("0000:3b:02.0").as_deref(), Some("vfio-pci"));
+        assert_ne!(driver("0000:3b:02.1").as_deref(), Some("vfio-pci"), "the kernel's own is left to the kernel");
+    });
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod ssh;
 mod transport;
 mod voice;
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -68,6 +69,8 @@ pub struct Agent {
     unanswered: bool,
     /// How long it was listened to in vain.
     silent: Duration,
+    /// PCI addresses of the virtual functions of the lease, by their MAC addresses.
+    functions: BTreeMap<String, String>,
     /// How long it may be silent while it measures.
     silence_max: Duration,
     /// By how much its host's wall clock was ahead of ours when it started; unknown on this host.
@@ -135,6 +138,7 @@ impl Agent {
             silent: Duration::ZERO,
             silence_max: SILENCE_MAX,
             wall_ahead_ns: None,
+            functions: BTreeMap::new(),
         };
         match agent.ask("agree with septet-host on a protocol", Op::Hello { protocol: PROTOCOL, names }) {
             Ok(Answer::Hello { protocol: PROTOCOL, .. }) => {}
@@ -187,10 +191,21 @@ impl Agent {
         waiting: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Achieved, AgentError> {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let asked = setup.vfs.clone();
         match self.ask_waiting("lease the host", Op::Lease { wait_ms, setup }, waiting)? {
-            Answer::Leased { achieved } => Ok(achieved),
+            Answer::Leased { achieved } => {
+                let made = achieved.vfs.iter().flat_map(|(_, addresses)| addresses.iter().cloned());
+                let macs = asked.into_iter().flat_map(|vfs| vfs.each).map(|vf| vf.mac.unwrap_or_default());
+                self.functions = macs.zip(made).collect();
+                Ok(achieved)
+            }
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// The PCI address of the virtual function that was leased with this MAC address.
+    pub fn function(&self, mac: &str) -> Option<&str> {
+        self.functions.get(mac).map(String::as_str)
     }
 
     /// The host's monotonic clock, ns.

@@ -10,23 +10,23 @@ use std::sync::Arc;
 use host_setup::containers;
 use host_setup::cores::{self, CorePlan, Needs};
 use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
-use host_setup::facts::{Component, Facts, Offer, Part, Privilege};
+use host_setup::facts::{Component, Facts, Offer, Part, Privilege, function_drivers};
 use host_setup::scene::checked::is_pci_address;
 use host_setup::scene::{Runtime, Uplink};
 use host_setup::switch::uplink::By;
-use host_setup::switch::{Descriptor, Shape};
+use host_setup::switch::{Descriptor, Ends, Shape};
 use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Tuple;
 
 use crate::experiment::{Fault, Test, Times};
 use crate::manifest::{Common, Manifest, Sealed, Section};
-use crate::ready::{Ready, Side, SwitchPlan};
+use crate::ready::{Card, Ready, Side, SwitchPlan};
 use crate::search::Goal;
 use crate::sections::SectionName;
 use crate::stand::{CableEnd, Ground, Site};
 use crate::traffic;
 
-use self::written::{cable_section, cores_section, host_parts, memory_section, nic_section, traffic_section};
+use self::written::{cable_section, cores_section, host_parts, memory_section, nic_at, nic_section, traffic_section};
 pub(crate) use self::written::{protocol_section, test_section};
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
@@ -232,6 +232,7 @@ impl<'a> Conditions<'a> {
         takes_io(offered(facts, Part::Application(&application))?, tuple.variant.io)?;
         let end = self.ground.cable.as_ref().filter(|_| sides(tuple.locality) > 1).map(|cable| &cable.ends[place]);
         let uplink = end.map(|end| uplink(facts, descriptor, end, place)).transpose()?;
+        let card = card(facts, tuple, descriptor)?;
 
         let cores = cores::plan(&host.facts.topology, &needs(tuple, descriptor));
         let memory = traffic::memory(tuple, host.memory());
@@ -242,12 +243,16 @@ impl<'a> Conditions<'a> {
         let switch_section = switch_section(facts, tuple, &configuration, uplink.as_ref())?;
         sections.push((SectionName::Switch, Sealed::new(switch_section)));
         sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, host.facts))));
-        sections.extend(software(facts, runtime, tuple)?);
+        sections.extend(software(facts, runtime, descriptor.ends, tuple)?);
+        if card.is_some() {
+            let nic = host.facts.card()?;
+            sections.push((SectionName::Nic, Sealed::new(nic_section(Some(nic)))));
+        }
         if let Some(end) = end {
-            sections.push((SectionName::Nic, Sealed::new(nic_section(host.facts, end))));
+            sections.push((SectionName::Nic, Sealed::new(nic_section(nic_at(host.facts, end)))));
         }
         let configuration = configuration.into();
-        Ok((Side { cores, runtime, configuration, memory, switch, uplink }, sections))
+        Ok((Side { cores, runtime, configuration, memory, switch, uplink, card }, sections))
     }
 
     /// The hugepages that must be free on the host in that place for a test, as `(NUMA node, pages of 2 MiB)`; none
@@ -295,6 +300,23 @@ fn uplink(facts: &Facts, descriptor: &Descriptor, end: &CableEnd, place: usize) 
     }
     facts.component_of_uplink(name, by)?;
     Ok(Uplink { device: end.device.clone(), by, side: u8::try_from(place).unwrap_or(u8::MAX) })
+}
+
+/// The card whose virtual functions a test is measured over; absent where the switch is no card, or why there is none.
+fn card(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor) -> Result<Option<Card>, String> {
+    if descriptor.ends != Ends::Functions {
+        return Ok(None);
+    }
+    if sides(tuple.locality) > 1 {
+        return Err("this version measures over virtual functions on one host only".to_string());
+    }
+    let nic = facts.card()?;
+    let (most, wanted) = (nic.vfs_max.unwrap_or(0), containers_a_side(tuple));
+    if wanted > most {
+        return Err(format!("{} can have {most} virtual functions, and it takes {wanted}", nic.name));
+    }
+    let driver = nic.driver.as_deref().unwrap_or_default();
+    Ok(Some(Card { interface: nic.name.clone(), drivers: function_drivers(driver).unwrap_or_default() }))
 }
 
 /// The switch of a test, if it can be had here and takes what the test asks of it.
@@ -373,10 +395,10 @@ fn numbered(section: Section, components: &[&Component]) -> Section {
     digests.zip(1..).fold(section, |section, (digest, number)| section.with(&format!("component-{number}"), digest))
 }
 
-fn software(facts: &Facts, runtime: Runtime, tuple: &Tuple) -> Result<Vec<(SectionName, Sealed)>, String> {
-    let io = tuple.variant.io;
-    let containers = match io {
-        Io::Dpdk => containers::render_vhost_user(runtime),
+fn software(facts: &Facts, runtime: Runtime, ends: Ends, tuple: &Tuple) -> Result<Vec<(SectionName, Sealed)>, String> {
+    let containers = match (ends, tuple.variant.io) {
+        (Ends::Functions, Io::Dpdk) => containers::render_function(runtime),
+        (_, Io::Dpdk) => containers::render_vhost_user(runtime),
         _ => containers::render(runtime),
     };
     let made = Section::new().with("name", runtime.name()).with("containers", containers);

@@ -287,7 +287,8 @@ impl<'a> Run<'a> {
     /// Promise 10: each pair's two independent counts must agree, and what was intended must be accounted for.
     fn totals_flags(&self) -> Vec<Flag> {
         // Neither what is at the ends of links nor what memory is made of changes a count.
-        let seat = |host: &RunHost<'a>| Seating { ends: Ends::Interfaces, cores: host.cores, memory: None };
+        let seat =
+            |host: &RunHost<'a>| Seating { ends: Ends::Interfaces, cores: host.cores, memory: None, drivers: &[] };
         let seats: Vec<Seating> = self.hosts.iter().map(seat).collect();
         let parties = traffic::parties(self.tuple, self.times, &seats);
         let mut flags = Vec::new();

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use host_setup::protocol::Op;
 use host_setup::scene::Scene;
-use wire::{Command, Event, Role, Schedule};
+use host_setup::switch::End;
+use wire::{Command, Event, Port, Request, Role, Schedule};
 
 use crate::agent::{Agent, AgentError, AppEvent, Bell};
 use crate::clocks::{self, Reading};
 use crate::drift;
+use crate::eal;
 use crate::experiment::Test;
 use crate::ready::{Ready, Side};
 use crate::stand::{Post, error_of, next_event, on_each};
@@ -208,6 +210,18 @@ impl Session<'_, '_> {
         Ok(())
     }
 
+    /// The request of a party whose port is where the lease has put it.
+    fn found(&self, party: &Party) -> Result<Request, Stop> {
+        let mut request = party.request.clone();
+        if let (End::Function, Port::Dpdk { eal_args }) = (party.end, &mut request.port) {
+            let mac = &request.local.mac;
+            let address = self.hosts[party.side].agent.function(mac);
+            let address = address.ok_or_else(|| failed(format!("find virtual function {mac}: the lease has none")))?;
+            *eal_args = eal::at(eal_args, address);
+        }
+        Ok(request)
+    }
+
     /// How each host's clock stands to this program's.
     fn clocks(&mut self) -> Result<Vec<Reading>, Stop> {
         let zero = self.started;
@@ -218,7 +232,8 @@ impl Session<'_, '_> {
     fn up(&mut self, parties: &[Party], evidence: &mut Evidence) -> Result<(), Stop> {
         let (listening, others): (Vec<&Party>, Vec<&Party>) = parties.iter().partition(|party| party.listens());
         for party in listening.into_iter().chain(others) {
-            let line = serde_json::to_string(&party.request).map_err(|error| failed(error.to_string()))?;
+            let request = self.found(party)?;
+            let line = serde_json::to_string(&request).map_err(|error| failed(error.to_string()))?;
             self.note(&format!("{} ← {line}", party.container));
             let op = Op::Start { container: party.container.clone(), line };
             self.among_applications("start a generator", party.side, op)?;

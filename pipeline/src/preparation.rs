@@ -5,14 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use host_setup::check::{Finding, check};
 use host_setup::facts::Facts;
-use host_setup::protocol::Setup;
+use host_setup::protocol::{Setup, Vf, Vfs};
 use host_setup::settings::planned;
 use results::axes::Io;
+use wire::Port;
 
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::drift;
 use crate::experiment::{Experiment, Test};
+use crate::ready::{Ready, Side};
 use crate::stand::Site;
+use crate::traffic::{self, Seating};
+
+/// The kernel's driver of a device that an application gets whole.
+const WHOLE: &str = "vfio-pci";
 
 /// The facts that an experiment goes by: those of a host that it leaves as it is, if it says so.
 pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
@@ -27,8 +33,13 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
     let mut shared = KnownSurroundings::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
     let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
-    for test in tests.filter(|test| moves_interrupts || test.tuple.variant.io == Io::Dpdk) {
+    let mut vfs: BTreeMap<String, BTreeMap<String, Vf>> = BTreeMap::new();
+    let has_card = facts.card().is_ok();
+    for test in tests.filter(|test| moves_interrupts || has_card || test.tuple.variant.io == Io::Dpdk) {
         let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
+        if let Some(card) = ready.sides.get(place).and_then(|side| side.card.as_ref()) {
+            vfs.entry(card.interface.clone()).or_default().extend(functions(test, &ready, place));
+        }
         if let Some((node, wanted)) = conditions.hugepages(&ready, place) {
             let most = pages.entry(node).or_default();
             *most = wanted.max(*most);
@@ -43,7 +54,20 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
         measuring.retain(|cpu| !housekeeping.contains(cpu));
     }
     let planned = planned::planned(facts, &measuring.into_iter().collect::<Vec<_>>());
-    Setup { hugepages_2m: pages.into_iter().collect(), ..planned }
+    let vfs = vfs.into_iter().map(|(interface, each)| Vfs { interface, each: each.into_values().collect() }).collect();
+    Setup { hugepages_2m: pages.into_iter().collect(), vfs, ..planned }
+}
+
+/// The virtual functions of a test on the host in that place, by their addresses.
+fn functions<'r>(test: &Test, ready: &'r Ready, place: usize) -> impl Iterator<Item = (String, Vf)> + 'r {
+    let seats: Vec<Seating> = ready.sides.iter().map(Side::seating).collect();
+    let parties = traffic::parties(&test.tuple, &test.times, &seats).into_iter();
+    parties.filter(move |party| party.side == place).map(|party| {
+        let whole = matches!(party.request.port, Port::Dpdk { .. });
+        let mac = party.request.local.mac;
+        let driver = whole.then(|| WHOLE.to_string());
+        (mac.clone(), Vf { mac: Some(mac), driver, trust: None, spoofchk: Some(false) })
+    })
 }
 
 /// Why results of these tests would be indicative here, in words; none if they can be paper-grade.

@@ -34,12 +34,24 @@ pub struct Side {
     pub switch: SwitchPlan,
     /// The switch's way to the other host, if there is one.
     pub uplink: Option<Uplink>,
+    /// The network card whose virtual functions are at the ends of its links; absent for another switch.
+    pub card: Option<Card>,
+}
+
+/// A network card whose virtual functions are given to containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The card's interface.
+    pub interface: String,
+    /// Libraries of DPDK that drive its functions, in the order in which they are loaded.
+    pub drivers: &'static [&'static str],
 }
 
 impl Side {
     /// What generators find there.
     pub fn seating(&self) -> Seating<'_> {
-        Seating { ends: self.switch.ends, cores: &self.cores, memory: self.memory }
+        let drivers = self.card.as_ref().map_or(&[][..], |card| card.drivers);
+        Seating { ends: self.switch.ends, cores: &self.cores, memory: self.memory, drivers }
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use host_setup::application;
 use host_setup::cores::{Assignment, CorePlan};
 use host_setup::eal::Memory;
-use host_setup::scene::{Container, Interface, Link, Scene, Switch, VhostUser};
+use host_setup::scene::{Container, Function, Interface, Link, Scene, Switch, VhostUser};
 use host_setup::stack::SYSTEM;
 use host_setup::switch::{End, Ends};
 use results::axes::{Dimension, Io};
@@ -75,6 +75,8 @@ pub struct Seating<'a> {
     pub cores: &'a CorePlan,
     /// What the memory of DPDK programs is made of.
     pub memory: Option<Memory>,
+    /// Libraries of DPDK that drive what is at the ends, besides those that it always loads.
+    pub drivers: &'static [&'static str],
 }
 
 impl Party {
@@ -116,8 +118,9 @@ pub fn parties(tuple: &Tuple, times: &Times, seats: &[Seating]) -> Vec<Party> {
                     0 | 1 => (0, 2 * usize::from(pair) + of_pair),
                     _ => (usize::from(half == Half::Responder), usize::from(pair)),
                 };
-                let Seating { ends, cores, memory } = *seats.get(side)?;
-                let seat = Seat { end: ends.of(place), assignment: cores.generators.get(place), memory, side };
+                let Seating { ends, cores, memory, drivers } = *seats.get(side)?;
+                let assignment = cores.generators.get(place);
+                let seat = Seat { end: ends.of(place), assignment, memory, drivers, side };
                 Some(party(tuple, times, pair, half, &seat))
             })
         })
@@ -130,6 +133,7 @@ struct Seat<'a> {
     end: End,
     assignment: Option<&'a Assignment>,
     memory: Option<Memory>,
+    drivers: &'static [&'static str],
     side: usize,
 }
 
@@ -139,13 +143,16 @@ enum Half {
     Responder,
 }
 
-fn endpoint(pair: u16, half: Half) -> Endpoint {
+/// Who somebody of a pair is. A virtual function is known by its address, and those that the kernel drives are others
+/// than those that applications get whole.
+fn endpoint(pair: u16, half: Half, seat: &Seat) -> Endpoint {
+    let kind = u8::from(seat.end == End::Function && seat.memory.is_none());
     let host = match half {
         Half::Initiator => 1,
         Half::Responder => 2,
     };
     Endpoint {
-        mac: format!("02:73:70:00:{pair:02x}:{host:02x}"),
+        mac: format!("02:73:70:{kind:02x}:{pair:02x}:{host:02x}"),
         ipv4: format!("10.0.{pair}.{host}"),
         udp_port: match half {
             Half::Initiator => INITIATOR_PORT,
@@ -168,15 +175,15 @@ fn party(tuple: &Tuple, times: &Times, pair: u16, half: Half, seat: &Seat) -> Pa
         Role::Server => "server",
     };
     let (local, remote) = match half {
-        Half::Initiator => (endpoint(pair, Half::Initiator), endpoint(pair, Half::Responder)),
-        Half::Responder => (endpoint(pair, Half::Responder), endpoint(pair, Half::Initiator)),
+        Half::Initiator => (endpoint(pair, Half::Initiator, seat), endpoint(pair, Half::Responder, seat)),
+        Half::Responder => (endpoint(pair, Half::Responder, seat), endpoint(pair, Half::Initiator, seat)),
     };
     let wait = if seat.assignment.is_some_and(|assignment| assignment.dedicated) { Wait::Spin } else { Wait::Yield };
     let end = seat.end;
     let port = match seat.memory {
         None => Port::Interface { name: INTERFACE.to_string() },
         Some(memory) => {
-            let port = eal::Port { end, mac: &local.mac, queues: tuple.variant.queues };
+            let port = eal::Port { end, mac: &local.mac, queues: tuple.variant.queues, drivers: seat.drivers };
             let cpus = seat.assignment.map_or(&[][..], |assignment| &assignment.cpus);
             Port::Dpdk { eal_args: eal::arguments(&port, memory, cpus) }
         }
@@ -232,13 +239,18 @@ fn container(party: &Party, ends: Ends, cores: &CorePlan, place: usize) -> Conta
     let Request { local, remote, schedule, io, .. } = &party.request;
     let uses_ip = matches!(io, Io::Udp | Io::UdpMmsg);
     let intervals = schedule.intervals() * wire::INTERVAL_BYTES as u64;
+    let interface = || Interface {
+        name: INTERFACE.to_string(),
+        mac: local.mac.clone(),
+        ipv4: uses_ip.then(|| format!("{}/{PREFIX_LENGTH}", local.ipv4)),
+        neighbours: if uses_ip { vec![(remote.ipv4.clone(), remote.mac.clone())] } else { Vec::new() },
+    };
     let link = match party.end {
-        End::Interface => Link::Interface(Interface {
-            name: INTERFACE.to_string(),
-            mac: local.mac.clone(),
-            ipv4: uses_ip.then(|| format!("{}/{PREFIX_LENGTH}", local.ipv4)),
-            neighbours: if uses_ip { vec![(remote.ipv4.clone(), remote.mac.clone())] } else { Vec::new() },
-        }),
+        End::Interface => Link::Interface(interface()),
+        End::Function => {
+            let whole = matches!(party.request.port, Port::Dpdk { .. });
+            Link::Function(Function { mac: local.mac.clone(), interface: (!whole).then(interface) })
+        }
         End::Driver | End::ListeningDriver | End::Device => {
             let folder = format!("port-{}", ends.folder(place));
             Link::VhostUser(VhostUser { folder, mac: local.mac.clone() })

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use super::{Container, Interface, Link, Runtime, Scene, Uplink, VhostUser};
+use super::{Container, Function, Interface, Link, Runtime, Scene, Uplink, VhostUser};
 use crate::switch::uplink::{By, SIDES_MAX, UPLINK};
 
 /// Most containers of a scene; 8vs8 is 16.
@@ -71,6 +71,13 @@ pub enum CheckedLink {
         /// Address of the container's end.
         mac: Mac,
     },
+    /// A virtual function of a network card.
+    Function {
+        /// Address of the function.
+        mac: Mac,
+        /// The interface that it is in the container; absent for one that the application gets whole.
+        interface: Option<CheckedInterface>,
+    },
 }
 
 impl CheckedLink {
@@ -78,7 +85,16 @@ impl CheckedLink {
     pub fn mac(&self) -> Mac {
         match self {
             CheckedLink::Interface(interface) => interface.mac,
-            CheckedLink::VhostUser { mac, .. } => *mac,
+            CheckedLink::VhostUser { mac, .. } | CheckedLink::Function { mac, .. } => *mac,
+        }
+    }
+
+    /// The network interface that the container has, if it has one.
+    pub fn interface(&self) -> Option<&CheckedInterface> {
+        match self {
+            CheckedLink::Interface(interface) => Some(interface),
+            CheckedLink::Function { interface, .. } => interface.as_ref(),
+            CheckedLink::VhostUser { .. } => None,
         }
     }
 }
@@ -142,10 +158,7 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     let containers = scene.containers.iter().map(check_container).collect::<Result<Vec<_>, _>>()?;
     unique(containers.iter().map(|container| container.name.clone()), "container names")?;
     unique(containers.iter().map(|container| container.link.mac().to_string()), "MAC addresses")?;
-    let addresses = containers.iter().filter_map(|container| match &container.link {
-        CheckedLink::Interface(interface) => interface.ipv4,
-        CheckedLink::VhostUser { .. } => None,
-    });
+    let addresses = containers.iter().filter_map(|container| container.link.interface()?.ipv4);
     unique(addresses.map(|(address, _)| address.to_string()), "IPv4 addresses")?;
     Ok(CheckedScene {
         runtime: scene.runtime,
@@ -222,6 +235,14 @@ fn check_link(link: &Link) -> Result<CheckedLink, String> {
                 return Err(format!("{} is not a name of [a-z0-9-]{{1,12}}", quoted(folder)));
             }
             Ok(CheckedLink::VhostUser { folder: folder.clone(), mac: mac.parse()? })
+        }
+        Link::Function(Function { mac, interface }) => {
+            let mac: Mac = mac.parse()?;
+            let interface = interface.as_ref().map(check_interface).transpose()?;
+            if interface.as_ref().is_some_and(|interface| interface.mac != mac) {
+                return Err(format!("its interface has another address than the function {mac}"));
+            }
+            Ok(CheckedLink::Function { mac, interface })
         }
     }
 }

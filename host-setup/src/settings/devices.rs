@@ -19,14 +19,11 @@ const VFIO: &str = "vfio-pci";
 pub(super) fn make_vfs(change: &mut Change<'_>, vfs: &Vfs, set_vf: &mut SetVf<'_>) -> Result<(), Failure> {
     let Vfs { interface, each } = vfs;
     let doing = || format!("make {} virtual functions on {interface}", each.len());
-    if !is_interface(interface) {
-        return Err(Failure::new(FailureKind::Request, format!("{}: no interface has such a name", doing())));
-    }
+    may_have_functions(change.tree, interface)?;
     let device = format!("sys/class/net/{interface}/device");
     let Some(most) = number::<usize>(change.tree, &format!("{device}/sriov_totalvfs")) else {
         return Err(refused(format!("{}: it has no SR-IOV", doing()), "switch SR-IOV on in the firmware"));
     };
-    must_not_stay(change.tree, interface, &doing)?;
     let is = number::<usize>(change.tree, &format!("{device}/sriov_numvfs")).unwrap_or(0);
     if is != 0 {
         let advice = format!("if nobody needs them: echo 0 > /{device}/sriov_numvfs");
@@ -49,7 +46,14 @@ pub(super) fn make_vfs(change: &mut Change<'_>, vfs: &Vfs, set_vf: &mut SetVf<'_
         set_vf(interface, place, vf).host(|| format!("set up virtual function {place} of {interface}"))?;
         addresses.push(address);
     }
-    for address in &addresses {
+    for (vf, address) in each.iter().zip(&addresses) {
+        if let Some(driver) = &vf.driver {
+            bind(change, address, driver)?;
+        }
+    }
+    // The rest is the kernel's, which looks at no function as long as this says so.
+    change.exactly(&format!("{device}/sriov_drivers_autoprobe"), "1")?;
+    for (_, address) in each.iter().zip(&addresses).filter(|(vf, _)| vf.driver.is_none()) {
         // Without a driver for it a virtual function is there all the same.
         let _ = change.tree.write(&format!("{PCI}/drivers_probe"), address);
     }
@@ -99,6 +103,15 @@ pub(super) fn bind(change: &mut Change<'_>, address: &str, driver: &str) -> Resu
             Err(refused(message, format!("load the driver: modprobe {driver}")))
         }
     }
+}
+
+/// Refuses an interface of which no functions may be made.
+pub(crate) fn may_have_functions(tree: &dyn Tree, interface: &str) -> Result<(), Failure> {
+    let doing = || format!("make virtual functions on {interface}");
+    if !is_interface(interface) {
+        return Err(Failure::new(FailureKind::Request, format!("{}: no interface has such a name", doing())));
+    }
+    must_not_stay(tree, interface, &doing)
 }
 
 fn must_not_stay(tree: &dyn Tree, interface: &str, doing: &dyn Fn() -> String) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ mod vf;
 
 use std::io;
 
-pub(crate) use self::devices::may_move;
+pub(crate) use self::devices::{may_have_functions, may_move};
 pub(crate) use self::frequency::turbo_paths;
 pub(crate) use self::interrupts::{affinity as irq_affinity, balancer};
 pub(crate) use self::state::state;

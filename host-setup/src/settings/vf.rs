@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_host_only() {
-        let vf = |mac: &str| Vf { mac: Some(mac.into()), trust: Some(true), spoofchk: Some(false) };
+        let vf = |mac: &str| Vf { mac: Some(mac.into()), trust: Some(true), spoofchk: Some(false), driver: None };
         assert_eq!(wishes(2, &vf("02:00:00:00:00:01")).map(|wishes| wishes.len()).ok(), Some(3));
         for mac in ["01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00", "x", ""] {
             assert!(wishes(2, &vf(mac)).is_err(), "{mac}");

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
+use nix::poll::{PollTimeout, poll};
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -16,13 +18,19 @@ use super::relay::Relay;
 use crate::commander::{Commander, commander};
 use crate::facts::Privilege;
 use crate::failure::During;
-use crate::lease::interface::Links;
-use crate::lease::tree::HostTree;
+use crate::functions::{self, Function};
+use crate::lease::interface::{Change, Links};
+use crate::lease::tree::{HostTree, number};
 use crate::lease::{Entry, JournalFile, Record};
 use crate::links::HostLinks;
 use crate::meanings::Meanings;
+use crate::patience::Patience;
 use crate::protocol::{Achieved, Answer, Failure, FailureKind, Setup};
+use crate::scene::Scene;
 use crate::{affinity, links, privilege, settings, sys, worker};
+
+/// How long a card that was brought up may take to have a link.
+const CARRIER: Duration = Duration::from_secs(15);
 
 /// The host as held by this agent.
 pub(super) struct Held {
@@ -32,6 +40,8 @@ pub(super) struct Held {
     journal: JournalFile,
     /// Interfaces that are in the worker's namespace.
     interfaces: Vec<String>,
+    /// Virtual functions of the lease.
+    functions: Vec<Function>,
     /// Open as long as CPUs must not sleep deeply.
     _idle_latency: Option<File>,
     // Last, so that it is let go last.
@@ -58,11 +68,14 @@ impl Held {
                 return Err(failure);
             }
         };
-        match start_worker(privilege, &lock, lease, achieved, meanings) {
+        let functions = functions::of(setup, &achieved);
+        let given = Given { achieved, functions: functions.clone(), drivers: functions::drivers(setup) };
+        match start_worker(privilege, &lock, lease, given, meanings) {
             Ok((worker, socket)) => {
                 let relay = Relay::default();
                 let interfaces = Vec::new();
-                Ok(Held { worker, socket, relay, journal, interfaces, _idle_latency: idle_latency, _lock: lock })
+                let _idle_latency = idle_latency;
+                Ok(Held { worker, socket, relay, journal, interfaces, functions, _idle_latency, _lock: lock })
             }
             Err(failure) => {
                 recover(&mut journal)?;
@@ -106,6 +119,12 @@ impl Held {
         }
         let user_namespace = privilege::probe().privilege == Privilege::UserNamespace;
         Ok(Answer::Inside { pid: self.worker.as_raw().unsigned_abs(), user_namespace })
+    }
+
+    /// Moves interfaces of virtual functions to the worker that builds a scene with them. They end with the lease, so
+    /// nothing is noted.
+    pub(super) fn move_functions(&self, scene: &Scene) -> Result<(), Failure> {
+        functions::move_in(scene, &self.functions, self.worker)
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -154,6 +173,9 @@ fn prepared(
         let message = "prepare the host: settings were asked for, and only root can change them";
         return Err(Failure::new(FailureKind::Host, message).advise("run septet-host as root, or ask for no setup"));
     }
+    for vfs in &setup.vfs {
+        raise(&tree, journal, &vfs.interface)?;
+    }
     let latency = setup.idle_latency_us.map(|us| settings::hold_idle_latency(Path::new("/"), us)).transpose()?;
     let mut achieved = settings::apply(&mut tree, journal, setup, &mut settings::set_vf)?;
     achieved.settings.extend(affinity::state());
@@ -163,15 +185,50 @@ fn prepared(
     Ok((achieved, latency))
 }
 
+/// Brings a card up whose functions are wanted, since they have a link only then; what it was is noted first.
+fn raise(tree: &HostTree, journal: &mut JournalFile, name: &str) -> Result<(), Failure> {
+    settings::may_have_functions(tree, name)?;
+    let doing = || format!("bring {name} up");
+    let Some(interface) = HostLinks.all().host(doing)?.into_iter().find(|interface| interface.name == name) else {
+        let message = format!("{}: there is no such interface", doing());
+        return Err(Failure::new(FailureKind::Host, message).advise("septet host facts lists them"));
+    };
+    if !interface.up {
+        journal.append(&Entry::Moved { interface }).host(doing)?;
+        HostLinks.change(name, &Change::Up(true)).host(doing)?;
+    }
+    let carrier = format!("sys/class/net/{name}/carrier");
+    let mut patience = Patience::of(CARRIER);
+    while number::<u8>(tree, &carrier) != Some(1) {
+        if patience.is_over() {
+            let message = format!("{}: it has no link within {} s", doing(), CARRIER.as_secs());
+            return Err(Failure::new(FailureKind::Host, message)
+                .advise("plug a cable in: without one its functions have no link"));
+        }
+        let step = PollTimeout::try_from(patience.step()).unwrap_or(PollTimeout::MAX);
+        poll(&mut [], step).host(doing)?;
+    }
+    Ok(())
+}
+
+/// What of the lease the worker is told.
+struct Given {
+    achieved: Achieved,
+    functions: Vec<Function>,
+    /// Libraries of DPDK that drive them.
+    drivers: &'static [&'static str],
+}
+
 fn start_worker(
     privilege: Privilege,
     lock: &OwnedFd,
     lease: u64,
-    achieved: Achieved,
+    given: Given,
     meanings: &Rc<Meanings>,
 ) -> Result<(Pid, OwnedFd), Failure> {
     let doing = || "start the worker".to_string();
-    let sources = worker::Sources::open(&meanings.applications)?;
+    let Given { achieved, functions, drivers } = given;
+    let sources = worker::Sources::open(&meanings.applications, drivers)?;
     let (near, far) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).host(doing)?;
     let lock = lock.try_clone().host(doing)?;
     let mut namespaces = privilege::worker_namespaces();
@@ -182,7 +239,8 @@ fn start_worker(
     }
     match sys::fork_into(namespaces).host(doing)? {
         None => {
-            worker::run(worker::Hand { socket: far, lock, lease, achieved, sources, meanings: meanings.clone(), map })
+            let meanings = meanings.clone();
+            worker::run(worker::Hand { socket: far, lock, lease, achieved, functions, sources, meanings, map })
         }
         Some(pid) => Ok((pid, near)),
     }

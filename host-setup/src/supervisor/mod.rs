@@ -275,6 +275,9 @@ impl Supervisor {
                 }
                 // The worker says if there is no such CPU.
                 let _ = scene.housekeeping.map_or_else(unpin, |cpu| pin(&[cpu]));
+                if let Some(Err(failure)) = self.held.as_ref().map(|held| held.move_functions(&scene)) {
+                    return self.refuse(id, failure);
+                }
                 return self.pass_on(id, line);
             }
             Op::Cable { ref interface, .. } => {

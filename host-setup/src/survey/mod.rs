@@ -26,14 +26,15 @@ use crate::{privilege, sys};
 pub(crate) fn read(allowed: &[u32], meanings: &Meanings, refresh: bool) -> Facts {
     let rights = privilege::probe();
     let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
-    let offers = offers::read(rights, meanings, &mut digests);
-    digests.save();
     let around = Around {
         allowed: allowed.to_vec(),
         privilege: rights.privilege,
         signature: sys::hypervisor_signature(),
         firmware: sys::firmware_version,
     };
+    let host = of_tree(Path::new("/"), &around);
+    let offers = offers::read(rights, &host.nics, meanings, &mut digests);
+    digests.save();
     Facts {
         runtimes: offers.runtimes,
         switches: offers.switches,
@@ -41,7 +42,7 @@ pub(crate) fn read(allowed: &[u32], meanings: &Meanings, refresh: bool) -> Facts
         applications: offers.applications,
         components: offers.components,
         stacks: offers.stacks,
-        ..of_tree(Path::new("/"), &around)
+        ..host
     }
 }
 

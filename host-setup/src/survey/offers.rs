@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::application::DEFINITION_FILE;
-use crate::applications::{busybox, files_of, generators};
-use crate::component::{ComponentError, DigestCache, Linker, fingerprint, with_file};
-use crate::facts::{Component, Offer, Privilege, StackFacts};
+use crate::applications::{busybox, file_of, files_of, generators};
+use crate::component::{ComponentError, DigestCache, Linker, fingerprint, plugins, with_file};
+use crate::facts::{Component, Nic, Offer, Privilege, StackFacts, card, function_drivers};
 use crate::meanings::Meanings;
 use crate::privilege::Rights;
 use crate::stack;
@@ -26,13 +26,19 @@ pub(super) struct Offers {
 }
 
 /// Reads all of them.
-pub(super) fn read(rights: Rights, meanings: &Meanings, digests: &mut DigestCache) -> Offers {
+pub(super) fn read(rights: Rights, nics: &[Nic], meanings: &Meanings, digests: &mut DigestCache) -> Offers {
     let privilege = rights.privilege;
     let mut offers = Offers::default();
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
     offers.switches = switches(rights, digests, &mut offers.components);
     offers.switches.extend(customs(rights, &meanings.switches, digests, &mut offers.components));
     offers.applications = applications(meanings, digests, &mut offers.components);
+    for descriptor in switch::descriptors().iter().filter(|descriptor| descriptor.ends == Ends::Functions) {
+        let offer = offers.switches.iter_mut().find(|offer| offer.name == descriptor.name && offer.missing.is_none());
+        if let Some(offer) = offer {
+            functions(offer, rights, nics, digests, &mut offers.components);
+        }
+    }
     let stacks = &meanings.stacks;
     let looked = stacks.names().map(|name| (name.to_string(), stack(name, stacks, privilege, &offers, digests)));
     offers.stacks = looked.collect();
@@ -225,6 +231,56 @@ fn uplinks(
     };
     // A driver that is not there, or cannot be read, is one that cannot be had.
     descriptor.uplinks().iter().filter_map(of).collect()
+}
+
+/// What can be had of a switch that is a card's: its functions need one that nobody else needs, and DPDK what drives
+/// them.
+fn functions(
+    offer: &mut Offer,
+    rights: Rights,
+    nics: &[Nic],
+    digests: &mut DigestCache,
+    components: &mut Vec<Component>,
+) {
+    let found = match card(nics) {
+        Ok(_) if rights.privilege != Privilege::Root => {
+            Err(format!("{} needs root: it makes virtual functions", offer.name))
+        }
+        Ok(card) => Ok(card),
+        Err(reason) => Err(reason),
+    };
+    let card = match found {
+        Ok(card) => card,
+        Err(reason) => {
+            offer.io.clear();
+            offer.missing = Some(reason);
+            return;
+        }
+    };
+    match drivers(&offer.name, card, digests) {
+        Ok(component) => {
+            offer.components.push(component.name.clone());
+            components.push(component);
+        }
+        // Sockets have the kernel's driver.
+        Err(_) => offer.io.retain(|io| io != "dpdk"),
+    }
+}
+
+/// What of DPDK drives functions of a card.
+fn drivers(name: &str, card: &Nic, digests: &mut DigestCache) -> Result<Component, String> {
+    let driver = card.driver.as_deref().unwrap_or_default();
+    let names = function_drivers(driver).ok_or_else(|| format!("no driver of DPDK's is known for {driver}"))?;
+    let application = generators().find(|application| application.io.contains(&"dpdk"));
+    let application = application.ok_or("there is no generator over DPDK")?;
+    let linker = Linker::of_host();
+    let programs = [file_of(&application.name).map_err(|failure| failure.message)?];
+    let files = plugins::wanted(&linker, &programs, names).map_err(failed)?;
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    match files.iter().find(|file| !file.is_file()) {
+        Some(file) => Err(format!("{} is not there", file.display())),
+        None => fingerprint(&linker, name, &files, &[], digests).map_err(failed),
+    }
 }
 
 fn component_of_switch(

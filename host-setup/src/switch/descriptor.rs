@@ -55,6 +55,8 @@ pub enum Ends {
     Listening,
     /// Each a vhost-user socket that the switch makes.
     Connecting,
+    /// Each a virtual function of a network card.
+    Functions,
     /// No switch: of each two, the first is the device and connects to the second.
     Alternating,
 }
@@ -154,6 +156,7 @@ impl Ends {
     pub fn of(self, place: usize) -> End {
         match self {
             Ends::Interfaces => End::Interface,
+            Ends::Functions => End::Function,
             Ends::Listening => End::ListeningDriver,
             Ends::Connecting => End::Driver,
             Ends::Alternating if place.is_multiple_of(2) => End::Device,
@@ -256,7 +259,7 @@ impl Descriptor {
     pub fn uplinks(&self) -> &'static [By] {
         match (self.uplink, self.ends) {
             (false, _) => &[],
-            (true, Ends::Interfaces) => &[By::Kernel],
+            (true, Ends::Interfaces | Ends::Functions) => &[By::Kernel],
             (true, _) => &[By::Pci, By::AfXdp, By::AfPacket],
         }
     }

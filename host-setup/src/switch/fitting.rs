@@ -39,8 +39,9 @@ fn check_ends(descriptor: &Descriptor, containers: &[CheckedContainer]) -> Resul
             CheckedLink::Interface(_) => end == End::Interface,
             CheckedLink::VhostUser { folder, .. } => {
                 folders.push(folder.clone());
-                end != End::Interface
+                !matches!(end, End::Interface | End::Function)
             }
+            CheckedLink::Function { .. } => end == End::Function,
         };
         if !fits {
             return Err(wrong("switch", format!("container {} has no link of its kind", container.name)));

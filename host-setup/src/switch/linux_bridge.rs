@@ -36,7 +36,7 @@ const PRIORITY: u16 = 32_768;
 /// changed must not change a measurement, and nobody but applications sends: no router solicitations, and no
 /// "port unreachable" within the first quarter of an hour, in milliseconds. One that a kernel does not have is
 /// left out.
-const SYSCTLS: [(&str, &str); 10] = [
+pub(super) const SYSCTLS: [(&str, &str); 10] = [
     ("net/ipv6/conf/all/disable_ipv6", "1"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),

@@ -124,6 +124,8 @@ pub enum End {
     ListeningDriver,
     /// A vhost-user socket to connect to, as the device: the switch's part, without a switch.
     Device,
+    /// A virtual function of a network card.
+    Function,
 }
 
 /// A switch that cannot be rendered.

@@ -10,6 +10,7 @@ use super::custom::Customs;
 use super::source::{Source, Stacks};
 use crate::facts::Privilege;
 use crate::failure::During;
+use crate::functions::Function;
 use crate::protocol::{Failure, PortCounters};
 use crate::scene::checked::{CheckedContainer, CheckedScene};
 
@@ -25,6 +26,8 @@ pub(crate) struct Site<'a> {
     pub customs: &'a Customs,
     /// What the agent may do.
     pub privilege: Privilege,
+    /// Virtual functions of the lease.
+    pub functions: &'a [Function],
 }
 
 impl Site<'_> {

@@ -41,7 +41,7 @@ pub(super) fn descriptor(name: &str, memory: MemoryUse) -> Descriptor {
 /// The folder that a container shares with the other end of its link, seen from outside.
 pub(crate) fn folder(link: &CheckedLink) -> Option<PathBuf> {
     match link {
-        CheckedLink::Interface(_) => None,
+        CheckedLink::Interface(_) | CheckedLink::Function { .. } => None,
         CheckedLink::VhostUser { folder, .. } => Some(Path::new(FOLDERS).join(folder)),
     }
 }

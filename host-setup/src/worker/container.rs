@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use nix::sys::prctl;
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, sethostname, setsid};
@@ -27,7 +28,7 @@ use crate::netlink::Netlink;
 use crate::patience::Patience;
 use crate::protocol::{Failure, FailureKind};
 use crate::scene::Runtime;
-use crate::scene::checked::{CheckedContainer, CheckedLink};
+use crate::scene::checked::CheckedContainer;
 use crate::switch::vhost_folder;
 use crate::sys;
 
@@ -49,6 +50,18 @@ pub(super) enum State {
     Ended(i32),
 }
 
+/// What a container is made among.
+pub(super) struct Around<'a> {
+    /// What it is made with.
+    pub makings: &'a Makings,
+    /// Roots of containers.
+    pub rootfs: &'a Rootfs,
+    /// Settings of its network namespace.
+    pub sysctls: &'a [(&'a str, &'a str)],
+    /// Devices that its application gets besides those of all.
+    pub devices: Vec<PathBuf>,
+}
+
 /// A container that stands.
 pub(super) struct Container {
     pub checked: CheckedContainer,
@@ -64,14 +77,10 @@ pub(super) struct Container {
 
 impl Container {
     /// Starts the process; it prepares itself while the caller goes on.
-    pub(super) fn start(
-        checked: &CheckedContainer,
-        makings: &Makings,
-        rootfs: &Rootfs,
-        sysctls: &[(&str, &str)],
-    ) -> Result<Container, Failure> {
+    pub(super) fn start(checked: &CheckedContainer, around: &Around) -> Result<Container, Failure> {
+        let rootfs = around.rootfs;
         let output = rootfs.make_output(&checked.name, checked.output_bytes_max)?;
-        let started = Self::fork(checked, makings, rootfs, sysctls, &output);
+        let started = Self::fork(checked, around, &output);
         if started.is_err() {
             rootfs.remove_output(&output)?;
         }
@@ -82,9 +91,7 @@ impl Container {
 
     fn fork(
         checked: &CheckedContainer,
-        makings: &Makings,
-        rootfs: &Rootfs,
-        sysctls: &[(&str, &str)],
+        around: &Around,
         output: &std::path::Path,
     ) -> Result<(Pid, OwnedFd, Streams), Failure> {
         let doing = || format!("start container {}", checked.name);
@@ -97,7 +104,7 @@ impl Container {
             | CloneFlags::CLONE_NEWIPC
             | CloneFlags::CLONE_NEWUTS;
         let Some(pid) = sys::fork_into(namespaces).scene(doing)? else {
-            let Err(failure) = hold(checked, makings, rootfs, sysctls, output, &inside, &far);
+            let Err(failure) = hold(checked, around, output, &inside, &far);
             tell(&far, &serde_json::to_vec(&failure).unwrap_or_default());
             sys::exit_now(1);
         };
@@ -180,13 +187,12 @@ impl Container {
 /// The life of the process inside: prepare, take the link, become the application.
 fn hold(
     checked: &CheckedContainer,
-    makings: &Makings,
-    rootfs: &Rootfs,
-    sysctls: &[(&str, &str)],
+    around: &Around,
     output: &std::path::Path,
     inside: &Inside,
     control: &OwnedFd,
 ) -> Result<Infallible, Failure> {
+    let Around { makings, rootfs, sysctls, devices } = around;
     let doing = || format!("prepare container {}", checked.name);
     prctl::set_pdeathsig(Signal::SIGKILL).scene(doing)?;
     // A session of its own, as LXC gives one: a kernel that shares time out by session (autogroup) then treats
@@ -201,6 +207,11 @@ fn hold(
     let place = (!checked.cpus.is_empty()).then(|| Place::of(&checked.cpus)).transpose().scene(pinning)?;
     let mut netlink = Netlink::open().scene(doing)?;
     netlink.set_up("lo", true).scene(doing)?;
+    if !devices.is_empty() {
+        rootfs.show_devices(&checked.application, devices)?;
+        // All memory of the application is pinned, so that the device can reach it.
+        setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).scene(doing)?;
+    }
     match makings.runtime {
         Runtime::Netns => {
             let port = vhost_folder(&checked.link);
@@ -237,7 +248,7 @@ fn hold(
 
 fn take_link(netlink: &mut Netlink, checked: &CheckedContainer) -> Result<(), Failure> {
     // A socket is there when an application opens it.
-    let CheckedLink::Interface(link) = &checked.link else { return Ok(()) };
+    let Some(link) = checked.link.interface() else { return Ok(()) };
     let doing = || format!("set up {} of container {}", link.name, checked.name);
     let index = netlink.index_of(&link.name).scene(doing)?;
     // Without an address, or with neighbours given, nothing is left to resolve: no ARP among what is measured.

@@ -28,10 +28,11 @@ use self::container::State;
 pub(crate) use self::makings::{busybox, lxc};
 use self::rootfs::Rootfs;
 pub(crate) use self::rootfs::Sources;
-use self::stage::{Ended, Stage};
+use self::stage::{Ended, Given, Stage};
 use crate::affinity::unpin;
 use crate::facts::Privilege;
 use crate::failure::During;
+use crate::functions::Function;
 use crate::lines::{Lines, Read, send_all, to_line};
 use crate::meanings::Meanings;
 use crate::patience::Patience;
@@ -52,6 +53,8 @@ pub(crate) struct Hand {
     pub lease: u64,
     /// What the supervisor has made of the host.
     pub achieved: Achieved,
+    /// Virtual functions of the lease.
+    pub functions: Vec<Function>,
     /// Programs for containers.
     pub sources: Sources,
     /// What names mean.
@@ -62,11 +65,11 @@ pub(crate) struct Hand {
 
 /// Life of the worker, in the process that was forked for it.
 pub(crate) fn run(hand: Hand) -> ! {
-    let Hand { socket, lock, lease, achieved, sources, meanings, map } = hand;
+    let Hand { socket, lock, lease, achieved, functions, sources, meanings, map } = hand;
     let keep: Vec<_> = [socket.as_fd(), lock.as_fd()].into_iter().chain(sources.fds()).collect();
     let closed = sys::close_all_but(&keep).host(|| "close what is the supervisor's".into());
     drop(keep);
-    let status = match closed.and_then(|()| Worker::new(&socket, sources, meanings, map)) {
+    let status = match closed.and_then(|()| Worker::new(&socket, sources, meanings, functions, map)) {
         Ok(mut worker) => {
             let staged = worker.rootfs.staged.clone();
             worker.answer(lease, Ok(Answer::Leased { achieved: Achieved { staged, ..achieved } }));
@@ -86,6 +89,7 @@ struct Worker<'a> {
     signals: SignalFd,
     rootfs: Rootfs,
     meanings: Rc<Meanings>,
+    functions: Vec<Function>,
     privilege: Privilege,
     stage: Option<Stage>,
     /// Packets of the scene that wait to be read.
@@ -113,6 +117,7 @@ impl<'a> Worker<'a> {
         socket: &'a OwnedFd,
         sources: Sources,
         meanings: Rc<Meanings>,
+        functions: Vec<Function>,
         map: Option<(u32, u32)>,
     ) -> Result<Worker<'a>, Failure> {
         prctl::set_pdeathsig(Signal::SIGKILL).host(|| "tie the worker to the agent".into())?;
@@ -132,6 +137,7 @@ impl<'a> Worker<'a> {
             signals,
             rootfs,
             meanings,
+            functions,
             privilege,
             stage: None,
             capture: None,
@@ -225,7 +231,13 @@ impl<'a> Worker<'a> {
                 }
                 let scene =
                     crate::switch::check_with(&scene, &self.meanings.switches).request(|| "build a scene".into())?;
-                self.stage = Some(Stage::build(&scene, &self.rootfs, &self.meanings, self.privilege)?);
+                let given = Given {
+                    rootfs: &self.rootfs,
+                    meanings: &self.meanings,
+                    functions: &self.functions,
+                    privilege: self.privilege,
+                };
+                self.stage = Some(Stage::build(&scene, given)?);
             }
             Op::Start { container, line } => {
                 self.await_socket(&container)?;

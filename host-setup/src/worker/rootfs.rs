@@ -15,12 +15,13 @@ use nix::unistd::chdir;
 
 use crate::application::DEFINITION_FILE;
 use crate::applications::{Application, beside, busybox, file_of, files_of, generators};
-use crate::component::Linker;
+use crate::component::{Linker, plugins};
 use crate::containers::{DEVICES, FOLDERS, KERNEL_FOLDERS, PORT_FOLDERS};
 use crate::failure::During;
+use crate::functions::VFIO;
 use crate::protocol::Failure;
 use crate::root::change_root;
-use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER};
+use crate::scene::{OUTPUT_FOLDER, PORT_FOLDER, driver_file};
 use crate::switch;
 
 const NOTHING: Option<&str> = None;
@@ -41,6 +42,8 @@ pub(crate) struct Sources {
 struct RootSources {
     application: Application,
     files: Vec<Source>,
+    /// Whether it drives virtual functions.
+    drives: bool,
 }
 
 /// A file that an application loads, the application first.
@@ -56,10 +59,11 @@ struct Source {
 
 impl Sources {
     /// Every application that is here with what it loads, BusyBox, and programs for switches.
-    pub(crate) fn open(of_site: &[Application]) -> Result<Sources, Failure> {
+    /// `drivers` are libraries of DPDK for virtual functions.
+    pub(crate) fn open(of_site: &[Application], drivers: &[&str]) -> Result<Sources, Failure> {
         let of_site = of_site.iter().filter(|application| files_of(application).is_ok()).cloned();
         let here = generators().filter(|application| file_of(&application.name).is_ok()).chain(of_site);
-        let roots = here.map(RootSources::open).collect::<Result<Vec<_>, Failure>>()?;
+        let roots = here.map(|here| RootSources::open(here, drivers)).collect::<Result<Vec<_>, Failure>>()?;
         let busybox = busybox().map(|path| open(&path)).transpose()?;
         let there = switch::programs_beside().filter_map(|name| Some((name, beside(name).ok()?)));
         let programs = there.map(|(name, path)| Ok((name, open(&path)?))).collect::<Result<Vec<_>, Failure>>()?;
@@ -78,10 +82,12 @@ fn open(path: &Path) -> Result<File, Failure> {
 }
 
 impl RootSources {
-    fn open(application: Application) -> Result<RootSources, Failure> {
+    fn open(application: Application, drivers: &[&str]) -> Result<RootSources, Failure> {
         let doing = || format!("find what {} loads", application.name);
         let programs = files_of(&application)?;
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
+        let first =
+            programs.first().map_or_else(|| Ok(PathBuf::new()), |program| program.canonicalize()).host(doing)?;
         let mut sources: Vec<Source> = Vec::new();
         for loaded in Linker::of_host().closure(&programs).host(doing)? {
             let file = open(&loaded.path)?;
@@ -99,7 +105,26 @@ impl RootSources {
             };
             sources.push(source);
         }
-        Ok(RootSources { application, files: sources })
+        let drives = application.io.contains(&"dpdk") && !drivers.is_empty();
+        if drives {
+            let own: Vec<PathBuf> = programs.iter().map(|path| path.to_path_buf()).collect();
+            let drivers = plugins::wanted(&Linker::of_host(), &own, drivers).host(doing)?;
+            let all: Vec<&Path> = programs.iter().copied().chain(drivers.iter().map(PathBuf::as_path)).collect();
+            let below = |path: &Path| path.strip_prefix("/").map(Path::to_path_buf).host(doing);
+            for loaded in Linker::of_host().closure(&all).host(doing)? {
+                let real = loaded.path.canonicalize().host(doing)?;
+                if real == first || sources.iter().any(|source| Path::new("/").join(&source.inside) == real) {
+                    continue;
+                }
+                // Where DPDK loads everything by itself a driver must not lie: generators of other tests would load it.
+                let (inside, link) = match drivers.contains(&loaded.path) {
+                    true => (below(Path::new(&driver_file(&loaded.name)))?, None),
+                    false => (below(&real)?, Some(below(&loaded.path)?).filter(|_| loaded.path != real)),
+                };
+                sources.push(Source { name: loaded.name, inside, link, file: open(&loaded.path)? });
+            }
+        }
+        Ok(RootSources { application, files: sources, drives })
     }
 }
 
@@ -138,6 +163,9 @@ impl Rootfs {
         let more: &[&str] = if vhost_user { &PORT_FOLDERS } else { &[] };
         for folder in FOLDERS.iter().chain(more) {
             fs::create_dir(root.join(folder)).host(|| format!("create /{folder} of the containers' root"))?;
+        }
+        if sources.drives {
+            fs::create_dir(root.join("dev/vfio")).host(|| "create /dev/vfio of the containers' root".into())?;
         }
         for device in DEVICES {
             bind_device(&root, device)?;
@@ -215,6 +243,21 @@ impl Rootfs {
         mount(Some(busybox), &place, NOTHING, MsFlags::MS_BIND, NOTHING).scene(doing)?;
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
         mount(NOTHING, &place, NOTHING, read_only, NOTHING).scene(doing)
+    }
+
+    /// Shows devices to a container, and what the kernel says of all devices. The process must be in a mount namespace
+    /// of its own.
+    pub(super) fn show_devices(&self, application: &str, devices: &[PathBuf]) -> Result<(), Failure> {
+        let root = self.path(application);
+        let folder = root.join(VFIO.trim_start_matches('/'));
+        tmpfs(&folder, "size=64k,mode=755", MsFlags::MS_NOEXEC)?;
+        for device in devices {
+            let doing = || format!("show {} to a container", device.display());
+            let inside = folder.join(device.file_name().unwrap_or_default());
+            File::create(&inside).scene(doing)?;
+            mount(Some(device), &inside, NOTHING, MsFlags::MS_BIND, NOTHING).scene(doing)?;
+        }
+        bind_kernel_folder(&root, "sys")
     }
 
     /// Makes an application's root this process's own, read-only, with `output` as its output folder and `port`

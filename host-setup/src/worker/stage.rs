@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
-use super::container::{Container, State};
+use super::container::{Around, Container, State};
 use super::makings::Makings;
 use super::mapped::{self, Digests};
 use super::rootfs::Rootfs;
 use crate::affinity::pin;
 use crate::facts::Privilege;
 use crate::failure::During;
+use crate::functions::{Function, devices};
 use crate::meanings::Meanings;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
@@ -33,6 +34,19 @@ pub(super) struct Stage {
     pub containers: Vec<Container>,
 }
 
+/// What scenes of a lease are built with.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// Roots of containers.
+    pub rootfs: &'a Rootfs,
+    /// What names mean.
+    pub meanings: &'a Meanings,
+    /// Virtual functions of the lease.
+    pub functions: &'a [Function],
+    /// What the agent may do.
+    pub privilege: Privilege,
+}
+
 /// A process of a scene that has ended by itself.
 pub(super) enum Ended {
     /// The one of the container in this place.
@@ -43,12 +57,8 @@ pub(super) enum Ended {
 
 impl Stage {
     /// Builds all of the scene; when a part fails, takes down what had been built.
-    pub(super) fn build(
-        scene: &CheckedScene,
-        rootfs: &Rootfs,
-        meanings: &Meanings,
-        privilege: Privilege,
-    ) -> Result<Stage, Failure> {
+    pub(super) fn build(scene: &CheckedScene, given: Given) -> Result<Stage, Failure> {
+        let Given { rootfs, meanings, privilege, .. } = given;
         let makings = Makings::of(scene.runtime, &meanings.stacks, &scene.switch.stack, privilege)?;
         if let Some(container) = scene.containers.iter().find(|container| !rootfs.has(&container.application)) {
             // Names the reason: unknown, or known and not here.
@@ -58,7 +68,7 @@ impl Stage {
         }
         let uplink = scene.switch.uplink.clone();
         let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
-        match stage.fill(scene, rootfs, meanings, privilege, &makings) {
+        match stage.fill(scene, given, &makings) {
             Ok(()) => Ok(stage),
             Err(failure) => {
                 stage.take_down(rootfs)?;
@@ -67,24 +77,20 @@ impl Stage {
         }
     }
 
-    fn fill(
-        &mut self,
-        scene: &CheckedScene,
-        rootfs: &Rootfs,
-        meanings: &Meanings,
-        privilege: Privilege,
-        makings: &Makings,
-    ) -> Result<(), Failure> {
+    fn fill(&mut self, scene: &CheckedScene, given: Given, makings: &Makings) -> Result<(), Failure> {
+        let Given { rootfs, meanings, functions, privilege } = given;
         let sysctls = switch::container_sysctls(&scene.switch.kind);
         switch::make_folders(scene)?;
         for container in &scene.containers {
-            self.containers.push(Container::start(container, makings, rootfs, sysctls)?);
+            let around = Around { makings, rootfs, sysctls, devices: devices(&container.link, functions)? };
+            self.containers.push(Container::start(container, &around)?);
         }
         let site = Site {
             scene,
             programs: Path::new(super::rootfs::PROGRAMS),
             stacks: &meanings.stacks,
             customs: &meanings.switches,
+            functions,
             privilege,
         };
         let switch = self.switch.insert(switch::start(&site)?);

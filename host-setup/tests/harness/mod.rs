@@ -391,6 +391,6 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn interface(container: &mut Container) -> &mut Interface {
     match &mut container.link {
         Link::Interface(interface) => interface,
-        Link::VhostUser(_) => panic!("a socket"),
+        Link::VhostUser(_) | Link::Function(_) => panic!("no interface of a veth pair"),
     }
 }

@@ -3,7 +3,7 @@
 
 use host_setup::cores::CorePlan;
 use host_setup::eal::{GENERATOR_MIB, Memory};
-use host_setup::facts::Facts;
+use host_setup::facts::{Facts, Nic};
 use host_setup::settings::planned;
 use results::axes::{FrameSize, Io, io_name};
 use results::statistics::precise;
@@ -102,9 +102,13 @@ pub(super) fn traffic_section(test: &Test, sides: &[Side]) -> Section {
     section.with("ip_stack", uses_ip)
 }
 
-/// The network card at an end of a cable: what it is and what drives it; a virtual one has nothing below it.
-pub(super) fn nic_section(facts: &Facts, end: &CableEnd) -> Section {
-    let nic = facts.nics.iter().find(|nic| nic.name == end.device || nic.address == end.device);
+/// The network card at an end of a cable.
+pub(super) fn nic_at<'f>(facts: &'f Facts, end: &CableEnd) -> Option<&'f Nic> {
+    facts.nics.iter().find(|nic| nic.name == end.device || nic.address == end.device)
+}
+
+/// What a network card is and what drives it; a virtual interface has nothing below it.
+pub(super) fn nic_section(nic: Option<&Nic>) -> Section {
     let Some(nic) = nic else { return Section::new().with("kind", "virtual") };
     Section::new()
         .with("kind", "device")

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Boots a guest with the hardware that a small machine lacks (a card with SR-IOV behind an IOMMU, hyper-threads, two
+# NUMA nodes, a governor) and runs a script in it as root. Its root is this machine's own, read-only below a layer in
+# memory, so that the project's programs run in it as they are and cannot harm anything.
+#   guest.sh FOLDER SCRIPT [KERNEL PARAMETERS]     FOLDER as fetch.sh has filled it
+# What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8), MEMORY_MIB (6144),
+# QEMU_MORE (more arguments of QEMU's).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(cd "$1" && pwd)
+script=$(readlink -f "$2")
+parameters=${3:-}
+release=$(cat "$folder/complete")
+modules=$folder/kernel/lib/modules/$release
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The first root: BusyBox and the modules that the second one needs.
+root=$work/root
+mkdir -p "$root/bin" "$root/modules" "$root/proc" "$root/sys" "$root/dev" "$root/below" "$root/above" "$root/new"
+cp "$(command -v busybox)" "$root/bin/busybox"
+cp "$here/init.sh" "$root/init"
+chmod +x "$root/init"
+order() { # a module's files, those that it needs first
+    sed -n "s#^\(kernel/.*/$1\.ko\(\.xz\)\{0,1\}\):#\1#p" "$modules/modules.dep" | tr ' ' '\n' | sed '/^$/d' | tac
+}
+for module in virtio_pci 9pnet_virtio 9p overlay; do order "$module"; done | awk '!seen[$0]++' >"$root/modules/order"
+while read -r file; do
+    cp "$modules/$file" "$root/modules/"
+done <"$root/modules/order"
+sed -i 's,.*/,,' "$root/modules/order"
+cat >"$root/guest" <<S
+script='$script'
+folder='$folder'
+release='$release'
+S
+(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initramfs"
+
+# A governor: processor objects with P-states, whose control register is a device of QEMU's for tests.
+sh "$here/pstates.sh" "${CPUS:-8}" >"$work/pstates.asl"
+"$folder/qemu/usr/bin/iasl" -p "$work/pstates" "$work/pstates.asl" >"$work/iasl.log" 2>&1 ||
+    { cat "$work/iasl.log" >&2; exit 1; }
+
+log=$work/console
+status=0
+# It must not look like a guest, or nobody would set anything in it: a governor of a virtual machine is not the hardware's.
+# Two threads a core, two cores a socket, a NUMA node a socket.
+# Its own modules, not those of a QEMU that is installed.
+export QEMU_MODULE_DIR="$folder/qemu/usr/lib/x86_64-linux-gnu/qemu"
+timeout "${SECONDS_MOST:-900}" "$folder/qemu/usr/bin/qemu-system-x86_64" -L "$folder/qemu/usr/share/qemu" \
+    -L "$folder/qemu/usr/share/seabios" -L "$folder/qemu/usr/lib/ipxe/qemu" \
+    -accel tcg,thread=multi -machine q35,kernel-irqchip=off -cpu Nehalem-v1,pdpe1gb=on,-hypervisor,tcg-cpuid=off \
+    -smbios type=0,vendor=Guest -smbios type=1,manufacturer=Guest,product=Guest -smbios type=2,manufacturer=Guest \
+    -smp "${CPUS:-8},sockets=2,cores=2,threads=2" -m "${MEMORY_MIB:-6144}" \
+    -object memory-backend-ram,id=m0,size="$(( ${MEMORY_MIB:-6144} / 2 ))M" -numa node,nodeid=0,cpus=0-3,memdev=m0 \
+    -object memory-backend-ram,id=m1,size="$(( ${MEMORY_MIB:-6144} / 2 ))M" -numa node,nodeid=1,cpus=4-7,memdev=m1 \
+    -global q35-pcihost.pci-hole64-size=0 -device intel-iommu,intremap=on,caching-mode=on \
+    -device pxb-pcie,id=near1,bus_nr=64,numa_node=1,bus=pcie.0 \
+    -device pcie-root-port,id=port0,chassis=1,bus=near1 -device pcie-root-port,id=port1,chassis=2,bus=near1 \
+    -netdev hubport,hubid=0,id=net0 -device igb,bus=port0,netdev=net0,mac=52:54:00:00:00:01 \
+    -netdev hubport,hubid=0,id=net1 -device igb,bus=port1,netdev=net1,mac=52:54:00:00:00:02 \
+    -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
+    -device virtio-9p-pci,fsdev=root,mount_tag=root,bus=pcie.0 \
+    -acpitable file="$work/pstates.aml" -device pc-testdev \
+    -nodefaults -display none -vga none -serial stdio -no-reboot -kernel "$folder/kernel/boot/vmlinuz-$release" -initrd "$work/initramfs" \
+    -append "console=ttyS0 quiet panic=-1 no_timer_check intel_iommu=on iommu=pt hugepagesz=1G hugepages=0 hugepagesz=2M $parameters" \
+    ${QEMU_MORE:-} </dev/null >"$log" 2>&1 || status=$?
+
+tr -d '\r' <"$log" | sed -n '/^guest: begins$/,/^guest: ends/p' | sed '/^guest: begins$/d; /^guest: ends/d'
+ended=$(tr -d '\r' <"$log" | sed -n 's/^guest: ends with \([0-9]*\)$/\1/p' | tail -n 1)
+if [ -z "$ended" ]; then
+    echo "guest: it did not end by itself (QEMU: $status); its last words:" >&2
+    tail -n 20 "$log" >&2
+    exit 70
+fi
+exit "$ended"
