@@ -13,7 +13,7 @@ SETUP = sh host-setup/setup.sh
 # send such signals.
 HEARING = env --default-signal=HUP,INT
 
-.PHONY: demo demo-remote test build site setup setup-test bench lint clean-demo
+.PHONY: demo demo-remote test test-hardware build site setup setup-test bench lint clean-demo
 
 # Sets up, builds, measures, reports.
 demo: setup build site
@@ -30,6 +30,11 @@ test: setup-test build
 	$(GENERATORS) $(HEARING) $(CARGO) test $(PROFILE) --quiet
 	$(if $(DPDK),$(GENERATORS) $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh generators/tests/reproducible.sh
+
+# As root: SR-IOV, hyper-threads, NUMA and a governor, in guests of QEMU's that it brings; one of them, then two.
+test-hardware: setup build
+	sh host-setup/tests/hardware/run.sh target/hardware
+	REMOTE=yes sh host-setup/tests/hardware/run.sh target/hardware
 
 build:
 	$(CARGO) build $(PROFILE) --workspace --bins

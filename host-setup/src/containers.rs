@@ -48,20 +48,21 @@ pub fn render(runtime: Runtime) -> String {
     );
     match runtime {
         Runtime::Netns => text.push_str("namespaces mount pid net ipc uts\n"),
-        Runtime::Lxc => text.push_str(&lxc_configuration("NAME", "ROOT", "OUTPUT", None)),
+        Runtime::Lxc => text.push_str(&lxc_configuration("NAME", "ROOT", "OUTPUT", None, false)),
     }
     text
 }
 
 /// What LXC is told. `lxc.net.0.type = none` leaves the container in the network namespace that it is started
 /// in, which is its own already and has the link.
-pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str, port: Option<&str>) -> String {
+pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str, port: Option<&str>, own_proc: bool) -> String {
     let capabilities = CAPABILITIES.map(|(name, _)| name).join(" ");
     let inside = OUTPUT_FOLDER.trim_start_matches('/');
     let port = port.map_or(String::new(), |port| {
         let inside = PORT_FOLDER.trim_start_matches('/');
-        format!("lxc.mount.entry = {port} {inside} none bind,nosuid,nodev,noexec 0 0\nlxc.mount.auto = proc:mixed\n")
+        format!("lxc.mount.entry = {port} {inside} none bind,nosuid,nodev,noexec 0 0\n")
     });
+    let proc = if own_proc { "lxc.mount.auto = proc:mixed\n" } else { "" };
     format!(
         "lxc.uts.name = {name}\n\
          lxc.rootfs.path = dir:{root}\n\
@@ -75,7 +76,7 @@ pub(crate) fn lxc_configuration(name: &str, root: &str, output: &str, port: Opti
          lxc.cap.keep = {capabilities}\n\
          lxc.no_new_privs = 1\n\
          lxc.apparmor.profile = unconfined\n\
-         {port}"
+         {port}{proc}"
     )
 }
 

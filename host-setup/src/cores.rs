@@ -5,8 +5,8 @@
 //! The rules, in order of weight:
 //!
 //! 1. One thread of a physical core is used, its hyper-thread siblings are left idle.
-//! 2. Switch and generators are on one NUMA node: the first (by isolated, then by performance cores on
-//!    offer) on which they fit. The housekeeping core is on it too if there is room, else elsewhere, told.
+//! 2. Switch and generators are on one NUMA node: the first (by the network card that they measure through, then by
+//!    isolated, then by performance cores on offer) on which they fit. The housekeeping core is on it too if there is room, else elsewhere, told.
 //! 3. Isolated cores first, then `nohz_full` ones, then performance cores, then by CPU number. The
 //!    housekeeping core is chosen the other way round: not isolated, efficient, lowest number.
 //! 4. Not enough cores: the plan is `oversubscribed`. Every core of the node is used, switch cores are kept
@@ -72,13 +72,21 @@ struct Slot {
 
 /// Makes the plan. Never fails: what cannot be had is told in [`CorePlan::limits`].
 pub fn plan(topology: &[Core], needs: &Needs) -> CorePlan {
+    plan_near(topology, needs, None)
+}
+
+/// As [`plan`], for a measurement through a network card on the NUMA node `near`, if it is on one.
+pub fn plan_near(topology: &[Core], needs: &Needs, near: Option<u32>) -> CorePlan {
     let slots = slots(topology);
     let measuring = needs.switch_cores as usize + needs.generators as usize;
-    let Some(node) = choose_node(&slots, measuring) else { return unknown(needs) };
+    let Some(node) = choose_node(&slots, measuring, near) else { return unknown(needs) };
     let mut on_node: Vec<Slot> = slots.iter().filter(|slot| slot.node == node).copied().collect();
     let housekeepers = |slot: &Slot| (slot.isolated, slot.nohz_full, !slot.efficient, slot.cpu);
 
     let mut limits = Vec::new();
+    limits.extend(near.filter(|near| *near != node).map(|near| {
+        format!("the network card is on node {near}, which has too few cores: the measurement is on node {node}")
+    }));
     let mut housekeeping = None;
     if on_node.len() > measuring {
         // The housekeeper is taken first only from what the measurement can spare: an isolated core is
@@ -127,7 +135,7 @@ fn slots(topology: &[Core]) -> Vec<Slot> {
 }
 
 /// The node on which the measurement fits best; when it fits on none, the one with most cores.
-fn choose_node(slots: &[Slot], measuring: usize) -> Option<u32> {
+fn choose_node(slots: &[Slot], measuring: usize, near: Option<u32>) -> Option<u32> {
     let nodes: BTreeSet<u32> = slots.iter().map(|slot| slot.node).collect();
     nodes.into_iter().min_by_key(|node| {
         let here: Vec<&Slot> = slots.iter().filter(|slot| slot.node == *node).collect();
@@ -136,7 +144,8 @@ fn choose_node(slots: &[Slot], measuring: usize) -> Option<u32> {
         let performance = used.iter().filter(|slot| !slot.efficient).count();
         // Room for housekeeping weighs less than isolation of what is measured.
         let fit = here.len().min(measuring);
-        (Reverse(fit), Reverse(isolated), Reverse(performance), here.len() <= measuring, *node)
+        let is_near = near == Some(*node);
+        (Reverse(fit), Reverse(is_near), Reverse(isolated), Reverse(performance), here.len() <= measuring, *node)
     })
 }
 

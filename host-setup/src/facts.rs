@@ -1,6 +1,7 @@
 //! What a host is: types, and what they say together. They must not know how facts are read, or what is made of
 //! them.
 
+mod asked;
 mod card;
 mod stacks;
 mod uses;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::asked::{Asked, Transparent};
 pub use self::card::{card, function_drivers, function_module};
 pub use self::stacks::StackFacts;
 pub use self::uses::{Part, Through};
@@ -249,6 +251,9 @@ pub struct Knobs {
     /// Whether settings that Septet would change are left as they are, since somebody asked for that.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub left: bool,
+    /// What somebody asks for besides.
+    #[serde(skip_serializing_if = "Asked::is_nothing")]
+    pub asked: Asked,
 }
 
 impl Knobs {

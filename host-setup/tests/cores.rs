@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use host_setup::cores::{CorePlan, Needs, plan};
+use host_setup::cores::{CorePlan, Needs, plan, plan_near};
 use host_setup::facts::Core;
 use proptest::prelude::*;
 
@@ -48,6 +48,22 @@ fn r630_keeps_one_socket_and_leaves_siblings_idle() {
     assert_eq!(generator_cpus(&plan), [4, 6]);
     assert_eq!(plan.housekeeping, Some(8));
     assert!(plan.limits.is_empty(), "{:?}", plan.limits);
+}
+
+#[test]
+fn a_measurement_is_on_the_node_of_the_card_where_it_fits() {
+    let mut machine = r630();
+    for core in &mut machine {
+        core.isolated = core.package == 0 && core.core >= 2;
+    }
+    let near = plan_near(&machine, &needs(0, 2), Some(1));
+    assert_eq!((near.node, generator_cpus(&near), near.limits), (Some(1), vec![1, 3], vec![]));
+    let far = plan_near(&machine, &needs(0, 12), Some(1));
+    assert_eq!(far.node, Some(1), "both are too small, and the card is there");
+    let small: Vec<Core> = machine.into_iter().filter(|core| core.package == 0 || core.core < 2).collect();
+    let far = plan_near(&small, &needs(0, 4), Some(1));
+    assert_eq!(far.node, Some(0));
+    assert!(far.limits.iter().any(|limit| limit.contains("card is on node 1")), "{:?}", far.limits);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use host_setup::eal::Memory;
 use host_setup::protocol::*;
-use host_setup::scene::{Container, Interface, Link, Runtime, Scene, Switch, Uplink, VhostUser};
+use host_setup::scene::{Container, Function, Interface, Link, Runtime, Scene, Switch, Uplink, VhostUser};
 use host_setup::switch::check;
 use host_setup::switch::uplink::By;
 use host_setup::switch::{self, Shape};
@@ -195,16 +195,45 @@ fn uplinked(scene: &mut Scene, device: &str, by: By, side: u8) {
     scene.switch.uplink = Some(Uplink { device: device.into(), by, side });
 }
 
+/// The same over virtual functions of a card, each an interface of the kernel's, if its links are such.
+fn over_card(scene: &mut Scene, functions: bool) {
+    scene.switch.kind = "sriov".into();
+    scene.switch.configuration = render("sriov", 0, None);
+    for container in scene.containers.iter_mut().filter(|_| functions) {
+        let interface = interface(container).clone();
+        container.link = Link::Function(Function { mac: interface.mac.clone(), interface: Some(interface) });
+    }
+}
+
+#[test]
+fn functions_of_a_card_are_links_whole_and_as_interfaces() {
+    let mut scene = scene();
+    over_card(&mut scene, true);
+    check(&scene).expect("interfaces of the kernel's");
+    scene.containers[1].link = Link::Function(Function { mac: "02:00:00:00:00:02".into(), interface: None });
+    check(&scene).expect("one that its application gets whole");
+}
+
 /// What makes a good scene a bad one.
 type Change = fn(&mut Scene);
 
 #[test]
 fn a_scene_is_checked_in_every_part() {
     check(&scene()).expect("a good scene");
-    let wrong: [(&str, Change); 27] = [
+    let wrong: [(&str, Change); 29] = [
         ("containers: there are 0", |scene| scene.containers.clear()),
         ("no switch called", |scene| scene.switch.kind = "magic".into()),
-        ("does not drive sriov yet", |scene| scene.switch.kind = "sriov".into()),
+        ("has no link of its kind", |scene| over_card(scene, false)),
+        ("has another address than the function", |scene| {
+            over_card(scene, true);
+            if let Link::Function(function) = &mut scene.containers[0].link {
+                function.mac = "02:00:00:00:00:07".into();
+            }
+        }),
+        ("not a unicast address", |scene| {
+            over_card(scene, true);
+            scene.containers[1].link = Link::Function(Function { mac: "/dev/vfio/1".into(), interface: None });
+        }),
         ("not what this agent renders", |scene| scene.switch.configuration.clear()),
         ("cannot use 1 switch cores", |scene| scene.switch.cpus = vec![0]),
         ("switch: there is no CPU", |scene| scene.switch.cpus = vec![5000]),

@@ -232,9 +232,10 @@ impl<'a> Conditions<'a> {
         takes_io(offered(facts, Part::Application(&application))?, tuple.variant.io)?;
         let end = self.ground.cable.as_ref().filter(|_| sides(tuple.locality) > 1).map(|cable| &cable.ends[place]);
         let uplink = end.map(|end| uplink(facts, descriptor, end, place)).transpose()?;
-        let card = card(facts, tuple, descriptor)?;
+        let card = card(facts, tuple, descriptor, end)?;
 
-        let cores = cores::plan(&host.facts.topology, &needs(tuple, descriptor));
+        let cores =
+            cores::plan_near(&host.facts.topology, &needs(tuple, descriptor), near(host.facts, tuple, descriptor));
         let memory = traffic::memory(tuple, host.memory());
         let switch = switch_plan(tuple, descriptor, &cores, memory, uplink.as_ref());
         let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
@@ -244,7 +245,7 @@ impl<'a> Conditions<'a> {
         sections.push((SectionName::Switch, Sealed::new(switch_section)));
         sections.push((SectionName::Cores, Sealed::new(cores_section(&cores, host.facts))));
         sections.extend(software(facts, runtime, descriptor.ends, tuple)?);
-        if card.is_some() {
+        if card.is_some() && end.is_none() {
             let nic = host.facts.card()?;
             sections.push((SectionName::Nic, Sealed::new(nic_section(Some(nic)))));
         }
@@ -303,14 +304,11 @@ fn uplink(facts: &Facts, descriptor: &Descriptor, end: &CableEnd, place: usize) 
 }
 
 /// The card whose virtual functions a test is measured over; absent where the switch is no card, or why there is none.
-fn card(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor) -> Result<Option<Card>, String> {
+fn card(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor, end: Option<&CableEnd>) -> Result<Option<Card>, String> {
     if descriptor.ends != Ends::Functions {
         return Ok(None);
     }
-    if sides(tuple.locality) > 1 {
-        return Err("this version measures over virtual functions on one host only".to_string());
-    }
-    let nic = facts.card()?;
+    let nic = end.map_or_else(|| facts.card(), |end| facts.card_at(&end.device))?;
     let (most, wanted) = (nic.vfs_max.unwrap_or(0), containers_a_side(tuple));
     if wanted > most {
         return Err(format!("{} can have {most} virtual functions, and it takes {wanted}", nic.name));
@@ -437,7 +435,13 @@ fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
 pub(crate) fn core_plan(tuple: &Tuple, facts: &Facts) -> Result<CorePlan, String> {
     let name = tuple.vswitch.name();
     let descriptor = facts.descriptor(name).ok_or_else(|| format!("its host knows no switch called {name}"))?;
-    Ok(cores::plan(&facts.topology, &needs(tuple, descriptor)))
+    Ok(cores::plan_near(&facts.topology, &needs(tuple, descriptor), near(facts, tuple, descriptor)))
+}
+
+/// The NUMA node of the card whose virtual functions a test is measured over.
+fn near(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor) -> Option<u32> {
+    let over_card = descriptor.ends == Ends::Functions && sides(tuple.locality) == 1;
+    facts.card().ok().filter(|_| over_card)?.node
 }
 
 /// The sections that follow from the facts and the core plan of the host in that place alone, by which what a record

@@ -22,6 +22,7 @@ const WHOLE: &str = "vfio-pci";
 
 /// The facts that an experiment goes by: those of a host that it leaves as it is, if it says so.
 pub fn facts(experiment: &Experiment, facts: Facts) -> Facts {
+    let facts = facts.asked(experiment.protocol.asked);
     if experiment.protocol.leaves_host { planned::left_as_it_is(facts) } else { facts }
 }
 
@@ -33,9 +34,14 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
     let mut shared = KnownSurroundings::default();
     let (mut measuring, mut housekeeping) = (BTreeSet::new(), BTreeSet::new());
     let mut pages: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut large: BTreeMap<u32, u64> = BTreeMap::new();
+    let asked = facts.knobs.asked;
     let mut vfs: BTreeMap<String, BTreeMap<String, Vf>> = BTreeMap::new();
     let has_card = facts.card().is_ok();
-    for test in tests.filter(|test| moves_interrupts || has_card || test.tuple.variant.io == Io::Dpdk) {
+    let asks = |test: &&Test| {
+        moves_interrupts || has_card || asked.hugepages_1g.is_some() || test.tuple.variant.io == Io::Dpdk
+    };
+    for test in tests.filter(asks) {
         let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { continue };
         if let Some(card) = ready.sides.get(place).and_then(|side| side.card.as_ref()) {
             vfs.entry(card.interface.clone()).or_default().extend(functions(test, &ready, place));
@@ -44,6 +50,8 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
             let most = pages.entry(node).or_default();
             *most = wanted.max(*most);
         }
+        let node = ready.sides.get(place).and_then(|side| side.cores.node);
+        large.extend(node.zip(asked.hugepages_1g));
         if moves_interrupts && let Some(side) = ready.sides.get(place).filter(|side| !side.cores.oversubscribed) {
             measuring.extend(drift::measuring(&side.cores));
             housekeeping.extend(side.cores.housekeeping);
@@ -55,7 +63,8 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
     }
     let planned = planned::planned(facts, &measuring.into_iter().collect::<Vec<_>>());
     let vfs = vfs.into_iter().map(|(interface, each)| Vfs { interface, each: each.into_values().collect() }).collect();
-    Setup { hugepages_2m: pages.into_iter().collect(), vfs, ..planned }
+    let [hugepages_2m, hugepages_1g] = [pages, large].map(|pages| pages.into_iter().collect());
+    Setup { hugepages_2m, hugepages_1g, vfs, ..planned }
 }
 
 /// The virtual functions of a test on the host in that place, by their addresses.

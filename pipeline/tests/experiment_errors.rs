@@ -158,7 +158,29 @@ exclude = [{ V = "linux-bridge" }]"#,
         (r#"duration = "1s""#, "precision = 0.02", "8:15: precision takes the place of repetitions"),
         ("repetitions = 3", "repetitions = 3\ncap = \"1h\"", "9:7: cap is for tests that are measured to a precision"),
         ("repetitions = 3", "repetitions = 3\norder = \"randon\"", "9:9: order is \"random\" or \"declared\""),
-        ("repetitions = 3", "repetitions = 3\nhost = \"alone\"", "9:8: host is \"prepare\" or \"leave\""),
+        ("repetitions = 3", "repetitions = 3\nhost = \"alone\"", "9:8: host is \"prepare\" or \"leave\" or "),
+        (
+            "repetitions = 3",
+            "repetitions = 3\nhost = \"leave\"\nsettings = { smt = \"off\" }",
+            "10:12: settings are asked for, and host = \"leave\"",
+        ),
+        ("repetitions = 3", "repetitions = 3\nsettings = { smt = false }", "9:20: smt is \"on\" or \"off\""),
+        ("repetitions = 3", "repetitions = 3\nsettings = { turbo = \"on\" }", "9:14: unknown key 'turbo' in settings"),
+        (
+            "repetitions = 3",
+            "repetitions = 3\nsettings = { frequency_mhz = { min = 2, max = 1 } }",
+            "9:30: frequency_mhz has min = 2 above max = 1",
+        ),
+        (
+            "repetitions = 3",
+            "repetitions = 3\nsettings = { transparent_hugepages = \"often\" }",
+            "9:38: transparent_hugepages is \"always\" or \"madvise\" or \"never\"",
+        ),
+        (
+            "repetitions = 3",
+            "repetitions = 3\nsettings = { hugepages_1g = 0 }",
+            "9:29: hugepages_1g is a whole number, 1 to 1024",
+        ),
         // Identifiers.
         (
             r#"name = "small""#,

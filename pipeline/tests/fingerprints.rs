@@ -215,3 +215,29 @@ fn a_host_that_is_left_as_it_is_has_keys_of_its_own_that_say_so() {
     let guest = Facts { virtualisation: Some("kvm".into()), ..tunable() };
     assert_eq!(differing(&guest, &preparation::facts(&leaving(), guest.clone())), [""; 0]);
 }
+
+#[test]
+fn what_is_asked_of_the_host_is_in_keys_and_in_its_setup() {
+    let base = host("quiet");
+    let asking = |lines: &str| {
+        let text = EXPERIMENT.replacen("repetitions = 3", &format!("repetitions = 3\n{lines}"), 1);
+        let experiment = experiment::parse(&text, "all.toml").expect("an experiment");
+        let ground = Ground::from(preparation::facts(&experiment, base.clone()));
+        let conditions = Conditions::new(&ground);
+        let test = &experiment.matrix.tests[0];
+        let Prospect::Ready(ready) = conditions.judge(test, &mut KnownSurroundings::default()) else {
+            panic!("skipped")
+        };
+        (ready.manifest.key().to_string(), preparation::setup(&conditions, 0, std::iter::once(test)))
+    };
+    let (plain, nothing) = asking("");
+    assert_eq!((nothing.smt, nothing.frequency_khz, nothing.transparent_hugepages), (None, None, None));
+    let (key, setup) = asking("settings = { frequency_mhz = { min = 1200, max = 1800 }, smt = \"off\" }");
+    assert_ne!(key, plain);
+    assert_eq!((setup.smt, setup.frequency_khz), (Some(false), Some((1_200_000, 1_800_000))));
+    let (pages, setup) = asking("settings = { hugepages_1g = 2, transparent_hugepages = \"never\" }");
+    assert!(pages != plain && pages != key);
+    assert_eq!((setup.hugepages_1g.len(), setup.transparent_hugepages.as_deref()), (1, Some("never")));
+    // A host that nothing virtual stands below is prepared anyway.
+    assert_eq!(asking("host = \"prepare-virtual\"").0, plain);
+}

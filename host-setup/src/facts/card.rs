@@ -43,24 +43,49 @@ pub fn function_module(driver: &str) -> Option<&'static str> {
 /// Why there is none, in words that complete "skipped: ...".
 pub fn card(nics: &[Nic]) -> Result<&Nic, String> {
     let able = || nics.iter().filter(|nic| nic.vfs_max.is_some_and(|most| most > 0));
-    let reason = |nic: &Nic| match (&nic.must_stay, nic.vfs) {
-        (Some(why), _) => Some(format!("{} {why}", nic.name)),
-        (None, Some(vfs @ 1..)) => {
-            Some(format!("{} has {vfs} virtual functions already, which may be in use", nic.name))
-        }
-        _ => None,
-    };
-    if let Some(card) = able().find(|nic| reason(nic).is_none()) {
+    if let Some(card) = able().find(|nic| taken(nic).is_none()) {
         return Ok(card);
     }
-    let reasons: Vec<String> = able().filter_map(reason).collect();
+    let reasons: Vec<String> = able().filter_map(taken).collect();
     match reasons.is_empty() {
         true => Err("no network card here has SR-IOV".into()),
         false => Err(format!("no network card with SR-IOV is free: {}", reasons.join("; "))),
     }
 }
 
+/// Why no functions are made of a card that could have some.
+fn taken(nic: &Nic) -> Option<String> {
+    match (&nic.must_stay, nic.vfs) {
+        (Some(why), _) => Some(format!("{} {why}", nic.name)),
+        (None, Some(vfs @ 1..)) => {
+            Some(format!("{} has {vfs} virtual functions already, which may be in use", nic.name))
+        }
+        _ => None,
+    }
+}
+
 impl Facts {
+    /// The card at the end of a cable, if functions can be made of it; what drives them must be what is fingerprinted
+    /// here, that of [`Facts::card`].
+    ///
+    /// # Errors
+    /// Why not, in words that complete "skipped: ...".
+    pub fn card_at(&self, device: &str) -> Result<&Nic, String> {
+        let Some(nic) = self.nics.iter().find(|nic| nic.name == device || nic.address == device) else {
+            return Err(format!("{device}, at the end of the cable, is no network card"));
+        };
+        if nic.vfs_max.unwrap_or(0) == 0 {
+            return Err(format!("{device}, at the end of the cable, has no SR-IOV"));
+        }
+        match taken(nic) {
+            Some(why) => Err(why),
+            None if nic.driver != self.card()?.driver => {
+                Err(format!("{device} has another driver than other cards here"))
+            }
+            None => Ok(nic),
+        }
+    }
+
     /// The card whose functions are given to containers here; see [`card`].
     ///
     /// # Errors
@@ -73,6 +98,12 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Privilege;
+    use crate::survey::Around;
+
+    fn around() -> Around {
+        Around { allowed: vec![0], privilege: Privilege::Root, signature: None, firmware: |_| None }
+    }
 
     #[test]
     fn the_first_card_that_nobody_needs() {
@@ -90,7 +121,12 @@ mod tests {
         assert_eq!(card(&[plain.clone(), route.clone(), used.clone(), free]).map(|card| &*card.name), Ok("eth3"));
         let error = card(&[plain.clone(), route, used]).expect_err("none is free");
         assert!(error.contains("eth1 carries the default route; eth2 has 2 virtual functions"), "{error}");
-        assert_eq!(card(&[plain]).expect_err("none has them"), "no network card here has SR-IOV");
+        assert_eq!(card(std::slice::from_ref(&plain)).expect_err("none has them"), "no network card here has SR-IOV");
+        let nics = vec![plain, nic("eth4", Some(0), Some(7), None)];
+        let facts = Facts { nics, ..crate::survey::of_tree(std::path::Path::new("/nowhere"), &around()) };
+        assert_eq!(facts.card_at("eth4").map(|card| &*card.name), Ok("eth4"));
+        assert!(facts.card_at("eth0").is_err_and(|why| why.contains("has no SR-IOV")));
+        assert!(facts.card_at("eth9").is_err_and(|why| why.contains("is no network card")));
         assert_eq!(function_drivers("igb"), Some(&["net_e1000"][..]));
         assert_eq!((function_drivers("mlx5_core"), function_module("ice")), (None, Some("iavf")));
     }

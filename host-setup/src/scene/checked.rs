@@ -89,6 +89,11 @@ impl CheckedLink {
         }
     }
 
+    /// Whether its application drives it by DPDK, which reads of `/proc` what it may use.
+    pub fn is_for_dpdk(&self) -> bool {
+        self.interface().is_none()
+    }
+
     /// The network interface that the container has, if it has one.
     pub fn interface(&self) -> Option<&CheckedInterface> {
         match self {

@@ -39,10 +39,11 @@ pub(crate) fn turbo_paths(tree: &dyn Tree) -> Vec<String> {
     turbos(tree, &policies(tree)).into_iter().map(|turbo| turbo.path).collect()
 }
 
-/// Folders of the frequency policies.
+/// Folders of the frequency policies. Those of CPUs that are offline stay there, and have no governor.
 pub(crate) fn policies(tree: &dyn Tree) -> Vec<String> {
     let folder = format!("{CPU}/cpufreq");
-    numbered(tree, &folder, "policy").into_iter().map(|policy| format!("{folder}/policy{policy}")).collect()
+    let all = numbered(tree, &folder, "policy").into_iter().map(|policy| format!("{folder}/policy{policy}"));
+    all.filter(|policy| tree.read(&format!("{policy}/scaling_governor")).is_ok()).collect()
 }
 
 /// Folders of the frequency policies of some CPUs, of all if there are none. One may be there more than once.

@@ -1,6 +1,8 @@
 //! Moves devices' interrupts away from CPUs, and pauses irqbalance, which would move them back. It must not
 //! know which CPUs measure.
 
+use std::collections::BTreeMap;
+
 use super::{Change, refused};
 use crate::cpulist;
 use crate::failure::During;
@@ -84,6 +86,30 @@ pub(super) fn quiet(change: &mut Change<'_>, quiet: &[u32]) -> Result<(), Failur
         change.limit(format!("interrupts {list} cannot be moved away from measuring CPUs"));
     }
     Ok(())
+}
+
+/// Moves interrupts that only second threads of cores serve to the first ones, before those go offline: the kernel would
+/// move them anywhere and forget where they were.
+pub(super) fn leave_siblings(change: &mut Change<'_>) {
+    const CPUS: &str = "sys/devices/system/cpu";
+    let online = cpulist::parse(&change.tree.read(&format!("{CPUS}/online")).unwrap_or_default());
+    let first = |cpu: u32| {
+        let siblings = change.tree.read(&format!("{CPUS}/cpu{cpu}/topology/thread_siblings_list")).unwrap_or_default();
+        (cpu, cpulist::parse(&siblings).into_iter().min().unwrap_or(cpu))
+    };
+    let firsts: BTreeMap<u32, u32> = online.into_iter().map(first).collect();
+    for irq in numbered(change.tree, IRQS, "") {
+        let path = format!("{IRQS}/{irq}/smp_affinity_list");
+        let now = cpulist::parse(&change.tree.read(&path).unwrap_or_default());
+        if now.is_empty() || now.iter().any(|cpu| firsts.get(cpu).is_none_or(|first| first == cpu)) {
+            continue;
+        }
+        let mut stay: Vec<u32> = now.iter().filter_map(|cpu| firsts.get(cpu).copied()).collect();
+        stay.sort_unstable();
+        stay.dedup();
+        // One that the kernel does not let go is the kernel's to move.
+        let _ = change.to(&path, &cpulist::format(&stay));
+    }
 }
 
 /// A mask of CPUs as the kernel writes them: words of 32 bits in hex with commas in between, as many digits as

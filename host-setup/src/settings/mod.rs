@@ -115,6 +115,9 @@ fn smt(change: &mut Change<'_>, on: bool) -> Result<(), Failure> {
     if now != word {
         change.says(format!("hyper-threads are {word}"));
     }
+    if now == "on" && !on {
+        interrupts::leave_siblings(change);
+    }
     change.exactly(PATH, word)
 }
 

@@ -3,7 +3,8 @@
 //!
 //! What is asked for is what the paper's numbers stand on: governor `performance`, no turbo, CPUs that sleep no
 //! deeper than C1, interrupts away from measuring CPUs, irqbalance paused. In a virtual machine nothing is: its
-//! knobs do not reach the hardware, so turning them would but look like control.
+//! knobs do not reach the hardware, so turning them would but look like control, unless somebody asks for just that. More
+//! is set where it is asked for by name (`facts::Asked`).
 
 use crate::facts::{Facts, Tuning};
 use crate::protocol::Setup;
@@ -15,10 +16,10 @@ pub const IDLE_LATENCY_US: u32 = 2;
 
 /// What is asked of a host; `measuring` are the CPUs that measurements run on, none if they are shared.
 pub fn planned(facts: &Facts, measuring: &[u32]) -> Setup {
-    if facts.virtualisation.is_some() {
+    if is_beyond_reach(facts) {
         return Setup::default();
     }
-    let knobs = &facts.knobs;
+    let (knobs, asked) = (&facts.knobs, facts.knobs.asked);
     let offered = || knobs.frequency.iter().all(|policy| policy.governors.iter().any(|name| name == GOVERNOR));
     let moves = moves_interrupts(facts) && !measuring.is_empty();
     Setup {
@@ -27,6 +28,10 @@ pub fn planned(facts: &Facts, measuring: &[u32]) -> Setup {
         idle_latency_us: idles_lightly(facts).then_some(IDLE_LATENCY_US),
         irqbalance: (moves && knobs.can_set("irqbalance")).then_some(false),
         quiet_cpus: if moves { measuring.to_vec() } else { Vec::new() },
+        // What is asked for by name is had, or nothing is measured.
+        frequency_khz: asked.frequency_khz,
+        smt: asked.smt,
+        transparent_hugepages: asked.transparent_hugepages.map(|choice| choice.name().into()),
         ..Setup::default()
     }
 }
@@ -44,7 +49,20 @@ pub fn left_as_it_is(mut facts: Facts) -> Facts {
 pub fn tuned(facts: &Facts) -> Tuning {
     let setup = planned(facts, &[]);
     let governor = setup.governor.or_else(|| facts.tuning.governor.clone());
-    Tuning { governor, turbo: setup.turbo.or(facts.tuning.turbo), ..facts.tuning.clone() }
+    let word = |on: bool| if on { "on" } else { "off" }.to_string();
+    let smt = setup.smt.filter(|_| facts.tuning.smt.as_deref().is_some_and(|now| ["on", "off"].contains(&now)));
+    let smt = smt.map(word).or_else(|| facts.tuning.smt.clone());
+    Tuning { governor, turbo: setup.turbo.or(facts.tuning.turbo), smt, ..facts.tuning.clone() }
+}
+
+/// `transparent_hugepage/enabled` when the host has been given what is [`planned`].
+pub fn transparent_hugepages(facts: &Facts) -> Option<String> {
+    planned(facts, &[]).transparent_hugepages.or_else(|| facts.memory.transparent_hugepages.clone())
+}
+
+/// Whether nothing is set since the host is virtual.
+fn is_beyond_reach(facts: &Facts) -> bool {
+    facts.virtualisation.is_some() && !facts.knobs.asked.virtual_too
 }
 
 /// Longest time to wake up that measurements are given, us; none if that is left as it is.
@@ -56,7 +74,7 @@ pub fn idle_latency_us(facts: &Facts) -> Option<u32> {
 pub fn moves_interrupts(facts: &Facts) -> bool {
     // With an irqbalance that cannot be paused they would not stay away.
     let stay = facts.knobs.interrupts.irqbalance.is_none() || facts.knobs.can_set("irqbalance");
-    facts.virtualisation.is_none() && facts.knobs.can_set("interrupts") && stay
+    !is_beyond_reach(facts) && facts.knobs.can_set("interrupts") && stay
 }
 
 /// CPUs that can be kept for measuring: all but the first core of each package, with its siblings.

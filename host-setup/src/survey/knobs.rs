@@ -2,7 +2,7 @@
 //! should stand, or change anything.
 
 use super::tree::Tree;
-use crate::facts::{FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
+use crate::facts::{Asked, FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
 use crate::settings::{balancer, irq_affinity, turbo_paths};
 
 const CPU: &str = "sys/devices/system/cpu";
@@ -10,7 +10,11 @@ const NODES: &str = "sys/devices/system/node";
 
 pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
     Knobs {
-        frequency: tree.numbered(&format!("{CPU}/cpufreq"), "policy").into_iter().map(|n| policy(tree, n)).collect(),
+        frequency: tree
+            .numbered(&format!("{CPU}/cpufreq"), "policy")
+            .into_iter()
+            .filter_map(|n| policy(tree, n))
+            .collect(),
         pstate_mode: ["intel_pstate", "amd_pstate"].iter().find_map(|name| tree.text(&format!("{CPU}/{name}/status"))),
         idle_driver: tree.text(&format!("{CPU}/cpuidle/current_driver")).filter(|name| name != "none"),
         idle_states: idle_states(tree),
@@ -27,6 +31,7 @@ pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
         throttle_counters: tree.exists(&format!("{CPU}/cpu0/thermal_throttle")),
         settable: settable(tree, privilege),
         left: false,
+        asked: Asked::default(),
     }
 }
 
@@ -34,20 +39,21 @@ fn words(tree: &Tree, path: &str) -> Vec<String> {
     tree.text(path).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-fn policy(tree: &Tree, number: u32) -> FrequencyPolicy {
+/// None for one whose CPUs are offline.
+fn policy(tree: &Tree, number: u32) -> Option<FrequencyPolicy> {
     let folder = format!("{CPU}/cpufreq/policy{number}");
     let khz = |file: &str| tree.number::<u64>(&format!("{folder}/{file}"));
     // Here the kernel separates CPUs by blanks.
     let cpus = words(tree, &format!("{folder}/affected_cpus")).iter().filter_map(|cpu| cpu.parse().ok()).collect();
-    FrequencyPolicy {
+    Some(FrequencyPolicy {
         cpus,
-        governor: tree.text(&format!("{folder}/scaling_governor")).unwrap_or_default(),
+        governor: tree.text(&format!("{folder}/scaling_governor"))?,
         governors: words(tree, &format!("{folder}/scaling_available_governors")),
         min_khz: khz("scaling_min_freq"),
         max_khz: khz("scaling_max_freq"),
         nominal_khz: khz("base_frequency"),
         hardware_khz: khz("cpuinfo_min_freq").zip(khz("cpuinfo_max_freq")),
-    }
+    })
 }
 
 /// The idle states of the first CPU that has any; they are alike but on hybrid processors.

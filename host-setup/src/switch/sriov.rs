@@ -12,9 +12,10 @@ use super::linux_bridge::SYSCTLS;
 use super::{Cores, Descriptor, Drawn, Driver, Ends, Entry, Forwards, MemoryUse, Ports, Queues, Shape, Site, Switch};
 use crate::failure::During;
 use crate::functions::{self, Function};
-use crate::lease::interface::Links as _;
+use crate::lease::interface::{Change, Links as _};
 use crate::links::{self, HostLinks};
 use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::scene::Uplink;
 use crate::scene::checked::{CheckedContainer, CheckedLink};
 
 /// The line in the table.
@@ -41,10 +42,16 @@ fn descriptor() -> Descriptor {
 }
 
 fn render(shape: &Shape) -> String {
-    format!("virtual functions of one card: {}\naddresses set by the host\nspoof checking off\n", shape.ports)
+    let wire = if shape.uplink.is_some() { "the card's own port up\n" } else { "" };
+    format!("virtual functions of one card: {}\naddresses set by the host\nspoof checking off\n{wire}", shape.ports)
 }
 
 fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
+    // The card's own interface was moved in with the cable. Its functions reach the wire while it is up.
+    if let Some(Uplink { device, .. }) = &site.scene.switch.uplink {
+        let up = HostLinks.change(device, &Change::Up(true));
+        up.scene(|| format!("bring {device} up, whose virtual functions are wanted"))?;
+    }
     Ok(Box::new(Card { functions: site.functions.to_vec(), lent: Vec::new() }))
 }
 

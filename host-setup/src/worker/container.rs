@@ -215,7 +215,8 @@ fn hold(
     match makings.runtime {
         Runtime::Netns => {
             let port = vhost_folder(&checked.link);
-            rootfs.enter(&checked.application, output, port.as_deref(), makings.busybox.as_deref())?;
+            let own_proc = checked.link.is_for_dpdk();
+            rootfs.enter(&checked.application, output, port.as_deref(), own_proc, makings.busybox.as_deref())?;
         }
         Runtime::Lxc => super::lxc::prepare(checked, rootfs, output, makings)?,
     }

@@ -57,7 +57,13 @@ pub(super) fn prepare(
     }
     let root = rootfs.path(&checked.application);
     let port = vhost_folder(&checked.link).map(|port| port.display().to_string());
-    let text = lxc_configuration(&checked.name, &root.to_string_lossy(), &output.to_string_lossy(), port.as_deref());
+    let text = lxc_configuration(
+        &checked.name,
+        &root.to_string_lossy(),
+        &output.to_string_lossy(),
+        port.as_deref(),
+        checked.link.is_for_dpdk(),
+    );
     fs::write(file, text).scene(doing)
 }
 

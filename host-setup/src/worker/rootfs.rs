@@ -260,13 +260,14 @@ impl Rootfs {
         bind_kernel_folder(&root, "sys")
     }
 
-    /// Makes an application's root this process's own, read-only, with `output` as its output folder and `port`
-    /// as the folder of its socket, and forgets all else. The process must be in a mount namespace of its own.
+    /// Makes an application's root this process's own, read-only, with `output` as its output folder, `port` as the
+    /// folder of its socket and maybe a `/proc`, and forgets all else. The process must be in a mount namespace of its own.
     pub(super) fn enter(
         &self,
         application: &str,
         output: &Path,
         port: Option<&Path>,
+        own_proc: bool,
         busybox: Option<&Path>,
     ) -> Result<(), Failure> {
         if let Some(busybox) = busybox {
@@ -279,6 +280,8 @@ impl Rootfs {
         if let Some(port) = port {
             mount(Some(port), &inside(PORT_FOLDER), NOTHING, MsFlags::MS_BIND, NOTHING)
                 .scene(|| "mount the folder of the socket".into())?;
+        }
+        if own_proc {
             // DPDK reads of itself what it may use. Where another container technology has hidden parts of
             // /proc, a new one is refused, and the old one does.
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings what a guest is made of into a folder, from Debian's packages and without installing any: a QEMU that
-# emulates a card with SR-IOV (bookworm's own is too old for it), a kernel with its modules, a compiler for ACPI tables.
+# emulates a card with SR-IOV (bookworm's own is too old for it), a kernel with its modules, a compiler for ACPI tables,
+# an irqbalance to be paused.
 #   fetch.sh FOLDER      prints nothing when all is there already
 set -eu
 folder=$1
@@ -31,7 +32,7 @@ kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-ima
 log=$packages/log
 if ! { newer update && newer download qemu-system-x86/bookworm-backports qemu-system-common/bookworm-backports \
     qemu-system-data/bookworm-backports seabios/bookworm-backports &&
-    apt-get -qq download ipxe-qemu acpica-tools "$kernel"; } >"$log" 2>&1; then
+    apt-get -qq download ipxe-qemu acpica-tools irqbalance "$kernel"; } >"$log" 2>&1; then
     tail -n 5 "$log" >&2
     echo "hardware: packages cannot be downloaded" >&2
     exit 1

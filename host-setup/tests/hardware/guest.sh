@@ -3,13 +3,16 @@
 # NUMA nodes, a governor) and runs a script in it as root. Its root is this machine's own, read-only below a layer in
 # memory, so that the project's programs run in it as they are and cannot harm anything.
 #   guest.sh FOLDER SCRIPT [KERNEL PARAMETERS]     FOLDER as fetch.sh has filled it
-# What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8), MEMORY_MIB (6144),
-# QEMU_MORE (more arguments of QEMU's).
+# What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8, a multiple of 4), MEMORY_MIB
+# (6144), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
 script=$(readlink -f "$2")
 parameters=${3:-}
+cpus=${CPUS:-8}
+memory=${MEMORY_MIB:-6144}
+guest=${GUEST:-0}
 release=$(cat "$folder/complete")
 modules=$folder/kernel/lib/modules/$release
 work=$(mktemp -d)
@@ -37,28 +40,26 @@ S
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initramfs"
 
 # A governor: processor objects with P-states, whose control register is a device of QEMU's for tests.
-sh "$here/pstates.sh" "${CPUS:-8}" >"$work/pstates.asl"
+sh "$here/pstates.sh" "$cpus" >"$work/pstates.asl"
 "$folder/qemu/usr/bin/iasl" -p "$work/pstates" "$work/pstates.asl" >"$work/iasl.log" 2>&1 ||
     { cat "$work/iasl.log" >&2; exit 1; }
 
 log=$work/console
 status=0
-# It must not look like a guest, or nobody would set anything in it: a governor of a virtual machine is not the hardware's.
 # Two threads a core, two cores a socket, a NUMA node a socket.
 # Its own modules, not those of a QEMU that is installed.
 export QEMU_MODULE_DIR="$folder/qemu/usr/lib/x86_64-linux-gnu/qemu"
 timeout "${SECONDS_MOST:-900}" "$folder/qemu/usr/bin/qemu-system-x86_64" -L "$folder/qemu/usr/share/qemu" \
     -L "$folder/qemu/usr/share/seabios" -L "$folder/qemu/usr/lib/ipxe/qemu" \
-    -accel tcg,thread=multi -machine q35,kernel-irqchip=off -cpu Nehalem-v1,pdpe1gb=on,-hypervisor,tcg-cpuid=off \
-    -smbios type=0,vendor=Guest -smbios type=1,manufacturer=Guest,product=Guest -smbios type=2,manufacturer=Guest \
-    -smp "${CPUS:-8},sockets=2,cores=2,threads=2" -m "${MEMORY_MIB:-6144}" \
-    -object memory-backend-ram,id=m0,size="$(( ${MEMORY_MIB:-6144} / 2 ))M" -numa node,nodeid=0,cpus=0-3,memdev=m0 \
-    -object memory-backend-ram,id=m1,size="$(( ${MEMORY_MIB:-6144} / 2 ))M" -numa node,nodeid=1,cpus=4-7,memdev=m1 \
+    -accel tcg,thread=multi -machine q35,kernel-irqchip=off -cpu Nehalem-v1,pdpe1gb=on \
+    -smp "$cpus,sockets=2,cores=$((cpus / 4)),threads=2" -m "$memory" \
+    -object memory-backend-ram,id=m0,size="$((memory / 2))M" -numa "node,nodeid=0,cpus=0-$((cpus / 2 - 1)),memdev=m0" \
+    -object memory-backend-ram,id=m1,size="$((memory / 2))M" -numa "node,nodeid=1,cpus=$((cpus / 2))-$((cpus - 1)),memdev=m1" \
     -global q35-pcihost.pci-hole64-size=0 -device intel-iommu,intremap=on,caching-mode=on \
     -device pxb-pcie,id=near1,bus_nr=64,numa_node=1,bus=pcie.0 \
     -device pcie-root-port,id=port0,chassis=1,bus=near1 -device pcie-root-port,id=port1,chassis=2,bus=near1 \
-    -netdev hubport,hubid=0,id=net0 -device igb,bus=port0,netdev=net0,mac=52:54:00:00:00:01 \
-    -netdev hubport,hubid=0,id=net1 -device igb,bus=port1,netdev=net1,mac=52:54:00:00:00:02 \
+    -netdev hubport,hubid=0,id=net0 -device igb,bus=port0,netdev=net0,mac=52:54:00:00:0$guest:01 \
+    -netdev hubport,hubid=0,id=net1 -device igb,bus=port1,netdev=net1,mac=52:54:00:00:0$guest:02 \
     -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
     -device virtio-9p-pci,fsdev=root,mount_tag=root,bus=pcie.0 \
     -acpitable file="$work/pstates.aml" -device pc-testdev \

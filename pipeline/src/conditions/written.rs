@@ -138,16 +138,19 @@ pub(super) fn host_parts(facts: &Facts) -> [(SectionName, Section); 4] {
         .with("tsc_invariant", facts.cpu.tsc_invariant);
     let host = Section::new().with("class", facts.virtualisation.as_deref().unwrap_or("bare-metal"));
     // What it is when it has been given what this host can give: read back before and after each test.
-    let tuning = planned::tuned(facts);
+    let (tuning, asked) = (planned::tuned(facts), facts.knobs.asked);
     let setup = Section::new()
         .with_some("frequency_driver", tuning.frequency_driver.clone())
         .with_some("governor", tuning.governor.clone())
         .with_some("turbo", tuning.turbo)
         .with_some("smt", tuning.smt.clone())
         .with_some("clocksource", tuning.clocksource.clone())
-        .with_some("transparent_hugepages", facts.memory.transparent_hugepages.clone())
+        .with_some("transparent_hugepages", planned::transparent_hugepages(facts))
         .with_some("idle_latency_us", planned::idle_latency_us(facts).map(u64::from))
-        .with_some("left_as_it_is", facts.knobs.left.then_some(true));
+        .with_some("left_as_it_is", facts.knobs.left.then_some(true))
+        .with_some("frequency_khz_min", asked.frequency_khz.map(|(min, _)| min))
+        .with_some("frequency_khz_max", asked.frequency_khz.map(|(_, max)| max))
+        .with_some("hugepages_1g", asked.hugepages_1g);
     let setup = tuning.network.iter().fold(setup, |setup, (name, value)| setup.with(name, *value));
     [(SectionName::Kernel, kernel), (SectionName::Cpu, cpu), (SectionName::Host, host), (SectionName::Setup, setup)]
 }

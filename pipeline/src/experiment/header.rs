@@ -1,11 +1,13 @@
 //! `[experiment]` and `[protocol]`: what the experiment is called, and how each of its tests is measured.
 //! It must not know tests, figures or stores.
 
+use host_setup::facts::Asked;
 use reports::spec::Id;
 use toml::de::DeValue;
 
 use super::document::{self, Findings, Node, Section, duration_ns, proportion, text, whole};
 use super::matrix::{Times, WINDOW_NS_MIN};
+use super::settings;
 use reports::suggest;
 use results::statistics::precise;
 
@@ -19,15 +21,13 @@ pub const DURATION_NS_MAX: u64 = wire::bounds::TIME_NS_MAX;
 /// Keys of `[experiment]`.
 pub const HEADING_KEYS: [&str; 4] = ["name", "title", "authors", "notes"];
 /// Keys of `[protocol]`.
-pub const PROTOCOL_KEYS: [&str; 9] =
-    ["duration", "warmup", "cooldown", "repetitions", "precision", "cap", "order", "seed", "host"];
+pub const PROTOCOL_KEYS: [&str; 10] =
+    ["duration", "warmup", "cooldown", "repetitions", "precision", "cap", "order", "seed", "host", "settings"];
 /// Keys of `repetitions` written as a table.
 pub const REPETITIONS_KEYS: [&str; 3] = ["min", "max", "ci"];
 
 /// Values of `order`; the first is meant where there is none.
 pub const ORDER: [&str; 2] = ["random", "declared"];
-/// Values of `host`, likewise.
-pub const HOST: [&str; 2] = ["prepare", "leave"];
 
 /// How often a test is repeated.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,6 +74,8 @@ pub struct Protocol {
     pub seed: Option<u64>,
     /// Whether the host's settings stay as they are: nothing is set but what programs need to run.
     pub leaves_host: bool,
+    /// What is set besides what every measurement is given.
+    pub asked: Asked,
 }
 
 /// `[experiment]`.
@@ -125,12 +127,11 @@ pub fn protocol(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option
         Some(node) => precision(section, node, findings),
         None => repeated(section, findings),
     };
-    let order = section.get("order").map_or(Some(ORDER[0]), |node| choice(node, "order", ORDER, findings));
+    let order = section.get("order").map_or(Some(ORDER[0]), |node| choice(node, "order", &ORDER, findings));
     let order = order.map(|order| if order == ORDER[0] { Order::Random } else { Order::Declared });
     let seed = section.get("seed").map(|node| whole(node, "seed", 0, i64::MAX as u64, findings));
-    let host = section.get("host").map_or(Some(HOST[0]), |node| choice(node, "host", HOST, findings));
-    let leaves_host = host? == HOST[1];
-    Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten(), leaves_host })
+    let (leaves_host, asked) = settings::read(section, findings)?;
+    Some(Protocol { times: times?, repetitions: repetitions?, order: order?, seed: seed.flatten(), leaves_host, asked })
 }
 
 /// Windows of one length, so many times.
@@ -222,13 +223,19 @@ fn repetitions(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Repetitio
     Some(Repetitions { min, max, ci, cap_ns: None })
 }
 
-/// The one of two words that a value is.
-fn choice(node: &Node<'_>, what: &str, words: [&'static str; 2], findings: &mut Findings<'_>) -> Option<&'static str> {
+/// The one of a few words that a value is.
+pub(super) fn choice(
+    node: &Node<'_>,
+    what: &str,
+    words: &[&'static str],
+    findings: &mut Findings<'_>,
+) -> Option<&'static str> {
     let asked = node.get_ref().as_str();
-    let word = words.into_iter().find(|word| Some(*word) == asked);
+    let word = words.iter().copied().find(|word| Some(*word) == asked);
     if word.is_none() {
-        let help = suggest::help(asked.unwrap_or_default(), words).filter(|_| asked.is_some());
-        findings.error(node.span(), format!("{what} is \"{}\" or \"{}\"", words[0], words[1]), help);
+        let help = suggest::help(asked.unwrap_or_default(), words.iter().copied()).filter(|_| asked.is_some());
+        let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        findings.error(node.span(), format!("{what} is {}", words.join(" or ")), help);
     }
     word
 }

@@ -19,6 +19,7 @@ mod rules;
 mod scale;
 pub mod schema;
 pub mod select;
+mod settings;
 mod units;
 
 use std::collections::BTreeSet;

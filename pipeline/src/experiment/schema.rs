@@ -2,6 +2,7 @@
 //! the same tables of keys and names that the reader goes by, so that it never refuses what the reader takes;
 //! what the reader refuses beyond it needs the whole file. It must not read files.
 
+use host_setup::facts::Transparent;
 use host_setup::switch;
 use reports::spec::Id;
 use results::axes::{Axis, Dimension, FrameSize, IO_ALL, Locality, Rate, RuntimeChoice, VSwitch, io_name};
@@ -10,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::artifact::ARTIFACT_KEYS;
 use super::axis_value::units_of;
-use super::header::{HEADING_KEYS, HOST, ORDER, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
+use super::header::{HEADING_KEYS, ORDER, PROTOCOL_KEYS, REPETITIONS_KEYS, REPETITIONS_MAX};
 use super::report::{CLAIM_KEYS, FIGURE_KEYS, TABLE_KEYS};
+use super::settings::{FREQUENCY_KEYS, FREQUENCY_MHZ_MAX, HOST, HUGEPAGES_1G_MAX, SETTINGS_KEYS, SMT};
 use super::units;
 use super::{KEYS, group};
 
@@ -142,7 +144,26 @@ fn protocol(key: &str) -> Value {
         }),
         "cap" => time("What a test may take of the testbed at most, with precision; 30min if it is not given"),
         "order" => json!({"enum": ORDER, "description": "Of the tests in each block of repetitions"}),
-        "host" => json!({"enum": HOST, "description": "Whether settings are made for measuring or stay as they are"}),
+        "host" => json!({
+            "enum": HOST,
+            "description": "Whether settings are made for measuring, stay as they are, or are made in a virtual machine too",
+        }),
+        "settings" => {
+            let mhz = || json!({"type": "integer", "minimum": 1, "maximum": FREQUENCY_MHZ_MAX});
+            let transparent = Transparent::ALL.map(Transparent::name);
+            table(&SETTINGS_KEYS, &[], "What is set besides; absent settings stay as they are", |key| match key {
+                "frequency_mhz" => {
+                    table(&FREQUENCY_KEYS, &FREQUENCY_KEYS, "Bounds of every CPU's frequency", |_| mhz())
+                }
+                "smt" => json!({"enum": SMT, "description": "Hyper-threads"}),
+                "transparent_hugepages" => json!({"enum": transparent, "description": "As the kernel has them"}),
+                "hugepages_1g" => json!({
+                    "type": "integer", "minimum": 1, "maximum": HUGEPAGES_1G_MAX,
+                    "description": "Free hugepages of 1 GiB on each NUMA node that is measured on",
+                }),
+                _ => json!({}),
+            })
+        }
         "seed" => json!({
             "type": "integer", "minimum": 0, "description": "Of the random order; made of the tests if it is not given",
         }),

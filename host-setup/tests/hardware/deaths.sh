@@ -1,0 +1,47 @@
+# In the guest: kill -9 of a run, of its agent, or of both, at random instants, twenty times; each time all is as it was.
+# Sourced by all.sh.
+
+echo "== sudden deaths"
+mkdir "$work/deaths"
+cd "$work/deaths"
+cp "$here/provisioning.toml" .
+state >"$work/before"
+
+# How long one takes from its start to its end, tenths of a second.
+began=$(date +%s%N)
+check "a run that nobody kills" septet run provisioning.toml
+took=$(( ($(date +%s%N) - began) / 100000000 ))
+check "the host is what it was" same "$work/before"
+
+random() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
+death=1
+back=0
+while [ "$death" -le "${DEATHS:-20}" ]; do
+    wait_tenths=$(( $(random) % took + 1 ))
+    septet run --force "V=sriov" provisioning.toml >run.log 2>&1 &
+    run=$!
+    sleep "$((wait_tenths / 10)).$((wait_tenths % 10))"
+    agent=$(pgrep -o -P "$run" -x septet-host || true)
+    case $((death % 3)) in
+        0) victims=$run ;;
+        1) victims=${agent:-$run} ;;
+        2) victims="$run $agent" ;;
+    esac
+    held=$(state | diff "$work/before" - | grep -c '^[<>]' || true)
+    kill -9 $victims 2>/dev/null || true
+    wait "$run" 2>/dev/null || true
+    # What a killed agent could not give back is given back by whoever starts next.
+    septet host restore >restore.log 2>&1 || cat restore.log
+    if same "$work/before" >difference; then
+        back=$((back + 1))
+        echo "  death $death after $wait_tenths tenths of a second, $held lines of the host changed by then: all back"
+    else
+        echo "  death $death after $wait_tenths tenths of a second, $held lines of the host changed by then:"
+        sed 's/^/    /' difference | tail -n 20
+        cat restore.log
+    fi
+    death=$((death + 1))
+done
+check "all is back after each of $((death - 1)) deaths" test "$back" = "$((death - 1))"
+check "a run after them" septet run --force "V=sriov" provisioning.toml
+check "the host is what it was" same "$work/before"
