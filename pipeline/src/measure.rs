@@ -236,11 +236,11 @@ impl Session<'_, '_> {
             let line = serde_json::to_string(&request).map_err(|error| failed(error.to_string()))?;
             self.note(&format!("{} ← {line}", party.container));
             let op = Op::Start { container: party.container.clone(), line };
-            self.among_applications("start a generator", party.side, op)?;
+            let started = self.hosts[party.side].agent.done("start a generator", op);
+            started.or_else(|error| self.among_applications(party.side, error))?;
         }
-        for place in 0..self.hosts.len() {
-            self.among_applications("join the containers to the switch", place, Op::Join)?;
-        }
+        let joined = on_each(self.hosts, |_, agent| agent.done("join the containers to the switch", Op::Join));
+        joined.map(drop).or_else(|(place, error)| self.among_applications(place, error))?;
         let all = parties.iter().map(|party| party.container.as_str()).collect();
         self.wait_for(&all, parties, READY_MAX, "become ready", evidence, |event| matches!(event, Event::Ready { .. }))
     }
@@ -373,13 +373,14 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Asks for what the agent does while applications start. One that cannot go on says why; the agent knows only
-    /// that it has ended, and its last lines.
-    fn among_applications(&mut self, doing: &'static str, place: usize, op: Op) -> Result<(), Stop> {
-        let refused = match self.hosts[place].agent.done(doing, op) {
-            Err(refused @ AgentError::Refused { .. }) => self.stop(place, refused),
-            other => return other.map_err(|error| self.stop(place, error)),
-        };
+    /// What an agent refused while applications started. One that cannot go on says why; the agent knows only that it has
+    /// ended, and its last lines.
+    fn among_applications(&mut self, place: usize, error: AgentError) -> Result<(), Stop> {
+        let is_refused = matches!(error, AgentError::Refused { .. });
+        let refused = self.stop(place, error);
+        if !is_refused {
+            return Err(refused);
+        }
         while let Some(event) =
             self.hosts[place].agent.event(Instant::now()).map_err(|error| self.stop(place, error))?
         {
