@@ -34,7 +34,13 @@ B = 4
 io = "udp"
 "#;
 
-const RUN: [&str; 6] = ["run", "long.toml", "--slurm", "--no-report", "--shard-time", "3s"];
+/// Three tests of some seconds: each is a shard, and all of them run at once on three nodes.
+fn slow() -> String {
+    LONG.replace("700ms", "3s").replace("[64, 128, 256, 512, 1024, 1500]", "[64, 128, 256]")
+}
+
+/// A test is a shard.
+const RUN: [&str; 6] = ["run", "long.toml", "--slurm", "--no-report", "--shard-time", "1s"];
 
 /// Waits for a program to end; its exit code, or -1 if a signal ended it.
 #[track_caller]
@@ -49,20 +55,18 @@ fn wait(child: &mut Child) -> i32 {
     }
 }
 
-/// A run under way, of which a shard runs.
+/// A run under way, of which shards run.
 struct UnderWay<'c> {
     client: Client<'c>,
     child: Child,
 }
 
-fn under_way<'c>(cluster: &'c Cluster, user: Option<u32>) -> UnderWay<'c> {
+fn under_way<'c>(cluster: &'c Cluster, user: Option<u32>, text: &str) -> UnderWay<'c> {
     let client = Client::of(cluster, user, "[slurm]\nnodes = \"n[1-3]\"\n");
-    client.write("long.toml", LONG);
+    client.write("long.toml", text);
     let child = client.start(&RUN, "words");
     let under_way = UnderWay { client, child };
-    until("a result is stored, and shards run", || {
-        under_way.client.stored() > 0 && under_way.client.words("words").contains("running on")
-    });
+    until("shards run", || under_way.client.words("words").contains("running on"));
     under_way
 }
 
@@ -152,7 +156,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     let took = |what: &str| println!("{what} after {:.1} s", began.elapsed().as_secs_f64());
 
     // A job is cancelled by somebody: it is not submitted again, and another run measures what is missing.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, &slow());
     let job = run.running().first().expect("one runs").clone();
     cluster.said(&format!("scancel {job}"));
     let (code, words) = run.ends();
@@ -165,7 +169,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     took("cancelled");
 
     // All nodes are drained for a while: what waits says why, and goes on.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, LONG);
     cluster.said("scontrol update nodename=n1,n2,n3 state=drain reason=tried");
     let is_last =
         || run.client.words("words").lines().last().is_some_and(|line| line.starts_with("0 shards running, "));
@@ -175,7 +179,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     took("drained");
 
     // Another job is more urgent.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, &slow());
     let node = run.node();
     cluster.said(&format!("sbatch -p urgent --exclusive -w {node} -t 1 -o /dev/null --wrap 'sleep 1'"));
     let words = run.ends_well("preempted");
@@ -183,7 +187,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     took("preempted");
 
     // A node's daemon dies and comes back: its job goes on meanwhile.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, &slow());
     let node = run.node();
     cluster.bed().said(&node, &format!("kill -9 $(cat {})", cluster.path(&format!("spool/{node}.pid")).display()));
     cluster.start_node(&node);
@@ -191,11 +195,11 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     took("without a node's daemon");
 
     // Whoever waits is stopped: its jobs go with it. Or killed: the next one knows them again.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, LONG);
     kill(pid(&run.child), Signal::SIGINT).expect("it runs");
     let (code, words) = run.ends();
     assert_eq!(code, 130, "{words}");
-    assert_eq!(cluster.alive(), 0);
+    until("no job is left", || cluster.alive() == 0);
     clean(&cluster, &all);
     run.child = run.client.start(&RUN, "words");
     until("shards run", || run.client.words("words").contains("running on"));
@@ -211,11 +215,11 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     run.client.write("long.toml", &LONG.replace("700ms", "600ms"));
     let ran = run.client.septet(&[&RUN[..], &["--only", "P=128"]].concat());
     assert!(ran.stderr.contains("1 shard of an earlier run measured what nobody wants any more"), "{ran:?}");
-    assert_eq!(cluster.alive(), 0);
+    until("no job is left", || cluster.alive() == 0);
     took("adopted");
 
     // Two users at once, neither of them root.
-    let mut runs = [5, 9].map(|user| under_way(&cluster, Some(user)));
+    let mut runs = [5, 9].map(|user| under_way(&cluster, Some(user), LONG));
     for run in &mut runs {
         run.ends_well("two users");
     }
@@ -231,7 +235,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     took("a host that is not as it was");
 
     // A node crashes: its tests are measured on others.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, &slow());
     let node = run.node();
     cluster.bed().crash(&node);
     let words = run.ends_well("a crash");
@@ -243,7 +247,7 @@ fn runs_end_right_whatever_happens_to_their_jobs_and_nodes() {
     // Last, since a controller that is killed may give the numbers of jobs away once more that it had not noted yet: such a
     // job is refused by its node, and cancelled.
     // The controller dies and comes back.
-    let mut run = under_way(&cluster, None);
+    let mut run = under_way(&cluster, None, LONG);
     let controller = std::fs::read_to_string(cluster.path("slurmctld.pid")).expect("it runs");
     let controller = nix::unistd::Pid::from_raw(controller.trim().parse().expect("a number"));
     kill(controller, Signal::SIGKILL).expect("it runs");
@@ -272,7 +276,7 @@ fn a_job_that_is_out_of_time_is_submitted_again_and_its_node_is_given_back() {
     assert!(client.words("words").contains("1 test submitted again"), "{}", client.words("words"));
     kill(pid(&child), Signal::SIGTERM).expect("it runs");
     assert_eq!(wait(&mut child), 130);
-    assert_eq!(cluster.alive(), 0);
+    until("no job is left", || cluster.alive() == 0);
     clean(&cluster, &["n1"]);
 }
 
@@ -288,7 +292,7 @@ fn a_full_queue_is_filled_as_it_empties_and_one_that_forgets_loses_nothing() {
     assert!(ran.code == 0 || ran.code == 1 && ran.stderr.contains("GIVEN UP"), "{ran:?}");
     assert!(ran.stderr.contains("not submitted yet: the queue is full"), "{}", ran.stderr);
     assert_eq!(client.plan("long.toml")[1], 0);
-    assert_eq!(cluster.alive(), 0);
+    until("no job is left", || cluster.alive() == 0);
 }
 
 /// Nothing of a cluster is left on the machine.
