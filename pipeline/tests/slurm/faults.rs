@@ -263,7 +263,9 @@ fn nodes_and_controllers_that_die_cost_time_and_nothing_else() {
     // job is refused by its node, and cancelled.
     // The controller dies and comes back.
     let mut run = under_way(&cluster, None, &slow().replace("3s", "9s"));
+    // Whatever it notes after this has that they run: it notes a job that waits for nothing, and may write late.
     let seen = std::time::SystemTime::now();
+    let held = cluster.said("sbatch --parsable --hold --output=/dev/null --wrap true");
     let noted = || std::fs::metadata(cluster.path("state/job_state")).and_then(|file| file.modified());
     until("it has noted that they run", || noted().is_ok_and(|noted| noted > seen));
     let controller = std::fs::read_to_string(cluster.path("slurmctld.pid")).expect("it runs");
@@ -271,6 +273,7 @@ fn nodes_and_controllers_that_die_cost_time_and_nothing_else() {
     kill(controller, Signal::SIGKILL).expect("it runs");
     until("it is told", || run.client.words("words").contains("failed to read the queue"));
     cluster.start_controller();
+    until("it is back", || cluster.client("scancel").arg(&held).status().is_ok_and(|status| status.success()));
     run.ends_well("without a controller");
     took("without a controller");
 }
