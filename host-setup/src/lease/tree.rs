@@ -5,10 +5,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::libc;
+use nix::poll::{PollTimeout, poll};
 
 use super::list::{is_action, is_setting};
+use crate::patience::Patience;
 
 /// Where settings are read and written. Paths are relative to the root, without a slash in front.
 pub trait Tree {
@@ -31,6 +34,9 @@ pub trait Tree {
     fn target(&self, path: &str) -> Option<String>;
 }
 
+/// How long a bound of a frequency may take to be in force.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// The files of this host below a folder, `/` outside of tests.
 #[derive(Clone, Debug)]
 pub struct HostTree(PathBuf);
@@ -44,6 +50,15 @@ impl HostTree {
     /// Below `/`.
     pub fn of_host() -> HostTree {
         HostTree::at(Path::new("/"))
+    }
+
+    /// The kernel takes a bound of a frequency at once and has it in force a moment later; what is read until then is
+    /// the one before. One of which it makes something else is read as that.
+    fn settle(&self, path: &str, value: &str) {
+        let mut patience = Patience::of(SETTLED);
+        while self.read(path).is_ok_and(|now| now != value) && !patience.is_over() {
+            let _ = poll(&mut [], PollTimeout::from(5u8));
+        }
     }
 }
 
@@ -64,7 +79,11 @@ impl Tree for HostTree {
         let mut options = OpenOptions::new();
         options.write(true).truncate(true).custom_flags(libc::O_NOFOLLOW);
         // One call: a kernel file takes a value whole.
-        options.open(self.0.join(path))?.write_all(value.as_bytes())
+        options.open(self.0.join(path))?.write_all(value.as_bytes())?;
+        if path.ends_with("/scaling_min_freq") || path.ends_with("/scaling_max_freq") {
+            self.settle(path, value);
+        }
+        Ok(())
     }
 
     fn list(&self, folder: &str) -> Vec<String> {

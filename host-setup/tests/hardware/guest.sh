@@ -4,14 +4,14 @@
 # memory, so that the project's programs run in it as they are and cannot harm anything.
 #   guest.sh FOLDER SCRIPT [KERNEL PARAMETERS]     FOLDER as fetch.sh has filled it
 # What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8, a multiple of 4), MEMORY_MIB
-# (6144), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's).
+# (8192), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
 script=$(readlink -f "$2")
 parameters=${3:-}
 cpus=${CPUS:-8}
-memory=${MEMORY_MIB:-6144}
+memory=${MEMORY_MIB:-8192}
 guest=${GUEST:-0}
 release=$(cat "$folder/complete")
 modules=$folder/kernel/lib/modules/$release

@@ -38,7 +38,12 @@ state() {
         /sys/devices/system/cpu/online /sys/devices/system/cpu/cpufreq/policy*/scaling_governor \
         /sys/devices/system/cpu/cpufreq/policy*/scaling_m??_freq /sys/devices/system/cpu/smt/control \
         /sys/devices/system/node/node*/hugepages/*/nr_hugepages /proc/irq/default_smp_affinity \
-        /proc/irq/*/smp_affinity_list /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/*/cgroup.freeze || true
+        /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/*/cgroup.freeze || true
+    # By who is served: numbers change with the vectors of a card, and some have nobody.
+    for handler in /proc/irq/*/*/; do
+        irq=${handler%/*/}
+        echo "interrupt of $(basename "$handler") $(cat "$irq/smp_affinity_list" 2>/dev/null)"
+    done | sort
     ls -l /sys/bus/pci/devices/*/driver 2>/dev/null | sed 's/.* \/sys/\/sys/'
     ip -o link | sed 's/^[0-9]*: //; s/ qdisc .*//; s/ mode .*//' | sort
     ip -o addr | sed 's/^[0-9]*: //; s/ *\\.*//' | grep -v ' fe80' | sort
