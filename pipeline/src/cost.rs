@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch};
+use results::statistics::mean::{mean, variance};
 
 use crate::experiment::Test;
-use crate::search::{TRIALS_MAX, TRIALS_USUAL};
+use crate::search::{TRIALS_USUAL, WINDOWS_USUAL};
 use crate::store::Entry;
 
 /// What a repetition takes beyond its traffic where nothing is known yet, milliseconds.
@@ -15,6 +16,12 @@ const BEYOND_MS: u64 = 400;
 const BEYOND_MS_MAX: u64 = 5_000;
 /// Repetitions of like tests that are enough to know.
 const ENOUGH: usize = 64;
+/// Values that tell how they vary.
+pub const VALUES_MIN: usize = 3;
+/// A search takes between a tenth of what one usually takes and thirty times as much; what took longer or less was with
+/// other times.
+const SEARCH_LEAST: u64 = 100;
+const SEARCH_MOST: u64 = 30_000;
 
 /// What is alike in tests that take alike beyond their traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,10 +38,68 @@ pub struct Kin {
     chosen: bool,
 }
 
-/// What repetitions took, by the kin of their tests: in milliseconds beyond the traffic, or, of a search, in thousandths
-/// of a full trial; in order.
+/// What repetitions took, and how their values varied, by the kin of their tests.
 #[derive(Clone, Debug, Default)]
-pub struct Costs(HashMap<Kin, Vec<u64>>);
+pub struct Costs {
+    /// In milliseconds beyond the traffic, or, of a search, in thousandths of what one usually takes; in order.
+    took: HashMap<Kin, Vec<u64>>,
+    /// Variances of a test's repetitions, as parts of the square of their mean; in order.
+    varied: HashMap<Kin, Vec<f64>>,
+}
+
+/// What something will take, milliseconds: the middle, and between what it lies in eight of ten cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// The middle.
+    pub ms: u64,
+    /// From.
+    pub low_ms: u64,
+    /// To.
+    pub high_ms: u64,
+}
+
+impl Estimate {
+    /// As often.
+    pub fn times(self, Often { expected, low, high }: Often) -> Estimate {
+        let times = |ms: u64, count: u32| ms.saturating_mul(u64::from(count));
+        Estimate { ms: times(self.ms, expected), low_ms: times(self.low_ms, low), high_ms: times(self.high_ms, high) }
+    }
+}
+
+/// One after the other. That all are dear at once is likely, since what is not known of one is not known of its kin.
+impl std::iter::Sum for Estimate {
+    fn sum<I: Iterator<Item = Estimate>>(all: I) -> Estimate {
+        all.fold(Estimate::default(), |sum, one| Estimate {
+            ms: sum.ms.saturating_add(one.ms),
+            low_ms: sum.low_ms.saturating_add(one.low_ms),
+            high_ms: sum.high_ms.saturating_add(one.high_ms),
+        })
+    }
+}
+
+/// How many repetitions there will be, and between how many in eight of ten cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Often {
+    /// The middle.
+    pub expected: u32,
+    /// From.
+    pub low: u32,
+    /// To.
+    pub high: u32,
+}
+
+impl Often {
+    /// So often in any case.
+    pub fn exactly(count: u32) -> Often {
+        Often { expected: count, low: count, high: count }
+    }
+
+    /// What is left of it where there are some; one at least.
+    pub fn beyond(self, have: u32) -> Often {
+        let left = |count: u32| count.saturating_sub(have).max(1);
+        Often { expected: left(self.expected), low: left(self.low), high: left(self.high) }
+    }
+}
 
 impl Kin {
     /// Of a test.
@@ -56,39 +121,92 @@ impl Kin {
 impl Costs {
     /// Whether more of these would teach nothing.
     pub fn are_known(&self, kin: &Kin) -> bool {
-        self.0.get(kin).is_some_and(|known| known.len() >= ENOUGH)
+        self.took.get(kin).is_some_and(|known| known.len() >= ENOUGH)
     }
 
     /// Takes note of what a repetition took; whether what is expected of like tests may be another now.
     pub fn learn(&mut self, test: &Test, cost_ms: u64) -> bool {
         let kin = Kin::of(test);
         let Some(told) = told(test, &kin, cost_ms).filter(|_| !self.are_known(&kin)) else { return false };
-        let known = self.0.entry(kin).or_default();
+        let known = self.took.entry(kin).or_default();
         known.insert(known.partition_point(|other| *other < told), told);
         known.len().is_power_of_two()
     }
 
-    /// What one more repetition of a test takes, milliseconds, by those that there are of it.
-    pub fn of(&self, test: &Test, entries: &[Entry]) -> u64 {
-        own(entries).unwrap_or_else(|| self.of_like(test))
+    /// Takes note of the values of a test's repetitions, if there are enough to tell how they vary.
+    pub fn learn_values(&mut self, test: &Test, values: &[f64]) {
+        let (Ok(mean), Ok(variance)) = (mean(values), variance(values)) else { return };
+        let relative = variance / (mean * mean);
+        let known = self.varied.entry(Kin::of(test)).or_default();
+        if values.len() >= VALUES_MIN && relative.is_finite() && known.len() < ENOUGH {
+            known.insert(known.partition_point(|other| *other < relative), relative);
+        }
+    }
+
+    /// The variance of repetitions of a test like others of its kin, as a part of the square of their mean: that which
+    /// this part of them is below.
+    pub fn variance(&self, test: &Test, part: f64) -> Option<f64> {
+        self.varied.get(&Kin::of(test)).and_then(|known| at(known, part))
+    }
+
+    /// What one more repetition of a test takes, by those that there are of it.
+    pub fn of(&self, test: &Test, entries: &[Entry]) -> Estimate {
+        let like = || self.of_like(test);
+        own(entries).map_or_else(like, |(low_ms, ms, high_ms)| Estimate { ms, low_ms, high_ms })
     }
 
     /// The same of a test that was never measured.
-    pub fn of_like(&self, test: &Test) -> u64 {
+    pub fn of_like(&self, test: &Test) -> Estimate {
         let kin = Kin::of(test);
-        let median = self.0.get(&kin).and_then(|known| known.get(known.len() / 2)).copied();
+        let known = self.took.get(&kin).filter(|known| !known.is_empty());
+        let quantile = |part: f64| known.and_then(|known| at(known, part));
         match kin.search {
-            None => traffic_ms(test) + median.unwrap_or(BEYOND_MS + chosen_ms(test).0),
-            Some(_) => (traffic_ms(test) + BEYOND_MS) * median.unwrap_or(TRIALS_USUAL * 1000) / 1000,
+            None => {
+                let guess = BEYOND_MS + chosen_ms(test).0;
+                // Of a single one, and of none, nobody knows by how much others differ from it.
+                let few = known.is_none_or(|known| known.len() < VALUES_MIN);
+                let middle = quantile(0.5).unwrap_or(guess);
+                let (low, high) = match few {
+                    true => (middle / 2, middle * 2 + chosen_ms(test).0 * 3),
+                    false => (quantile(0.1).unwrap_or(middle), quantile(0.9).unwrap_or(middle)),
+                };
+                let ms = |beyond: u64| traffic_ms(test) + beyond;
+                Estimate { ms: ms(middle), low_ms: ms(low), high_ms: ms(high) }
+            }
+            Some(_) => {
+                let usual = search_ms(test);
+                let ms = |thousandths: u64| usual.saturating_mul(thousandths) / 1000;
+                let few = known.is_none_or(|known| known.len() < VALUES_MIN);
+                let middle = quantile(0.5).unwrap_or(1000);
+                let (low, high) = match few {
+                    true => (middle / 2, middle * 2),
+                    false => (quantile(0.1).unwrap_or(middle), quantile(0.9).unwrap_or(middle)),
+                };
+                Estimate { ms: ms(middle), low_ms: ms(low), high_ms: ms(high) }
+            }
         }
     }
 }
 
-/// The median of what repetitions took, milliseconds, as far as that is known.
-pub fn own(entries: &[Entry]) -> Option<u64> {
+/// The value that this part of them is below, of values in order.
+fn at<T: Copy>(known: &[T], part: f64) -> Option<T> {
+    let last = known.len().checked_sub(1)?;
+    known.get((last as f64 * part).round() as usize).copied()
+}
+
+/// What repetitions took, milliseconds, as far as that is known: what a tenth of them is below, the middle, and what a
+/// tenth is above.
+pub fn own(entries: &[Entry]) -> Option<(u64, u64, u64)> {
     let mut costs: Vec<u32> = entries.iter().map(|entry| entry.cost_ms).filter(|cost| *cost > 0).collect();
     costs.sort_unstable();
-    costs.get(costs.len() / 2).map(|median| u64::from(*median))
+    Some((at(&costs, 0.1)?.into(), at(&costs, 0.5)?.into(), at(&costs, 0.9)?.into()))
+}
+
+/// What a search usually takes: its windows, and what each of its trials takes besides.
+fn search_ms(test: &Test) -> u64 {
+    let times = &test.times;
+    let trims_ms = (times.warmup_ns + times.cooldown_ns) / 1_000_000;
+    times.duration_ns / 1_000_000 * WINDOWS_USUAL + (trims_ms + BEYOND_MS) * TRIALS_USUAL
 }
 
 /// What is known of a test's traffic beforehand: of a window that is chosen, nothing.
@@ -115,8 +233,8 @@ fn told(test: &Test, kin: &Kin, cost_ms: u64) -> Option<u64> {
             cost_ms.checked_sub(traffic_ms).filter(|beyond| (1..=most).contains(beyond))
         }
         Some(_) => {
-            let thousandths = cost_ms * 1000 / (traffic_ms + BEYOND_MS);
-            (1_000..=TRIALS_MAX as u64 * 1000).contains(&thousandths).then_some(thousandths)
+            let thousandths = cost_ms.saturating_mul(1000) / search_ms(test).max(1);
+            (SEARCH_LEAST..=SEARCH_MOST).contains(&thousandths).then_some(thousandths)
         }
     }
 }
@@ -182,16 +300,18 @@ io = "raw"
         let other = called(&tests, ["ovs/64B", "1kpps"]);
         let mut costs = Costs::default();
         let guess = costs.of_like(large);
-        assert_eq!(guess, 1200 + BEYOND_MS);
+        assert_eq!(guess.ms, 1200 + BEYOND_MS);
+        assert!(guess.low_ms < guess.ms && guess.high_ms > guess.ms);
         assert!(costs.learn(small, 1350));
-        assert_eq!((costs.of_like(large), costs.of_like(other)), (1350, guess));
+        assert_eq!((costs.of_like(large).ms, costs.of_like(other)), (1350, guess));
         // What took much longer, or less than its traffic, was with other times.
         assert!(!costs.learn(small, 61_200) && !costs.learn(small, 600));
-        assert_eq!(costs.of_like(large), 1350);
+        assert_eq!(costs.of_like(large).ms, 1350);
         let search = called(&tests, ["linux-bridge/64B", "ndr"]);
         assert!(costs.learn(search, 73_600));
-        assert_eq!(costs.of_like(called(&tests, ["linux-bridge/128B", "ndr"])), 73_600);
-        assert_eq!(costs.of_like(large), 1350);
+        let like = costs.of_like(called(&tests, ["linux-bridge/128B", "ndr"])).ms;
+        assert!(like.abs_diff(73_600) < 200, "{like}");
+        assert_eq!(costs.of_like(large).ms, 1350);
     }
 
     #[test]
@@ -202,11 +322,11 @@ io = "raw"
         for beyond in [100, 900, 120, 110, 130] {
             costs.learn(small, 1200 + beyond);
         }
-        assert_eq!(costs.of_like(small), 1320);
+        assert_eq!(costs.of_like(small), Estimate { ms: 1320, low_ms: 1300, high_ms: 2100 });
         for _ in 0..1000 {
             costs.learn(small, 1200 + 200);
         }
-        assert!(costs.are_known(&Kin::of(small)) && costs.of_like(small) == 1400);
-        assert_eq!(costs.0[&Kin::of(small)].len(), ENOUGH);
+        assert!(costs.are_known(&Kin::of(small)) && costs.of_like(small).ms == 1400);
+        assert_eq!(costs.took[&Kin::of(small)].len(), ENOUGH);
     }
 }

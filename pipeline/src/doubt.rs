@@ -21,7 +21,12 @@ pub struct Needs {
     claims: Vec<(Claim, HashSet<Id>)>,
     drawn: Vec<(HashSet<Id>, Selection)>,
     ratio: f64,
+    /// Repetitions after which no more are made, however wide the interval is.
+    most: u32,
 }
+
+/// An interval that is just as wide as it may be, but for the last bits.
+const JUST: f64 = 1.0 + 1e-9;
 
 /// How an experiment stands at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +48,9 @@ impl Needs {
         let claims = claims.filter_map(|spec| Some((claim::parse(&spec.test).ok()?, groups(&spec.from)))).collect();
         let figures = report.figures.iter().map(|figure| (groups(&figure.from), figure.selection.clone()));
         let tables = report.tables.iter().map(|table| (groups(&table.from), table.selection.clone()));
-        let ratio = experiment.protocol.repetitions.ci.unwrap_or(NEEDED_RATIO);
-        Needs { claims, drawn: figures.chain(tables).collect(), ratio }
+        let wanted = &experiment.protocol.repetitions;
+        let ratio = wanted.ci.unwrap_or(NEEDED_RATIO);
+        Needs { claims, drawn: figures.chain(tables).collect(), ratio, most: wanted.max }
     }
 
     /// How many claims, and how many figures and tables there are.
@@ -74,22 +80,25 @@ impl Needs {
             let mut complete = true;
             for place in places(views, from, Some(selection)) {
                 let width = views[place].measured().map_or(0.0, |summary| self.width(summary));
-                complete &= width <= 1.0 && !is_missing(&views[place]);
+                complete &= width <= JUST && !is_missing(&views[place]);
                 widths[place] = widths[place].max(width);
             }
             drawn_complete += usize::from(complete);
         }
         let urgency = |(view, width): (&TestView, &f64)| match view.measured() {
             None => Urgency::UNKNOWN,
-            // An interval that is just as wide as it may be needs no more.
-            Some(_) => Urgency::of_width(*width),
+            Some(_) => Urgency::of_width(if *width <= JUST { 1.0 } else { *width }),
         };
         let urgencies = views.iter().zip(&widths).map(urgency).collect();
         Standing { urgencies, claims_settled, drawn_complete }
     }
 
-    /// How many times as wide as a figure or table needs it the interval is of what a test is judged by.
+    /// How many times as wide as a figure or table needs it the interval is of what a test is judged by; 1 where no more
+    /// repetitions are made.
     fn width(&self, summary: &Summary) -> f64 {
+        if summary.valid >= self.most {
+            return 1.0;
+        }
         let Some(estimate) = summary.get(summary.judged_by()) else { return f64::INFINITY };
         match estimate.half_width {
             Some(half_width) => half_width / (self.ratio * estimate.mean.abs()).max(plan::HALF_WIDTH_FLOOR),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::acceptance::{Acceptances, Lean, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
-use crate::cost::{self, Costs, Kin};
+use crate::cost::{self, Costs, Estimate, Kin, Often};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
@@ -40,8 +40,10 @@ pub struct Decision {
     pub leans: Vec<Lean>,
     /// Repetitions there are and wanted.
     pub repetitions: Have,
-    /// What measuring what is missing will cost, milliseconds.
-    pub eta_ms: u64,
+    /// How many repetitions are missing, as far as is known.
+    missing: Often,
+    /// What measuring them will cost.
+    pub eta: Estimate,
 }
 
 /// Stored, to be measured, or skipped.
@@ -121,8 +123,8 @@ pub struct Counts {
     pub to_measure: usize,
     /// Skipped.
     pub skipped: usize,
-    /// Estimated time to measure what is to be measured, milliseconds.
-    pub eta_ms: u64,
+    /// Estimated time to measure what is to be measured.
+    pub eta: Estimate,
 }
 
 impl Plan {
@@ -136,7 +138,7 @@ impl Plan {
             leaning: self.decisions.iter().filter(leans).count(),
             to_measure: of(Status::ToMeasure),
             skipped: of(Status::Skipped),
-            eta_ms: self.decisions.iter().map(|decision| decision.eta_ms).sum(),
+            eta: self.decisions.iter().map(|decision| decision.eta).sum(),
         }
     }
 }
@@ -162,16 +164,16 @@ pub fn plan(
             })
         })
         .collect();
-    estimate(tests, &mut decisions, index);
+    estimate(tests, &mut decisions, &protocol.repetitions, index);
     Plan { decisions }
 }
 
 /// What is to be measured, and was never measured as it is now, will take as long as it took before something changed,
-/// or as long as like tests.
-fn estimate(tests: &[Test], decisions: &mut [Decision], index: &Index) {
+/// or as long as like tests; and as often as the spread of like tests asks for.
+fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, index: &Index) {
+    let entries = |decision: &Decision| decision.key.map(|key| index.of_key(&key)).unwrap_or_default();
     let is_unknown = |decision: &Decision| {
-        let known = decision.key.and_then(|key| cost::own(index.of_key(&key)));
-        decision.status == Status::ToMeasure && known.is_none()
+        decision.status == Status::ToMeasure && values(entries(decision)).len() < cost::VALUES_MIN
     };
     let pairs = tests.par_iter().zip(&*decisions).filter(|(_, decision)| is_unknown(decision));
     let mut asked: HashSet<Kin> = pairs.map(|(test, _)| Kin::of(test)).collect();
@@ -184,26 +186,31 @@ fn estimate(tests: &[Test], decisions: &mut [Decision], index: &Index) {
         if !asked.contains(&kin) {
             continue;
         }
-        let own = decision.key.map(|key| index.of_key(&key)).unwrap_or_default();
+        let own = entries(decision);
+        costs.learn_values(test, &values(own));
         let older = own.is_empty().then(|| newest(index, &test.tuple)).flatten();
-        if let Some(cost_ms) = cost::own(own).or(older.map(|entry| u64::from(entry.cost_ms))) {
+        let middle = cost::own(own).map(|(_, middle, _)| middle);
+        if let Some(cost_ms) = middle.or(older.map(|entry| u64::from(entry.cost_ms))) {
             costs.learn(test, cost_ms);
         }
         if costs.are_known(&kin) {
             asked.remove(&kin);
         }
     }
-    let guess = Costs::default();
     tests.par_iter().zip(decisions).filter(|(_, decision)| is_unknown(decision)).for_each(|(test, decision)| {
-        let repetitions = decision.eta_ms / guess.of_like(test).max(1);
-        decision.eta_ms = repetitions * costs.of_like(test);
+        let own = entries(decision);
+        if decision.why != [Why::Forced] {
+            decision.missing = missing(wanted, own, decision.repetitions.have, &|part| costs.variance(test, part));
+        }
+        decision.eta = costs.of(test, own).times(decision.missing);
     });
 }
 
 fn skipped(protocol: &Protocol, why: Why) -> Decision {
     let Repetitions { min, max, .. } = protocol.repetitions;
     let repetitions = Have { have: 0, min, max };
-    Decision { status: Status::Skipped, key: None, why: vec![why], leans: Vec::new(), repetitions, eta_ms: 0 }
+    let (missing, eta) = (Often::exactly(0), Estimate::default());
+    Decision { status: Status::Skipped, key: None, why: vec![why], leans: Vec::new(), repetitions, missing, eta }
 }
 
 fn decide(
@@ -219,33 +226,67 @@ fn decide(
     let StoredResults { own, leans, standing } =
         StoredResults::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
     let have = Have { have: standing.valid, min, max };
-    let decision = |status, why, eta_ms| Decision { status, key: Some(key), why, leans, repetitions: have, eta_ms };
-    let missing = if forced { min } else { missing(&protocol.repetitions, own, standing.valid) };
-    let eta_ms = u64::from(missing) * Costs::default().of(test, own);
+    let missing = match forced {
+        true => Often::exactly(min),
+        false => missing(&protocol.repetitions, own, standing.valid, &|_| None),
+    };
+    let decision = |status, why| {
+        let (missing, eta) = match status {
+            Status::ToMeasure => (missing, Costs::default().of(test, own).times(missing)),
+            Status::Stored | Status::Skipped => (Often::exactly(0), Estimate::default()),
+        };
+        Decision { status, key: Some(key), why, leans, repetitions: have, missing, eta }
+    };
     match (forced, standing.next) {
-        (true, _) => decision(Status::ToMeasure, vec![Why::Forced], eta_ms),
-        (false, Next::Enough) => decision(Status::Stored, imprecise(&protocol.repetitions, own), 0),
-        (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)], 0),
+        (true, _) => decision(Status::ToMeasure, vec![Why::Forced]),
+        (false, Next::Enough) => decision(Status::Stored, imprecise(&protocol.repetitions, own)),
+        (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)]),
         (false, Next::More(Why::New)) => {
             let why = match newest(index, &test.tuple) {
                 Some(older) if older.key != key => Why::Changed(older.key),
                 _ => Why::New,
             };
-            decision(Status::ToMeasure, vec![why], eta_ms)
+            decision(Status::ToMeasure, vec![why])
         }
-        (false, Next::More(why)) => decision(Status::ToMeasure, vec![why], eta_ms),
+        (false, Next::More(why)) => decision(Status::ToMeasure, vec![why]),
     }
 }
 
-/// Repetitions that a test still wants as far as is known.
-pub fn missing(wanted: &Repetitions, own: &[Entry], valid: u32) -> u32 {
-    let expected = asked(wanted).and_then(|asked| {
-        let values = values(own);
-        let spread = variance(&values).ok()?;
-        let half_width = asked.half_width(mean(&values).ok()?);
-        precise::fewest(spread, half_width, asked.set_ups_max).and_then(|set_ups| u32::try_from(set_ups).ok())
-    });
-    expected.unwrap_or(wanted.min).max(wanted.min).saturating_sub(valid).max(1)
+/// Repetitions that a test still wants: by how its own vary, or as long as it has too few, by how those of like tests do,
+/// of which `like` says what variance a part of them is below, as a part of the square of the mean.
+pub fn missing(wanted: &Repetitions, own: &[Entry], valid: u32, like: &dyn Fn(f64) -> Option<f64>) -> Often {
+    let needed = |variance: f64, mean: f64, floor: f64| {
+        let count = match (asked(wanted), precision(wanted)) {
+            (Some(asked), _) => {
+                let asked = Asked { half_width_floor: floor, ..asked };
+                precise::fewest(variance, asked.half_width(mean), asked.set_ups_max).unwrap_or(asked.set_ups_max)
+            }
+            (None, Some(precision)) => {
+                sequential::expected(variance, mean, &Precision { half_width_floor: floor, ..precision })
+            }
+            (None, None) => wanted.min as usize,
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let values = values(own);
+    let all = match (mean(&values), variance(&values)) {
+        // What so few say of a variance may be half of it, or twice as much.
+        (Ok(mean), Ok(variance)) if values.len() >= cost::VALUES_MIN => {
+            let [expected, low, high] = [1.0, 0.5, 2.0].map(|by| needed(variance * by, mean, HALF_WIDTH_FLOOR));
+            Often { expected, low, high }
+        }
+        _ => match (like(0.1), like(0.5), like(0.9)) {
+            (Some(low), Some(middle), Some(high)) => {
+                Often { expected: needed(middle, 1.0, 0.0), low: needed(low, 1.0, 0.0), high: needed(high, 1.0, 0.0) }
+            }
+            // Nothing is known: most tests vary little.
+            _ => {
+                let least = needed(0.0, 1.0, 0.0);
+                Often { expected: least, low: least, high: wanted.max.min(least.saturating_mul(3)) }
+            }
+        },
+    };
+    all.beyond(valid)
 }
 
 /// Why a stored test is not as precise as was asked, if it is not.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::acceptance::Acceptances;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
+use crate::cost::Estimate;
 use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::experiment::Test;
 use crate::inside;
@@ -58,6 +59,9 @@ pub struct PlanJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     shared: Option<usize>,
     eta_s: f64,
+    /// Between what it lies in eight of ten cases.
+    eta_s_low: f64,
+    eta_s_high: f64,
     /// What the fixed protocol would take, where a precision is asked for instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     fixed_protocol_s: Option<f64>,
@@ -176,7 +180,7 @@ impl<'a> Planned<'a> {
 
     /// The plan for scripts; tests that `only` does not take are left out.
     pub fn json(&self, only: &dyn Fn(&Test) -> bool) -> PlanJson {
-        let Counts { total, stored, leaning: _, to_measure, skipped, eta_ms } = self.plan.counts();
+        let Counts { total, stored, leaning: _, to_measure, skipped, eta } = self.plan.counts();
         let mut reasons = Reasons::new(self);
         let tests = self
             .tests()
@@ -196,7 +200,9 @@ impl<'a> Planned<'a> {
             to_measure,
             skipped,
             shared,
-            eta_s: eta_ms as f64 / 1e3,
+            eta_s: eta.ms as f64 / 1e3,
+            eta_s_low: eta.low_ms as f64 / 1e3,
+            eta_s_high: eta.high_ms as f64 / 1e3,
             fixed_protocol_s: self.fixed_protocol().map(|fixed| fixed.as_secs_f64()),
             tests,
         }
@@ -211,7 +217,7 @@ impl<'a> Planned<'a> {
             out.push_str(&format!("results of {tests} are in {url} and not here; `run` and `store pull` copy them\n"));
         }
         if let Some(fixed) = self.fixed_protocol().filter(|_| counts.to_measure > 0) {
-            let expected = crate::clock::shown(Duration::from_millis(counts.eta_ms));
+            let expected = crate::clock::shown(Duration::from_millis(counts.eta.ms));
             let fixed = crate::clock::shown(fixed);
             out.push_str(&format!(
                 "to the asked precision it takes about {expected}; {FIXED_REPETITIONS} times {} s a test would take {fixed}\n",
@@ -244,7 +250,7 @@ impl<'a> Planned<'a> {
     /// The tests of one status, by reason.
     fn section(&self, status: Status, heading: &str, only: &dyn Fn(&Test) -> bool, why: &mut Reasons) -> String {
         let mut out = String::new();
-        let mut reasons: Vec<(String, Vec<String>, u64)> = Vec::new();
+        let mut reasons: Vec<(String, Vec<String>, Estimate)> = Vec::new();
         // What is simply stored needs no reason.
         let is_told =
             |decision: &Decision| status != Status::Stored || !decision.leans.is_empty() || !decision.why.is_empty();
@@ -254,15 +260,15 @@ impl<'a> Planned<'a> {
             let reason = why.words(test, decision).join("; ");
             let name = test.tuple.to_string();
             match reasons.iter_mut().find(|(known, ..)| *known == reason) {
-                Some((_, names, eta_ms)) => {
+                Some((_, names, eta)) => {
                     names.push(name);
-                    *eta_ms += decision.eta_ms;
+                    *eta = [*eta, decision.eta].into_iter().sum();
                 }
-                None => reasons.push((reason, vec![name], decision.eta_ms)),
+                None => reasons.push((reason, vec![name], decision.eta)),
             }
         }
-        for (reason, names, eta_ms) in reasons {
-            let time = about(eta_ms);
+        for (reason, names, eta) in reasons {
+            let time = about(eta);
             out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(names.len(), "test")));
             const SHOWN: usize = 6;
             for name in names.iter().take(SHOWN) {
@@ -327,18 +333,22 @@ pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// ` (about 45 s)`; nothing for no time.
-fn about(ms: u64) -> String {
-    match ms {
-        0 => String::new(),
-        ms => format!(" (about {})", crate::clock::shown(std::time::Duration::from_millis(ms))),
+/// ` (about 45 s)`, with between what it lies where that is more than a guess would miss; nothing for no time.
+fn about(eta: Estimate) -> String {
+    let shown = |ms: u64| crate::clock::shown(Duration::from_millis(ms));
+    match eta {
+        Estimate { ms: 0, .. } => String::new(),
+        Estimate { ms, low_ms, high_ms } if high_ms > low_ms + low_ms / 5 => {
+            format!(" (about {}; {} to {})", shown(ms), shown(low_ms), shown(high_ms))
+        }
+        Estimate { ms, .. } => format!(" (about {})", shown(ms)),
     }
 }
 
 /// The numbers in a line: `20 tests: 12 stored (2 by accepted changes), 8 to measure (about 45 s), 0 skipped`.
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let eta = about(self.eta_ms);
+        let eta = about(self.eta);
         let Counts { total, stored, leaning, to_measure, skipped, .. } = self;
         let leaning = match leaning {
             0 => String::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::acceptance::{Acceptances, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
-use crate::cost::{Costs, Kin};
+use crate::cost::{Costs, Kin, VALUES_MIN};
 use crate::dispatch::{Number, State, Task, Urgency};
 use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
@@ -90,6 +90,7 @@ impl<'t> Tally<'t> {
             tally.tests.push(asked);
             let at = tally.tests.len() - 1;
             tally.read(at)?;
+            tally.vary(at);
             match tally.look(at) {
                 Some((missing, eta_ms)) => tally.note(at, missing, eta_ms),
                 None => drop(tally.tests.pop()),
@@ -154,6 +155,16 @@ impl<'t> Tally<'t> {
         Ok(())
     }
 
+    /// Takes note of how the repetitions of a test vary.
+    fn vary(&mut self, at: usize) {
+        let Asked { test, key, .. } = &self.tests[at];
+        let valid = self.index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
+        let values: Vec<f64> = valid.map(|entry| entry.value).collect();
+        if values.len() >= VALUES_MIN {
+            self.costs.learn_values(test, &values);
+        }
+    }
+
     /// What is next for a test whose windows are chosen.
     fn next(&self, at: usize) -> Option<precise::Next> {
         let Asked { test, key, .. } = &self.tests[at];
@@ -186,7 +197,7 @@ impl<'t> Tally<'t> {
         for at in 0..self.tests.len() {
             let Asked { test, key, missing, .. } = &self.tests[at];
             if *missing > 0 && Kin::of(test) == *kin {
-                let eta_ms = self.costs.of(test, self.index.of_key(key));
+                let eta_ms = self.costs.of(test, self.index.of_key(key)).ms;
                 self.note(at, *missing, eta_ms);
             }
         }
@@ -235,9 +246,11 @@ impl<'t> Tally<'t> {
         };
         let missing = match asked.force {
             true => self.repetitions.min.saturating_sub(have).max(1),
-            false => plan::missing(self.repetitions, of.own, have),
+            false => {
+                plan::missing(self.repetitions, of.own, have, &|part| self.costs.variance(asked.test, part)).expected
+            }
         };
-        let each_ms = self.costs.of(asked.test, of.own);
+        let each_ms = self.costs.of(asked.test, of.own).ms;
         more.then(|| match self.next(at) {
             Some(next) => ((next.set_ups as u64).saturating_sub(u64::from(have)).max(1), next.each_ms),
             None => (u64::from(missing), each_ms),

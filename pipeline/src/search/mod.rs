@@ -32,8 +32,11 @@ const RATE_PPS_MIN: u32 = 1_000;
 const RATE_PPS_MAX: u32 = 40_000_000;
 /// Trials after which a search is given up.
 pub const TRIALS_MAX: usize = 400;
-/// Full trials that a search usually costs: for estimates only.
-pub const TRIALS_USUAL: u64 = 14;
+/// Trials that a search usually takes: for estimates only. In between what a system takes that varies by a percent from
+/// trial to trial, and one of busy cores, which takes three times as long.
+pub const TRIALS_USUAL: u64 = 35;
+/// Full windows that these come to.
+pub const WINDOWS_USUAL: u64 = 12;
 /// Shortest trial, ns.
 const TRIAL_NS_MIN: u64 = 50_000_000;
 /// Trials of each phase: the window over this; the last one is the whole window.

@@ -67,6 +67,32 @@ fn a_system_without_limit_ends_at_the_highest_rate_and_one_that_always_loses_fin
     assert_eq!(end, Next::Nothing);
 }
 
+/// On systems that vary by up to two percent from trial to trial.
+#[test]
+fn what_a_search_is_expected_to_take_is_at_most_twice_what_quiet_systems_take() {
+    for full_s in [1, 10] {
+        let goal = Goal::of(Rate::Ndr, full_s * SECOND).unwrap();
+        let mut random = Random::seeded(7);
+        let mut took: Vec<(u64, u64)> = (0..101)
+            .map(|place| {
+                let (spread, capacity) = (0.002 * f64::from(place % 10), 2e5 * f64::from(1 + place % 7));
+                let (_, windows_s, trials) =
+                    search(&goal, &mut |rate, _| step_at(capacity * (1.0 + spread * noise(&mut random)), rate));
+                ((windows_s / full_s as f64 * 10.0) as u64, trials as u64)
+            })
+            .collect();
+        took.sort_unstable();
+        let windows = took[50].0 as f64 / 10.0;
+        took.sort_unstable_by_key(|(_, trials)| *trials);
+        let trials = took[50].1;
+        let near = |found: f64, expected: u64| (1.0..2.0).contains(&(expected as f64 / found));
+        assert!(
+            near(windows, WINDOWS_USUAL) && near(trials as f64, TRIALS_USUAL),
+            "{windows} windows, {trials} trials"
+        );
+    }
+}
+
 /// The part of 200 searches whose bounds hold `capacity` to within the width.
 fn landed(rate: Rate, capacity: f64, system: impl Fn(&mut Random, u32, u64) -> f64) -> f64 {
     let goal = Goal::of(rate, 10 * SECOND).unwrap();

@@ -49,6 +49,14 @@ pub fn enough(values: &[f64], precision: &Precision) -> bool {
         && wide_interval(values).is_ok_and(|(mean, half_width)| half_width * MARGIN <= precision.asked(mean))
 }
 
+/// How many values of this variance, and with this mean, the rule is expected to stop at.
+pub fn expected(variance: f64, mean: f64, precision: &Precision) -> usize {
+    let least = precision.min.max(EARLIEST).min(precision.max);
+    let asked = precision.asked(mean);
+    let stops = |n: &usize| student::t_99(n - 1) * (variance / *n as f64).sqrt() * MARGIN <= asked;
+    (least..precision.max).filter(|n| *n > 1).find(stops).unwrap_or(precision.max)
+}
+
 /// The mean and the half width to show with it, of values that were added until [`enough`]. Where the rule had
 /// no choice, because `min` is `max`, it is [`student::interval`].
 ///
@@ -88,6 +96,26 @@ mod tests {
         assert!(!enough(&[1.0; 2], &fixed) && enough(&[1.0; 3], &fixed));
         assert_eq!(interval(&[1.0, 2.0, 3.0], &fixed), student::interval(&[1.0, 2.0, 3.0]));
         assert!(interval(&[1.0], &PRECISION).is_err());
+    }
+
+    #[test]
+    fn what_is_expected_is_what_it_takes_in_the_middle() {
+        let mut random = Random::seeded(4);
+        for spread in [0.001, 0.005, 0.008, 0.01, 0.02] {
+            let precision = Precision { min: 3, max: 30, half_width_ratio: 0.01, half_width_floor: 0.0 };
+            let mut took: Vec<usize> = (0..501)
+                .map(|_| {
+                    let mut values = Vec::new();
+                    while !enough(&values, &precision) {
+                        values.push(1000.0 * (1.0 + spread * draw("normal", &mut random)));
+                    }
+                    values.len()
+                })
+                .collect();
+            took.sort_unstable();
+            let expected = expected((1000.0 * spread).powi(2), 1000.0, &precision);
+            assert!(expected.abs_diff(took[250]) <= 3, "{expected}, not {} at {spread}", took[250]);
+        }
     }
 
     #[test]
