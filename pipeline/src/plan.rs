@@ -279,10 +279,14 @@ pub fn missing(wanted: &Repetitions, own: &[Entry], valid: u32, like: &dyn Fn(f6
             (Some(low), Some(middle), Some(high)) => {
                 Often { expected: needed(middle, 1.0, 0.0), low: needed(low, 1.0, 0.0), high: needed(high, 1.0, 0.0) }
             }
-            // Nothing is known: most tests vary little.
+            // Nothing is known. Of a few to some, what is off by the least factor whatever it will be; of what is
+            // measured to a precision the least, since most tests vary little.
             _ => {
                 let least = needed(0.0, 1.0, 0.0);
-                Often { expected: least, low: least, high: wanted.max.min(least.saturating_mul(3)) }
+                let high = wanted.max.min(least.saturating_mul(3));
+                let middle = (f64::from(least) * f64::from(high)).sqrt().round() as u32;
+                let expected = if wanted.cap_ns.is_some() { least } else { middle };
+                Often { expected, low: least, high }
             }
         },
     };

@@ -199,7 +199,7 @@ fn pieces(planned: &Planned, only: &dyn Fn(&Test) -> bool, force: &dyn Fn(&Test)
         let setup = |place| preparation::setup(planned.conditions, place, std::iter::once(test));
         let setup = (0..hosts).map(|place| format!("{:?}", setup(place))).collect::<Vec<_>>().join(" ");
         let setting = Setting { hosts: if hosts == 2 { 2 } else { 1 }, setup, force: force(test) };
-        let cost = Duration::from_millis(decision.eta_ms);
+        let cost = Duration::from_millis(decision.eta.ms);
         pieces.push(Piece { wanted: Wanted { test: test.tuple.to_string(), key }, cost, setting });
     }
     if workspace.experiment.protocol.order == Order::Random {
