@@ -86,7 +86,8 @@ down() {
     set +e
     crashed=
     for file in "$folder"/*.pid; do
-        [ -d "/proc/$(cat "$file")/ns" ] || crashed=$file
+        # One whose agent is at work loses its power now.
+        if [ ! -d "/proc/$(cat "$file")/ns" ] || [ -e "/proc/$(cat "$file")/root/run/septet/journal" ]; then crashed=$file; fi
     done
     for process in $started; do
         # One that has died is as well.
