@@ -86,6 +86,8 @@ down() {
     set +e
     crashed=
     for file in "$folder"/*.pid; do
+        # The driver is this machine.
+        [ "${file##*/}" != driver.pid ] || continue
         # One whose agent is at work loses its power now.
         if [ ! -d "/proc/$(cat "$file")/ns" ] || [ -e "/proc/$(cat "$file")/root/run/septet/journal" ]; then crashed=$file; fi
     done
