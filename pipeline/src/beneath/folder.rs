@@ -38,6 +38,12 @@ pub struct Look {
     pub len: u64,
     /// When it was changed last, ns since 1970.
     pub mtime_ns: i128,
+    /// When its content, names, owner or mode were changed last, ns since 1970: nobody can set it.
+    pub ctime_ns: i128,
+    /// The device that it lies on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
     /// Whose it is.
     pub uid: u32,
 }
@@ -48,6 +54,9 @@ impl Look {
             kind: FileKind::of(stat),
             len: u64::try_from(stat.st_size).unwrap_or(0),
             mtime_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+            ctime_ns: i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec),
+            device: stat.st_dev,
+            inode: stat.st_ino,
             uid: stat.st_uid,
         }
     }

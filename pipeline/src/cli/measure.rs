@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{PlanArgs, RunArgs, experiment, remark, results, say, say_json, shard, share, shell, slurm, stands};
+use super::settled::{Before, Settled};
+use super::{
+    PlanArgs, RunArgs, experiment, remark, results, say, say_json, settled, shard, share, shell, slurm, stands,
+};
 use crate::clock;
 use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
@@ -19,6 +22,9 @@ use crate::signals::Signals;
 use crate::stand::Stand;
 use crate::store::Generation;
 use crate::workspace::Workspace;
+
+/// What a run says that measured nothing.
+const NOTHING: &str = "nothing to measure";
 
 #[derive(Serialize)]
 struct RunJson<'a> {
@@ -55,6 +61,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         let asked = PlanArgs { json: args.json, on: args.on.clone(), assumptions: Vec::new() };
         return experiment::plan(&args.target, &asked, &only, &force);
     }
+    if let Some(settled) = settled::run(args) {
+        return nothing_to_do(args, &settled);
+    }
+    let content = crate::settled::content(&args.target.file);
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
     for (name, text, takes) in
@@ -66,8 +76,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
+    let before = Before::of(args, &workspace, content);
     let mut agents = stands::reach(&workspace, &args.on, args.pair.as_deref().into_iter())?;
     let grounds = agents.grounds(&workspace, args.on.refresh)?;
+    let before = before.and_then(|before| before.on(&grounds));
     let conditions: Vec<Conditions> = grounds.iter().map(Conditions::new).collect();
     agents.are_alike(&conditions, workspace.tests().iter().filter(|test| only(test)))?;
     let everywhere = &conditions;
@@ -118,7 +130,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         Some(_) => drop(agents),
         None => agents.bye()?,
     }
-    let exit = conclude(args, &planned, &only, &twins, &finished)?;
+    let exit = conclude(args, &planned, &only, &twins, &finished, before)?;
     match finished.lost {
         Some(error) => Err(error.into()),
         None => Ok(exit),
@@ -181,6 +193,7 @@ pub(super) fn conclude(
     only: &dyn Fn(&Test) -> bool,
     twins: &[Twin],
     finished: &Finished,
+    seen: Option<Before>,
 ) -> Result<Exit, Trouble> {
     let workspace = before.workspace;
     let planned;
@@ -203,6 +216,9 @@ pub(super) fn conclude(
     let mut written = None;
     if !args.no_report && !finished.interrupted {
         written = Some(results::write(workspace, &generation, &args.output)?);
+    }
+    if let (Some(seen), Some(name), 0, []) = (seen, &name, finished.measured, &given_up[..]) {
+        seen.leave(args, after, name, written.as_ref());
     }
     if args.json {
         say_json(&RunJson {
@@ -250,6 +266,31 @@ fn given_up(planned: &Planned, only: &dyn Fn(&Test) -> bool) -> Vec<GivenUp> {
     given_up.collect()
 }
 
+/// What is said where nothing is to be done: the same as after a plan.
+fn nothing_to_do(args: &RunArgs, settled: &Settled) -> Result<Exit, Trouble> {
+    let Settled { stamp, report } = settled;
+    if !args.quiet {
+        remark(&format!("{}: {}", stamp.experiment, stamp.counts()));
+    }
+    if args.json {
+        return say_json(&RunJson {
+            measured: 0,
+            failed: &[],
+            given_up: Vec::new(),
+            interrupted: false,
+            out_of_time: false,
+            generation: Some(stamp.generation.clone()),
+            report: report.as_ref().map(|folder| folder.shown().display().to_string()),
+            report_files_written: 0,
+        });
+    }
+    if args.quiet {
+        return Ok(Exit::Well);
+    }
+    let report = report.as_ref().map(|folder| format!("\n{}", results::up_to_date(folder)));
+    say(&format!("{NOTHING}{}", report.unwrap_or_default()))
+}
+
 /// Keeps a generation; its name. Where nothing was measured and the store cannot be written to, the report is made of
 /// it all the same.
 pub(super) fn kept(
@@ -268,7 +309,7 @@ pub(super) fn kept(
 
 fn summary(finished: &Finished, given_up: usize, written: Option<&results::Written>) -> String {
     let mut out = match finished.measured {
-        0 => "nothing to measure".to_string(),
+        0 => NOTHING.to_string(),
         count => format!("measured {}", plural(count as usize, "repetition")),
     };
     if !finished.failed.is_empty() {

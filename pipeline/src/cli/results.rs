@@ -22,16 +22,27 @@ use crate::workspace::{Workspace, usual_output};
 pub(super) struct Written {
     pub(super) folder: Folder,
     pub(super) files: usize,
+    /// What the report as a whole is made of.
+    pub(super) made_of: Option<report::Inputs>,
+    /// Whether something besides was told of it.
+    pub(super) is_told: bool,
 }
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let index = self.folder.shown().join("index.html");
         match self.files {
-            0 => write!(f, "the report is up to date: {}", index.display()),
-            count => write!(f, "report: {} ({} written)", index.display(), plural(count, "file")),
+            0 => f.write_str(&up_to_date(&self.folder)),
+            count => {
+                let index = self.folder.shown().join("index.html");
+                write!(f, "report: {} ({} written)", index.display(), plural(count, "file"))
+            }
         }
     }
+}
+
+/// What is said of a report that stands as it was written.
+pub(super) fn up_to_date(folder: &Folder) -> String {
+    format!("the report is up to date: {}", folder.shown().join("index.html").display())
 }
 
 impl From<ReportError> for Trouble {
@@ -65,6 +76,7 @@ fn write_to(
     };
     to.folder_if_there().map_err(not_a_folder)?;
     let written = report::write(workspace, generation, &to)?;
+    let is_told = !written.templates.is_empty() || written.forgotten.is_some();
     tell_templates(&written.templates);
     if let Some(why) = written.forgotten {
         remark(&format!("septet: {why}; the report is whole, and will be rendered again next time"));
@@ -73,7 +85,7 @@ fn write_to(
     if output.pdf {
         pdf::compile(&folder)?;
     }
-    Ok(Written { folder, files: written.files })
+    Ok(Written { folder, files: written.files, made_of: written.made_of, is_told })
 }
 
 /// An error of the report's folder, with what to do about it.

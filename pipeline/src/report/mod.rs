@@ -27,11 +27,13 @@ use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates
 use results::summary::REDUCTION_VERSION;
 
 use crate::beneath::{self, Destination, FileKind, Folder, UNFINISHED};
-use crate::store::{Generation, StoreError};
+use crate::store::{Generation, Store, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
+pub use overrides::FOLDER as TEMPLATES;
 pub use since::write_since;
-use stamps::{Inputs, Stamps};
+pub use stamps::Inputs;
+use stamps::Stamps;
 pub use verdicts::refuted;
 use views::ViewedTests;
 pub(crate) use views::{components, host_facts, repetition as repetition_of, summarised};
@@ -92,6 +94,8 @@ pub struct Written {
     pub files: usize,
     /// Names of the templates beside the experiment that took the place of built-in ones.
     pub templates: Vec<String>,
+    /// What the report as a whole is made of; none for a page that is made each time.
+    pub made_of: Option<Inputs>,
     /// Why what was rendered from what could not be read or kept, where it could not: the next report is rendered
     /// again.
     pub forgotten: Option<String>,
@@ -101,6 +105,13 @@ pub struct Written {
 pub fn write(workspace: &Workspace, generation: &Generation, to: &Destination) -> Result<Written, ReportError> {
     let stamps = |folder: &Folder| Ok(Stamps::open(&workspace.store, folder, workspace.experiment.name.as_str())?);
     write_with(workspace, generation, to, &overrides::of(&workspace.file)?, &stamps)
+}
+
+/// The folder of a report that stands as it was written, if it is made of this.
+pub fn stands(store: &Store, experiment: &str, to: &Destination, made_of: Inputs) -> Option<Folder> {
+    let folder = to.folder_if_there().ok()??;
+    refuse_foreign(&folder).ok()?;
+    Stamps::open(store, &folder, experiment).ok()?.all_fresh(made_of).then_some(folder)
 }
 
 /// The same into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
@@ -122,6 +133,7 @@ fn write_with(
         folder: folder.shown().to_path_buf(),
         files,
         templates: templates.replaced().to_vec(),
+        made_of: Some(inputs),
         forgotten,
     };
     if let Some(folder) = to.folder_if_there()? {

@@ -14,7 +14,7 @@ const BYTES_MAX: u64 = 1 << 20;
 /// Most files that are looked at.
 const FILES_MAX: usize = 200;
 /// Name of the folder.
-const FOLDER: &str = "templates";
+pub const FOLDER: &str = "templates";
 
 /// The templates of the experiment in `file`. A link is not followed: what a folder from somebody else
 /// points to does not come into a report.

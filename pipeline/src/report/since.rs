@@ -41,7 +41,7 @@ pub fn write_since(
     let target = folder.name([&page.path])?;
     let files = usize::from(folder.replace_if_different(&target, &page.bytes)?);
     let folder = folder.path_of(&target);
-    Ok(Written { folder, files, templates: templates.replaced().to_vec(), forgotten: None })
+    Ok(Written { folder, files, templates: templates.replaced().to_vec(), made_of: None, forgotten: None })
 }
 
 /// Why keys differ: every input that is not what it was, with the number of tests that it concerns.

@@ -21,7 +21,7 @@ const EXTENSIONS: [&str; 8] = ["html", "css", "js", "svg", "csv", "tex", "sty", 
 
 /// Digest of what a file is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Inputs([u8; 16]);
+pub struct Inputs([u8; 16]);
 
 impl Inputs {
     pub(super) fn of(hasher: blake3::Hasher) -> Inputs {

@@ -23,6 +23,7 @@ mod processes;
 mod room;
 mod scripts;
 mod search;
+mod settled;
 mod shell;
 mod stacks;
 mod stops;

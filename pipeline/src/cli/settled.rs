@@ -1,0 +1,152 @@
+//! What commands say where a stamp proves that nothing is to be done, without making a plan, and when such a stamp is
+//! left. Whatever is in doubt is no answer: the command then does all of its work.
+
+use host_setup::application::PREFIX;
+use host_setup::protocol::Names;
+use host_setup::stack::SYSTEM;
+use reports::spec::Id;
+
+use super::stacks::Where;
+use super::{OutputArgs, PlanArgs, RunArgs, Target, results, say, share, stacks};
+use crate::beneath::{Destination, Folder};
+use crate::exit::{Exit, Trouble};
+use crate::experiment::Test;
+use crate::planned::Planned;
+use crate::report;
+use crate::settled::{self, Asked, Sight, Stamp};
+use crate::site;
+use crate::stand::Ground;
+use crate::store::{GenerationName, Store};
+use crate::workspace::{Workspace, usual_output};
+
+/// What a stamp proves.
+pub(super) struct Settled {
+    pub(super) stamp: Stamp,
+    /// The folder of the report, where one is wanted.
+    pub(super) report: Option<Folder>,
+}
+
+/// What a run sees before it begins, so that it can tell whether anything changed in the meantime.
+pub(super) struct Before {
+    sight: Sight,
+    /// The digest of the host's facts.
+    facts: Option<String>,
+}
+
+/// What is asked by a run that measures and reports all of an experiment; none for others.
+fn asked(args: &RunArgs) -> Option<Asked<'_>> {
+    let RunArgs { target, output: OutputArgs { output, pdf, strict_claims }, .. } = args;
+    let is_part = args.only.is_some() || args.force.is_some() || args.pair.is_some() || args.on.class.is_some();
+    let is_more = *pdf || *strict_claims || args.on.refresh || args.require_paper_grade || args.dry_run;
+    let plain = !is_part && !is_more;
+    plain.then_some(Asked { file: &target.file, output: output.as_deref(), report: !args.no_report })
+}
+
+/// Whether a run has nothing to do.
+pub(super) fn run(args: &RunArgs) -> Option<Settled> {
+    settled(&args.target, &asked(args)?, true)
+}
+
+/// `plan` where there is nothing to measure and nothing to explain.
+pub(super) fn plan(target: &Target, asked: &PlanArgs) -> Option<Result<Exit, Trouble>> {
+    let PlanArgs { json, on, assumptions } = asked;
+    if *json || !assumptions.is_empty() {
+        return None;
+    }
+    let Settled { stamp, .. } = usual(target, on)?;
+    let counts = stamp.counts();
+    (counts.leaning == 0 && counts.skipped == 0).then(|| say(&format!("{}: {counts}\n", stamp.experiment)))
+}
+
+/// Whether there is nothing to measure.
+pub(super) fn is_settled(target: &Target, on: &Where) -> bool {
+    usual(target, on).is_some()
+}
+
+/// What is known of an experiment by runs that put their reports into the usual place.
+fn usual(target: &Target, on: &Where) -> Option<Settled> {
+    if on.refresh || on.class.is_some() {
+        return None;
+    }
+    settled(target, &Asked { file: &target.file, output: None, report: true }, false)
+}
+
+fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled> {
+    let store = Store::meant(target.store.store.as_deref(), asked.file.parent()?).ok()?;
+    let stamp = asked.recall(&store)?;
+    // What a store says may be somebody else's word.
+    let name = Id::new(&stamp.experiment)?;
+    stamp.generation.parse::<GenerationName>().ok()?;
+    if !stamp.is_of(&Sight::take(asked.file, &store, name.as_str())?) {
+        return None;
+    }
+    let report = match stamp.report.filter(|_| with_report) {
+        Some(made_of) => {
+            let to = match asked.output {
+                Some(named) => Destination::Named(named.to_path_buf()),
+                None => usual_output(name.as_str()).ok()?,
+            };
+            Some(report::stands(&store, name.as_str(), &to, made_of)?)
+        }
+        None => None,
+    };
+    let site = site::find(&share::beside(asked.file)).ok()?.site;
+    if !site.testbed.hosts.is_empty() {
+        return None;
+    }
+    let known = |name: &String| (name.clone(), site.stacks.get(name).cloned());
+    let names = Names { stacks: stamp.stacks.iter().map(known).collect(), ..Names::default() };
+    let mut agent = stacks::start(names).ok()?;
+    let facts = agent.facts(false).ok()?;
+    agent.bye().ok()?;
+    stamp.stands_on(facts).then_some(Settled { stamp, report })
+}
+
+impl Before {
+    /// What is seen before anything is planned; none where no stamp is to be left. `content` is what the experiment
+    /// file said before it was read.
+    pub(super) fn of(args: &RunArgs, workspace: &Workspace, content: Option<blake3::Hash>) -> Option<Before> {
+        let asked = asked(args)?;
+        let sight = Sight::take(asked.file, &workspace.store, workspace.experiment.name.as_str())?;
+        sight.has(content).then_some(Before { sight, facts: None })
+    }
+
+    /// With what is known of this host; none where others take part.
+    pub(super) fn on(self, grounds: &[Ground]) -> Option<Before> {
+        let [Ground { hosts, cable: None }] = grounds else { return None };
+        let [host] = &hosts[..] else { return None };
+        Some(Before { facts: settled::digest(&host.facts), ..self })
+    }
+
+    /// Leaves a stamp if all is stored, the report is as it was, and nothing changed in the meantime.
+    pub(super) fn leave(self, args: &RunArgs, planned: &Planned, generation: &str, report: Option<&results::Written>) {
+        let counts = planned.plan.counts();
+        let workspace = planned.workspace;
+        let name = workspace.experiment.name.as_str();
+        let is_told = report.is_some_and(|written| written.files > 0 || written.is_told);
+        let made_of = report.and_then(|written| written.made_of);
+        let (Some(asked), Some(facts)) = (asked(args), self.facts) else { return };
+        if counts.to_measure > 0 || counts.stored == 0 || is_told || asked.report != made_of.is_some() {
+            return;
+        }
+        // What a site defines is asked for by more names than a stamp has.
+        let defined = |test: &Test| test.tuple.vswitch.is_custom() || test.tuple.variant.stack.starts_with(PREFIX);
+        if workspace.tests().iter().any(defined) {
+            return;
+        }
+        if Sight::take(asked.file, &workspace.store, name).is_none_or(|now| now != self.sight) {
+            return;
+        }
+        let mut stacks: Vec<String> =
+            workspace.tests().iter().map(|test| test.tuple.variant.stack.to_string()).collect();
+        stacks.sort();
+        stacks.dedup();
+        stacks.retain(|stack| stack != SYSTEM);
+        let mut stamp = Stamp::of(&self.sight, &facts, counts);
+        (stamp.experiment, stamp.stacks) = (name.to_string(), stacks);
+        (stamp.generation, stamp.report) = (generation.to_string(), made_of);
+        stamp.leaves_host = workspace.experiment.protocol.leaves_host;
+        // Without it the next run makes a plan.
+        let _ = asked.leave(&workspace.store, &stamp);
+    }
+}
