@@ -15,6 +15,8 @@ use crate::store::{Store, StoreError};
 pub struct Workspace {
     /// The file.
     pub file: PathBuf,
+    /// Its bytes as they were read: what was made of them must not be put beside what somebody wrote since.
+    pub text: Vec<u8>,
     /// What it says.
     pub experiment: Experiment,
     /// Where results are kept.
@@ -35,9 +37,9 @@ pub enum WorkspaceError {
 impl Workspace {
     /// Loads an experiment and opens its store: `store`, or `$SEPTET_STORE`, or `.septet` beside the file.
     pub fn load(file: &Path, store: Option<&Path>) -> Result<Workspace, WorkspaceError> {
-        let experiment = experiment::load(file)?;
+        let (experiment, text) = experiment::load_with_text(file)?;
         let store = Store::meant(store, file.parent().unwrap_or(Path::new("")))?;
-        Ok(Workspace { file: file.to_path_buf(), experiment, store })
+        Ok(Workspace { file: file.to_path_buf(), text, experiment, store })
     }
 
     /// The experiment in a file beneath an open folder, with a store that lies there.
@@ -46,7 +48,7 @@ impl Workspace {
         let unread = |error: beneath::Error| LoadError::Read { path: path.clone(), source: error.source };
         let bytes = folder.read(file, experiment::FILE_BYTES_MAX).map_err(unread)?;
         let experiment = experiment::parse_bytes(&bytes, &path.display().to_string()).map_err(LoadError::from)?;
-        Ok(Workspace { file: path, experiment, store })
+        Ok(Workspace { file: path, text: bytes, experiment, store })
     }
 
     /// The experiment's tests, each once, in order of declaration.

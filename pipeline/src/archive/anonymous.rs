@@ -14,8 +14,8 @@ pub use identity::Identity;
 
 use super::contents::{self, ArchiveRequest, Archived};
 use super::{Appendix, ArchiveError, License};
-use crate::beneath::{self, Stage};
-use crate::experiment::{self, FILE_BYTES_MAX};
+use crate::beneath::Stage;
+use crate::experiment;
 use crate::key::ResultId;
 use crate::report;
 use crate::store::{Generation, Record, Repetition, STORE_FOLDER, Store, Writer};
@@ -89,8 +89,7 @@ fn nameless(workspace: &Workspace, generation: &Generation) -> Result<Nameless, 
     let identity = Identity::of(hosts);
     let stage = Stage::make_temporary()?;
     let file = workspace.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text = beneath::plain_file(&workspace.file, FILE_BYTES_MAX)?;
-    let text = identity.without(&experiment::anonymous(&String::from_utf8_lossy(&text)));
+    let text = identity.without(&experiment::anonymous(&String::from_utf8_lossy(&workspace.text)));
     let file = stage.folder().name([&file])?;
     stage.folder().write_new(&file, text.as_bytes())?;
     let store = Store::beneath(stage.folder(), &stage.folder().name([STORE_FOLDER])?)?;

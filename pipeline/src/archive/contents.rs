@@ -89,10 +89,19 @@ pub fn create(
         pieces.push(Piece::copy(format!("report/{name}"), folder.shown().join(&name)));
     }
     let tests = records.iter().map(|(_, record)| record.test.as_str()).collect::<BTreeSet<_>>().len();
-    let description = description(workspace, &generation, wanted.license)?;
+    // Once: the files beside the experiment may change while it is archived.
+    let citation = citation::beside(beside(workspace))?;
+    let description = description(workspace, &generation, wanted.license, citation.is_some())?;
     let (created, counts) = (&generation.created, (records.len(), tests));
     let appendix = Appendix::of(&workspace.experiment, &records, wanted.license, created);
-    pieces.extend(front_matter(workspace, &description, (created, &appendix), wanted.license, counts, &pieces)?);
+    pieces.extend(front_matter(
+        workspace,
+        &description,
+        (created, &appendix),
+        (wanted.license, citation.as_deref()),
+        counts,
+        &pieces,
+    )?);
     pieces.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(identity) = wanted.withheld {
         identity.refuse_in(&pieces)?;
@@ -236,13 +245,11 @@ fn front_matter(
     workspace: &Workspace,
     description: &Description,
     (created, appendix): (&str, &Appendix),
-    license: &License,
+    (license, citation): (&License, Option<&str>),
     counts: (usize, usize),
     others: &[Piece],
 ) -> Result<Vec<Piece>, ArchiveError> {
-    let text = fs::read(&workspace.file).map_err(ArchiveError::io("read", &workspace.file))?;
-    let experiment = Piece::new(format!("experiment/{}", description.file), text);
-    let citation = citation::beside(beside(workspace))?;
+    let experiment = Piece::new(format!("experiment/{}", description.file), workspace.text.clone());
     let mut names: Vec<&str> = others.iter().map(|piece| piece.name.as_str()).chain([&*experiment.name]).collect();
     names.extend(front::NAMES.into_iter().filter(|name| *name != METADATA));
     names.sort_unstable();
@@ -254,7 +261,7 @@ fn front_matter(
         experiment: &workspace.experiment,
         description,
         license,
-        citation: citation.as_deref(),
+        citation,
         created,
         counts,
         names: &names,
@@ -274,7 +281,12 @@ fn beside(workspace: &Workspace) -> &Path {
     }
 }
 
-fn description(workspace: &Workspace, generation: &Generation, license: &License) -> Result<Description, ArchiveError> {
+fn description(
+    workspace: &Workspace,
+    generation: &Generation,
+    license: &License,
+    citation_given: bool,
+) -> Result<Description, ArchiveError> {
     let file = workspace.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if !file.chars().all(plain) {
@@ -287,7 +299,7 @@ fn description(workspace: &Workspace, generation: &Generation, license: &License
     let mut description = Description::new(workspace.experiment.name.as_str(), &file, name.as_str());
     description.license = license.spdx.clone();
     description.license_given = license.own;
-    description.citation_given = citation::beside(beside(workspace))?.is_some();
+    description.citation_given = citation_given;
     Ok(description)
 }
 

@@ -94,10 +94,15 @@ pub enum LoadError {
 
 /// Reads and checks the experiment in a file. Places in diagnostics name `path` as it is given.
 pub fn load(path: &Path) -> Result<Experiment, LoadError> {
+    Ok(load_with_text(path)?.0)
+}
+
+/// The same, with the bytes that were read: the file may be another one a moment later.
+pub fn load_with_text(path: &Path) -> Result<(Experiment, Vec<u8>), LoadError> {
     let unread = |source| LoadError::Read { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(unread)?;
-    Ok(parse_bytes(&bytes, &path.display().to_string())?)
+    Ok((parse_bytes(&bytes, &path.display().to_string())?, bytes))
 }
 
 /// [`parse`] of what should be UTF-8.

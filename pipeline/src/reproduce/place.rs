@@ -85,7 +85,7 @@ impl Place {
         if let Some(folder) = Folder::open_if_there(path)? {
             check(&folder, &marker).map_err(refused)?;
         }
-        let text = crate::beneath::plain_file(&workspace.file, FILE_BYTES_MAX)?;
+        let text = workspace.text.clone();
         let folder = Folder::make(path)?;
         let (marker_name, file_name) = (folder.name([MARKER])?, folder.name([file])?);
         let json = serde_json::to_vec_pretty(&marker).map_err(|error| refused(error.to_string()))?;

@@ -215,3 +215,28 @@ fn the_programs_that_were_measured_come_along_if_asked() {
     let ran = bench.septet(&arguments).code(0).json();
     assert!(ran["components_missing"].to_string().contains("septet-gen of septet-gen"), "{ran}");
 }
+
+#[test]
+fn an_experiment_is_read_once_whatever_is_written_to_it_since() {
+    let bench = Bench::measured();
+    let text = fs::read(bench.path("small.toml")).expect("it is there");
+    let file = bench.path("small.toml");
+    fs::remove_file(&file).expect("it is ours");
+    // A FIFO gives a reader what is written once; a second look at it would find another text, or wait for ever.
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).expect("the bench is writable");
+    let create = ["archive", "create", "small.toml", "-o", "a.tar.zst", "--license", "MIT", "--no-remote"];
+    let mut command = Command::new("timeout");
+    let inner = bench.command(&create);
+    command.arg("60").arg(inner.get_program()).args(inner.get_args()).current_dir(bench.path(""));
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    fs::write(&file, &text).expect("it is being read");
+    let ended = child.wait_with_output().expect("it is ours");
+    assert!(ended.status.success(), "{ended:?}");
+    bench.septet(&["archive", "verify", "a.tar.zst"]).code(0);
+}
