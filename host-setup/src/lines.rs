@@ -35,11 +35,11 @@ impl Line {
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// Something.
+    /// Bytes were read.
     Some,
-    /// Nothing now.
+    /// There is nothing to read now.
     Later,
-    /// Nothing any more.
+    /// There will never be anything to read: the other end is closed.
     End,
 }
 
@@ -48,7 +48,7 @@ impl Lines {
         Lines { bytes_max, partial: Vec::new(), cut: false, ready: VecDeque::new() }
     }
 
-    /// One read.
+    /// Reads once, as much as there is room for.
     pub(crate) fn read_from(&mut self, fd: impl AsFd) -> nix::Result<Read> {
         let mut bytes = [0; 16 << 10];
         let (read, length) = read_some(fd, &mut bytes)?;

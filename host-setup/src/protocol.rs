@@ -174,7 +174,7 @@ pub enum Op {
 pub enum Message {
     /// Answer to a request.
     Reply(Reply),
-    /// Something happened.
+    /// Something that nobody asked for.
     Event(Event),
     /// Bytes follow.
     Bulk(Bulk),

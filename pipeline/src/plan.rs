@@ -106,7 +106,7 @@ pub struct Imprecise {
 /// A plan for all tests of a matrix, in its order.
 #[derive(Debug)]
 pub struct Plan {
-    /// One a test.
+    /// A decision for each test, in the order of the matrix.
     pub decisions: Vec<Decision>,
 }
 
@@ -324,7 +324,7 @@ pub fn newest<'i>(index: &'i Index, tuple: &Tuple) -> Option<&'i Entry> {
 /// What is to be done about a key's repetitions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// Nothing.
+    /// The repetitions suffice.
     Enough,
     /// One more, for this reason.
     More(Why),

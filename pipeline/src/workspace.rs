@@ -17,7 +17,7 @@ pub struct Workspace {
     pub file: PathBuf,
     /// Its bytes as they were read: what was made of them must not be put beside what somebody wrote since.
     pub text: Vec<u8>,
-    /// What it says.
+    /// The experiment in it.
     pub experiment: Experiment,
     /// Where results are kept.
     pub store: Store,

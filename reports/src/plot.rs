@@ -36,7 +36,7 @@ pub struct Tick {
 pub struct PlotAxis {
     /// What it shows, with the unit in parentheses.
     pub label: String,
-    /// How.
+    /// How values become places on the axis.
     pub scale: Scale,
     /// Lower end; positive on logarithmic scales.
     pub min: f64,

@@ -27,9 +27,9 @@ pub enum SpecError {
     Ambiguous {
         /// Axes in which they differ.
         axes: Vec<Axis>,
-        /// One of them.
+        /// The name of one of the two tests.
         first: String,
-        /// The other one.
+        /// The name of the other one.
         second: String,
     },
     /// No selected test has the metric.

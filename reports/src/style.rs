@@ -128,7 +128,7 @@ pub enum Hatch {
     Rising,
     /// Strokes that fall.
     Falling,
-    /// Both.
+    /// Strokes that rise and strokes that fall.
     Crossed,
     /// Points.
     Dots,

@@ -49,7 +49,7 @@ pub struct Table {
 pub struct Column {
     /// The heading.
     pub heading: String,
-    /// What it shows.
+    /// The metric that the cells show.
     pub metric: Metric,
     /// Decimals of its numbers.
     pub decimals: usize,
@@ -78,7 +78,7 @@ pub enum TableCell {
     },
     /// No value; the reason completes "missing: ".
     Missing {
-        /// Why.
+        /// Why there is no value, in words.
         reason: String,
     },
 }

@@ -137,7 +137,7 @@ impl BlockKind {
 /// A box with text in it. Lengths are points of the drawing; y grows downwards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// What it stands for.
+    /// What the box stands for.
     pub kind: BlockKind,
     /// Left end.
     pub x: f64,

@@ -166,7 +166,7 @@ named! {
 named! {
     /// L: hosts used.
     Locality {
-        /// One host.
+        /// Both ends and the switch are on one host.
         Local = "local",
         /// Two hosts, cabled directly.
         Remote = "remote",

@@ -21,7 +21,7 @@ pub enum ColumnKind {
 pub struct Column {
     /// In the header.
     pub name: String,
-    /// What it holds.
+    /// Whether it holds text or numbers.
     pub kind: ColumnKind,
     /// Its unit; none for what has none.
     pub unit: Option<&'static str>,

@@ -31,7 +31,7 @@ pub use trial::{TrialCount, trial};
 /// The part of a repetition that counts, in nanoseconds from the common start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedWindow {
-    /// Where it begins.
+    /// When counting begins.
     pub warmup_ns: u64,
     /// How long it is.
     pub duration_ns: u64,
@@ -50,7 +50,7 @@ impl From<&Schedule> for CountedWindow {
 }
 
 impl CountedWindow {
-    /// Where it ends.
+    /// When counting ends.
     fn end_ns(&self) -> u64 {
         self.warmup_ns.saturating_add(self.duration_ns)
     }

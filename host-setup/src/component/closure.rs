@@ -31,7 +31,7 @@ const DEFAULT_FOLDERS: [&str; 8] = [
 pub(crate) struct Loaded {
     /// File name of the program, or the name by which a library is asked for.
     pub name: String,
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
 }
 

@@ -15,7 +15,7 @@ const FILES_MAX: usize = 10_000;
 pub(super) struct Remembered<T>(Mutex<BTreeMap<Identity, T>>);
 
 impl<T: Clone> Remembered<T> {
-    /// Nothing yet.
+    /// Nothing is remembered yet.
     pub(super) const fn new() -> Remembered<T> {
         Remembered(Mutex::new(BTreeMap::new()))
     }

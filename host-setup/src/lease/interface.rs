@@ -23,7 +23,7 @@ pub struct Interface {
     pub kind: Option<String>,
     /// Largest packet, bytes.
     pub mtu_bytes: u32,
-    /// Whether it is up.
+    /// Whether the interface is up.
     pub up: bool,
     /// The interface's addresses and their prefix lengths, bits; none that the kernel makes by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,7 +58,7 @@ pub enum Change {
     Mtu(u32),
     /// Up, or down.
     Up(bool),
-    /// One more address.
+    /// An address is added, with the length of its prefix.
     Address(IpAddr, u8),
 }
 

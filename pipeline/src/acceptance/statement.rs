@@ -23,7 +23,7 @@ pub struct Statement {
     /// Why, in their words; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// What it says.
+    /// What is declared.
     pub says: Says,
 }
 
@@ -35,7 +35,7 @@ pub enum Says {
     Harmless(Step),
     /// An earlier statement does not hold any more.
     Withdrawn {
-        /// Which.
+        /// The statement that is taken back.
         statement: StatementId,
     },
 }

@@ -24,7 +24,7 @@ pub enum Packing {
     Zstd,
     /// gzip.
     Gzip,
-    /// Nothing.
+    /// Not compressed.
     Plain,
 }
 

@@ -18,7 +18,7 @@ const LEVEL: i32 = 3;
 /// A written archive.
 #[derive(Debug)]
 pub struct Packed {
-    /// Its bytes.
+    /// The size of the archive, bytes.
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,

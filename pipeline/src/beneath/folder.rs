@@ -32,7 +32,7 @@ pub struct Folder {
 /// What can be seen of a file or folder without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// What it is.
+    /// Whether it is a file, a folder, or something else.
     pub kind: FileKind,
     /// The file's size, bytes.
     pub len: u64,
@@ -42,7 +42,7 @@ pub struct Look {
     pub ctime_ns: i128,
     /// The device that it lies on.
     pub device: u64,
-    /// Its number there.
+    /// The inode number on that device.
     pub inode: u64,
     /// Whose it is.
     pub uid: u32,
@@ -67,7 +67,7 @@ impl Look {
 pub struct Listed {
     /// The entry's name, one part.
     pub name: OsString,
-    /// What it is.
+    /// Whether it is a file, a folder, or something else.
     pub kind: FileKind,
 }
 

@@ -36,7 +36,7 @@ pub struct Error {
     pub doing: &'static str,
     /// What was touched.
     pub path: String,
-    /// Why not.
+    /// What the system said.
     pub source: io::Error,
 }
 

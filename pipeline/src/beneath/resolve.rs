@@ -67,9 +67,9 @@ pub enum Odd {
     /// The file itself is odd.
     #[error("it is {found}, not {wanted}{}", remedy(*found))]
     Itself {
-        /// What it is.
+        /// What lies there.
         found: FileKind,
-        /// What it must be.
+        /// What must lie there.
         wanted: FileKind,
     },
     /// Something on the way to it is no folder.

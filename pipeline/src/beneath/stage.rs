@@ -170,7 +170,7 @@ impl Stage {
         Ok(others)
     }
 
-    /// Where it is.
+    /// The folder itself, open.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }

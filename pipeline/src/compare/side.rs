@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 /// One side: tests with what was measured of them.
 #[derive(Clone, Debug)]
 pub struct Side {
-    /// What it is called.
+    /// The name that the user called it by.
     pub name: String,
     /// By the test's name; those without a valid repetition are left out.
     pub tests: BTreeMap<String, SideTest>,
@@ -79,7 +79,7 @@ pub enum SideError {
     Ambiguous {
         /// What was asked for.
         asked: String,
-        /// What it may mean.
+        /// The names that it could mean.
         there: Vec<String>,
     },
     /// Nothing was imported under that name.

@@ -64,21 +64,21 @@ pub enum Event {
     Measured {
         /// The stand.
         stand: Stand,
-        /// Whether it failed.
+        /// Whether the repetition is to be stored as a failure.
         failed: bool,
     },
     /// The stand has measured nothing of its test, and goes on.
     Returned {
         /// The stand.
         stand: Stand,
-        /// Why.
+        /// Why the stand returned it.
         why: Returned,
     },
     /// The stand cannot be used any more; its test, if it has one, is for another.
     Lost {
         /// The stand.
         stand: Stand,
-        /// Why.
+        /// Why the stand was lost, in words.
         reason: String,
     },
     /// A repetition is in the store.

@@ -14,7 +14,7 @@ pub enum State {
     Running {
         /// The block.
         block: u64,
-        /// Where.
+        /// The stand that measures it.
         stand: Stand,
     },
     /// A repetition was measured or has failed, and is on its way into the store.
@@ -23,7 +23,7 @@ pub enum State {
         block: u64,
         /// Where it was measured.
         stand: Stand,
-        /// Whether it failed.
+        /// Whether the repetition is stored as a failure.
         failed: bool,
     },
     /// Everything that was wanted of it is stored.
@@ -39,7 +39,7 @@ pub enum State {
 pub enum GivenUp {
     /// The stands that measured it were lost, one after the other; what the last one died of.
     Lost {
-        /// How many.
+        /// How many stands were lost.
         stands: u32,
         /// The reason of the last loss.
         reason: String,

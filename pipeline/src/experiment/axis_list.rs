@@ -17,7 +17,7 @@ pub struct Listed {
     pub values: Vec<AxisValue>,
     /// How many there are.
     pub count: u64,
-    /// Where they are.
+    /// The places of the values in the file.
     pub spans: Spans,
 }
 

@@ -19,7 +19,7 @@ const LINE_CHARS_MAX: usize = 120;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where.
+    /// The place in the file that is wrong.
     pub span: Span,
     /// What, without a full stop.
     pub message: String,

@@ -31,7 +31,7 @@ pub struct Findings<'s> {
 }
 
 impl<'s> Findings<'s> {
-    /// Nothing yet.
+    /// No findings yet, in this source.
     pub fn new(source: &'s str, broken: bool) -> Findings<'s> {
         Findings { source, lines: Lines::of(source), list: Vec::new(), misspelt: BTreeSet::new(), broken }
     }
@@ -79,7 +79,7 @@ impl<'t, 'i> Section<'t, 'i> {
         table.map(|table| Section::new(name, table, node.span()))
     }
 
-    /// Where it is.
+    /// The place in the file.
     pub fn span(&self) -> Span {
         self.start..self.end
     }

@@ -66,7 +66,7 @@ pub enum Order {
 pub struct Protocol {
     /// For groups that do not say otherwise.
     pub times: Times,
-    /// How often.
+    /// How often each test is measured.
     pub repetitions: Repetitions,
     /// In what order.
     pub order: Order,

@@ -84,7 +84,7 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// What the system said.
         source: std::io::Error,
     },
     /// The file was read, and is wrong; rendered as it is to be printed.

@@ -24,7 +24,7 @@ const LIST_MAX: usize = 100;
 /// A figure, table or claim as declared.
 #[derive(Clone, Debug)]
 pub struct Drawable {
-    /// What it is.
+    /// The table, figure or claim itself.
     pub spec: Spec,
     /// Where its identifier stands in the file.
     pub id: Span,

@@ -44,7 +44,7 @@ pub enum RemoteError {
     Io {
         /// The store.
         url: String,
-        /// Why.
+        /// What the system said.
         source: std::io::Error,
     },
     /// The store refuses, or cannot be reached.
@@ -125,7 +125,7 @@ impl Remote {
         }
     }
 
-    /// Where it is.
+    /// The address of the shared store.
     pub fn address(&self) -> &Address {
         &self.address
     }

@@ -49,7 +49,7 @@ pub enum ReportError {
     Render {
         /// Which figure, table or page.
         what: String,
-        /// Why.
+        /// Why it cannot be rendered.
         source: RenderError,
     },
     /// What lies beside the experiment is no template.
@@ -58,9 +58,9 @@ pub enum ReportError {
     /// A figure or table cannot be drawn from these tests.
     #[error("failed to draw {id}: {reason}")]
     Drawing {
-        /// Which.
+        /// The figure or table.
         id: Id,
-        /// Why.
+        /// Why it cannot be drawn.
         reason: String,
     },
     /// The folder is not one of ours.
@@ -73,7 +73,7 @@ pub enum ReportError {
         doing: &'static str,
         /// To what.
         path: String,
-        /// Why not.
+        /// What the system said.
         source: io::Error,
     },
 }

@@ -67,7 +67,7 @@ impl Drop for Alarm {
 /// How long stands waited for their next test, from the end of the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idle {
-    /// How often.
+    /// How often a stand waited.
     pub count: u64,
     /// All together.
     pub total: Duration,

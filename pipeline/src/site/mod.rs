@@ -67,7 +67,7 @@ pub enum SiteError {
     Read {
         /// The file.
         path: String,
-        /// Why not.
+        /// What the system said.
         source: std::io::Error,
     },
     /// The site file is wrong; rendered as it is to be printed.
@@ -78,7 +78,7 @@ pub enum SiteError {
 /// A site, and what a user should know about where it came from.
 #[derive(Debug, Default)]
 pub struct FoundSite {
-    /// What it says.
+    /// The settings, of all site files that count.
     pub site: Site,
     /// A site file beside the experiment that is not trusted, and was not read.
     pub untrusted: Option<PathBuf>,

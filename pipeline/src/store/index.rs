@@ -46,7 +46,7 @@ pub struct Entry {
     pub id: ResultId,
     /// The result's test.
     pub test: TestId,
-    /// Whether it counts.
+    /// Whether it counts as a valid repetition.
     pub standing: Standing,
     /// What it cost, milliseconds.
     pub cost_ms: u32,
@@ -63,7 +63,7 @@ pub enum Standing {
     Valid,
     /// Kept, left out of averages.
     Suspect,
-    /// Nothing was measured.
+    /// The repetition failed: there are no values.
     Failed,
 }
 

@@ -279,7 +279,7 @@ impl Store {
         }
     }
 
-    /// Where it is.
+    /// The path of the store, as the user is told it.
     pub fn root(&self) -> &Path {
         &self.root
     }

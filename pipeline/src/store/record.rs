@@ -37,7 +37,7 @@ pub struct Record {
     pub interval_ns: u64,
     /// What could change the measurement, by digest; the manifest is stored by it.
     pub key: Key,
-    /// Whether it counts.
+    /// Whether it is valid, suspect or failed.
     pub status: Status,
     /// Doubts, sorted; those of the samples and those of the run.
     pub flags: Vec<Flag>,
@@ -50,7 +50,7 @@ pub struct Record {
     pub reduction_version: u32,
     /// What shows that it was measured.
     pub evidence: Evidence,
-    /// What it cost.
+    /// What it took to measure.
     pub cost: Cost,
     /// When it was started, UTC, RFC 3339.
     pub started: String,
@@ -94,7 +94,7 @@ pub enum Status {
     Valid,
     /// Kept, marked, left out of averages; the flags say why.
     Suspect,
-    /// Nothing was measured.
+    /// The repetition failed: there are no values.
     Failed {
         /// Completes "failed to ...".
         reason: String,
@@ -204,7 +204,7 @@ impl Evidence {
 /// One generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Party {
-    /// What it did.
+    /// Whether it sent, received, asked or answered.
     pub role: wire::Role,
     /// The generator's counts.
     pub totals: wire::Totals,

@@ -75,7 +75,7 @@ pub struct DamagedFile {
     pub file: Below,
     /// What is wrong, in words, the file named.
     pub what: String,
-    /// What it is of.
+    /// What the file belongs to.
     pub of: Of,
 }
 

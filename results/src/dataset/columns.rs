@@ -35,7 +35,7 @@ pub const COUNT: &str = "count";
 pub struct Field<R> {
     /// Name of the column.
     pub name: &'static str,
-    /// Its unit.
+    /// The unit of its values; none for what has none.
     pub unit: Option<&'static str>,
     /// What it means, in a sentence.
     pub meaning: &'static str,
