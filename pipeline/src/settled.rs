@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use host_setup::facts::Facts;
 use host_setup::settings::planned::left_as_it_is;
@@ -26,9 +27,11 @@ const VERSION: u32 = 1;
 const CACHE: &str = "settled";
 /// Most bytes of a stamp.
 const BYTES_MAX: u64 = 1 << 16;
-/// A file that changed less than this before a stamp was left may have changed once more in the same tick of its file
-/// system's clock.
-const TICK_NS: i128 = 2_000_000_000;
+/// A file that changed less than this before it was looked at may change once more in the same tick of its file
+/// system's clock, and look the same.
+pub const TICK: Duration = Duration::from_millis(25);
+/// The same of file systems that know no parts of a second.
+const COARSE_TICK: Duration = Duration::from_secs(2);
 /// Folders of a store whose files are looked at one by one; those of the experiment's generations come on top.
 const FOLDERS: [&str; 3] = ["index", "acceptances", "results"];
 /// The program that runs.
@@ -50,8 +53,11 @@ pub struct Asked<'a> {
 pub struct Sight {
     /// What the experiment file says.
     content: blake3::Hash,
-    everything: blake3::Hash,
-    /// When the last of the files changed.
+    /// All but the generations.
+    inputs: blake3::Hash,
+    /// The experiment's generations.
+    generations: blake3::Hash,
+    /// When the last of the files changed, ns since 1970.
     youngest_ns: i128,
 }
 
@@ -73,9 +79,6 @@ pub struct Stamp {
     pub generation: String,
     /// What the report is made of, where one is wanted.
     pub report: Option<report::Inputs>,
-    /// When it was left.
-    #[serde(skip)]
-    left_ns: i128,
 }
 
 impl Asked<'_> {
@@ -100,10 +103,10 @@ impl Asked<'_> {
     fn recall_in(&self, cache: &Folder, store: &Store) -> Option<Stamp> {
         let name = cache.name([&self.name(store)?]).ok()?;
         let own = nix::unistd::geteuid().as_raw();
-        let look = cache.look(&name).ok()?.filter(|look| look.uid == own)?;
+        cache.look(&name).ok()?.filter(|look| look.uid == own)?;
         let bytes = cache.read_if_there(&name, BYTES_MAX).ok()??;
         let stamp: Stamp = serde_json::from_slice(&bytes).ok()?;
-        (stamp.version == VERSION).then_some(Stamp { left_ns: look.mtime_ns, ..stamp })
+        (stamp.version == VERSION).then_some(stamp)
     }
 
     /// Leaves a stamp in the place of the one that is there.
@@ -118,18 +121,18 @@ impl Asked<'_> {
     fn leave_in(&self, cache: &Folder, store: &Store, stamp: &Stamp) -> Result<(), beneath::Error> {
         let (Some(name), Ok(bytes)) = (self.name(store), serde_json::to_vec(stamp)) else { return Ok(()) };
         let name = cache.name([&name])?;
-        // The stamp's own time counts: one with the same words is left anew.
+        // Another user's with the same words is none.
         cache.remove_file(&name)?;
         cache.replace_if_different(&name, &bytes).map(drop)
     }
 }
 
 impl Stamp {
-    /// A stamp of what was seen while nothing changed.
+    /// A stamp of what was seen.
     pub fn of(sight: &Sight, facts: &str, counts: Counts) -> Stamp {
         Stamp {
             version: VERSION,
-            sight: sight.everything.to_hex().to_string(),
+            sight: sight.digest(),
             facts: facts.to_string(),
             experiment: String::new(),
             stacks: Vec::new(),
@@ -137,13 +140,12 @@ impl Stamp {
             tests: [counts.total, counts.stored, counts.leaning, counts.skipped],
             generation: String::new(),
             report: None,
-            left_ns: 0,
         }
     }
 
-    /// Whether all files are as they were, and had been for long enough.
+    /// Whether all files are as they were.
     pub fn is_of(&self, sight: &Sight) -> bool {
-        self.sight == sight.everything.to_hex().as_str() && self.left_ns > sight.youngest_ns + TICK_NS
+        self.sight == sight.digest()
     }
 
     /// Whether a host is as it was.
@@ -166,7 +168,7 @@ pub fn digest(facts: &Facts) -> Option<String> {
 }
 
 /// The digest of an experiment file; none where it cannot be read.
-pub fn content(file: &Path) -> Option<blake3::Hash> {
+fn content(file: &Path) -> Option<blake3::Hash> {
     let mut bytes = Vec::new();
     File::open(file).ok()?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
     Some(blake3::hash(&bytes))
@@ -198,15 +200,34 @@ impl Sight {
         for name in FOLDERS {
             eye.folder(&root, &root.name([name]).ok()?)?;
         }
-        for name in ["generations", "forgotten"] {
-            eye.folder(&root, &root.name([name, experiment]).ok()?)?;
-        }
-        Some(Sight { content, everything: eye.hasher.finalize(), youngest_ns: eye.youngest_ns })
+        eye.folder(&root, &root.name(["forgotten", experiment]).ok()?)?;
+        let inputs = std::mem::take(&mut eye.hasher).finalize();
+        eye.folder(&root, &root.name(["generations", experiment]).ok()?)?;
+        Some(Sight { content, inputs, generations: eye.hasher.finalize(), youngest_ns: eye.youngest_ns })
     }
 
     /// Whether the experiment file said this.
-    pub fn has(&self, content: Option<blake3::Hash>) -> bool {
-        content == Some(self.content)
+    pub fn has(&self, text: &[u8]) -> bool {
+        blake3::hash(text) == self.content
+    }
+
+    /// Whether any change after this moment, ns since 1970, would be seen: none of the files changed just before it.
+    pub fn would_tell(&self, now_ns: i128) -> bool {
+        let knows_parts = self.youngest_ns % 1_000_000_000 != 0;
+        let tick = if knows_parts { TICK } else { COARSE_TICK };
+        now_ns > self.youngest_ns + tick.as_nanos() as i128
+    }
+
+    /// Whether nothing but generations became another since.
+    pub fn is_but_for_generations(&self, now: &Sight) -> bool {
+        (self.content, self.inputs) == (now.content, now.inputs)
+    }
+
+    fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.inputs.as_bytes());
+        hasher.update(self.generations.as_bytes());
+        hasher.finalize().to_hex().to_string()
     }
 }
 
@@ -403,10 +424,7 @@ mod tests {
         let sight = place.sight();
         let stamp = Stamp { experiment: "a".into(), ..Stamp::of(&sight, "facts", Counts::default()) };
         asked.leave_in(&cache, &store, &stamp).expect("the cache is ours");
-        let mut recalled = asked.recall_in(&cache, &store).expect("it was left");
-        // Left in the very moment in which the files were made.
-        assert!(!recalled.is_of(&sight));
-        recalled.left_ns = sight.youngest_ns + TICK_NS + 1;
+        let recalled = asked.recall_in(&cache, &store).expect("it was left");
         assert!(recalled.is_of(&sight));
         // Another question has another stamp.
         let elsewhere = place.0.path().join("elsewhere");
@@ -421,5 +439,32 @@ mod tests {
             place.put(&format!("cache/{name}"), text);
             assert!(asked.recall_in(&cache, &store).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_changed_just_before_may_change_unseen() {
+        let place = Place::new();
+        let sight = place.sight();
+        let youngest_ns = sight.youngest_ns;
+        assert!(!sight.would_tell(youngest_ns) && !sight.would_tell(youngest_ns + 20_000_000));
+        assert!(sight.would_tell(youngest_ns + 25_000_001));
+        let coarse = Sight { youngest_ns: 1_700_000_000_000_000_000, ..sight.clone() };
+        assert!(
+            !coarse.would_tell(coarse.youngest_ns + 1_500_000_000)
+                && coarse.would_tell(coarse.youngest_ns + 2_000_000_001)
+        );
+        // A clock that was set back knows nothing.
+        assert!(!sight.would_tell(youngest_ns - 3_600_000_000_000));
+    }
+
+    #[test]
+    fn a_generation_more_is_told_from_other_changes() {
+        let place = Place::new();
+        let before = place.sight();
+        place.put("store/generations/a/2.json.zst", "one more");
+        let after = place.sight();
+        assert!(before != after && before.is_but_for_generations(&after));
+        place.put("store/index/2-3-4.log", "an entry");
+        assert!(!before.is_but_for_generations(&place.sight()));
     }
 }

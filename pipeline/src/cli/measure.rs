@@ -64,7 +64,6 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     if let Some(settled) = settled::run(args) {
         return nothing_to_do(args, &settled);
     }
-    let content = crate::settled::content(&args.target.file);
     let signals = Signals::take().map_err(|error| Trouble::host(format!("failed to take signals: {error}")))?;
     let workspace = Workspace::load(&args.target.file, args.target.store.store.as_deref())?;
     for (name, text, takes) in
@@ -76,7 +75,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
             return Err(Trouble::input(format!("{name} '{text}' matches no test in {}", workspace.file.display())));
         }
     }
-    let before = Before::of(args, &workspace, content);
+    let before = Before::of(args, &workspace);
     let mut agents = stands::reach(&workspace, &args.on, args.pair.as_deref().into_iter())?;
     let grounds = agents.grounds(&workspace, args.on.refresh)?;
     let before = before.and_then(|before| before.on(&grounds));
@@ -196,8 +195,13 @@ pub(super) fn conclude(
     seen: Option<Before>,
 ) -> Result<Exit, Trouble> {
     let workspace = before.workspace;
+    let has_measured = finished.measured > 0 || !finished.failed.is_empty();
+    let seen = match has_measured {
+        true => seen.map(|seen| seen.again(args, workspace)),
+        false => seen,
+    };
     let planned;
-    let after = match finished.measured > 0 || !finished.failed.is_empty() {
+    let after = match has_measured {
         true => {
             planned = Planned::make(workspace, before.conditions, &|_| false)?;
             &planned
@@ -217,7 +221,7 @@ pub(super) fn conclude(
     if !args.no_report && !finished.interrupted {
         written = Some(results::write(workspace, &generation, &args.output)?);
     }
-    if let (Some(seen), Some(name), 0, []) = (seen, &name, finished.measured, &given_up[..]) {
+    if let (Some(seen), Some(name), []) = (seen, &name, &given_up[..]) {
         seen.leave(args, after, name, written.as_ref());
     }
     if args.json {

@@ -9,6 +9,7 @@ use reports::spec::Id;
 use super::stacks::Where;
 use super::{OutputArgs, PlanArgs, RunArgs, Target, results, say, share, stacks};
 use crate::beneath::{Destination, Folder};
+use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::Test;
 use crate::planned::Planned;
@@ -28,7 +29,8 @@ pub(super) struct Settled {
 
 /// What a run sees before it begins, so that it can tell whether anything changed in the meantime.
 pub(super) struct Before {
-    sight: Sight,
+    /// All files; none if a change of them could go unseen.
+    sight: Option<Sight>,
     /// The digest of the host's facts.
     facts: Option<String>,
 }
@@ -37,9 +39,21 @@ pub(super) struct Before {
 fn asked(args: &RunArgs) -> Option<Asked<'_>> {
     let RunArgs { target, output: OutputArgs { output, pdf, strict_claims }, .. } = args;
     let is_part = args.only.is_some() || args.force.is_some() || args.pair.is_some() || args.on.class.is_some();
-    let is_more = *pdf || *strict_claims || args.on.refresh || args.require_paper_grade || args.dry_run;
+    let is_more = args.time_limit.is_some()
+        || *pdf
+        || *strict_claims
+        || args.on.refresh
+        || args.require_paper_grade
+        || args.dry_run;
     let plain = !is_part && !is_more;
     plain.then_some(Asked { file: &target.file, output: output.as_deref(), report: !args.no_report })
+}
+
+/// All files, if any change from now on would be seen and the experiment is still what was read.
+fn seen(args: &RunArgs, workspace: &Workspace) -> Option<Sight> {
+    let now_ns = clock::wall_ns();
+    let sight = Sight::take(asked(args)?.file, &workspace.store, workspace.experiment.name.as_str())?;
+    (sight.has(&workspace.text) && sight.would_tell(now_ns)).then_some(sight)
 }
 
 /// Whether a run has nothing to do.
@@ -103,12 +117,17 @@ fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled>
 }
 
 impl Before {
-    /// What is seen before anything is planned; none where no stamp is to be left. `content` is what the experiment
-    /// file said before it was read.
-    pub(super) fn of(args: &RunArgs, workspace: &Workspace, content: Option<blake3::Hash>) -> Option<Before> {
-        let asked = asked(args)?;
-        let sight = Sight::take(asked.file, &workspace.store, workspace.experiment.name.as_str())?;
-        sight.has(content).then_some(Before { sight, facts: None })
+    /// What is seen before anything is planned; none where no stamp is to be left.
+    pub(super) fn of(args: &RunArgs, workspace: &Workspace) -> Option<Before> {
+        asked(args)?;
+        Some(Before { sight: seen(args, workspace), facts: None })
+    }
+
+    /// The same once a run has measured, before it plans again.
+    pub(super) fn again(self, args: &RunArgs, workspace: &Workspace) -> Before {
+        // What was stored last is seen to change from now on.
+        std::thread::sleep(settled::TICK);
+        Before { sight: seen(args, workspace), ..self }
     }
 
     /// With what is known of this host; none where others take part.
@@ -123,9 +142,9 @@ impl Before {
         let counts = planned.plan.counts();
         let workspace = planned.workspace;
         let name = workspace.experiment.name.as_str();
-        let is_told = report.is_some_and(|written| written.files > 0 || written.is_told);
+        let is_told = report.is_some_and(|written| written.is_told);
         let made_of = report.and_then(|written| written.made_of);
-        let (Some(asked), Some(facts)) = (asked(args), self.facts) else { return };
+        let (Some(asked), Some(facts), Some(before)) = (asked(args), self.facts, self.sight) else { return };
         if counts.to_measure > 0 || counts.stored == 0 || is_told || asked.report != made_of.is_some() {
             return;
         }
@@ -134,7 +153,10 @@ impl Before {
         if workspace.tests().iter().any(defined) {
             return;
         }
-        if Sight::take(asked.file, &workspace.store, name).is_none_or(|now| now != self.sight) {
+        let Some(now) = Sight::take(asked.file, &workspace.store, name) else { return };
+        // A run that measured has kept a generation, and nobody a later one.
+        let latest = || workspace.store.latest_generation(name).ok().flatten().map(|(latest, _)| latest.to_string());
+        if !before.is_but_for_generations(&now) || now != before && latest().as_deref() != Some(generation) {
             return;
         }
         let mut stacks: Vec<String> =
@@ -142,7 +164,7 @@ impl Before {
         stacks.sort();
         stacks.dedup();
         stacks.retain(|stack| stack != SYSTEM);
-        let mut stamp = Stamp::of(&self.sight, &facts, counts);
+        let mut stamp = Stamp::of(&now, &facts, counts);
         (stamp.experiment, stamp.stacks) = (name.to_string(), stacks);
         (stamp.generation, stamp.report) = (generation.to_string(), made_of);
         stamp.leaves_host = workspace.experiment.protocol.leaves_host;

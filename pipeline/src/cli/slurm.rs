@@ -116,7 +116,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         interrupted: outcome.interrupted,
         ..Finished::default()
     };
-    let exit = conclude(args, &planned, &only, &[], &finished)?;
+    let exit = conclude(args, &planned, &only, &[], &finished, None)?;
     match outcome.missing.is_empty() || finished.interrupted || !finished.failed.is_empty() {
         true => Ok(exit),
         false => {

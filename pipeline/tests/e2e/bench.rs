@@ -204,6 +204,10 @@ const NOBODY: [&str; 4] = ["--reuid=65534", "--regid=65534", "--clear-groups", "
 fn collect(folder: &Path, name: &Path, files: &mut Files) {
     for entry in fs::read_dir(folder.join(name)).into_iter().flatten() {
         let name = name.join(entry.expect("it can be listed").file_name());
+        // Left anew where the host became another meanwhile, as it does beside other tests.
+        if name == Path::new("cache/septet/settled") {
+            continue;
+        }
         let path = folder.join(&name);
         let meta = fs::symlink_metadata(&path).expect("it is there");
         if meta.is_dir() {

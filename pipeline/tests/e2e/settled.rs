@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, Ran};
+use super::bench::{Bench, Ran, touched};
 
 const STAMPS: &str = "cache/septet/settled";
 const RUN: [&str; 2] = ["run", "small.toml"];
@@ -27,6 +27,26 @@ fn settled(bench: &Bench) -> (Ran, Ran) {
         }
         assert!(Instant::now() < limit, "no run uses a stamp: {now:?} after {before:?}");
         before = now;
+    }
+}
+
+#[test]
+fn a_run_that_measured_leaves_a_stamp_for_the_next() {
+    let bench = Bench::new();
+    bench.write("small.toml", super::bench::SMALL);
+    let limit = Instant::now() + Duration::from_secs(120);
+    loop {
+        let _ = fs::remove_dir_all(bench.path(".septet"));
+        bench.septet(&RUN).code(0);
+        let (left, before) = (stamp(&bench).expect("it measured"), bench.files(""));
+        let next = bench.septet(&RUN).code(0);
+        assert!(next.stdout.starts_with("nothing to measure\nthe report is up to date: "), "{}", next.stdout);
+        assert_eq!(touched(&before, &bench.files("")), Vec::<String>::new());
+        if stamp(&bench) == Some(left) {
+            return;
+        }
+        // Other tests may have changed the host in between.
+        assert!(Instant::now() < limit, "no run uses the stamp of the one that measured");
     }
 }
 
