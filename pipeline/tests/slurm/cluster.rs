@@ -117,13 +117,9 @@ impl Cluster {
 
     /// Starts the controller again, as its state says.
     pub fn start_controller(&self) {
-        self.client("slurmctld")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map(drop)
-            .expect("it starts");
+        let mut command = self.client("slurmctld");
+        command.arg("-D").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.again.borrow_mut().push(command.spawn().expect("it starts"));
     }
 
     /// Starts a node's daemon again.
