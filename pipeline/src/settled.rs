@@ -73,6 +73,8 @@ pub struct Stamp {
     pub stacks: Vec<String>,
     /// Whether the experiment leaves the host as it is, and goes by the facts of such a host.
     pub leaves_host: bool,
+    /// Whether a plan says its numbers and nothing else.
+    pub says_no_more: bool,
     /// The plan in numbers: all tests, stored ones, those of them that lean on an accepted change, and skipped ones.
     tests: [usize; 4],
     /// The generation that stands on what is stored.
@@ -137,6 +139,7 @@ impl Stamp {
             experiment: String::new(),
             stacks: Vec::new(),
             leaves_host: false,
+            says_no_more: false,
             tests: [counts.total, counts.stored, counts.leaning, counts.skipped],
             generation: String::new(),
             report: None,
@@ -157,7 +160,7 @@ impl Stamp {
     /// The plan in numbers.
     pub fn counts(&self) -> Counts {
         let [total, stored, leaning, skipped] = self.tests;
-        Counts { total, stored, leaning, to_measure: 0, skipped, eta_ms: 0 }
+        Counts { total, stored, leaning, to_measure: 0, skipped, eta: Default::default() }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::beneath::{Destination, Folder};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
 use crate::experiment::Test;
+use crate::plan::Counts;
 use crate::planned::Planned;
 use crate::report;
 use crate::settled::{self, Asked, Sight, Stamp};
@@ -68,8 +69,11 @@ pub(super) fn plan(target: &Target, asked: &PlanArgs) -> Option<Result<Exit, Tro
         return None;
     }
     let Settled { stamp, .. } = usual(target, on)?;
-    let counts = stamp.counts();
-    (counts.leaning == 0 && counts.skipped == 0).then(|| say(&format!("{}: {counts}\n", stamp.experiment)))
+    stamp.says_no_more.then(|| say(&in_numbers(&stamp.experiment, stamp.counts())))
+}
+
+fn in_numbers(experiment: &str, counts: Counts) -> String {
+    format!("{experiment}: {counts}\n")
 }
 
 /// Whether there is nothing to measure.
@@ -167,6 +171,7 @@ impl Before {
         let mut stamp = Stamp::of(&now, &facts, counts);
         (stamp.experiment, stamp.stacks) = (name.to_string(), stacks);
         (stamp.generation, stamp.report) = (generation.to_string(), made_of);
+        stamp.says_no_more = planned.text(&|_| true) == in_numbers(name, counts);
         stamp.leaves_host = workspace.experiment.protocol.leaves_host;
         // Without it the next run makes a plan.
         let _ = asked.leave(&workspace.store, &stamp);
