@@ -7,12 +7,15 @@
 #![allow(clippy::print_stdout)]
 
 mod systems;
+mod table;
 
 use results::statistics::bootstrap::{InBurst, percentile_of_many, percentiles_by_bursts};
 use results::statistics::percentile::{Share, of_sorted};
 use results::statistics::random::Random;
 use results::statistics::sequential::{self, Precision, enough};
 use results::statistics::{best, difference, family, mean, positive, precise, stands, student};
+
+use table::{head, part, row};
 
 const SAMPLES: u32 = 10_000;
 const MEAN: f64 = 1000.0;
@@ -65,21 +68,6 @@ impl Draw {
     fn values(&mut self, shape: usize, n: usize, part: f64) -> Vec<f64> {
         (0..n).map(|_| MEAN * (1.0 + part * self.shaped(shape))).collect()
     }
-}
-
-fn part(samples: u32, mut held: impl FnMut() -> bool) -> String {
-    let count = (0..samples).filter(|_| held()).count();
-    format!("{:.3}", count as f64 / f64::from(samples))
-}
-
-fn row(cells: &[String]) {
-    println!("| {} |", cells.join(" | "));
-}
-
-fn head(title: &str, text: &str, cells: &[&str]) {
-    println!("## {title}\n\n{text}\n");
-    row(&cells.iter().map(|cell| cell.to_string()).collect::<Vec<_>>());
-    row(&cells.iter().map(|_| "---".to_string()).collect::<Vec<_>>());
 }
 
 fn student_table() {

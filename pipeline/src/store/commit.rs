@@ -8,7 +8,7 @@ use results::axes::Dimension;
 use results::metric::Quantity;
 
 use super::guard::Guard;
-use super::index::Segment;
+use super::segment::Segment;
 use super::{Entry, FileDigest, RESULTS, Record, Store, StoreError, TestId};
 use crate::beneath::{Below, Folder, Stage, unique_name};
 use crate::key::ResultId;

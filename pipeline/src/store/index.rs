@@ -4,14 +4,10 @@
 //! result is there. It must not know what is in a result.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::{Fault, INDEX, Status, Store, StoreError};
-use crate::beneath::{
-    Below, FileKind, Held, Lock, Nearby, Stage, is_of_another_host, is_untouched, touch, unique_name,
-};
+use crate::beneath::{Below, FileKind, Lock, Nearby, Stage, is_of_another_host, is_untouched};
 use crate::key::{Key, ResultId};
 
 /// Bytes of an encoded entry.
@@ -78,7 +74,7 @@ impl From<&Status> for Standing {
 }
 
 impl Entry {
-    fn encode(&self) -> [u8; ENTRY_BYTES] {
+    pub(super) fn encode(&self) -> [u8; ENTRY_BYTES] {
         let mut out = [0u8; ENTRY_BYTES];
         out[0..32].copy_from_slice(&self.key.0);
         out[32..64].copy_from_slice(&self.id.0);
@@ -321,7 +317,7 @@ impl Store {
     }
 
     /// What lies beside a segment that its writer has closed.
-    fn closed(&self, segment: &Below) -> Result<Below, StoreError> {
+    pub(super) fn closed(&self, segment: &Below) -> Result<Below, StoreError> {
         self.name([&format!("{}.closed", segment.as_str().strip_suffix(".log").unwrap_or(segment.as_str()))])
     }
 
@@ -435,41 +431,6 @@ pub(crate) fn index_bytes(entries: Vec<Entry>) -> Vec<u8> {
 pub(crate) fn index_entries(bytes: &[u8]) -> Vec<Entry> {
     let plain = || bytes.chunks_exact(ENTRY_BYTES).filter_map(|bytes| Entry::decode(bytes, true)).collect();
     decode_checkpoint(bytes).unwrap_or_else(plain)
-}
-
-/// One writer's segment, locked while it lives.
-#[derive(Debug)]
-pub(super) struct Segment {
-    held: Held,
-    name: Below,
-    path: PathBuf,
-}
-
-impl Segment {
-    /// A new segment of this process.
-    pub(super) fn create(store: &Store) -> Result<Segment, StoreError> {
-        let name = store.name([INDEX, &format!("{}.log", unique_name())])?;
-        let held = store.made()?.create_locked(&name)?;
-        Ok(Segment { held, path: store.path_of(&name), name })
-    }
-
-    /// Shows other hosts that its writer lives.
-    pub(super) fn touch(&self) {
-        // One that cannot be touched for a day is as good as dead to others.
-        let _ = touch(self.held.file());
-    }
-
-    /// Ends it: hosts that cannot ask its lock may fold it from now on.
-    pub(super) fn close(self, store: &Store) -> Result<(), StoreError> {
-        Ok(store.made()?.create(&store.closed(&self.name)?).map(drop)?)
-    }
-
-    /// Appends entries and syncs them.
-    pub(super) fn append<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = entries.flat_map(Entry::encode).collect();
-        self.held.file().write_all(&bytes).map_err(StoreError::io("write", &self.path))?;
-        self.held.file().sync_data().map_err(StoreError::io("sync", &self.path))
-    }
 }
 
 #[cfg(test)]

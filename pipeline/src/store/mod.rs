@@ -35,6 +35,7 @@ mod pending;
 mod record;
 pub mod record_schema;
 mod salt;
+mod segment;
 mod shards;
 mod verify;
 
