@@ -200,6 +200,11 @@ impl Sight {
         let root = store.folder().ok()??;
         eye.text(store.root().as_os_str().as_encoded_bytes());
         eye.look(root.look(&root.name([store::FORMAT]).ok()?).ok()?);
+        // Somebody is at work, or was, and what is left of it is to be cleared.
+        let unfinished = root.folder_if_there(&root.name([store::TMP]).ok()?).ok()?;
+        if unfinished.is_some_and(|folder| folder.list().map_or(true, |listed| !listed.is_empty())) {
+            return None;
+        }
         for name in FOLDERS {
             eye.folder(&root, &root.name([name]).ok()?)?;
         }
@@ -360,6 +365,16 @@ mod tests {
             place.put(name, text);
             assert_eq!(place.sight(), before, "{name}");
         }
+    }
+
+    #[test]
+    fn beside_unfinished_work_nothing_is_known() {
+        let place = Place::new();
+        place.put("store/tmp/1-2-3/data", "half");
+        let store = Store::open(&place.0.path().join("store")).expect("a store");
+        assert_eq!(Sight::take(&place.asked(), &store, "a"), None);
+        fs::remove_dir_all(place.0.path().join("store/tmp/1-2-3")).expect("it is ours");
+        assert!(Sight::take(&place.asked(), &store, "a").is_some());
     }
 
     #[test]

@@ -295,9 +295,9 @@ fn what_is_wrong_with_a_precision_is_shown_at_its_place() {
     assert!(wide.starts_with("a.toml:5:13: precision is a number between 0 and 1, such as 0.02"), "{wide}");
     assert_eq!(
         errors(&precise("").replace("R = \"1Mpps\"", "R = \"ndr\"")),
-        r#"a.toml:17:5: a search needs windows of a fixed length
+        r#"a.toml:16:5: a search needs windows of a fixed length
    |
-17 | R = "ndr"
+16 | R = "ndr"
    |     ^^^^^
    = help: write duration = "10s" in this group: how often a search is repeated is chosen all the same
 "#

@@ -9,7 +9,7 @@ use super::{STORE_FOLDER, Store, StoreError};
 use crate::beneath::{self, Below, Folder, Listed, Odd, Stage};
 
 /// Folder of unfinished writes.
-const TMP: &str = "tmp";
+pub(crate) const TMP: &str = "tmp";
 
 /// Where a store is, and so how its folder is opened.
 #[derive(Clone, Debug)]

@@ -47,6 +47,7 @@ use serde::{Deserialize, Serialize};
 
 pub use adopt::{Adopted, Arrival};
 pub use commit::{Repetition, Writer, judged_by};
+pub(crate) use files::TMP;
 pub use gc::{Condemned, Scope, Wish};
 pub use generation::{Generation, GenerationName, GenerationTest, Line, NotAName, Rank, Unusable};
 pub use index::{Entry, Index, Standing, TestId};
