@@ -14,7 +14,8 @@ use nix::unistd::Pid;
 /// Programs in a folder of their own, so that a test may change one.
 pub struct Bench {
     folder: tempfile::TempDir,
-    as_nobody: bool,
+    /// Whether programs run as an ordinary user.
+    pub as_nobody: bool,
 }
 
 /// What a program did.

@@ -140,7 +140,7 @@ impl Way {
 
     /// Whether a death of the agent leaves settings to the next start.
     fn has_hugepages(&self) -> bool {
-        self.switch != SOCKETS && !self.bench.path("cache").exists()
+        self.switch != SOCKETS && !self.bench.as_nobody
     }
 
     /// Over DPDK, with every switch that is here, as root and not.
@@ -221,7 +221,7 @@ impl Way {
             }
             host.is_given_back();
         }
-        if !self.bench.path("cache").exists() {
+        if !self.bench.as_nobody {
             eventually(root_cache_is_finished);
         }
         killed
