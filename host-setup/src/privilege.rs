@@ -35,6 +35,8 @@ const MOUNTED: &str = "/tmp";
 /// Bits of the exit status of a process that tries: whether mounts, of a root too, can be made, and bridges.
 const MOUNTS: i32 = 1;
 const BRIDGES: i32 = 2;
+/// Processes that try, where the one before was killed.
+const TRIES: usize = 3;
 
 /// Tries as root, then as root of a user namespace.
 pub(crate) fn probe() -> Rights {
@@ -77,14 +79,47 @@ fn make_bridge() -> bool {
     Netlink::open().and_then(|mut netlink| netlink.probe_bridge()).is_ok()
 }
 
-/// The bits of what a process in new namespaces could do; none if it could not be made, or died.
-fn tried_in(namespaces: CloneFlags, attempt: impl FnOnce() -> i32) -> i32 {
-    match sys::fork_into(namespaces) {
-        Ok(None) => sys::exit_now(attempt()),
-        Ok(Some(child)) => match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, could)) => could,
-            _ => 0,
-        },
-        Err(_) => 0,
+/// The bits of what a process in new namespaces could do; none if it could not be made, or died each time.
+fn tried_in(namespaces: CloneFlags, attempt: impl Fn() -> i32) -> i32 {
+    for _ in 0..TRIES {
+        match sys::fork_into(namespaces) {
+            Ok(None) => sys::exit_now(attempt()),
+            Ok(Some(child)) => match waitpid(child, None) {
+                Ok(WaitStatus::Exited(_, could)) => return could,
+                // Killed by whoever killed it, which says nothing of what it could have done.
+                Ok(WaitStatus::Signaled(..)) => {}
+                _ => return 0,
+            },
+            Err(_) => return 0,
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is killed while it tries tells nothing: another one tries.
+    #[test]
+    fn a_try_that_is_killed_is_made_again() {
+        let (read, write) = nix::unistd::pipe().expect("a pipe");
+        let could = tried_in(CloneFlags::empty(), || {
+            let _ = nix::unistd::write(&write, &[1]);
+            let mut tries = [0; 8];
+            // What those before have written is still in the pipe.
+            let made = nix::unistd::read(&read, &mut tries).unwrap_or(0);
+            let _ = nix::unistd::write(&write, &tries[..made]);
+            if made < 2 {
+                let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL);
+            }
+            MOUNTS
+        });
+        assert_eq!(could, MOUNTS);
+        let always = || {
+            let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL);
+            MOUNTS
+        };
+        assert_eq!(tried_in(CloneFlags::empty(), always), 0);
     }
 }

@@ -91,6 +91,8 @@ fn usual(target: &Target, on: &Where) -> Option<Settled> {
 
 fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled> {
     let store = Store::meant(target.store.store.as_deref(), asked.file.parent()?).ok()?;
+    // What cannot be dated is told, also where nothing is to be done.
+    clock::now_rfc3339().ok()?;
     let stamp = asked.recall(&store)?;
     // What a store says may be somebody else's word.
     let name = Id::new(&stamp.experiment)?;
