@@ -114,7 +114,7 @@ pub struct Spread {
     pub within: f64,
 }
 
-/// The variance of a window's mean times its length, of values of equal time in their order: means of [`BATCHES`]
+/// The variance of a window's mean times its length, of values of equal time in their order: means of 20
 /// batches, with what neighbouring batches still have in common taken for that of an autoregressive process.
 ///
 /// # Errors
