@@ -25,15 +25,16 @@ while [ "$death" -le "${DEATHS:-20}" ] && [ "$tries" -lt 60 ]; do
     septet run --force "V=sriov" provisioning.toml >run.log 2>&1 &
     run=$!
     sleep "$((wait_tenths / 10)).$((wait_tenths % 10))"
-    agent=$(pgrep -o -P "$run" -x septet-host || true)
+    # There may be none yet, or none any more.
+    agent=$(pgrep -o -P "$run" -x septet-host) || agent=""
     case $((death % 3)) in
         0) victims=$run ;;
         1) victims=${agent:-$run} ;;
         2) victims="$run $agent" ;;
     esac
-    held=$(state | diff "$work/before" - | grep -c '^[<>]' || true)
-    kill -9 $victims 2>/dev/null || true
-    wait "$run" 2>/dev/null || true
+    held=$(state | diff "$work/before" - | sed -n '/^[<>]/p' | wc -l)
+    kill -9 $victims 2>/dev/null || echo "  not all of $victims lived any more"
+    if wait "$run" 2>/dev/null; then echo "  the run had ended"; fi
     # What a killed agent could not give back is given back by whoever starts next.
     septet host restore >restore.log 2>&1 || cat restore.log
     if same "$work/before" >difference; then

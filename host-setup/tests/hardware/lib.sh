@@ -38,7 +38,7 @@ state() {
         /sys/devices/system/cpu/online /sys/devices/system/cpu/cpufreq/policy*/scaling_governor \
         /sys/devices/system/cpu/cpufreq/policy*/scaling_m??_freq /sys/devices/system/cpu/smt/control \
         /sys/devices/system/node/node*/hugepages/*/nr_hugepages /proc/irq/default_smp_affinity \
-        /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/*/cgroup.freeze || true
+        /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/*/cgroup.freeze | sort
     # By who is served: numbers change with the vectors of a card, and some have nobody.
     for handler in /proc/irq/*/*/; do
         irq=${handler%/*/}
@@ -50,7 +50,7 @@ state() {
     ip route
     if [ -d /run/septet ]; then ls /run/septet | grep -v '^lock$'; fi
     # Processes of Septet's own.
-    pgrep -l '^septet' || true
+    pgrep -l '^septet' | sort
 }
 
 same() { # BEFORE: whether the host is what it was; what the kernel does by itself takes a moment

@@ -72,7 +72,7 @@ fn kills(begin: impl Fn() -> Option<(Afar, Child)>, hosts: &[&str], file: &str, 
         let alive = || hosts.iter().filter(|host| victim != "host" || of_host != **host);
         if victim == "agent" {
             // Who was killed could put nothing back: whoever comes next does.
-            afar.bed.said(&of_host, "/root/.cache/septet/programs/*/septet-host restore");
+            afar.bed.said(&of_host, "~root/.cache/septet/programs/*/septet-host restore");
         }
         for host in alive() {
             until("hosts are clean", || afar.is_clean(host));
