@@ -15,7 +15,7 @@ use crate::switch::custom;
 /// An application that this agent can put into a container.
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
-    /// Its name in scenes and facts.
+    /// The application's name in scenes and facts.
     pub name: String,
     /// I/O techniques that it speaks, by name.
     pub io: &'static [&'static str],

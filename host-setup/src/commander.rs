@@ -27,10 +27,10 @@ pub(crate) enum Commander {
     Other,
 }
 
-/// The same, while the agent still has the rights that it was started with.
+/// Who commands, while the agent still has the rights that it was started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// As [`Commander::Own`].
+    /// See [`Commander::Own`].
     Own,
     /// Another, by number of user and group; absent if they are not known for certain.
     Other(Option<(u32, u32)>),

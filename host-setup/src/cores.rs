@@ -75,7 +75,7 @@ pub fn plan(topology: &[Core], needs: &Needs) -> CorePlan {
     plan_near(topology, needs, None)
 }
 
-/// As [`plan`], for a measurement through a network card on the NUMA node `near`, if it is on one.
+/// Like [`plan`], for a measurement through a network card on the NUMA node `near`, if it is on one.
 pub fn plan_near(topology: &[Core], needs: &Needs, near: Option<u32>) -> CorePlan {
     let slots = slots(topology);
     let measuring = needs.switch_cores as usize + needs.generators as usize;

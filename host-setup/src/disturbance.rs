@@ -76,7 +76,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// None yet, of a window that begins then.
+    /// An empty series for a window that begins at `from_mono_ns`.
     pub fn new(cpus: Vec<u32>, from_mono_ns: u64) -> Series {
         Series { cpus, from_mono_ns, first: None, last: None, seen: Watched::default() }
     }

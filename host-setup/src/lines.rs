@@ -26,7 +26,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// As text, with what is not UTF-8 replaced.
+    /// The line as text, with what is not UTF-8 replaced.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }

@@ -194,7 +194,7 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As asked.
+    /// The request was carried out.
     Ok(Answer),
     /// Not done, and nothing half done is left.
     Error(Failure),
@@ -233,41 +233,41 @@ pub enum FailureKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// To [`Op::Hello`].
+    /// Answers [`Op::Hello`].
     Hello {
         /// [`PROTOCOL`] of the agent.
         protocol: u32,
         /// Version of the program, for people.
         version: String,
     },
-    /// To [`Op::Afar`].
+    /// Answers [`Op::Afar`].
     Programs {
         /// BLAKE3 of each of the project's own programs that this agent would run, by name, its own file's too.
         programs: BTreeMap<String, String>,
         /// The host's wall clock, ns since 1970; nothing is decided by it.
         wall_ns: u64,
     },
-    /// To [`Op::Facts`].
+    /// Answers [`Op::Facts`].
     Facts(Box<Facts>),
-    /// To [`Op::Lease`].
+    /// Answers [`Op::Lease`].
     Leased {
         /// What the host is now, read back.
         achieved: Achieved,
     },
-    /// To [`Op::Clock`].
+    /// Answers [`Op::Clock`].
     Clock {
         /// `CLOCK_MONOTONIC`, ns.
         mono_ns: u64,
     },
-    /// To [`Op::Snapshot`].
+    /// Answers [`Op::Snapshot`].
     Snapshot(Snapshot),
-    /// To [`Op::Load`].
+    /// Answers [`Op::Load`].
     Load(Load),
-    /// To [`Op::Watched`].
+    /// Answers [`Op::Watched`].
     Watched(Watched),
-    /// To [`Op::Cable`].
+    /// Answers [`Op::Cable`].
     Cable(CableSeen),
-    /// To [`Op::Mapped`].
+    /// Answers [`Op::Mapped`].
     Mapped {
         /// Each file of each process once.
         files: Vec<Mapped>,
@@ -275,14 +275,14 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reported: Option<String>,
     },
-    /// To [`Op::Inside`].
+    /// Answers [`Op::Inside`].
     Inside {
         /// The process that is first in the scene's namespaces, as the host sees it.
         pid: u32,
         /// Whether they are below a user namespace of their own.
         user_namespace: bool,
     },
-    /// To [`Op::Processes`]: name and number, as the worker sees it.
+    /// Answers [`Op::Processes`]: name and process id, as the worker sees it.
     Processes(Vec<(String, u32)>),
     /// Nothing more to say.
     Done {},

@@ -15,7 +15,7 @@ pub(crate) fn folder(folder: &Path, own: &Path) -> Result<PathBuf, Failure> {
     over(folder, own, |path| fs::create_dir_all(path))
 }
 
-/// The same with an empty file.
+/// Provides an empty file in place of a folder.
 pub(crate) fn file(file: &Path, own: &Path) -> Result<PathBuf, Failure> {
     over(file, own, |path| {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;

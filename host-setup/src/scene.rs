@@ -73,10 +73,10 @@ pub struct Switch {
     /// What its memory is made of; absent for a switch without memory of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
-    /// Its way to another host; absent where all containers are on one.
+    /// The switch's way to another host; absent where all containers are on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<Uplink>,
-    /// Its rendered configuration, as `switch::render` made it; the agent renders again and
+    /// The rendered configuration, as `switch::render` made it; the agent renders again and
     /// refuses a difference, since this text is in the key.
     pub configuration: String,
 }

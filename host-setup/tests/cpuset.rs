@@ -18,7 +18,7 @@ use host_setup::scene::Runtime;
 struct Cpuset(PathBuf);
 
 impl Cpuset {
-    /// None, with the reason printed, where there can be none of one's own.
+    /// Makes a cpuset; where that is impossible, prints the reason and returns none.
     fn new(cpus: &str) -> Option<Cpuset> {
         let v1 = Path::new("/sys/fs/cgroup/cpuset");
         let v2 = Path::new("/sys/fs/cgroup");

@@ -36,7 +36,7 @@ fn status(pid: u32, name: &str) -> String {
     line.unwrap_or_else(|| panic!("no {name}: {status}")).to_owned()
 }
 
-/// Of the signals that have names; of the others some are the C library's own.
+/// The mask of named signals; of the others, some are the C library's own.
 fn mask(pid: u32, name: &str) -> u64 {
     u64::from_str_radix(&status(pid, name), 16).expect("a mask") & 0x7fff_ffff
 }

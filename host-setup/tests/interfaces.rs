@@ -29,7 +29,7 @@ struct Host {
 const MAC: &str = "02:00:00:00:09:01";
 
 impl Host {
-    /// None, with the reason printed, where there is no namespace or no dummy to be had.
+    /// Makes a namespace with a dummy interface; where that is impossible, prints the reason and returns none.
     fn invent() -> Option<Host> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: only root moves interfaces");

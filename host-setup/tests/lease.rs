@@ -27,7 +27,7 @@ struct Host {
 }
 
 impl Host {
-    /// None, with the reason printed, where there is no mount namespace to be had.
+    /// Makes a host in a mount namespace; where that is impossible, prints the reason and returns none.
     fn invent() -> Option<Host> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: only root mounts an invented /sys");

@@ -195,7 +195,7 @@ fn uplinked(scene: &mut Scene, device: &str, by: By, side: u8) {
     scene.switch.uplink = Some(Uplink { device: device.into(), by, side });
 }
 
-/// The same over virtual functions of a card, each an interface of the kernel's, if its links are such.
+/// Puts the scene on virtual functions of a card; each is a kernel interface if the scene's links are.
 fn over_card(scene: &mut Scene, functions: bool) {
     scene.switch.kind = "sriov".into();
     scene.switch.configuration = render("sriov", 0, None);

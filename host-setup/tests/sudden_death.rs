@@ -75,7 +75,7 @@ fn die(programs: &Programs, (user, runtime): (User, Runtime), step: usize, delay
     eventually("nothing is left", || !below.iter().any(Process::is_there) && agent.marked().is_empty());
 }
 
-/// As whom, and in which containers, this host can measure.
+/// The users and container runtimes that this host can measure with.
 fn ways(programs: &Programs) -> Vec<(User, Runtime)> {
     let mut ways: Vec<(User, Runtime)> = users().into_iter().map(|user| (user, Runtime::Netns)).collect();
     let mut agent = Agent::greeted(programs, User::Own);

@@ -107,7 +107,7 @@ impl Agent {
         Agent::with_bell(transport, names, Bell::default())
     }
 
-    /// The same for one of several agents that are listened to together: whatever it says rings their bell.
+    /// Starts one of several agents that are listened to together: whatever it says rings their bell.
     pub fn with_bell(transport: &dyn Transport, names: Names, bell: Bell) -> Result<Agent, AgentError> {
         transport.prepare()?;
         let mut command = transport.command()?;

@@ -39,7 +39,7 @@ pub fn excused(wanted: &Manifest, there: &Manifest, may_differ: &BTreeSet<String
     differences.between(wanted, there).changes.iter().all(|change| may_differ.contains(&name(change)))
 }
 
-/// As the site and `septet explain` call it.
+/// The name in site files and in `septet explain`.
 fn name(change: &Change) -> String {
     format!("{} {}", change.section, change.field)
 }

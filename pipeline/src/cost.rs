@@ -54,12 +54,12 @@ pub struct Estimate {
     pub ms: u64,
     /// From.
     pub low_ms: u64,
-    /// To.
+    /// Upper end, ms.
     pub high_ms: u64,
 }
 
 impl Estimate {
-    /// As often.
+    /// The estimate for this many repetitions.
     pub fn times(self, Often { expected, low, high }: Often) -> Estimate {
         let times = |ms: u64, count: u32| ms.saturating_mul(u64::from(count));
         Estimate { ms: times(self.ms, expected), low_ms: times(self.low_ms, low), high_ms: times(self.high_ms, high) }
@@ -84,12 +84,12 @@ pub struct Often {
     pub expected: u32,
     /// From.
     pub low: u32,
-    /// To.
+    /// Upper end, ms.
     pub high: u32,
 }
 
 impl Often {
-    /// So often in any case.
+    /// An exact number of repetitions.
     pub fn exactly(count: u32) -> Often {
         Often { expected: count, low: count, high: count }
     }
@@ -102,7 +102,7 @@ impl Often {
 }
 
 impl Kin {
-    /// Of a test.
+    /// The kin of a test.
     pub fn of(test: &Test) -> Kin {
         let tuple = &test.tuple;
         Kin {
@@ -155,7 +155,7 @@ impl Costs {
         own(entries).map_or_else(like, |(low_ms, ms, high_ms)| Estimate { ms, low_ms, high_ms })
     }
 
-    /// The same of a test that was never measured.
+    /// The estimate for a test that was never measured.
     pub fn of_like(&self, test: &Test) -> Estimate {
         let kin = Kin::of(test);
         let known = self.took.get(&kin).filter(|known| !known.is_empty());

@@ -40,7 +40,7 @@ pub struct Standing {
 }
 
 impl Needs {
-    /// Of an experiment. A claim that cannot be understood needs nothing.
+    /// What an experiment needs. A claim that cannot be understood needs nothing.
     pub fn of(experiment: &Experiment) -> Needs {
         let groups = |from: &[Id]| from.iter().cloned().collect::<HashSet<Id>>();
         let report = &experiment.report;

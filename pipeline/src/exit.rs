@@ -79,7 +79,7 @@ impl Trouble {
         Trouble { exit: Exit::BadInput, text, diagnostics: Some(Box::new(diagnostics)) }
     }
 
-    /// The same for programs: `{"error": {"exit", "message", "places": [{"file", "line", "column", ...}]}}`.
+    /// The error as JSON: `{"error": {"exit", "message", "places": [{"file", "line", "column", ...}]}}`.
     pub fn json(&self) -> serde_json::Value {
         let places = self.diagnostics.iter().flat_map(|diagnostics| {
             diagnostics.list().iter().map(|one| {

@@ -225,7 +225,7 @@ pub struct Run<'a> {
     pub tuple: &'a Tuple,
     /// The times of the window.
     pub times: &'a Times,
-    /// Its hosts, in the order of its sides.
+    /// The test's hosts, in the order of its sides.
     pub hosts: &'a [RunHost<'a>],
     /// Counts and counters.
     pub evidence: &'a Evidence,

@@ -231,7 +231,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// Of the sections given, in any order; those without fields are left out. `own` names the section that
+    /// A manifest of these sections, in any order; empty ones are left out. `own` names the section that
     /// is still to come.
     pub fn new<Name>(own: &'static str, sections: impl IntoIterator<Item = (Name, Sealed)>) -> Common
     where

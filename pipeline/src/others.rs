@@ -38,14 +38,14 @@ pub enum OthersError {
     /// A number is not where the map says.
     #[error("failed to take {what} from {file}: {reason}")]
     Take {
-        /// Which one.
+        /// What the map names.
         what: String,
         /// The file.
         file: String,
         /// Why not.
         reason: String,
     },
-    /// They do not fit into the experiment.
+    /// The values do not fit into the experiment.
     #[error("failed to put published values into {file}: {reason}")]
     Insert {
         /// The experiment.

@@ -119,7 +119,7 @@ pub struct Counts {
     pub stored: usize,
     /// Stored ones that lean on an accepted change.
     pub leaning: usize,
-    /// To be measured.
+    /// Tests to be measured.
     pub to_measure: usize,
     /// Skipped.
     pub skipped: usize,

@@ -15,7 +15,7 @@ use crate::traffic::Seating;
 pub struct Ready {
     /// All that can change it.
     pub manifest: Manifest,
-    /// Its part on each of its hosts, in their order: one, or that of those who send and that of those who receive.
+    /// The test's side on each host: one, or the senders' and the receivers'.
     pub sides: Arc<[Side]>,
 }
 

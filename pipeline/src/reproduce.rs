@@ -28,7 +28,7 @@ pub enum ReproduceError {
         /// Why not, and what to do.
         reason: String,
     },
-    /// It cannot be scaled so far.
+    /// The experiment cannot be scaled that far.
     #[error("failed to scale the experiment: {0}")]
     Scale(String),
     /// The experiment.

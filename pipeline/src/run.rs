@@ -72,7 +72,7 @@ pub trait Watcher {
     fn unquiet(&mut self, words: &str);
     /// The host is leased, and what was asked of it is had.
     fn prepared(&mut self, achieved: &Achieved);
-    /// So many repetitions are left as far as is known, which will take about so long.
+    /// Reports how many repetitions are left, as far as is known, and how long they will take.
     fn left(&mut self, repetitions: u64, eta: Duration);
     /// A repetition begins on a stand.
     fn begins(&mut self, test: &Test, stand: &str);

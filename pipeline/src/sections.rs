@@ -55,7 +55,7 @@ pub enum SectionName {
     PeerRootfs,
     /// The network card by which the first host reaches the other one.
     Nic,
-    /// The same of the other host.
+    /// The network card of the other host.
     PeerNic,
     /// What joins the two.
     Cable,
@@ -93,7 +93,7 @@ impl SectionName {
         SectionName::Cable,
     ];
 
-    /// As keys and explanations have it; also the name of the trigger that a change of it is.
+    /// The name in keys and explanations, and as a trigger of `septet accept`.
     pub const fn name(self) -> &'static str {
         match self {
             SectionName::Kernel => "kernel",

@@ -30,7 +30,7 @@ const BYTES_MAX: u64 = 1 << 16;
 /// A file that changed less than this before it was looked at may change once more in the same tick of its file
 /// system's clock, and look the same.
 pub const TICK: Duration = Duration::from_millis(25);
-/// The same of file systems that know no parts of a second.
+/// The tick of file systems whose times are whole seconds.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 /// Folders of a store whose files are looked at one by one; those of the experiment's generations come on top.
 const FOLDERS: [&str; 3] = ["index", "acceptances", "results"];

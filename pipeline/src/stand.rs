@@ -13,7 +13,7 @@ use crate::conditions::Conditions;
 /// What is known of a stand before anything is measured on it.
 #[derive(Clone, Debug)]
 pub struct Ground {
-    /// Its hosts: one, or the one that sends and the one that receives.
+    /// The stand's hosts: one, or the sending and the receiving one.
     pub hosts: Vec<Site>,
     /// What joins two of them.
     pub cable: Option<Cable>,
@@ -31,7 +31,7 @@ pub struct Site {
 /// What joins the two hosts of a stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cable {
-    /// Its ends, in the order of the hosts.
+    /// The cable's ends, in the order of the hosts.
     pub ends: [CableEnd; 2],
 }
 
@@ -56,7 +56,7 @@ impl From<Facts> for Ground {
 pub struct Stand<'a> {
     /// What people call it.
     pub name: String,
-    /// Its hosts, in the order of the conditions.
+    /// The stand's hosts, in the order of the conditions.
     pub hosts: Vec<Post<'a>>,
     /// What measurements on it stand on.
     pub conditions: &'a Conditions<'a>,
@@ -71,7 +71,7 @@ pub struct Stand<'a> {
 pub struct Post<'a> {
     /// What people call it.
     pub name: String,
-    /// Its agent.
+    /// The host's agent.
     pub agent: &'a mut Agent,
 }
 

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 pub struct Workspace {
     /// The file.
     pub file: PathBuf,
-    /// Its bytes as they were read: what was made of them must not be put beside what somebody wrote since.
+    /// The file's bytes as read: what follows from them must not be stored beside what was written since.
     pub text: Vec<u8>,
     /// The experiment in it.
     pub experiment: Experiment,

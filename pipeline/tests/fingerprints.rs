@@ -45,7 +45,7 @@ fn experiment() -> Experiment {
     experiment::parse(EXPERIMENT, "all.toml").expect("an experiment")
 }
 
-/// The same on a host that it leaves as it is.
+/// The experiment with `host = "leave"`.
 fn leaving() -> Experiment {
     let text = EXPERIMENT.replacen("repetitions = 3", "repetitions = 3\nhost = \"leave\"", 1);
     experiment::parse(&text, "all.toml").expect("an experiment")
@@ -106,7 +106,7 @@ fn host(command_line: &str) -> Facts {
     facts
 }
 
-/// The same with DPDK.
+/// Facts of a host that also has DPDK.
 fn with_dpdk(mut facts: Facts) -> Facts {
     facts.switches.retain(|offer| offer.name == "linux-bridge");
     facts.switches.push(offer("direct", &[], &["dpdk"]));

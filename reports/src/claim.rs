@@ -126,7 +126,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// As reports write it.
+    /// The word that reports use.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Holds => "holds",
@@ -163,13 +163,13 @@ pub struct Comparison {
 /// A value of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
-    /// As the claim writes it; of a shape the value of the axis that it runs along.
+    /// The operand as the claim writes it; for a shape, the value of the axis that it runs along.
     pub what: String,
     /// In its unit.
     pub value: f64,
     /// Ends of its 95 % interval; absent where there is none.
     pub interval: Option<(f64, f64)>,
-    /// Its unit; empty for a plain number and a ratio.
+    /// The value's unit; empty for a plain number and a ratio.
     pub unit: &'static str,
 }
 
@@ -182,7 +182,7 @@ pub struct Verdict {
     pub grade: Grade,
     /// Comparisons it rests on with their numbers, contradicting ones first.
     pub numbers: Vec<String>,
-    /// The same comparisons as numbers, in the same order.
+    /// The lines above as numbers, in the same order.
     pub comparisons: Vec<Comparison>,
     /// Switches without any result, then tests without results that it would need, with the reason, in order of
     /// their names.

@@ -73,7 +73,7 @@ impl Fact {
 /// Facts under one heading, in the order in which they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactList {
-    /// Such as `Host`, or the host's name where there are two.
+    /// `Host`, or the host's name where there are two.
     pub heading: String,
     /// In the order shown.
     pub facts: Vec<Fact>,

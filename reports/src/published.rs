@@ -29,7 +29,7 @@ pub struct ComparisonRow {
     pub metric: Metric,
     /// Whether it is a value or a limit of values.
     pub bound: Bound,
-    /// As published.
+    /// The number as published.
     pub published: f64,
     /// The values that all tests have which the number is of, axis by axis.
     pub at: Vec<(Axis, Value)>,

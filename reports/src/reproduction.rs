@@ -41,7 +41,7 @@ pub struct Unmeasured {
 /// All that the page of a reproduction says.
 #[derive(Clone, Debug)]
 pub struct Reproduction<'a> {
-    /// Of the experiment as it was measured here.
+    /// Title, authors and versions of the experiment as measured here.
     pub meta: &'a Meta,
     /// Digest of the archive's contents.
     pub archive: &'a str,

@@ -85,11 +85,11 @@ pub enum Fold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
-    /// As a value.
+    /// Published as a value.
     Exactly,
-    /// As something that is not exceeded.
+    /// Published as an upper bound.
     AtMost,
-    /// As something that is reached.
+    /// Published as a lower bound.
     AtLeast,
 }
 

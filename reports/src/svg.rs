@@ -39,7 +39,7 @@ pub struct Setting<'a> {
     pub legend: bool,
     /// From the page to the report's folder: empty or `../`.
     pub base: &'a str,
-    /// The same of hollow series.
+    /// The base's text for hollow series.
     pub base_hollow: &'a str,
 }
 

@@ -221,7 +221,7 @@ impl Pairs {
         (1..=Pairs::MAX).contains(&count).then_some(Pairs(count))
     }
 
-    /// Their number.
+    /// The number.
     pub fn get(self) -> u16 {
         self.0
     }
@@ -267,7 +267,7 @@ impl Burst {
         (1..=1024).contains(&packets).then_some(Burst(packets))
     }
 
-    /// Their number.
+    /// The number.
     pub fn get(self) -> u16 {
         self.0
     }

@@ -23,7 +23,7 @@ pub struct Column {
     pub name: String,
     /// Whether it holds text or numbers.
     pub kind: ColumnKind,
-    /// Its unit; none for what has none.
+    /// The column's unit, if it has one.
     pub unit: Option<&'static str>,
     /// In a sentence.
     pub meaning: String,

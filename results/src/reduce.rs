@@ -130,7 +130,7 @@ fn packets(streams: &[RawStream], window: &CountedWindow, tuple: &Tuple) -> Pack
 /// Packets of the window, all pairs together; fractions come from intervals that lie partly inside.
 struct Packets {
     received: f64,
-    /// As counted; a client does not count it an interval.
+    /// Packets sent, if counted; a client does not count them an interval.
     sent: Option<f64>,
     rejected: f64,
     missed: f64,

@@ -141,7 +141,7 @@ pub fn summarise(repetitions: &[Repetition]) -> Summary {
     summarise_with(repetitions, |_, sample| student::interval(sample))
 }
 
-/// As [`summarise`], for repetitions that were added until `judged` was known to `precision`
+/// Like [`summarise`], for repetitions that were added until `judged` was known to `precision`
 /// ([`sequential::enough`]): intervals are widened so that they still hold the mean often enough.
 pub fn summarise_adaptive(repetitions: &[Repetition], judged: Quantity, precision: &Precision) -> Summary {
     let unasked = Precision { half_width_ratio: 0.0, half_width_floor: 0.0, ..*precision };
@@ -150,7 +150,7 @@ pub fn summarise_adaptive(repetitions: &[Repetition], judged: Quantity, precisio
     })
 }
 
-/// As [`summarise`], for set-ups that were added until `judged` was known as precisely as was `asked`
+/// Like [`summarise`], for set-ups that were added until `judged` was known as precisely as was `asked`
 /// ([`precise::enough`]).
 pub fn summarise_precise(repetitions: &[Repetition], judged: Quantity, asked: &precise::Asked) -> Summary {
     let unasked = precise::Asked { half_width_ratio: 0.0, half_width_floor: 0.0, ..*asked };

@@ -20,7 +20,7 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// None for programs that have their drivers inside.
+    /// The plugin folders of some programs; none if their drivers are linked in.
     pub(crate) fn of(linker: &Linker, programs: &[PathBuf]) -> Result<Option<Folders>, ComponentError> {
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
         let loaded = linker.closure(&programs)?;

@@ -12,7 +12,7 @@ pub(super) struct Provenance {
     pub provider: String,
     /// Package, or store path.
     pub id: Option<String>,
-    /// As the provider knows it.
+    /// The version as the package manager gives it.
     pub version: Option<String>,
     /// Debian's source package and its version.
     pub source: Option<String>,

@@ -39,7 +39,7 @@ fn words(tree: &Tree, path: &str) -> Vec<String> {
     tree.text(path).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-/// None for one whose CPUs are offline.
+/// One frequency policy; none if its CPUs are offline.
 fn policy(tree: &Tree, number: u32) -> Option<FrequencyPolicy> {
     let folder = format!("{CPU}/cpufreq/policy{number}");
     let khz = |file: &str| tree.number::<u64>(&format!("{folder}/{file}"));

@@ -13,7 +13,7 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
     check_with(scene, &Customs::default())
 }
 
-/// The same where a site defines more switches.
+/// Like [`check`], where a site defines more switches.
 pub(crate) fn check_with(scene: &Scene, customs: &Customs) -> Result<CheckedScene, SceneError> {
     let checked = checked::check(scene)?;
     let name = &scene.switch.kind;

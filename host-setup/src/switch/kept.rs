@@ -114,7 +114,7 @@ pub(super) struct Single<W> {
 }
 
 impl<W: Way + 'static> Single<W> {
-    /// Of a program that was started or will be by [`Way::begin`].
+    /// A switch of a program that was started, or that [`Way::begin`] will start.
     pub(super) fn boxed(kept: Kept, way: W) -> Box<dyn Switch> {
         Box::new(Single { kept, way, begun: false })
     }

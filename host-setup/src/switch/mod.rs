@@ -99,7 +99,7 @@ pub struct Shape {
     pub queues: u16,
     /// What its memory is made of; absent for a switch without memory of its own.
     pub memory: Option<Memory>,
-    /// Its way to another host; absent where all containers are on one.
+    /// The switch's way to another host; absent where all containers are on one.
     pub uplink: Option<Uplink>,
 }
 

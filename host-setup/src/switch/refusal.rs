@@ -19,15 +19,15 @@ pub struct Refusal {
 /// A part of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asked {
-    /// So many ports.
+    /// This number of ports.
     Ports(u32),
-    /// So many cores to poll on.
+    /// This number of polling cores.
     Cores(u32),
-    /// So many queues a port.
+    /// This number of queues a port.
     Queues(u16),
-    /// Such memory.
+    /// This kind of memory, or none.
     Memory(Option<Memory>),
-    /// Such an uplink.
+    /// This kind of uplink.
     Uplink(By),
 }
 

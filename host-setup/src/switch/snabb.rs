@@ -102,7 +102,7 @@ fn start(site: &Site, program: String) -> Result<Box<dyn Switch>, Failure> {
 /// One that forwards, or waits for the sockets that it connects to: it asks for one that is not there again and again,
 /// and says nothing.
 struct Snabb {
-    /// Its text.
+    /// The Lua program's text.
     program: String,
 }
 

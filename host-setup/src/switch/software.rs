@@ -20,7 +20,7 @@ pub(crate) struct Software {
     pub uplink: &'static [&'static str],
     /// Files of another kind that programs load by themselves.
     pub loaded: Vec<PathBuf>,
-    /// Such files by which an uplink can be got at, for a switch that takes no driver of DPDK for it.
+    /// Plugins by kind of uplink, for a switch that does not drive uplinks through DPDK.
     pub plugged: Option<BTreeMap<By, Vec<PathBuf>>>,
     pub libraries: Vec<PathBuf>,
 }
@@ -44,7 +44,7 @@ impl Software {
         Software { programs, packages, drivers, uplink: &[], loaded, plugged: None, libraries }
     }
 
-    /// The same with what an uplink takes besides.
+    /// Adds what an uplink of this kind needs.
     pub(super) fn with_uplink(self, by: Option<By>) -> Software {
         Software { uplink: by.map_or(&[], By::drivers), ..self }
     }

@@ -131,7 +131,7 @@ impl Stacks {
         Stacks(definitions.iter().map(|(name, stack)| (name.clone(), looked(stack))).collect())
     }
 
-    /// Their names.
+    /// Names of the stacks.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

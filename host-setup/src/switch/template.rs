@@ -20,7 +20,7 @@ pub struct Template(pub Vec<Piece>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Piece {
-    /// It is there once.
+    /// What is inserted once.
     Once(String),
     /// All of them are there for each port.
     EachPort(Vec<String>),

@@ -30,7 +30,7 @@ impl By {
     /// Every one.
     pub const ALL: [By; 4] = [By::Kernel, By::AfPacket, By::AfXdp, By::Pci];
 
-    /// As configurations and site files have it.
+    /// The name in configurations and site files.
     pub fn name(self) -> &'static str {
         match self {
             By::Kernel => "kernel",

@@ -24,7 +24,7 @@ pub(super) static ENTRY: Entry =
     Entry { descriptor, driver: Some(Driver { render, programs: Some(software), beside: None, start, sysctls: &[] }) };
 
 const NAME: &str = "vpp";
-/// Of fd.io's packages, and where its own `make install` puts it.
+/// Where fd.io's packages and VPP's own `make install` put the program.
 const PROGRAMS: [ProgramFile; 1] =
     [ProgramFile { system: &["/usr/bin/vpp", "/usr/local/bin/vpp"], inside: &["bin/vpp"] }];
 const PACKAGES: [&str; 2] = ["vpp", "vpp-plugin-core"];
@@ -39,9 +39,9 @@ const ENGINE_FOLDER: &str = "vpp_crypto_engines";
 const FOLDER: &str = "/run/septet/vpp";
 /// What its threads but the first are called; a number follows.
 const WORKER: &str = "vpp_wk_";
-/// Its heap, MiB.
+/// Size of VPP's heap, MiB.
 const HEAP_MIB: u32 = 256;
-/// Its buffers of 2048 bytes and what is before them.
+/// Number of VPP's buffers, each 2048 bytes and its headroom.
 const BUFFERS: u32 = 16_384;
 const OWN_MIB: u32 = HEAP_MIB + 64;
 
@@ -283,7 +283,7 @@ impl Vpp {
 }
 
 impl Way for Vpp {
-    /// Its socket is there before it answers, and it answers before its workers run.
+    /// Waits for the workers: the socket exists before VPP answers, and VPP answers before its workers run.
     fn ready(&mut self, kept: &mut Kept, deadline: Instant) -> Result<(), Failure> {
         let socket = Path::new(FOLDER).join("cli.sock");
         while self.cli.is_none() {
@@ -383,7 +383,7 @@ fn version(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// As VPP 25.06 says them.
+    /// Interface counters in VPP 25.06's words.
     const INTERFACES: &str = concat!(
         "              Name               Idx    State  MTU (L3/IP4/IP6/MPLS)     Counter          Count     \n",
         "VirtualEthernet0/0/0              1      up          9000/0/0/0     rx packets                  1984\n",

@@ -32,7 +32,7 @@ impl Lxc {
         Linker::of_host().searching_first(&self.libraries)
     }
 
-    /// Its files.
+    /// The program files of a container runtime.
     pub(crate) fn programs(&self) -> [&Path; 2] {
         [&self.execute, &self.init]
     }
@@ -82,7 +82,7 @@ pub(super) struct Makings {
 }
 
 impl Makings {
-    /// As a stack has them.
+    /// What containers are made of in a stack.
     pub(super) fn of(runtime: Runtime, stacks: &Stacks, stack: &str, privilege: Privilege) -> Result<Makings, Failure> {
         let doing = || format!("build a scene with {}", runtime.name());
         let source = |component| stacks.source(stack, component).host(doing);

@@ -107,7 +107,7 @@ fn executable(line: &str) -> Option<(&str, &str)> {
     permissions.contains('x').then_some((range, path))
 }
 
-/// None for a file that cannot be opened.
+/// The digest of a mapped file; none if it cannot be opened.
 fn digest(path: &Path, digests: &mut Digests) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let about = file.metadata().ok()?;

@@ -400,7 +400,7 @@ impl Machine {
         differing.filter(|(_, here, there)| here != there).collect()
     }
 
-    /// The same machine as real files below a folder. A link that is also a folder becomes a folder.
+    /// Writes the machine as real files below a folder. A link that is also a folder becomes a folder.
     pub fn write_below(&self, root: &Path) {
         for (path, text) in &self.files {
             let path = root.join(path);

@@ -62,7 +62,7 @@ struct Place {
 }
 
 impl Place {
-    /// None, with the reason printed, where there can be no such place.
+    /// Makes the place; where that is impossible, prints the reason and returns none.
     fn new() -> Option<Place> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: only root can make a place that only root can change");

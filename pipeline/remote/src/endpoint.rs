@@ -20,7 +20,7 @@ pub const METADATA: &str = "a link-local address is a cloud's metadata server, n
 pub enum Keys {
     /// The keys in the environment.
     Environment,
-    /// None: everybody may read it.
+    /// No keys: the store is open to all.
     Anonymous,
     /// The keys that this machine's cloud gives it, as was asked for.
     OfTheCloud,

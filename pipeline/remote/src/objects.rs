@@ -39,7 +39,7 @@ pub enum Got {
 pub struct Objects {
     store: Box<dyn ObjectStore>,
     root: Path,
-    /// Of S3 only.
+    /// Keys, which only S3 takes.
     keys: Option<Keys>,
 }
 

@@ -37,7 +37,7 @@ enum Line {
 }
 
 impl Counted {
-    /// Of what a program printed.
+    /// Reads counts from what a program printed.
     pub(crate) fn read(output: &[u8], reads: Reads) -> Result<Counted, String> {
         let text = String::from_utf8_lossy(output);
         match reads {

@@ -81,7 +81,7 @@ pub enum AgentError {
 }
 
 impl AgentError {
-    /// The same with the name of the host that it is of.
+    /// Adds the name of the host that the error comes from.
     #[must_use]
     pub fn on(self, host: String) -> AgentError {
         match self {

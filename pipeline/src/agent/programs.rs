@@ -12,7 +12,7 @@ use super::AgentError;
 /// A program beside this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Its name.
+    /// The program's name.
     pub name: &'static str,
     /// Where it is.
     pub path: PathBuf,

@@ -46,7 +46,7 @@ pub struct Afar<'a> {
 }
 
 impl Afar<'_> {
-    /// It is not the one that goes with this program: what is to be done about it.
+    /// The error for an agent of another version: what to do about it.
     pub(super) fn other_program(&self, differences: Vec<String>) -> AgentError {
         let host = self.host.to_string();
         let remedy = match self.sudo {

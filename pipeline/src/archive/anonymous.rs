@@ -45,7 +45,7 @@ const TECHNICAL: [&str; 20] = [
     "started",
 ];
 
-/// The same experiment and generation, without who and where, in a temporary folder that goes with it.
+/// The experiment and generation without names and places, in a temporary folder that dies with this.
 struct Nameless {
     workspace: Workspace,
     generation: Generation,

@@ -13,12 +13,12 @@ pub const MARKDOWN: &str = "ARTIFACT.md";
 pub const LATEX: &str = "ARTIFACT.tex";
 
 impl Appendix {
-    /// As Markdown.
+    /// The appendix as Markdown.
     pub fn markdown(&self) -> String {
         markdown::write(&self.sections())
     }
 
-    /// As LaTeX.
+    /// The appendix as LaTeX.
     pub fn latex(&self) -> String {
         latex::write(&self.sections())
     }

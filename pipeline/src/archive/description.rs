@@ -30,7 +30,7 @@ pub struct Description {
     /// Version of what a reader meets first (`FRONT_VERSION`); 0 before format 2.
     #[serde(default)]
     pub front: u32,
-    /// Its licence, as the SPDX list names it.
+    /// The licence, as the SPDX list names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
     /// Whether the text of the licence is the author's own.

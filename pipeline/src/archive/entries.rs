@@ -14,7 +14,7 @@ pub enum Meaning {
     File(Vec<u8>),
     /// A folder of this name.
     Folder(Vec<u8>),
-    /// It says something of the entry that follows.
+    /// A header that describes the entry after it.
     Extension,
 }
 

@@ -141,7 +141,7 @@ WHERE kind = 'interval' AND source NOT LIKE 't%.%'
 GROUP BY record.test, samples.filename, samples.source ORDER BY ALL;
 ";
 
-/// The same in pandas.
+/// The example query in pandas.
 pub const PANDAS: &str = "\
 import glob, json, pandas
 for path in sorted(glob.glob('store/results/*/*/samples.parquet')):

@@ -81,7 +81,7 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Its contents are not what they say; nothing of it was used.
+    /// The contents do not match their digests; nothing of the archive was used.
     #[error("failed to believe the archive {path}: {}; nothing of it was used", differences.join("; "))]
     Damaged {
         /// The archive.

@@ -20,7 +20,7 @@ const USTAR: std::ops::Range<usize> = 257..262;
 /// What a tar is packed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// As Septet packs it.
+    /// Zstandard, which Septet uses.
     Zstd,
     /// gzip.
     Gzip,

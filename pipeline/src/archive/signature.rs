@@ -15,14 +15,14 @@ const SIGNATURE_BYTES_MAX: u64 = 64 << 10;
 /// What a signature says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
-    /// It is of this file, by somebody who is allowed.
+    /// The signature is of this file, by an allowed signer.
     By {
-        /// As the list of signers calls them.
+        /// The signer's name in the list.
         signer: String,
         /// What `ssh-keygen` says of the key.
         key: String,
     },
-    /// It proves nothing, and why.
+    /// The signature proves nothing, and why.
     Not(String),
 }
 

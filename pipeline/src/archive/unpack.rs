@@ -37,7 +37,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Of an archive of so many bytes.
+    /// The limit for an archive of `packed_bytes`.
     pub(super) fn of(self, packed_bytes: u64) -> u64 {
         self.bytes_max.unwrap_or(packed_bytes.saturating_mul(RATIO_MAX).saturating_add(BYTES_FLOOR))
     }

@@ -64,7 +64,7 @@ impl Opened {
 /// How far something was compared, and what differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compared {
-    /// So many, all equal.
+    /// This number of files, all equal.
     Equal(usize),
     /// What differs, in words.
     Differs(Vec<String>),
@@ -105,7 +105,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Of an archive that is too damaged for anything to be compared.
+    /// The outcome for an archive too damaged to compare anything.
     pub fn nothing(differences: Vec<String>) -> Verified {
         let unknown = || Compared::Unknown(WRONG.to_string());
         Verified {

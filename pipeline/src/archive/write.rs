@@ -20,7 +20,7 @@ const LEVEL: i32 = 3;
 pub struct Packed {
     /// The size of the archive, bytes.
     pub bytes: u64,
-    /// Its SHA-256, hex.
+    /// The archive's SHA-256, hex.
     pub sha256: String,
 }
 

@@ -361,7 +361,7 @@ pub struct Nearby {
 }
 
 impl Nearby {
-    /// Of a folder.
+    /// Starts at a folder.
     pub fn new(root: &Folder) -> Nearby {
         Nearby { root: root.clone(), open: HashMap::new() }
     }

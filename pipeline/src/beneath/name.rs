@@ -22,13 +22,13 @@ pub enum NameError {
     /// The name has a part `..`.
     #[error("it leads out of its folder")]
     Outwards,
-    /// It, or a part of it, is empty or `.`.
+    /// The name, or a part of it, is empty or `.`.
     #[error("it is not a plain name")]
     Empty,
     /// The name has a zero byte.
     #[error("it contains a zero byte")]
     Zero,
-    /// It, or a part of it, is too long.
+    /// The name, or a part of it, is too long.
     #[error("it is too long")]
     Long,
 }

@@ -193,7 +193,7 @@ fn by_kernel<N: nix::NixPath + ?Sized>(
     openat2(at, name, how)
 }
 
-/// The same without `openat2`. A name that is not UTF-8 comes from a listing, and is one part.
+/// Resolves without `openat2`. A name that is not UTF-8 comes from a listing, and is one part.
 fn by_steps(
     at: BorrowedFd,
     text: &str,

@@ -100,7 +100,7 @@ impl Stage {
         Stage::called("", parent, 0o777)
     }
 
-    /// The same, with a beginning of its name that says what it is for.
+    /// Makes a stage whose name begins with what it is for.
     pub(crate) fn make_for(purpose: &str, parent: &Folder) -> Result<Stage, Error> {
         Stage::called(&format!("{purpose}."), parent, 0o777)
     }
@@ -234,7 +234,7 @@ pub fn clear_abandoned(parent: &Folder, now_ns: Option<i128>) -> Result<(), Erro
     Ok(())
 }
 
-/// The same among others' files: folders of this user, of the agreed name.
+/// Clears a shared temporary folder: only this user's folders of the agreed name.
 fn clear_temporary(parent: &Folder) {
     let own = nix::unistd::geteuid().as_raw();
     for entry in parent.list().unwrap_or_default() {

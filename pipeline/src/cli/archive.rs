@@ -23,7 +23,7 @@ pub(super) enum ArchiveCommand {
         /// The archive [default: NAME.tar.zst].
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Its licence, as the SPDX list names it: CC-BY-4.0. A file LICENSE beside the experiment is its text.
+        /// Licence of the data, as the SPDX list names it: CC-BY-4.0. A file LICENSE beside the experiment is its text.
         #[arg(long, value_name = "ID")]
         license: Option<String>,
         /// Put in the measured programs themselves, and their licences.

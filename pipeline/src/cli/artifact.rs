@@ -18,7 +18,7 @@ pub(super) struct ArtifactArgs {
     /// Folder to write ARTIFACT.md and ARTIFACT.tex into [default: out/NAME-artifact].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Its licence, as the SPDX list names it: CC-BY-4.0.
+    /// Licence of the data, as the SPDX list names it: CC-BY-4.0.
     #[arg(long, value_name = "ID")]
     license: Option<String>,
     /// For double-blind review: leave out authors, contact, names of hosts and users, and their paths and addresses.

@@ -27,7 +27,7 @@ pub(super) enum HostCommand {
         #[arg(long)]
         refresh: bool,
     },
-    /// Say what stands between the site's hosts, or this one, and paper-grade numbers, and what each stand can measure;
+    /// Say what keeps the hosts of the site, or this one, from paper-grade numbers, and what each stand can measure;
     /// exit 3 if a host cannot give them.
     Check {
         /// Print JSON.
@@ -42,7 +42,7 @@ pub(super) enum HostCommand {
         /// Give it back after this time: `2h`, `30min`.
         #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
         time_limit: Option<Duration>,
-        /// Also have so many free 2 MiB hugepages on NUMA node 0.
+        /// Also provide this many free 2 MiB hugepages on NUMA node 0.
         #[arg(long, value_name = "PAGES")]
         hugepages: Option<u64>,
         /// Print JSON: what was set, once it is; `-n` always is.

@@ -76,8 +76,7 @@ enum Command {
     },
     /// Measure what is missing, then write the report.
     Run(RunArgs),
-    /// Bring one test up and leave it standing, with a shell beside its switch or in a container; it is taken down when
-    /// the shell ends.
+    /// Bring one test up, with a shell beside its switch or in a container; leaving the shell takes it down.
     Shell(shell::ShellArgs),
     /// Capture the first packets of a test at each end, in a run of it that measures nothing.
     Pcap(shell::PcapArgs),
@@ -103,7 +102,7 @@ enum Command {
         /// Print JSON: the whole records.
         #[arg(long)]
         json: bool,
-        /// Their logs as well.
+        /// Also print the logs.
         #[arg(long, conflicts_with = "json")]
         log: bool,
     },
@@ -142,17 +141,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write the artifact appendix that a committee asks for: claims with a command for each, hardware and software, how
-    /// long and how much, how to begin.
+    /// Write the appendix that an artifact committee asks for: claims and their commands, hardware, times, first steps.
     Artifact(artifact::ArtifactArgs),
-    /// Take numbers that others measured (iperf3, testpmd, TRex, CSIT, any CSV) as published values, which figures and
-    /// claims hold beside yours; never as results.
+    /// Take numbers that others measured (iperf3, testpmd, TRex, CSIT, any CSV) as published values, never as results.
     Import(import::ImportArgs),
     /// Make, check and import archives: one file with results, report and what proves them.
     #[command(subcommand)]
     Archive(archive::ArchiveCommand),
-    /// Measure an archive's experiment on this host, and set theirs beside ours: figure by figure, claim by claim. Exit 4
-    /// if a claim is not reproduced.
+    /// Measure an archive's experiment here, and set theirs beside yours; exit 4 if a claim is not reproduced.
     Reproduce(reproduce::ReproduceArgs),
     /// Say what moved between two generations, by how much, and whether it is real.
     Compare(compare::CompareArgs),
@@ -247,7 +243,7 @@ struct RunArgs {
     /// Print failures only.
     #[arg(short, long)]
     quiet: bool,
-    /// A line with all flags for each repetition.
+    /// Print a line with all flags for each repetition.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     /// Measure these tests only: `V=ovs,P=64`, or a test's name.
@@ -333,7 +329,7 @@ enum StoreCommand {
         url: Option<String>,
         #[command(flatten)]
         place: PlaceArgs,
-        /// Only results of this key, or of those that begin so; no generations.
+        /// Only results of this key, or of keys that begin with it; no generations.
         #[arg(long)]
         key: Option<String>,
         /// Print JSON.
@@ -401,7 +397,7 @@ struct GcArgs {
     /// What may be deleted. What a kept generation stands on stays in any case.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE,...")]
     scope: Vec<GcScope>,
-    /// Keep so many of the newest generations of each experiment (and the latest complete one, and those that were
+    /// Keep this many of the newest generations of each experiment (and the latest complete one, and those that were
     /// archived), and delete the others [default: keep all].
     #[arg(long, value_name = "N")]
     keep_generations: Option<usize>,

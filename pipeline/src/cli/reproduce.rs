@@ -42,7 +42,7 @@ pub(super) struct ReproduceArgs {
     /// Print failures and the outcome only.
     #[arg(short, long)]
     quiet: bool,
-    /// A line with all flags for each repetition.
+    /// Print a line with all flags for each repetition.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     /// How long to wait for another run that is using the host.
@@ -54,7 +54,7 @@ pub(super) struct ReproduceArgs {
     /// Most bytes that the archive may unpack to, in $TMPDIR [default: 100 times its size, and 64 MiB].
     #[arg(long, value_name = "BYTES")]
     bytes_max: Option<u64>,
-    /// The outcome, machine-readable, on standard output.
+    /// Print JSON: the outcome, on standard output.
     #[arg(long)]
     json: bool,
 }

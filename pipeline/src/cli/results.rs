@@ -63,7 +63,7 @@ pub(super) fn write(workspace: &Workspace, generation: &Generation, output: &Out
     write_to(workspace, generation, output, workspace.report_folder())
 }
 
-/// The same, to `usual` if nothing was named.
+/// Writes to the named file, or to `usual` if none was named.
 fn write_to(
     workspace: &Workspace,
     generation: &Generation,

@@ -129,7 +129,7 @@ impl Before {
         Some(Before { sight: seen(args, workspace), facts: None })
     }
 
-    /// The same once a run has measured, before it plans again.
+    /// Looks again once a run has measured, before it plans anew.
     pub(super) fn again(self, args: &RunArgs, workspace: &Workspace) -> Before {
         // What was stored last is seen to change from now on.
         std::thread::sleep(settled::TICK);

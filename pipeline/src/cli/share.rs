@@ -85,7 +85,7 @@ struct SharedJson<'a> {
     copied: usize,
     there: usize,
     refused: &'a [String],
-    /// Of a pull: experiments whose generation came.
+    /// After a pull: the experiments whose generation came.
     #[serde(skip_serializing_if = "Option::is_none")]
     generations: Option<BTreeMap<&'a str, String>>,
     notes: &'a [String],

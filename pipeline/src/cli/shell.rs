@@ -57,10 +57,10 @@ pub(super) struct PcapArgs {
     on: Where,
     /// Name of the test, or a selection that takes one: `V=linux-bridge,P=64`.
     test: String,
-    /// How many packets of each end.
+    /// How many packets to capture at each end.
     #[arg(short = 'n', long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     packets: u32,
-    /// Folder for a file of each container, NAME.pcap; made if it is missing [default: pcap].
+    /// Folder for a file of each container, NAME.pcap; made if it is missing.
     #[arg(short, long, value_name = "DIR", default_value = "pcap")]
     output: PathBuf,
     /// How long to wait for a run that is using the host.

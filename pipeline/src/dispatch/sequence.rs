@@ -8,7 +8,7 @@ use crate::key::Key;
 /// How the tests of a block follow one another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sequence {
-    /// As the experiment declares them.
+    /// The order of the experiment file.
     Declared,
     /// At random, by this seed: anybody can make the same order again.
     Random(String),

@@ -36,7 +36,7 @@ impl Urgency {
     /// The test has what it is needed for.
     pub const SETTLED: Urgency = Urgency { tier: Tier::Settled, width: Reverse(0) };
 
-    /// Of a test whose interval is so many times as wide as is needed; one that is not wider is settled. Infinity is a
+    /// The urgency of an interval `times` as wide as needed; one that is no wider is settled. Infinity is a
     /// test without any interval.
     pub fn of_width(times: f64) -> Urgency {
         match times {

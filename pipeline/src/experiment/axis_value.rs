@@ -201,7 +201,7 @@ impl AxisValue {
     }
 }
 
-/// As experiments write it: `1vs1`, `64B`, `1Mpps`, `raw-mmsg`.
+/// Written as in experiments: `1vs1`, `64B`, `1Mpps`, `raw-mmsg`.
 impl std::fmt::Display for AxisValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -46,7 +46,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Of a file called `file_name` with this `source`. Sorts by place and drops what is said twice; places
+    /// Errors in a file called `file_name` with this `source`. Sorts by place and drops repetitions; places
     /// beyond the source or inside a character are moved to where one begins.
     pub fn new(file_name: &str, source: &str, mut list: Vec<Diagnostic>) -> Diagnostics {
         for Diagnostic { span, .. } in &mut list {

@@ -57,7 +57,7 @@ impl<'s> Findings<'s> {
 /// A table of the file, with what to call it.
 #[derive(Clone, Copy)]
 pub struct Section<'t, 'i> {
-    /// As users write it: `[protocol]`.
+    /// The heading in the file: `[protocol]`.
     pub name: &'static str,
     table: &'t DeTable<'i>,
     start: usize,

@@ -85,7 +85,7 @@ pub struct Heading {
     pub name: Id,
     /// The report's title.
     pub title: String,
-    /// As they are to be shown.
+    /// Authors, in the order to show them.
     pub authors: Vec<String>,
     /// What a reader should know, in paragraphs.
     pub notes: Option<String>,

@@ -69,7 +69,7 @@ pub struct Group {
 pub struct AxisValues {
     /// The axis.
     pub axis: Axis,
-    /// As declared; only the first of a range of more than [`TESTS_MAX`].
+    /// The values as declared; of a range of more than [`TESTS_MAX`], only the first.
     pub values: Vec<AxisValue>,
     /// How many were declared.
     pub count: u64,
@@ -101,7 +101,7 @@ pub struct Test {
 }
 
 impl Test {
-    /// The same with a window of this length.
+    /// A copy of the test with a window of this length.
     pub fn with_window(&self, duration_ns: u64) -> Test {
         Test { times: Times { duration_ns, ..self.times }, ..self.clone() }
     }

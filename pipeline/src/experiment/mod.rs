@@ -60,7 +60,7 @@ pub struct Experiment {
     pub name: Id,
     /// The report's title; the name where the file gives none.
     pub title: String,
-    /// As they are to be shown.
+    /// Authors, in the order to show them.
     pub authors: Vec<String>,
     /// What a reader should know; line breaks are kept.
     pub notes: Option<String>,
@@ -97,7 +97,7 @@ pub fn load(path: &Path) -> Result<Experiment, LoadError> {
     Ok(load_with_text(path)?.0)
 }
 
-/// The same, with the bytes that were read: the file may be another one a moment later.
+/// Like [`load`], with the bytes that were read: the file may change a moment later.
 pub fn load_with_text(path: &Path) -> Result<(Experiment, Vec<u8>), LoadError> {
     let unread = |source| LoadError::Read { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();

@@ -38,7 +38,7 @@ pub struct Drawable {
     pub keys: Vec<(&'static str, Span)>,
 }
 
-/// One of the three.
+/// A figure, a table or a claim.
 #[derive(Clone, Debug)]
 pub enum Spec {
     /// `[[figure]]`.

@@ -17,9 +17,9 @@ use crate::traffic::{self, Party};
 /// How a test went that was brought up and not measured.
 #[derive(Debug)]
 pub enum Stood {
-    /// As asked.
+    /// Everything went as asked.
     Well,
-    /// Its scene did not come to stand, or its traffic failed.
+    /// The scene could not be built, or its traffic failed.
     Failed(Failed),
     /// The user wanted to stop.
     Interrupted,

@@ -61,7 +61,7 @@ pub enum Format {
 pub enum Pick {
     /// There must be one.
     Only,
-    /// Their mean.
+    /// The mean of several.
     Mean,
     /// The largest.
     Max,
@@ -83,7 +83,7 @@ pub enum From {
 /// One `[[value]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Which tests.
+    /// The tests that the values belong to.
     pub at: Vec<(Axis, From)>,
     /// What.
     pub metric: Metric,
@@ -91,9 +91,9 @@ pub struct Wanted {
     pub scale: f64,
     /// Where in the file: a path, a column, or a text before it.
     pub place: String,
-    /// Of CSV: columns with the text that rows must have.
+    /// For CSV: columns with the text that rows must have.
     pub rows: Vec<(String, String)>,
-    /// Which of several.
+    /// Which of several values to take.
     pub pick: Pick,
 }
 

@@ -6,7 +6,7 @@ use results::metric::Quantity;
 use super::*;
 use crate::experiment;
 
-/// As a program of an older version wrote it; its values are changed.
+/// A record written by an older version, with other values.
 const RECORD: &[u8] = include_bytes!("../../tests/records/version-1.json");
 const ASKED: Asked = Asked { half_width_ratio: 0.02, half_width_floor: 0.0, set_ups_max: 200 };
 const CAP_NS: u64 = 1_800_000_000_000;

@@ -104,7 +104,7 @@ struct Change {
 }
 
 impl Change {
-    /// Of new entries, where `parts` hold `theirs`. More than `most` parts become one.
+    /// The change that adds `new` entries, where `parts` hold `theirs`. More than `most` parts become one.
     fn new(parts: &[String], theirs: &[Entry], new: &[Entry], most: usize) -> Change {
         let folds = parts.len() >= most;
         let older = if folds { theirs } else { &[] };

@@ -47,7 +47,7 @@ pub enum ReportError {
     /// A template.
     #[error("failed to render {what}: {source}")]
     Render {
-        /// Which figure, table or page.
+        /// The figure, table or page that failed.
         what: String,
         /// Why it cannot be rendered.
         source: RenderError,
@@ -71,7 +71,7 @@ pub enum ReportError {
     Io {
         /// What was done.
         doing: &'static str,
-        /// To what.
+        /// Where the link points.
         path: String,
         /// What the system said.
         source: io::Error,
@@ -114,7 +114,7 @@ pub fn stands(store: &Store, experiment: &str, to: &Destination, made_of: Inputs
     Stamps::open(store, &folder, experiment).ok()?.all_fresh(made_of).then_some(folder)
 }
 
-/// The same into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
+/// Writes a report into a folder that is read once, such as an archive's; nothing is kept in the store. Built-in
 /// templates only: what an archive's report says must not depend on files that are not in it.
 pub fn write_apart(workspace: &Workspace, generation: &Generation, folder: &Folder) -> Result<Written, ReportError> {
     let to = Destination::Open(folder.clone());
@@ -163,7 +163,7 @@ fn write_with(
 pub(crate) struct Seen {
     /// Tests with their summaries, in the matrix's order.
     pub(crate) views: Vec<TestView>,
-    /// Of the experiment and its hosts.
+    /// Title, authors and hosts.
     pub(crate) meta: Meta,
 }
 

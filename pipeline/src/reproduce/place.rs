@@ -35,7 +35,7 @@ const RESERVED: [&str; 4] = [MARKER, STORE_FOLDER, "site.toml", "templates"];
 /// Name of the origin of what the archive holds.
 const ORIGIN: &str = "theirs";
 
-/// Of which archive a folder is.
+/// Says which archive a folder was made from.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Marker {
     format: u32,

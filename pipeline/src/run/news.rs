@@ -21,7 +21,7 @@ pub(super) struct Assignment<'t> {
     pub(super) number: Number,
     pub(super) test: &'t Test,
     pub(super) ready: Box<Ready>,
-    /// Of each host that it is measured on, with the test's stack.
+    /// Facts of each host that the test is measured on, with the test's stack.
     pub(super) facts: Vec<&'t Facts>,
     /// How long its window is, where that is chosen, nanoseconds, and by what.
     pub(super) chosen: Option<(u64, Chosen)>,

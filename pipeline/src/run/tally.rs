@@ -99,7 +99,7 @@ impl<'t> Tally<'t> {
         Ok(tally)
     }
 
-    /// As the dispatcher wants to know them.
+    /// The tasks for the dispatcher.
     pub(super) fn tasks(&self) -> Vec<Task> {
         let urgencies = self.urgencies();
         let urgency = |at: usize| urgencies.get(at).map_or(Urgency::UNKNOWN, |(_, urgency)| *urgency);

@@ -71,7 +71,7 @@ impl Stopped<'_> {
 
 /// What became of a repetition.
 pub(super) enum Made<'t> {
-    /// It is to be stored, as a failure if there is a reason; once it is, the trials that it is made of are not needed
+    /// A repetition to store, as a failure if there is a reason; then the trials that it is made of are not needed
     /// any more.
     Done(Box<Repetition>, Option<Failed>, Option<Pending<'t>>),
     /// Nothing was measured.
@@ -103,7 +103,7 @@ impl<'t> Work<'t> {
         }
     }
 
-    /// The same, with the name by which records of what it measures call the stand.
+    /// Sets the name that records give to the stand.
     pub(super) fn recorded_as(mut self, name: Option<String>) -> Work<'t> {
         self.recorded = name;
         self

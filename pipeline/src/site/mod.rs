@@ -49,7 +49,7 @@ pub struct Site {
     pub remote: Option<Address>,
     /// The stacks that it names; what lies at their places is the agent's to say.
     pub stacks: BTreeMap<String, Stack>,
-    /// Its hosts, and how they are cabled; none where everything is measured on this machine.
+    /// The site's hosts and cables; none where everything is measured on this machine.
     pub testbed: Testbed,
     /// The cluster whose nodes the hosts are.
     pub cluster: Option<Cluster>,

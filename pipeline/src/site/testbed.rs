@@ -39,11 +39,11 @@ pub(super) const CORES: &str = "^[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5
 /// How a host is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It is this machine.
+    /// This machine itself.
     Here,
     /// By ssh under this name, with whatever `~/.ssh/config` says of it.
     Ssh(String),
-    /// As a node of a Slurm cluster, called as the host is.
+    /// A node of a Slurm cluster, named like the host.
     Slurm,
 }
 

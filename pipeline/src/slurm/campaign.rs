@@ -83,7 +83,7 @@ pub struct Outcome {
 struct Part {
     shard: Shard,
     id: ShardId,
-    /// Its array by its numbers, and its place in it.
+    /// The job's array and its index in it.
     job: Option<(BatchId, u32, u32)>,
     /// What there was of its tests before it was submitted.
     before: BTreeMap<Key, Count>,

@@ -28,15 +28,15 @@ const FULL: &str = "temporarily unable to accept job";
 /// Why Slurm did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum SlurmError {
-    /// Its program cannot be started.
+    /// A program of Slurm's cannot be started.
     #[error("failed to start {program}: {source}; septet run --slurm needs Slurm's own programs here")]
     Start {
-        /// Which one.
+        /// The program.
         program: &'static str,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// It refused, or could not be asked.
+    /// Slurm refused, or could not be asked.
     #[error("failed to {doing}: {said}")]
     Refused {
         /// Completes "failed to".

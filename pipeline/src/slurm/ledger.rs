@@ -14,9 +14,9 @@ pub enum End {
     Failed(u32),
     /// Somebody cancelled it.
     Cancelled,
-    /// It was out of time.
+    /// The job ran out of time.
     TimedOut,
-    /// Its node failed.
+    /// The job's node failed.
     NodeFailed,
     /// A job of higher priority has its nodes.
     Preempted,
@@ -27,20 +27,20 @@ pub enum End {
 /// What is seen of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// It waits, for this reason.
+    /// The job waits, for this reason.
     Pending(String),
-    /// It runs, on these nodes.
+    /// The job runs, on these nodes.
     Running(String),
-    /// It has ended.
+    /// The job has ended.
     Ended(End),
 }
 
 /// What is known of a shard's job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is seen.
+    /// Slurm knows the job.
     Seen(Seen),
-    /// It is not seen, though it was submitted.
+    /// Slurm does not know the job, though it was submitted.
     Unseen,
 }
 

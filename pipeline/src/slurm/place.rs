@@ -40,7 +40,7 @@ pub fn nodes_of_environment() -> Option<String> {
     std::env::var("SLURM_JOB_NODELIST").ok()
 }
 
-/// Of the names in an environment those that would change what Slurm's programs are asked.
+/// The environment variables that would change what Slurm's programs are asked.
 pub fn unwanted(names: impl Iterator<Item = OsString>) -> Vec<OsString> {
     const PREFIXES: [&str; 6] = ["SBATCH_", "SALLOC_", "SQUEUE_", "SCANCEL_", "SACCT_", "SRUN_"];
     let is_unwanted = |name: &OsString| {

@@ -17,17 +17,17 @@ const TASKS_MAX: u32 = 100_000;
 pub struct Job {
     /// By which scancel knows it.
     pub id: u32,
-    /// Its array, or itself.
+    /// The number of the job's array, or of the job itself.
     pub array: u32,
-    /// Its batch, if it has one of ours.
+    /// The batch of ours that the job belongs to, if any.
     pub batch: Option<BatchId>,
-    /// Its name.
+    /// The job's name.
     pub name: String,
-    /// Its comment.
+    /// The job's comment.
     pub comment: String,
     /// Whose it is, by number.
     pub user: u32,
-    /// Its elements; more follow than are listed if the last one is told to be so.
+    /// The array's elements; the last one may say that more follow than are listed.
     pub tasks: Tasks,
     /// What it does.
     pub seen: Seen,

@@ -214,7 +214,7 @@ impl Store {
         Ok(stage)
     }
 
-    /// The same, on the file system of the results, so that what lies there becomes results by a rename. Tried, since
+    /// A stage on the file system of the results, so that a rename makes a result of what lies there. Tried, since
     /// two folders may be on two file systems although nothing else says so, and before anything is measured.
     pub(crate) fn stage_for_results(&self) -> Result<Stage, StoreError> {
         let stage = self.stage()?;

@@ -28,7 +28,7 @@ pub struct Wish {
     pub scopes: BTreeSet<Scope>,
     /// Tests of the experiments that are roots; needed for [`Scope::Unreferenced`] only.
     pub tests: HashSet<TestId>,
-    /// So many of the newest generations of each experiment are roots, besides the latest complete one and those
+    /// How many of each experiment's newest generations are roots, besides the latest complete one and those
     /// that were archived; all of them if absent. The others are deleted.
     pub generations: Option<usize>,
 }

@@ -112,7 +112,7 @@ pub enum StoreError {
         /// The system's reason.
         source: io::Error,
     },
-    /// It is a link, in its usual place.
+    /// The store's folder is a link, in its usual place.
     #[error(
         "failed to open the store {path}: it is a symbolic link, which is not followed beside an experiment, since that may \
          be somebody else's; name the store by --store or in $SEPTET_STORE"
@@ -267,7 +267,7 @@ impl Store {
         }
     }
 
-    /// The same, where results of another store can be read too, by their ids; its index, generations and
+    /// This store, where results of another one can be read too, by their ids; its index, generations and
     /// everything that is written stay those of this one.
     pub(crate) fn reading_also(self, other: &Store) -> Store {
         Store { also: Some(Arc::new(other.clone())), ..self }

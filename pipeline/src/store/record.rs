@@ -244,7 +244,7 @@ impl Record {
         if hosts > 1 { RECORD_VERSION } else { OF_ONE_HOST }
     }
 
-    /// Its hosts, in the order of the test's sides, each with what it was prepared to.
+    /// The hosts in the order of the test's sides, each with the settings that it was given.
     pub fn hosts(&self) -> impl Iterator<Item = (&Facts, &Achieved)> {
         let peers = self.peers.iter().map(|peer| (&peer.host, &peer.achieved));
         std::iter::once((&self.host, &self.achieved)).chain(peers)
@@ -313,7 +313,7 @@ mod tests {
     use host_setup::facts::Privilege;
     use results::metric::Quantity;
 
-    /// As a program of the version before wrote it.
+    /// A record written by the previous version.
     const VERSION_1: &[u8] = include_bytes!("../../tests/records/version-1.json");
 
     #[test]

@@ -98,7 +98,7 @@ pub enum Of {
 #[derive(Debug)]
 pub(super) struct Fault {
     what: String,
-    /// It could not be read, so that it may be sound.
+    /// The result could not be read, and may be sound.
     unread: bool,
 }
 

@@ -27,7 +27,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Of a program that was run in another way than by the bench.
+    /// The outcome of a program that was not run by the bench.
     pub fn of(output: Output) -> Ran {
         Ran {
             code: output.status.code().unwrap_or(-1),
@@ -36,7 +36,7 @@ impl Ran {
         }
     }
 
-    /// The same, if it ended with this code.
+    /// Checks that the program ended with this code.
     #[track_caller]
     pub fn code(self, expected: i32) -> Ran {
         assert_eq!(self.code, expected, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -68,7 +68,7 @@ impl Bench {
         Bench { folder, as_nobody: false }
     }
 
-    /// The same with what DPDK tests need besides. None, with the reason printed, where it was not built.
+    /// A bench for DPDK tests; where the DPDK generator was not built, prints the reason and returns none.
     pub fn with_dpdk() -> Option<Bench> {
         let bench = Bench::new();
         bench.add_dpdk().then_some(bench)
@@ -95,7 +95,7 @@ impl Bench {
         bench.add_dpdk().then_some(bench)
     }
 
-    /// The same as an ordinary user. None, with the reason printed, where this process cannot become one.
+    /// A bench of an ordinary user; where this process cannot become one, prints the reason and returns none.
     pub fn as_nobody() -> Option<Bench> {
         let bench = Bench { as_nobody: true, ..Bench::new() };
         let probe = Command::new("setpriv").args(NOBODY).args(["unshare", "-Urn", "true"]).output();

@@ -16,7 +16,7 @@ const TEST: &str = "[experiment]\nname = \"cpus\"\n[protocol]\nduration = \"2s\"
 struct Cpuset(PathBuf);
 
 impl Cpuset {
-    /// None, with the reason printed, where there can be none of one's own with CPUs 0 and 1.
+    /// Makes a cpuset of CPUs 0 and 1; where that is impossible, prints the reason and returns none.
     fn new(name: &str) -> Option<Cpuset> {
         let v1 = Path::new("/sys/fs/cgroup/cpuset");
         let v2 = Path::new("/sys/fs/cgroup");
@@ -51,7 +51,7 @@ impl Drop for Cpuset {
     }
 }
 
-/// The same command after a shell has done something to itself.
+/// Runs a command from a shell that has first run `script`.
 fn after(command: &Command, script: &str) -> Command {
     let mut wrapped = Command::new("sh");
     wrapped.arg("-c").arg(format!("{script}; exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());

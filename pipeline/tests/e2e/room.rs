@@ -12,7 +12,7 @@ pub struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    /// None, with the reason printed, where this process may not mount.
+    /// Makes a small file system; where this process may not mount, prints the reason and returns none.
     pub fn of(bench: &'a Bench) -> Option<Room<'a>> {
         let probe = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "septet", "/mnt"]).output();
         match probe {

@@ -40,7 +40,7 @@ fn after(bench: &Bench, prelude: &str, command: &str, streams: &str) -> Ran {
     Ran::of(shell.arg("-c").arg(script).output().expect("a shell"))
 }
 
-/// It ended by itself, with one of these codes; where all is not well, something was said, if somebody could hear it.
+/// Checks that a program ended by itself with one of these codes, and said why if it failed and could be heard.
 #[track_caller]
 fn ends(about: &str, ran: &Ran, codes: &[i32], heard: bool) {
     assert!(codes.contains(&ran.code), "{about}: {ran:?}");

@@ -15,7 +15,7 @@ pub struct Cluster {
     holder: Child,
     input: Option<ChildStdin>,
     folder: tempfile::TempDir,
-    /// Its hosts, where each node is one.
+    /// The emulated hosts, where each node is one.
     bed: Option<Testbed>,
     /// Daemons that were started again.
     again: RefCell<Vec<Child>>,
@@ -84,7 +84,7 @@ impl Cluster {
         Some(Cluster { holder, input, folder, bed, again: RefCell::default() })
     }
 
-    /// Its hosts.
+    /// The emulated hosts under the nodes.
     pub fn bed(&self) -> &Testbed {
         self.bed.as_ref().expect("a cluster of hosts")
     }

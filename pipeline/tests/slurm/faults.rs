@@ -88,7 +88,7 @@ impl UnderWay<'_> {
         (code, self.client.words("words"))
     }
 
-    /// It ends well: all is stored, or, where hosts share cores, given up as suspect.
+    /// Waits until all is stored or, since hosts share cores, given up as suspect.
     #[track_caller]
     fn ends_well(&mut self, scenario: &str) -> String {
         let (code, words) = self.ends();

@@ -48,7 +48,7 @@ fn main() {
     println!("test a_stand_of_two_hosts ... ok");
 }
 
-/// So many tests at fixed rates that a generator's accounting intervals divide.
+/// An experiment of `tests` fixed rates, each a multiple of what an accounting interval needs.
 fn experiment(tests: usize, window_ms: usize) -> String {
     let rates: Vec<String> = (1..=10).map(|rate| format!("{}", rate * 10_000)).collect();
     format!(

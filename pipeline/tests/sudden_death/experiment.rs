@@ -16,7 +16,7 @@ pub fn write(bench: &Bench, round: usize, runtime: &str) {
     write_through(bench, round, runtime, "linux-bridge");
 }
 
-/// The same through another switch: over DPDK, at rates that generators reach who share their cores with it.
+/// Writes the experiment for a DPDK switch, at rates that generators reach on cores shared with it.
 pub fn write_through(bench: &Bench, round: usize, runtime: &str, switch: &str) {
     let (fast, slow) = if switch == "linux-bridge" { (50_000, 1_000) } else { (10_000, 500) };
     let (fast, slow) = (fast + round, slow + round);

@@ -119,7 +119,7 @@ pub(super) fn number(name: &str) -> Option<u64> {
 /// The switch of tests over sockets.
 const SOCKETS: &str = "linux-bridge";
 
-/// As whom, and with which runtime; and how long a whole run takes so.
+/// A user and a container runtime, and how long a whole run takes with them.
 struct Way {
     name: &'static str,
     runtime: &'static str,

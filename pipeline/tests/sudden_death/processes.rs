@@ -54,7 +54,7 @@ impl Process {
         kill(Pid::from_raw(self.pid), Signal::SIGKILL).is_ok()
     }
 
-    /// Its namespaces, as far as they can be seen.
+    /// The process's namespaces, as far as they can be seen.
     pub fn namespaces(&self) -> BTreeSet<PathBuf> {
         namespaces(self.pid)
     }

@@ -38,7 +38,7 @@ struct Surroundings {
 }
 
 impl Host {
-    /// As it is while nobody else holds it: who does may have settings changed, which it then gives back.
+    /// Looks at the host while nobody else holds it: a holder may have changed settings that it will restore.
     #[track_caller]
     pub fn look() -> Host {
         let mut before = None;
@@ -68,7 +68,7 @@ impl Host {
         self.becomes(Surroundings::clone);
     }
 
-    /// The same but for settings, which are the next start's to restore, and their journal.
+    /// Checks that all but settings and their journal, which the next start restores, is as it was.
     #[track_caller]
     pub fn is_given_back_but_settings(&self) {
         self.becomes(|surroundings| {

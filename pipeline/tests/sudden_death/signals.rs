@@ -16,7 +16,7 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("pids are small"))
 }
 
-/// Its exit code, and how long it took.
+/// Waits for the end: the exit code, and how long it took.
 #[track_caller]
 fn ends(child: &mut Child) -> (Option<i32>, Duration) {
     let began = Instant::now();

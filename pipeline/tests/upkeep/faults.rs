@@ -41,7 +41,7 @@ fn has_strace(bench: &Bench) -> bool {
     }
 }
 
-/// The same command under strace.
+/// Puts a command under strace.
 fn traced(command: &Command, options: &[&str]) -> Command {
     let mut traced = Command::new("strace");
     // Its own children it lets go as they start another program.

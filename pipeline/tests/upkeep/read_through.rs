@@ -6,7 +6,7 @@ use std::fs;
 use super::bench::{Bench, SMALL, touched};
 use super::remote::{folder, sharing};
 
-/// The same experiment in a folder of its own, whose trusted site names a shared store.
+/// Copies the experiment into a folder of its own, whose trusted site names a shared store.
 fn elsewhere(bench: &Bench, name: &str, url: &str) {
     fs::create_dir_all(bench.path(name)).expect("the bench is writable");
     bench.write(&format!("{name}/small.toml"), SMALL);

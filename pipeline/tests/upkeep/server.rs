@@ -54,7 +54,7 @@ pub fn s3() -> Option<Server> {
     s3_with(|_| {})
 }
 
-/// The same, which takes keys that it gave out only, once it has had so many requests.
+/// An S3 server that demands its own keys after `after` requests.
 pub fn s3_that_asks(after: usize) -> Option<Server> {
     s3_with(|command| {
         command.env("INITIAL_NO_AUTH_ACTION_COUNT", after.to_string());

@@ -13,9 +13,9 @@ use crate::spec::ClaimSpec;
 /// A claim on two sides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimPair {
-    /// As their report shows it, judged by this program over all that they measured.
+    /// Their claim, judged by this program over all that they measured.
     pub theirs: ClaimView,
-    /// The same of ours.
+    /// Our claim, over all that was measured here.
     pub ours: ClaimView,
     /// Their outcome over the tests that both measured.
     pub theirs_both: Outcome,
@@ -71,7 +71,7 @@ fn without(test: &TestView, both: &BTreeSet<&String>) -> TestView {
 pub struct Tally([usize; 4]);
 
 impl Tally {
-    /// Of some claims.
+    /// Counts the words of some claims.
     pub fn of(claims: &[ClaimPair]) -> Tally {
         Tally(Word::ALL.map(|word| claims.iter().filter(|claim| claim.word == word).count()))
     }

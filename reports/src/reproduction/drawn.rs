@@ -34,7 +34,7 @@ pub struct FigurePair {
 pub struct TablePair {
     /// The table's identifier.
     pub id: Id,
-    /// Its caption, cleaned.
+    /// The figure's caption, cleaned.
     pub caption: Option<String>,
     /// Names of the axes of places.
     pub axes: Vec<Axis>,

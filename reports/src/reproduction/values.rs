@@ -23,7 +23,7 @@ pub struct Sided {
 /// either interval does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quotient {
-    /// Of the means.
+    /// Ratio of the means.
     pub value: f64,
     /// Absent where a side has no interval, or the divisor's reaches 0.
     pub interval: Option<(f64, f64)>,
@@ -34,17 +34,17 @@ pub struct Quotient {
 pub struct PairRow {
     /// Where: the axis values as shown, the outer one first.
     pub place: Vec<String>,
-    /// The same as data, to find other rows by.
+    /// The row's axis values as data, by which other rows find it.
     pub at: Vec<Value>,
     /// What the values are, and in which unit.
     pub metric: Metric,
-    /// Theirs.
+    /// Their value.
     pub theirs: Option<Sided>,
-    /// Ours.
+    /// Our value.
     pub ours: Option<Sided>,
     /// Ours over theirs.
     pub ratio: Option<Quotient>,
-    /// The same of both, each over the base of its own side; absent for the base itself and where there is none.
+    /// Both values over the base of their own side; absent for the base itself and where there is none.
     pub relative: Option<Relative>,
 }
 
@@ -73,7 +73,7 @@ impl Sided {
 }
 
 impl Quotient {
-    /// Of two ranges; none where the divisor is 0.
+    /// The quotient of two ranges; none where the divisor reaches 0.
     pub(super) fn of(dividend: Interval, divisor: Interval) -> Option<Quotient> {
         if divisor.mean == 0.0 {
             return None;

@@ -6,9 +6,9 @@ use crate::claim::Outcome;
 /// The word for a claim and two verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Word {
-    /// It holds on both sides, or is refuted on both.
+    /// The claim holds on both sides, or is refuted on both.
     Reproduced,
-    /// It holds on one side and is refuted on the other.
+    /// The claim holds on one side and is refuted on the other.
     NotReproduced,
     /// One side at least could not tell.
     Inconclusive,
@@ -20,7 +20,7 @@ impl Word {
     /// Every word, in the order in which sums name them.
     pub const ALL: [Word; 4] = [Word::Reproduced, Word::NotReproduced, Word::Inconclusive, Word::NotMeasuredHere];
 
-    /// As reports write it.
+    /// The word that reports use.
     pub fn name(self) -> &'static str {
         match self {
             Word::Reproduced => "reproduced",

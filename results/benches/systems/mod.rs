@@ -126,7 +126,7 @@ pub fn fixed(system: &System, draw: &mut Draw, ratio: f64, window_s: f64, trims_
     measured(mean, half, means.len(), means.len() as f64 * (window_s + trims_s + BEYOND_S))
 }
 
-/// To a precision: each window as long as what is known by then asks for.
+/// Measures to a precision: each window as long as what is known by then asks for.
 pub fn precise(system: &System, draw: &mut Draw, ratio: f64, trims_s: f64) -> Measured {
     let asked = Asked { half_width_ratio: ratio, half_width_floor: 0.0, set_ups_max: MOST.set_ups };
     let costs = Costs { set_up_s: trims_s + BEYOND_S, window_s: 0.0 };

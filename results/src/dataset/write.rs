@@ -35,7 +35,7 @@ pub fn write_parquet(streams: &[RawStream]) -> Result<Vec<u8>, DatasetError> {
 pub struct About<'a> {
     /// Name of the test.
     pub test: &'a str,
-    /// Its key.
+    /// The test's key.
     pub key: &'a str,
     /// Length of an interval, ns.
     pub interval_ns: u64,
@@ -47,7 +47,7 @@ pub struct About<'a> {
     pub cooldown_ns: u64,
 }
 
-/// The same with what the samples are of in the file's metadata.
+/// Like [`write_parquet`], with what the samples belong to in the file's metadata.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ pub struct Best {
     pub candidate: usize,
     /// Values that had no part in the choice of their own candidate: their mean is not biased by it.
     pub values: Vec<f64>,
-    /// Their mean.
+    /// Mean of the best.
     pub mean: f64,
     /// Half width of its 95 % interval.
     pub half_width: f64,

@@ -31,7 +31,7 @@ impl Share {
     pub const P9999: Share = Share(9_999);
     const WHOLE: u128 = 10_000;
 
-    /// So many ten-thousandths, 1 to 10,000.
+    /// A share in ten-thousandths, 1 to 10,000.
     pub fn from_ten_thousandths(parts: u16) -> Option<Share> {
         (1..=10_000).contains(&parts).then_some(Share(parts))
     }

@@ -110,7 +110,7 @@ pub struct Spread {
     pub between_set_ups: f64,
     /// Between windows of one set-up, beyond what their length explains.
     pub between_windows: f64,
-    /// Of the mean of a window, times its length in seconds.
+    /// Variance of a window's mean, times the window's length in seconds.
     pub within: f64,
 }
 
@@ -211,7 +211,7 @@ pub fn choose(spread: &Spread, costs: &Costs, half_width: f64, most: &Most) -> O
     plans.min_by(|a, b| a.cost_s.total_cmp(&b.cost_s))
 }
 
-/// The same, or where the half width is out of reach, the plan for the narrowest one that is not.
+/// Like [`choose`]; where the half width is out of reach, the plan for the narrowest one within reach.
 pub fn choose_or_nearest(spread: &Spread, costs: &Costs, half_width: f64, most: &Most) -> Choice {
     // 1.5 to the 64th: wider than anything that is known at all.
     let wider = std::iter::successors(Some(half_width), |half_width| Some(half_width * 1.5)).take(64);

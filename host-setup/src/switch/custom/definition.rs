@@ -61,7 +61,7 @@ pub struct Definition {
     /// Why only root can run it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_root: Option<String>,
-    /// Its arguments.
+    /// Arguments of the program.
     pub start: Template,
     /// A file that it reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ pub struct Definition {
     pub places: BTreeMap<String, String>,
 }
 
-/// One, or more than that.
+/// How many of something a switch can have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Amount {
@@ -118,9 +118,9 @@ pub enum Sockets {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
-    /// Which.
+    /// The program that is asked.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub arguments: Template,
 }
 
@@ -128,7 +128,7 @@ pub struct Tool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counters {
-    /// It does not.
+    /// The switch has no command of the kind.
     #[default]
     None,
     /// Over the socket that DPDK programs have.
@@ -153,7 +153,7 @@ pub enum Stop {
 /// What is wrong with a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// Of which key.
+    /// The key that the problem is about.
     pub key: &'static str,
     /// The very text in it, if it is one.
     pub text: Option<(String, std::ops::Range<usize>)>,

@@ -285,7 +285,7 @@ impl Custom {
         })
     }
 
-    /// Its program, which lives.
+    /// The switch's program; an error if it has died.
     fn alive(&mut self) -> Result<&mut Program, Failure> {
         let dead = match &mut self.program {
             None => {

@@ -45,7 +45,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of the hosts of some records, and of this machine and its user.
+    /// What identifies the hosts of some records, and this machine and its user.
     pub fn of(hosts: impl Iterator<Item = String>) -> Identity {
         let names: BTreeSet<String> = hosts.filter(|name| !name.is_empty()).collect();
         let hosts: BTreeMap<String, String> =

@@ -49,7 +49,7 @@ struct Item {
 }
 
 impl Appendix {
-    /// Of an experiment and its records; `created` is when they were complete.
+    /// Collects what an experiment and its records say; `created` is when they were complete.
     pub fn of(experiment: &Experiment, records: &[(ResultId, Record)], license: &License, created: &str) -> Appendix {
         let mut costs: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, record) in records {
