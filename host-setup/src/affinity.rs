@@ -33,17 +33,17 @@ pub(crate) fn granted() -> nix::Result<Vec<u32>> {
 /// CPUs to keep to. Those that this machine has and that are not granted, since they went offline or out of the cpuset
 /// after they were planned with, are left out; if none is left a process goes on where it is, and [`state`] tells whoever
 /// judges what was measured.
-pub(crate) struct Place {
+pub(crate) struct GrantedCpus {
     cpus: CpuSet,
     exists: bool,
 }
 
-impl Place {
+impl GrantedCpus {
     /// Looks at which CPUs there are, which a process with a root of its own no longer can.
-    pub(crate) fn of(cpus: &[u32]) -> nix::Result<Place> {
+    pub(crate) fn of(cpus: &[u32]) -> nix::Result<GrantedCpus> {
         let possible = listed(POSSIBLE);
         let exists = cpus.iter().all(|cpu| possible.contains(cpu));
-        Ok(Place { cpus: set_of(cpus.iter().copied())?, exists })
+        Ok(GrantedCpus { cpus: set_of(cpus.iter().copied())?, exists })
     }
 
     /// Keeps this process to it, and those that it forks from now on.
@@ -55,13 +55,13 @@ impl Place {
     }
 }
 
-/// Keeps this process, and those that it forks from now on, to some CPUs, as [`Place`] does.
+/// Keeps this process, and those that it forks from now on, to some CPUs, as [`GrantedCpus`] does.
 pub(crate) fn pin(cpus: &[u32]) -> nix::Result<()> {
-    Place::of(cpus)?.keep()
+    GrantedCpus::of(cpus)?.keep()
 }
 
 /// Keeps a thread of another process to one CPU, or, where that is no longer granted, leaves it where it is, as
-/// [`Place`] does.
+/// [`GrantedCpus`] does.
 pub(crate) fn pin_thread(thread: Pid, cpu: u32) -> nix::Result<()> {
     match sched_setaffinity(thread, &set_of([cpu])?) {
         Err(Errno::EINVAL) if listed(POSSIBLE).contains(&cpu) => Ok(()),

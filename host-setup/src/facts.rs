@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::asked::{Asked, Transparent};
+pub use self::asked::{AskedSettings, Transparent};
 pub use self::card::{card, function_drivers, function_module};
 pub use self::stacks::StackFacts;
 pub use self::uses::{Part, Through};
@@ -252,8 +252,8 @@ pub struct Knobs {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub left: bool,
     /// What somebody asks for besides.
-    #[serde(skip_serializing_if = "Asked::is_nothing")]
-    pub asked: Asked,
+    #[serde(skip_serializing_if = "AskedSettings::is_nothing")]
+    pub asked: AskedSettings,
 }
 
 impl Knobs {

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pipeline::dispatch::{Dispatcher, Event, Limits, Number, Order, Place, Sequence, StandState, Task, Urgency};
+use pipeline::dispatch::{Dispatcher, Event, Limits, Number, Order, Sequence, StandAtStart, StandState, Task, Urgency};
 use pipeline::doubt::Needs;
 use pipeline::experiment::{self, Experiment, Test};
 use pipeline::key::Key;
@@ -157,7 +157,7 @@ impl<'e> Run<'e> {
             urgency: Urgency::UNKNOWN,
         };
         let tasks = tests.iter().enumerate().map(task).collect();
-        let stand = Place { quiet: true, state: StandState::Free };
+        let stand = StandAtStart { quiet: true, state: StandState::Free };
         let sequence = Sequence::Random("0123456789abcdef".to_string());
         let mut dispatcher = Dispatcher::new(tasks, vec![stand], sequence, Limits { keep_going: true, time: None });
         let (mut now, mut seen) = (Duration::ZERO, Vec::new());

@@ -6,7 +6,7 @@ mod beside;
 mod place;
 
 pub use beside::{Beside, beside};
-pub use place::Place;
+pub use place::ReproductionFolder;
 
 use crate::archive::ArchiveError;
 use crate::beneath;

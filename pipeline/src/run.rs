@@ -27,12 +27,12 @@ use self::drive::{Drive, Post};
 pub use self::news::Idle;
 use self::news::News;
 use self::tally::Tally;
-use self::work::{Stopped, Wanted, Work};
+use self::work::{Stopped, WantedSetups, Work};
 use self::writing::Desk;
 use crate::agent::AgentError;
 use crate::clock::{self, ClockError};
 use crate::conditions::{Conditions, KnownSurroundings};
-use crate::dispatch::{self, Dispatcher, Impossible, Limits, Place, Sequence, StandState};
+use crate::dispatch::{self, Dispatcher, Impossible, Limits, Sequence, StandAtStart, StandState};
 use crate::experiment::{Order, Test};
 use crate::measure::Keep;
 use crate::pair::Twin;
@@ -220,13 +220,13 @@ fn without_failed_to(error: &RunError) -> String {
 }
 
 /// What a run wants of a stand.
-fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> Wanted {
+fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> WantedSetups {
     let asked = || {
         let of_experiment = workspace.tests().iter().filter(|test| (request.only)(test));
         of_experiment.chain(request.twins.iter().map(|twin| &twin.test))
     };
     let setups = (0..conditions.ground().hosts.len()).map(|place| preparation::setup(conditions, place, asked()));
-    Wanted { setups: setups.collect(), remote: asked().any(|test| test.tuple.locality == Locality::Remote) }
+    WantedSetups { setups: setups.collect(), remote: asked().any(|test| test.tuple.locality == Locality::Remote) }
 }
 
 /// Waits until a stand is prepared: what becomes of each stand's preparation so far; none if the user stops it.
@@ -282,7 +282,7 @@ fn dispatcher(
         Order::Random => Sequence::Random(seed(workspace)),
         Order::Declared => Sequence::Declared,
     };
-    let places = posts.iter().zip(states).map(|(post, state)| Place { quiet: post.quiet, state });
+    let places = posts.iter().zip(states).map(|(post, state)| StandAtStart { quiet: post.quiet, state });
     let limits = Limits { keep_going: request.keep_going, time: request.time_limit };
     Dispatcher::new(tally.tasks(), places.collect(), sequence, limits)
 }

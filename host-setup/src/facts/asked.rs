@@ -8,7 +8,7 @@ use super::Facts;
 /// Settings that are asked for by name; absent ones stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Asked {
+pub struct AskedSettings {
     /// Whether settings are made in a virtual machine as well, where they may not reach the hardware.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub virtual_too: bool,
@@ -52,17 +52,17 @@ impl Transparent {
     }
 }
 
-impl Asked {
+impl AskedSettings {
     /// Whether nothing is asked for.
     pub fn is_nothing(&self) -> bool {
-        *self == Asked::default()
+        *self == AskedSettings::default()
     }
 }
 
 impl Facts {
     /// The host as it is when that is asked of it: without hyper-threads there are fewer CPUs to plan with.
     #[must_use]
-    pub fn asked(mut self, asked: Asked) -> Facts {
+    pub fn asked(mut self, asked: AskedSettings) -> Facts {
         self.knobs.asked = asked;
         if asked.smt == Some(false) {
             let siblings = self.topology.clone();

@@ -4,7 +4,7 @@
 //! What is asked for is what the paper's numbers stand on: governor `performance`, no turbo, CPUs that sleep no
 //! deeper than C1, interrupts away from measuring CPUs, irqbalance paused. In a virtual machine nothing is: its
 //! knobs do not reach the hardware, so turning them would but look like control, unless somebody asks for just that. More
-//! is set where it is asked for by name (`facts::Asked`).
+//! is set where it is asked for by name (`facts::AskedSettings`).
 
 use crate::facts::{Facts, Tuning};
 use crate::protocol::Setup;

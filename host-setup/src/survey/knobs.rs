@@ -2,7 +2,7 @@
 //! should stand, or change anything.
 
 use super::tree::Tree;
-use crate::facts::{Asked, FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
+use crate::facts::{AskedSettings, FrequencyPolicy, Hugepages, IdleState, Interrupts, Irq, Knobs, Privilege};
 use crate::settings::{balancer, irq_affinity, turbo_paths};
 
 const CPU: &str = "sys/devices/system/cpu";
@@ -31,7 +31,7 @@ pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
         throttle_counters: tree.exists(&format!("{CPU}/cpu0/thermal_throttle")),
         settable: settable(tree, privilege),
         left: false,
-        asked: Asked::default(),
+        asked: AskedSettings::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{Asked, Refusal};
+use super::refusal::{Refusal, ShapePart};
 use super::template::Template;
 use super::uplink::{By, Uplink};
 use super::{End, RenderError, Shape};
@@ -217,10 +217,10 @@ impl Descriptor {
         let refuse = |asked, why: &str| Err(Refusal { switch: self.name.clone(), asked, why: why.to_string() });
         if let Some(Uplink { by, .. }) = uplink {
             match self.uplinks() {
-                [] => return refuse(Asked::Uplink(by), "it does not reach a second host"),
+                [] => return refuse(ShapePart::Uplink(by), "it does not reach a second host"),
                 takes if !takes.contains(&by) => {
                     let names: Vec<&str> = takes.iter().map(|by| by.name()).collect();
-                    return refuse(Asked::Uplink(by), &format!("it takes {}", names.join(", ")));
+                    return refuse(ShapePart::Uplink(by), &format!("it takes {}", names.join(", ")));
                 }
                 _ => {}
             }
@@ -228,28 +228,28 @@ impl Descriptor {
         // Where one side of each pair is on another host, their number may be odd.
         let is_odd = uplink.is_none() && self.ports.even && !ports.is_multiple_of(2);
         if ports == 0 || ports > self.ports.most || is_odd {
-            return refuse(Asked::Ports(ports), &self.ports.why);
+            return refuse(ShapePart::Ports(ports), &self.ports.why);
         }
         match &self.queues {
-            _ if queues == 0 => return refuse(Asked::Queues(queues), "a port has one at least"),
-            Queues::One { why } if queues != 1 => return refuse(Asked::Queues(queues), why),
+            _ if queues == 0 => return refuse(ShapePart::Queues(queues), "a port has one at least"),
+            Queues::One { why } if queues != 1 => return refuse(ShapePart::Queues(queues), why),
             Queues::One { .. } | Queues::Many => {}
         }
         match (&self.cores, cores) {
-            (Cores::None { why }, 1..) => return refuse(Asked::Cores(cores), why),
-            (Cores::One { why }, 0 | 2..) => return refuse(Asked::Cores(cores), why),
-            (Cores::Many | Cores::ManyQueues, 0) => return refuse(Asked::Cores(cores), "it polls on one at least"),
+            (Cores::None { why }, 1..) => return refuse(ShapePart::Cores(cores), why),
+            (Cores::One { why }, 0 | 2..) => return refuse(ShapePart::Cores(cores), why),
+            (Cores::Many | Cores::ManyQueues, 0) => return refuse(ShapePart::Cores(cores), "it polls on one at least"),
             (Cores::ManyQueues, _) if cores > ports.saturating_mul(queues.into()) => {
                 let why = "it forwards a queue of a port on one core only, and there are fewer queues than cores";
-                return refuse(Asked::Cores(cores), why);
+                return refuse(ShapePart::Cores(cores), why);
             }
             _ => {}
         }
         match (&self.memory, memory) {
-            (MemoryUse::None { why }, Some(_)) => refuse(Asked::Memory(memory), why),
-            (MemoryUse::Pages { .. }, None) => refuse(Asked::Memory(None), "it has memory of its own"),
+            (MemoryUse::None { why }, Some(_)) => refuse(ShapePart::Memory(memory), why),
+            (MemoryUse::Pages { .. }, None) => refuse(ShapePart::Memory(None), "it has memory of its own"),
             (MemoryUse::Pages { modes, why, .. }, Some(mode)) if !modes.contains(&mode) => {
-                refuse(Asked::Memory(memory), why)
+                refuse(ShapePart::Memory(memory), why)
             }
             _ => Ok(()),
         }
@@ -271,7 +271,7 @@ impl Descriptor {
     /// What it cannot have anywhere.
     pub fn possible(&self, ports: u32, cores: u32, queues: u16, remote: bool) -> Result<(), Refusal> {
         if let (Cores::None { why }, 2..) = (&self.cores, cores) {
-            return Err(Refusal { switch: self.name.clone(), asked: Asked::Cores(cores), why: why.clone() });
+            return Err(Refusal { switch: self.name.clone(), asked: ShapePart::Cores(cores), why: why.clone() });
         }
         let memory = self.memory.modes().first().copied();
         let any = self.uplinks().first().copied().unwrap_or(By::Kernel);

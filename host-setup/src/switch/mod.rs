@@ -36,7 +36,7 @@ pub(crate) use self::custom::Customs;
 pub use self::descriptor::{Cores, Descriptor, Drawn, Ends, Forwards, MemoryUse, Ports, Queues};
 pub use self::fitting::check;
 pub(crate) use self::fitting::check_with;
-pub use self::refusal::{Asked, Refusal};
+pub use self::refusal::{Refusal, ShapePart};
 pub(crate) use self::running::{Site, Switch};
 pub(crate) use self::software::{Software, library_path, software};
 pub(crate) use self::source::{Source, Stacks, untrusted};

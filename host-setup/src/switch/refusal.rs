@@ -11,14 +11,14 @@ pub struct Refusal {
     /// The switch.
     pub switch: String,
     /// What it cannot have.
-    pub asked: Asked,
+    pub asked: ShapePart,
     /// Why not, in words.
     pub why: String,
 }
 
 /// A part of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Asked {
+pub enum ShapePart {
     /// This number of ports.
     Ports(u32),
     /// This number of polling cores.
@@ -36,11 +36,11 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refusal { switch, asked, why } = self;
         match asked {
-            Asked::Ports(ports) => write!(f, "{switch} cannot have {ports} ports: {why}"),
-            Asked::Cores(cores) => write!(f, "{switch} cannot use {cores} switch cores: {why}"),
-            Asked::Queues(queues) => write!(f, "{switch} cannot have {queues} queues a port: {why}"),
-            Asked::Uplink(by) => write!(f, "{switch} cannot reach a second host by {by}: {why}"),
-            Asked::Memory(memory) => {
+            ShapePart::Ports(ports) => write!(f, "{switch} cannot have {ports} ports: {why}"),
+            ShapePart::Cores(cores) => write!(f, "{switch} cannot use {cores} switch cores: {why}"),
+            ShapePart::Queues(queues) => write!(f, "{switch} cannot have {queues} queues a port: {why}"),
+            ShapePart::Uplink(by) => write!(f, "{switch} cannot reach a second host by {by}: {why}"),
+            ShapePart::Memory(memory) => {
                 let memory = match memory {
                     Some(Memory::NoHuge) => "without hugepages",
                     Some(Memory::Hugepages2m) => "with hugepages",

@@ -21,7 +21,7 @@ use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, setho
 use super::application::{Inside, Streams, pipes};
 use super::makings::Makings;
 use super::rootfs::Rootfs;
-use crate::affinity::Place;
+use crate::affinity::GrantedCpus;
 use crate::containers::{CAPABILITIES, ENVIRONMENT};
 use crate::failure::During;
 use crate::netlink::Netlink;
@@ -204,7 +204,7 @@ fn hold(
     sethostname(&checked.name).scene(doing)?;
     crate::switch::set_sysctls(sysctls)?;
     let pinning = || format!("keep container {} to CPUs {:?}", checked.name, checked.cpus);
-    let place = (!checked.cpus.is_empty()).then(|| Place::of(&checked.cpus)).transpose().scene(pinning)?;
+    let place = (!checked.cpus.is_empty()).then(|| GrantedCpus::of(&checked.cpus)).transpose().scene(pinning)?;
     let mut netlink = Netlink::open().scene(doing)?;
     netlink.set_up("lo", true).scene(doing)?;
     if !devices.is_empty() {

@@ -157,7 +157,7 @@ pub(super) struct Manner {
 }
 
 /// A question about a test.
-type Asked<'a> = &'a (dyn Fn(&Test) -> bool + Sync);
+type Selects<'a> = &'a (dyn Fn(&Test) -> bool + Sync);
 
 /// Measures what is missing on stands, saying how it goes. Asked are which tests only, which in any case, and which
 /// besides.
@@ -165,7 +165,7 @@ pub(super) fn measured(
     workspace: &Workspace,
     stands: Vec<Stand>,
     manner: &Manner,
-    (only, force, twins): (Asked, Asked, &[Twin]),
+    (only, force, twins): (Selects, Selects, &[Twin]),
     signals: &Signals,
 ) -> Result<Finished, Trouble> {
     let mut progress = Progress::new(manner.quiet, manner.verbose, &share::beside(&workspace.file));

@@ -14,7 +14,7 @@ use crate::conditions::Conditions;
 use crate::exit::{Exit, Trouble};
 use crate::plan::Status;
 use crate::planned::{Planned, plural};
-use crate::reproduce::{self, Beside, Place, ReproduceError};
+use crate::reproduce::{self, Beside, ReproduceError, ReproductionFolder};
 use crate::run::{self, Finished};
 use crate::signals::Signals;
 use crate::store::{Generation, StoreError};
@@ -100,7 +100,7 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<Exit, Trouble> {
     {
         return Err(Trouble::input(format!("--only '{text}' matches no test of {}", args.archive.display())));
     }
-    let place = Place::make(&opened, &folder, args.scale)?;
+    let place = ReproductionFolder::make(&opened, &folder, args.scale)?;
     let archive = opened.digest.clone();
     drop(opened);
     let workspace = &place.ours;
@@ -205,7 +205,7 @@ fn concluded(before: &Planned, finished: &Finished) -> Result<(Generation, bool)
     Ok((generation, is_here))
 }
 
-fn theirs(place: &Place) -> Result<Generation, Trouble> {
+fn theirs(place: &ReproductionFolder) -> Result<Generation, Trouble> {
     let experiment = place.theirs.experiment.name.as_str();
     let latest = place.theirs.store.latest_generation(experiment)?;
     let damaged = || StoreError::damaged(place.theirs.store.root(), "it has no generation");
@@ -215,7 +215,7 @@ fn theirs(place: &Place) -> Result<Generation, Trouble> {
 fn tell(
     args: &ReproduceArgs,
     folder: &Path,
-    place: &Place,
+    place: &ReproductionFolder,
     finished: &Finished,
     beside: &Beside,
 ) -> Result<Exit, Trouble> {

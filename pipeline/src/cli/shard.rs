@@ -13,7 +13,7 @@ use crate::planned::plural;
 use crate::signals::Signals;
 use crate::site::{StandPlan, Testbed};
 use crate::slurm::commands;
-use crate::slurm::place::{self, Place};
+use crate::slurm::place::{self, ClusterPlace};
 use crate::slurm::shard::Shard;
 use crate::workspace::Workspace;
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: &RunArgs, id: &ShardId) -> Result<Exit, Trouble> {
         let (file, own) = (workspace.file.display(), &workspace.experiment.name);
         return Err(Trouble::input(format!("shard {} is of {}, and {file} is {own}", id.short(), shard.experiment)));
     }
-    let place = Place::of_environment();
+    let place = ClusterPlace::of_environment();
     let Some(node) = place.node.as_deref() else {
         return Err(Trouble::input("--shard is what a job starts on its node; septet run --slurm submits such jobs"));
     };

@@ -17,7 +17,7 @@ use crate::agent::{Agent, AgentError, Bell};
 use crate::exit::{Exit, Trouble};
 use crate::run;
 use crate::site::{Cable, Host, Reach, Testbed};
-use crate::slurm::place::Place;
+use crate::slurm::place::ClusterPlace;
 use crate::stand::Post;
 
 /// A clock that is off by more than this is told, though nothing depends on it but the times in records.
@@ -88,9 +88,12 @@ fn reach(testbed: &Testbed) -> Result<Hosts<'_>, Trouble> {
     let hosts: Vec<&Host> = testbed.hosts.values().collect();
     let one = |host: &Host| {
         let named = |error: AgentError| error.on(host.name.clone());
-        let mut agent =
-            Agent::with_bell(&*stacks::transport(host, &Place::of_environment())?, Names::default(), bell.clone())
-                .map_err(named)?;
+        let mut agent = Agent::with_bell(
+            &*stacks::transport(host, &ClusterPlace::of_environment())?,
+            Names::default(),
+            bell.clone(),
+        )
+        .map_err(named)?;
         let mut round_trip = Duration::MAX;
         for _ in 0..LOOKS {
             let asked = Instant::now();

@@ -20,10 +20,10 @@ use crate::preparation;
 use crate::run::{self, Finished};
 use crate::signals::Signals;
 use crate::site::{Cluster, Site};
-use crate::slurm::campaign::{Asked, Campaign, CampaignError, Outcome};
+use crate::slurm::campaign::{Campaign, CampaignError, CampaignInput, Outcome};
 use crate::slurm::commands::SlurmError;
 use crate::slurm::script::Commanded;
-use crate::slurm::shard::{Piece, Setting, Wanted};
+use crate::slurm::shard::{Piece, Setting, WantedTest};
 use crate::stand::Ground;
 use crate::workspace::Workspace;
 
@@ -84,7 +84,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let (file, store) = (absolute(&workspace.file)?, absolute(workspace.store.root())?);
     let commanded = Commanded { septet: &septet, file: &file, store: &store, keep_going: args.keep_going };
     let pieces = pieces(&planned, &only, &force);
-    let asked = Asked {
+    let asked = CampaignInput {
         workspace: &workspace,
         conditions: &conditions,
         accepted: &planned.acceptances,
@@ -200,7 +200,7 @@ fn pieces(planned: &Planned, only: &dyn Fn(&Test) -> bool, force: &dyn Fn(&Test)
         let setup = (0..hosts).map(|place| format!("{:?}", setup(place))).collect::<Vec<_>>().join(" ");
         let setting = Setting { hosts: if hosts == 2 { 2 } else { 1 }, setup, force: force(test) };
         let cost = Duration::from_millis(decision.eta.ms);
-        pieces.push(Piece { wanted: Wanted { test: test.tuple.to_string(), key }, cost, setting });
+        pieces.push(Piece { wanted: WantedTest { test: test.tuple.to_string(), key }, cost, setting });
     }
     if workspace.experiment.protocol.order == Order::Random {
         let sequence = Sequence::Random(run::seed(workspace));

@@ -25,7 +25,7 @@ use crate::remembered::{self, Remembered};
 use crate::signals::Signals;
 use crate::site::{self, Cluster, Host, Nic, Reach, StandPlan, Testbed};
 use crate::slurm::commands::Allocation;
-use crate::slurm::place::Place;
+use crate::slurm::place::ClusterPlace;
 use crate::slurm::script;
 use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use crate::workspace::Workspace;
@@ -204,7 +204,7 @@ pub(super) fn agents<'a>(
     }
     let mut unreached = None;
     for plan in &plans {
-        match connect(&testbed, plan, &names, &Place::outside()) {
+        match connect(&testbed, plan, &names, &ClusterPlace::outside()) {
             Ok(agents) => return Ok(agents),
             Err(trouble) if unreached.is_none() => unreached = Some(trouble),
             Err(_) => {}
@@ -243,7 +243,7 @@ fn on_cluster(testbed: &Testbed, plans: &[StandPlan], names: &Names, cluster: &C
             plan.name
         )));
     }
-    let agents = connect(testbed, &plan, names, &Place::holding(held.job))?;
+    let agents = connect(testbed, &plan, names, &ClusterPlace::holding(held.job))?;
     Ok(Agents { _held: Some(held), ..agents })
 }
 
@@ -269,7 +269,12 @@ pub(super) fn named<'a>(workspace: &'a Workspace, more: impl Iterator<Item = &'a
 }
 
 /// The agents of a stand of the site.
-pub(super) fn connect(testbed: &Testbed, plan: &StandPlan, names: &Names, place: &Place) -> Result<Agents, Trouble> {
+pub(super) fn connect(
+    testbed: &Testbed,
+    plan: &StandPlan,
+    names: &Names,
+    place: &ClusterPlace,
+) -> Result<Agents, Trouble> {
     let bell = Bell::default();
     let (mut hosts, mut about) = (Vec::new(), Vec::new());
     for name in &plan.hosts {
@@ -284,7 +289,7 @@ pub(super) fn connect(testbed: &Testbed, plan: &StandPlan, names: &Names, place:
 }
 
 /// Whether a host is the one that this program runs on.
-fn is_here(host: &Host, place: &Place) -> bool {
+fn is_here(host: &Host, place: &ClusterPlace) -> bool {
     match host.reach {
         Reach::Here => true,
         Reach::Slurm => place.node.as_ref() == Some(&host.name),
@@ -293,7 +298,7 @@ fn is_here(host: &Host, place: &Place) -> bool {
 }
 
 /// How a host of the site is reached.
-pub(super) fn transport(host: &Host, place: &Place) -> Result<Box<dyn Transport>, Trouble> {
+pub(super) fn transport(host: &Host, place: &ClusterPlace) -> Result<Box<dyn Transport>, Trouble> {
     match (&host.reach, &host.sudo) {
         (_, Some(program)) if is_here(host, place) => Ok(Box::new(Sudo::at(program))),
         (_, None) if is_here(host, place) => Ok(Box::new(Direct::at(&agent::program()))),

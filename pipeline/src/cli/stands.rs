@@ -13,7 +13,7 @@ use crate::conditions::Conditions;
 use crate::exit::Trouble;
 use crate::experiment::Test;
 use crate::site::{StandPlan, Testbed};
-use crate::slurm::place::Place;
+use crate::slurm::place::ClusterPlace;
 use crate::stand::{Ground, Stand};
 use crate::workspace::Workspace;
 
@@ -42,7 +42,7 @@ pub(super) fn reach<'a>(
     let pairs = workspace.tests().iter().any(|test| test.tuple.locality == Locality::Remote);
     let testbed = &site.testbed;
     let (class, plans) = of_one_class(testbed, on, pairs)?;
-    let connected = at_once(&plans, |plan| stacks::connect(testbed, plan, &names, &Place::outside()))?;
+    let connected = at_once(&plans, |plan| stacks::connect(testbed, plan, &names, &ClusterPlace::outside()))?;
     let mut stands = Stands { list: Vec::new(), may_differ: may_differ(testbed, &plans), class };
     stands.keep(plans.iter().map(|plan| plan.name.clone()).zip(connected))?;
     Ok(stands)

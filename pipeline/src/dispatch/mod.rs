@@ -47,7 +47,7 @@ pub struct Task {
 
 /// A stand as a run begins.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StandAtStart {
     /// Whether it takes no other test before what it measured is stored: the store is written on the same machine,
     /// and nothing may disturb a window.
     pub quiet: bool,
@@ -176,7 +176,7 @@ pub struct Dispatcher {
     limits: Limits,
     sequence: Sequence,
     tests: Vec<Known>,
-    stands: Vec<Place>,
+    stands: Vec<StandAtStart>,
     /// Tests in [`State::Wanted`], the next one first.
     queue: BTreeSet<sequence::Waiting>,
     /// Stands that wait for a test, the one that has waited longest first.
@@ -196,7 +196,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A run of tests that want at least one repetition each.
-    pub fn new(tasks: Vec<Task>, stands: Vec<Place>, sequence: Sequence, limits: Limits) -> Dispatcher {
+    pub fn new(tasks: Vec<Task>, stands: Vec<StandAtStart>, sequence: Sequence, limits: Limits) -> Dispatcher {
         let place = |(number, task): (usize, &Task)| sequence.place(task, 0, Number(number));
         let queue = tasks.iter().enumerate().map(place).collect();
         let known = |task| Known { task, state: State::Wanted { block: 0 }, lost: 0, unfit: BTreeSet::new() };
@@ -428,7 +428,7 @@ impl Dispatcher {
         self.tests.get(test.0).ok_or_else(|| Impossible(format!("there is no {test:?}")))
     }
 
-    fn place(&self, stand: Stand) -> Result<&Place, Impossible> {
+    fn place(&self, stand: Stand) -> Result<&StandAtStart, Impossible> {
         self.stands.get(stand.0).ok_or_else(|| Impossible(format!("there is no {stand:?}")))
     }
 

@@ -19,11 +19,11 @@ fn more(wanted: u32) -> Option<Duration> {
     (wanted > 0).then_some(Duration::from_secs(1))
 }
 
-fn free(quiet: bool) -> Place {
-    Place { quiet, state: StandState::Free }
+fn free(quiet: bool) -> StandAtStart {
+    StandAtStart { quiet, state: StandState::Free }
 }
 
-fn dispatcher(tests: usize, stands: Vec<Place>, keep_going: bool) -> Dispatcher {
+fn dispatcher(tests: usize, stands: Vec<StandAtStart>, keep_going: bool) -> Dispatcher {
     let sequence = Sequence::Random("00000000000000aa".to_string());
     Dispatcher::new(tasks(tests), stands, sequence, Limits { keep_going, time: None })
 }
@@ -253,7 +253,7 @@ proptest! {
         keep_going: bool,
         choices in prop::collection::vec(any::<u16>(), 0..300),
     ) {
-        let place = |(quiet, ready): &(bool, bool)| Place {
+        let place = |(quiet, ready): &(bool, bool)| StandAtStart {
             quiet: *quiet,
             state: if *ready { StandState::Free } else { StandState::Preparing },
         };

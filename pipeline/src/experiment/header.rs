@@ -1,7 +1,7 @@
 //! `[experiment]` and `[protocol]`: what the experiment is called, and how each of its tests is measured.
 //! It must not know tests, figures or stores.
 
-use host_setup::facts::Asked;
+use host_setup::facts::AskedSettings;
 use reports::spec::Id;
 use toml::de::DeValue;
 
@@ -75,7 +75,7 @@ pub struct Protocol {
     /// Whether the host's settings stay as they are: nothing is set but what programs need to run.
     pub leaves_host: bool,
     /// What is set besides what every measurement is given.
-    pub asked: Asked,
+    pub asked: AskedSettings,
 }
 
 /// `[experiment]`.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use host_setup::switch::{self, Asked, Cores, Descriptor, Queues, Refusal};
+use host_setup::switch::{self, Cores, Descriptor, Queues, Refusal, ShapePart};
 use results::axes::{Axis, Dimension, FrameSize, Io, Locality, PacketSize, Pairs, Rate, VSwitch, io_name};
 use results::tuple::Tuple;
 use wire::bounds::FRAME_BYTES_MAX;
@@ -56,10 +56,10 @@ impl Fault {
         let ports = u32::from(tuple.pairs.get()) * if remote { 1 } else { 2 };
         let refusal = descriptor.possible(ports, variant.switch_cores.into(), variant.queues, remote).err()?;
         Some(match refusal.asked {
-            Asked::Ports(_) => Fault::Ports(tuple.pairs, refusal),
-            Asked::Queues(_) => Fault::Queues(refusal),
-            Asked::Uplink(_) => Fault::NotRemote(vswitch),
-            Asked::Cores(_) | Asked::Memory(_) => Fault::SwitchCores(vswitch, variant.switch_cores),
+            ShapePart::Ports(_) => Fault::Ports(tuple.pairs, refusal),
+            ShapePart::Queues(_) => Fault::Queues(refusal),
+            ShapePart::Uplink(_) => Fault::NotRemote(vswitch),
+            ShapePart::Cores(_) | ShapePart::Memory(_) => Fault::SwitchCores(vswitch, variant.switch_cores),
         })
     }
 

@@ -1,7 +1,7 @@
 //! `host` and `[protocol.settings]`: what of the host is set for measuring, beyond what every measurement is given. It
 //! must not know how settings are made, or whether a host can have them.
 
-use host_setup::facts::{Asked, Transparent};
+use host_setup::facts::{AskedSettings, Transparent};
 
 use super::document::{Findings, Node, Section, whole};
 use super::header::choice;
@@ -20,21 +20,21 @@ pub const FREQUENCY_MHZ_MAX: u64 = 20_000;
 pub const HUGEPAGES_1G_MAX: u64 = 1_024;
 
 /// Whether settings stay as they are, and what is asked for by name.
-pub fn read(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<(bool, Asked)> {
+pub fn read(section: Section<'_, '_>, findings: &mut Findings<'_>) -> Option<(bool, AskedSettings)> {
     let node = section.get("host");
     let host = node.map_or(Some(HOST[0]), |node| choice(node, "host", &HOST, findings));
     let settings = section.get("settings");
-    let asked = settings.map_or(Some(Asked::default()), |node| named(node, findings));
+    let asked = settings.map_or(Some(AskedSettings::default()), |node| named(node, findings));
     let (host, asked) = (host?, asked?);
     if let (Some(node), true) = (settings, host == HOST[1]) {
         let help = Some("leave out one of the two".into());
         findings.error(node.span(), "settings are asked for, and host = \"leave\" leaves them as they are", help);
         return None;
     }
-    Some((host == HOST[1], Asked { virtual_too: host == HOST[2], ..asked }))
+    Some((host == HOST[1], AskedSettings { virtual_too: host == HOST[2], ..asked }))
 }
 
-fn named(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Asked> {
+fn named(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<AskedSettings> {
     let section = Section::of("settings", node, findings)?;
     section.only(&SETTINGS_KEYS, findings);
     let frequency = section.get("frequency_mhz").map(|node| frequency(node, findings));
@@ -47,7 +47,7 @@ fn named(node: &Node<'_>, findings: &mut Findings<'_>) -> Option<Asked> {
         Some(word) => Transparent::ALL.into_iter().find(|choice| Some(choice.name()) == word).map(Some)?,
         None => None,
     };
-    Some(Asked {
+    Some(AskedSettings {
         virtual_too: false,
         frequency_khz: frequency.map_or(Some(None), |frequency| frequency.map(Some))?,
         smt: smt.map_or(Some(None), |word| word.map(|word| Some(word == SMT[0])))?,

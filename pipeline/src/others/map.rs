@@ -82,7 +82,7 @@ pub enum From {
 
 /// One `[[value]]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct MapValue {
     /// The tests that the values belong to.
     pub at: Vec<(Axis, From)>,
     /// What.
@@ -107,7 +107,7 @@ pub struct Map {
     /// Figures, tables and claims that hold them.
     pub ids: Vec<Id>,
     /// In order.
-    pub values: Vec<Wanted>,
+    pub values: Vec<MapValue>,
 }
 
 /// Reads a map; all that is wrong with it comes back together.
@@ -147,8 +147,8 @@ fn whole(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Map> {
         findings,
     );
     let format = format?;
-    let read: Vec<Option<Wanted>> = values.iter().map(|section| wanted(*section, format, findings)).collect();
-    let values = read.into_iter().collect::<Option<Vec<Wanted>>>()?;
+    let read: Vec<Option<MapValue>> = values.iter().map(|section| wanted(*section, format, findings)).collect();
+    let values = read.into_iter().collect::<Option<Vec<MapValue>>>()?;
     Some(Map { source: source?, format, ids, values })
 }
 
@@ -172,7 +172,7 @@ fn word<T: Copy>(node: &Node<'_>, what: &str, words: &[(&'static str, T)], findi
     found
 }
 
-fn wanted(section: Section<'_, '_>, format: Format, findings: &mut Findings<'_>) -> Option<Wanted> {
+fn wanted(section: Section<'_, '_>, format: Format, findings: &mut Findings<'_>) -> Option<MapValue> {
     section.only(&VALUE_KEYS, findings);
     let (key, example) = match format {
         Format::Json => ("path", "path = \"end.sum_received.bits_per_second\""),
@@ -213,7 +213,14 @@ fn wanted(section: Section<'_, '_>, format: Format, findings: &mut Findings<'_>)
             })
             .collect::<Vec<_>>()
     });
-    Some(Wanted { at: at?, metric: metric?, scale: scale?, place: place?, rows: rows.unwrap_or_default(), pick: pick? })
+    Some(MapValue {
+        at: at?,
+        metric: metric?,
+        scale: scale?,
+        place: place?,
+        rows: rows.unwrap_or_default(),
+        pick: pick?,
+    })
 }
 
 fn unit(node: &Node<'_>, metric: Metric, findings: &mut Findings<'_>) -> Option<f64> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use results::axes::Axis;
 use serde_json::Value as Json;
 
-use super::map::{Format, From, Map, Pick, Wanted};
+use super::map::{Format, From, Map, MapValue, Pick};
 use super::{OthersError, VALUES_MAX, Value};
 use crate::experiment::axis_value::{AxisValue, Scalar};
 
@@ -15,7 +15,7 @@ use crate::experiment::axis_value::{AxisValue, Scalar};
 /// # Errors
 /// The first number that is not there.
 pub fn take(map: &Map, text: &str, file: &str) -> Result<Vec<Value>, OthersError> {
-    let failed = |wanted: &Wanted, reason: String| OthersError::Take {
+    let failed = |wanted: &MapValue, reason: String| OthersError::Take {
         what: format!("{} at '{}'", wanted.metric, wanted.place),
         file: file.to_string(),
         reason,
@@ -43,7 +43,7 @@ pub fn take(map: &Map, text: &str, file: &str) -> Result<Vec<Value>, OthersError
 }
 
 /// The one value of numbers at a place.
-fn one(wanted: &Wanted, numbers: Result<Vec<f64>, String>) -> Result<Vec<Value>, String> {
+fn one(wanted: &MapValue, numbers: Result<Vec<f64>, String>) -> Result<Vec<Value>, String> {
     let fixed = wanted.at.iter().filter_map(|(axis, from)| match from {
         From::Fixed(value) => Some((*axis, value.clone())),
         From::Column(..) => None,
@@ -51,7 +51,7 @@ fn one(wanted: &Wanted, numbers: Result<Vec<f64>, String>) -> Result<Vec<Value>,
     Ok(vec![made(wanted, fixed.collect(), picked(wanted.pick, &numbers?)?)?])
 }
 
-fn made(wanted: &Wanted, at: Vec<(Axis, String)>, number: f64) -> Result<Value, String> {
+fn made(wanted: &MapValue, at: Vec<(Axis, String)>, number: f64) -> Result<Value, String> {
     let value = number * wanted.scale / wanted.metric.unit.scale();
     match value.is_finite() && (0.0..1e15).contains(&value) {
         true => Ok(Value { at, metric: wanted.metric, value }),
@@ -205,7 +205,7 @@ fn records(text: &str) -> Result<Vec<Vec<String>>, String> {
 }
 
 /// A value for each set of axis values that rows have.
-fn of_rows(wanted: &Wanted, sheet: &[BTreeMap<String, String>]) -> Result<Vec<Value>, String> {
+fn of_rows(wanted: &MapValue, sheet: &[BTreeMap<String, String>]) -> Result<Vec<Value>, String> {
     let cell = |row: &BTreeMap<String, String>, name: &str| -> Result<String, String> {
         let there = || row.keys().cloned().collect::<Vec<_>>().join(", ");
         row.get(name)
@@ -320,7 +320,7 @@ mod tests {
         fn no_file_and_no_path_is_too_odd(text in "\\PC{0,80}", path in "[a-z.\\[\\]\"*0-9-]{0,20}") {
             let at = vec![(Axis::P, From::Column("a".to_string(), Vec::new()))];
             let metric: results::metric::Metric = "rx_pps".parse().expect("a metric");
-            let wanted = Wanted { at, metric, scale: 1.0, place: path, rows: Vec::new(), pick: Pick::Last };
+            let wanted = MapValue { at, metric, scale: 1.0, place: path, rows: Vec::new(), pick: Pick::Last };
             for format in [Format::Json, Format::Csv, Format::Text] {
                 let map = Map { source: "x".to_string(), format, ids: Vec::new(), values: vec![wanted.clone()] };
                 drop(take(&map, &text, "file"));

@@ -11,7 +11,7 @@ use reports::spec::Id;
 use reports::templates::Templates;
 
 use super::ReproduceError;
-use super::place::Place;
+use super::place::ReproductionFolder;
 use crate::beneath::Destination;
 use crate::compare;
 use crate::report::{self, ReportError, Seen};
@@ -34,7 +34,7 @@ pub struct Beside {
 
 /// Writes the report. `verified` is what was found of the archive, in sentences; `scale` what `ours` was scaled to.
 pub fn beside(
-    place: &Place,
+    place: &ReproductionFolder,
     theirs: &Generation,
     ours: &Generation,
     archive: &str,
@@ -107,7 +107,7 @@ pub fn beside(
     })
 }
 
-fn write(place: &Place, files: &[OutputFile]) -> Result<usize, ReproduceError> {
+fn write(place: &ReproductionFolder, files: &[OutputFile]) -> Result<usize, ReproduceError> {
     let folder = place.folder.make_folder(&place.folder.name([place.report.as_str()])?)?;
     let mut written = 0;
     for file in files {

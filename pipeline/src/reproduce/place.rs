@@ -46,7 +46,7 @@ struct Marker {
 
 /// A folder in which an archive is reproduced.
 #[derive(Debug)]
-pub struct Place {
+pub struct ReproductionFolder {
     /// The folder.
     pub folder: Folder,
     /// The experiment with what is measured here.
@@ -59,12 +59,12 @@ pub struct Place {
     pub report: String,
 }
 
-impl Place {
+impl ReproductionFolder {
     /// Makes the folder, or goes on in it. The archive must have been verified.
     ///
     /// # Errors
     /// Where the folder is for something else, or the archive's experiment has a name that is read as another thing.
-    pub fn make(opened: &Opened, path: &Path, scale: Option<f64>) -> Result<Place, ReproduceError> {
+    pub fn make(opened: &Opened, path: &Path, scale: Option<f64>) -> Result<ReproductionFolder, ReproduceError> {
         let refused = |reason: String| ReproduceError::Place { folder: path.display().to_string(), reason };
         let file = &opened.description.file;
         if file.starts_with('.')
@@ -108,7 +108,7 @@ impl Place {
             None => REPORT_FOLDER.to_string(),
             Some(part) => format!("{REPORT_FOLDER}-scale-{part}"),
         };
-        Ok(Place { ours: Workspace { experiment, ..ours }, folder, theirs, imported, report })
+        Ok(ReproductionFolder { ours: Workspace { experiment, ..ours }, folder, theirs, imported, report })
     }
 }
 

@@ -21,7 +21,7 @@ use super::doubts::Doubts;
 
 /// A test that wants repetitions.
 #[derive(Debug)]
-pub(super) struct Asked<'t> {
+pub(super) struct AskedTest<'t> {
     pub(super) test: &'t Test,
     pub(super) manifest: Manifest,
     pub(super) key: Key,
@@ -42,7 +42,7 @@ pub(super) struct Tally<'t> {
     index: Index,
     /// What repetitions take, learned from this run and those before it.
     costs: Costs,
-    tests: Vec<Asked<'t>>,
+    tests: Vec<AskedTest<'t>>,
     /// What windows have shown, of tests whose windows are chosen.
     shown: Shown,
     workspace: &'t Workspace,
@@ -86,7 +86,7 @@ impl<'t> Tally<'t> {
             if !seen.insert(key) {
                 continue;
             }
-            let asked = Asked { test, manifest: ready.manifest, key, force, added: 0, missing: 0, eta_ms: 0 };
+            let asked = AskedTest { test, manifest: ready.manifest, key, force, added: 0, missing: 0, eta_ms: 0 };
             tally.tests.push(asked);
             let at = tally.tests.len() - 1;
             tally.read(at)?;
@@ -103,7 +103,7 @@ impl<'t> Tally<'t> {
     pub(super) fn tasks(&self) -> Vec<Task> {
         let urgencies = self.urgencies();
         let urgency = |at: usize| urgencies.get(at).map_or(Urgency::UNKNOWN, |(_, urgency)| *urgency);
-        let task = |(at, asked): (usize, &Asked)| Task {
+        let task = |(at, asked): (usize, &AskedTest)| Task {
             key: asked.key,
             cost: self.cost(at, asked.eta_ms),
             urgency: urgency(at),
@@ -118,7 +118,7 @@ impl<'t> Tally<'t> {
         urgencies.into_iter().enumerate().map(|(at, urgency)| (Number(at), urgency)).collect()
     }
 
-    pub(super) fn asked(&self, test: Number) -> &Asked<'t> {
+    pub(super) fn asked(&self, test: Number) -> &AskedTest<'t> {
         &self.tests[test.0]
     }
 
@@ -129,7 +129,7 @@ impl<'t> Tally<'t> {
 
     /// A repetition of a test is done, whatever became of it.
     pub(super) fn done(&mut self, test: Number) {
-        let Asked { missing, eta_ms, .. } = self.tests[test.0];
+        let AskedTest { missing, eta_ms, .. } = self.tests[test.0];
         self.note(test.0, missing.saturating_sub(1), eta_ms);
     }
 
@@ -143,7 +143,7 @@ impl<'t> Tally<'t> {
 
     /// Reads what windows of a test have shown, where they are chosen and it is not known yet.
     fn read(&mut self, at: usize) -> Result<(), StoreError> {
-        let Asked { test, key, .. } = &self.tests[at];
+        let AskedTest { test, key, .. } = &self.tests[at];
         if !test.times.chosen {
             return Ok(());
         }
@@ -157,7 +157,7 @@ impl<'t> Tally<'t> {
 
     /// Takes note of how the repetitions of a test vary.
     fn vary(&mut self, at: usize) {
-        let Asked { test, key, .. } = &self.tests[at];
+        let AskedTest { test, key, .. } = &self.tests[at];
         let valid = self.index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
         let values: Vec<f64> = valid.map(|entry| entry.value).collect();
         if values.len() >= VALUES_MIN {
@@ -167,7 +167,7 @@ impl<'t> Tally<'t> {
 
     /// What is next for a test whose windows are chosen.
     fn next(&self, at: usize) -> Option<precise::Next> {
-        let Asked { test, key, .. } = &self.tests[at];
+        let AskedTest { test, key, .. } = &self.tests[at];
         let asked = plan::asked(self.repetitions).filter(|_| test.times.chosen)?;
         Some(self.shown.next(test, key, &asked, self.repetitions.cap_ns?))
     }
@@ -180,7 +180,7 @@ impl<'t> Tally<'t> {
     /// A repetition was stored, not as a failure: what the next one will take, if one is wanted.
     pub(super) fn stored(&mut self, test: Number, entry: Entry, record: &Record) -> Option<Duration> {
         self.index.insert(entry);
-        let Asked { test: of, key, .. } = &self.tests[test.0];
+        let AskedTest { test: of, key, .. } = &self.tests[test.0];
         if of.times.chosen && entry.standing == Standing::Valid {
             self.shown.learn(of, *key, entry.id, record);
         }
@@ -195,7 +195,7 @@ impl<'t> Tally<'t> {
     /// What is expected of tests of a kin may be another now.
     fn expect_of_like(&mut self, kin: &Kin) {
         for at in 0..self.tests.len() {
-            let Asked { test, key, missing, .. } = &self.tests[at];
+            let AskedTest { test, key, missing, .. } = &self.tests[at];
             if *missing > 0 && Kin::of(test) == *kin {
                 let eta_ms = self.costs.of(test, self.index.of_key(key)).ms;
                 self.note(at, *missing, eta_ms);

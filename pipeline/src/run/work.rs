@@ -27,7 +27,7 @@ use crate::store::{Pending, Repetition};
 use crate::workspace::Workspace;
 
 /// What a run wants of a stand.
-pub(super) struct Wanted {
+pub(super) struct WantedSetups {
     /// What each host is to be.
     pub(super) setups: Vec<Setup>,
     /// Whether there are tests between two hosts.
@@ -116,7 +116,7 @@ impl<'t> Work<'t> {
     pub(super) fn run(
         mut self,
         wait: Duration,
-        wanted: &Wanted,
+        wanted: &WantedSetups,
         orders: &Receiver<Assignment<'t>>,
     ) -> Result<Idle, RunError> {
         let mut idle = Idle::default();
@@ -170,7 +170,7 @@ impl<'t> Work<'t> {
 
     /// Leases the hosts one after the other, in the order of their names, which is the same for every run: so no two
     /// wait for each other.
-    fn prepare(&mut self, wait: Duration, wanted: &Wanted) -> Result<(), RunError> {
+    fn prepare(&mut self, wait: Duration, wanted: &WantedSetups) -> Result<(), RunError> {
         let mut order: Vec<usize> = (0..self.hosts.len()).collect();
         order.sort_by(|a, b| self.hosts[*a].name.cmp(&self.hosts[*b].name));
         self.achieved = vec![Achieved::default(); self.hosts.len()];

@@ -33,7 +33,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(8);
 const CANCELLED_MAX: Duration = Duration::from_secs(60);
 
 /// What a campaign is asked.
-pub struct Asked<'a> {
+pub struct CampaignInput<'a> {
     /// The experiment.
     pub workspace: &'a Workspace,
     /// What nodes are.
@@ -92,7 +92,7 @@ struct Part {
 
 /// Jobs of a run.
 pub struct Campaign<'a> {
-    asked: Asked<'a>,
+    asked: CampaignInput<'a>,
     wants: Wants<'a>,
     parts: Vec<Part>,
     by_job: HashMap<(BatchId, u32), usize>,
@@ -124,7 +124,7 @@ pub struct Campaign<'a> {
 impl<'a> Campaign<'a> {
     /// Knows the jobs of earlier runs again that still measure what is wanted, cancels those of them that do not, and
     /// cuts the rest of what is wanted into shards. In words what became of the earlier ones.
-    pub fn begin(asked: Asked<'a>, pieces: &[Piece]) -> Result<(Campaign<'a>, Vec<String>), CampaignError> {
+    pub fn begin(asked: CampaignInput<'a>, pieces: &[Piece]) -> Result<(Campaign<'a>, Vec<String>), CampaignError> {
         let index = asked.workspace.store.index()?;
         let wants = Wants::new(asked.workspace, asked.conditions, asked.accepted);
         let start = pieces.iter().map(|piece| (piece.wanted.key, Count::of(&index, &piece.wanted.key))).collect();

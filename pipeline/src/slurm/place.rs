@@ -5,33 +5,33 @@ use std::ffi::OsString;
 
 /// A job that this program is part of, or has the nodes of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ClusterPlace {
     /// The job, if there is one.
     pub job: Option<u32>,
     /// The node that this program runs on, if that is one of the job's.
     pub node: Option<String>,
 }
 
-impl Place {
+impl ClusterPlace {
     /// Nowhere in a cluster: on a login node, say.
-    pub fn outside() -> Place {
-        Place::default()
+    pub fn outside() -> ClusterPlace {
+        ClusterPlace::default()
     }
 
     /// With the nodes of a job, on none of them.
-    pub fn holding(job: u32) -> Place {
-        Place { job: Some(job), node: None }
+    pub fn holding(job: u32) -> ClusterPlace {
+        ClusterPlace { job: Some(job), node: None }
     }
 
     /// That of this process.
-    pub fn of_environment() -> Place {
-        Place::of(&|name| std::env::var(name).ok())
+    pub fn of_environment() -> ClusterPlace {
+        ClusterPlace::of(&|name| std::env::var(name).ok())
     }
 
-    fn of(variable: &dyn Fn(&str) -> Option<String>) -> Place {
+    fn of(variable: &dyn Fn(&str) -> Option<String>) -> ClusterPlace {
         let job = variable("SLURM_JOB_ID").and_then(|id| id.parse().ok());
         // A shell that salloc has started is in a job's environment, and on none of its nodes.
-        Place { node: variable("SLURMD_NODENAME").filter(|_| job.is_some()), job }
+        ClusterPlace { node: variable("SLURMD_NODENAME").filter(|_| job.is_some()), job }
     }
 }
 
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn a_job_has_a_number_and_its_process_a_node() {
         let of = |pairs: &[(&str, &str)]| {
-            Place::of(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string()))
+            ClusterPlace::of(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string()))
         };
-        assert_eq!(of(&[]), Place::outside());
-        assert_eq!(of(&[("SLURM_JOB_ID", "7")]), Place::holding(7));
-        assert_eq!(of(&[("SLURM_JOB_ID", "x"), ("SLURMD_NODENAME", "n1")]), Place::outside());
-        let on_node = Place { job: Some(7), node: Some("n1".into()) };
+        assert_eq!(of(&[]), ClusterPlace::outside());
+        assert_eq!(of(&[("SLURM_JOB_ID", "7")]), ClusterPlace::holding(7));
+        assert_eq!(of(&[("SLURM_JOB_ID", "x"), ("SLURMD_NODENAME", "n1")]), ClusterPlace::outside());
+        let on_node = ClusterPlace { job: Some(7), node: Some("n1".into()) };
         assert_eq!(of(&[("SLURM_JOB_ID", "7"), ("SLURMD_NODENAME", "n1")]), on_node);
     }
 }

@@ -16,7 +16,7 @@ const AROUND: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The test.
-    pub wanted: Wanted,
+    pub wanted: WantedTest,
     /// What measuring all of what is missing will take.
     pub cost: Duration,
     /// What it asks of its hosts. Tests that differ in it do not share a job.
@@ -36,7 +36,7 @@ pub struct Setting {
 
 /// A test of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct WantedTest {
     /// The test's name.
     pub test: String,
     /// The key under which it is wanted: on a node that gives it another one it is not measured.
@@ -58,7 +58,7 @@ pub struct Shard {
     /// Longest time for the job, minutes.
     pub limit_min: u32,
     /// The tests, in the order in which they were planned.
-    pub tests: Vec<Wanted>,
+    pub tests: Vec<WantedTest>,
 }
 
 /// Shards that are submitted as one array.
@@ -126,8 +126,8 @@ pub fn cut(experiment: &str, pieces: &[Piece], about: Duration) -> Vec<Shard> {
         let total: Duration = pieces.iter().map(|piece| piece.cost).sum();
         let count = total.as_millis().div_ceil(about.as_millis().max(1)).max(1);
         let each = Duration::from_millis(u64::try_from(total.as_millis().div_ceil(count)).unwrap_or(u64::MAX));
-        let (mut tests, mut cost): (Vec<Wanted>, Duration) = Default::default();
-        let mut done = |tests: &mut Vec<Wanted>, cost: &mut Duration| {
+        let (mut tests, mut cost): (Vec<WantedTest>, Duration) = Default::default();
+        let mut done = |tests: &mut Vec<WantedTest>, cost: &mut Duration| {
             shards.push(Shard {
                 format: FORMAT,
                 experiment: experiment.to_string(),
@@ -198,7 +198,7 @@ mod tests {
 
     fn piece(number: usize, cost_s: u64, setting: u8) -> Piece {
         let wanted =
-            Wanted { test: format!("test-{number}"), key: Key(*blake3::hash(&number.to_le_bytes()).as_bytes()) };
+            WantedTest { test: format!("test-{number}"), key: Key(*blake3::hash(&number.to_le_bytes()).as_bytes()) };
         let setting = Setting { hosts: 1 + setting % 2, setup: (setting / 2).to_string(), force: false };
         Piece { wanted, cost: Duration::from_secs(cost_s), setting }
     }
@@ -214,7 +214,7 @@ mod tests {
                 rows.iter().enumerate().map(|(number, (cost_s, setting))| piece(number, *cost_s, *setting)).collect();
             let about = Duration::from_secs(about_s);
             let shards = cut("x", &pieces, about);
-            let of = |wanted: &Wanted| pieces.iter().find(|piece| piece.wanted == *wanted).expect("it was cut");
+            let of = |wanted: &WantedTest| pieces.iter().find(|piece| piece.wanted == *wanted).expect("it was cut");
             let mut all = Vec::new();
             for shard in &shards {
                 prop_assert!(!shard.tests.is_empty());
@@ -226,7 +226,7 @@ mod tests {
                 all.extend(shard.tests.clone());
             }
             all.sort();
-            let mut wanted: Vec<Wanted> = pieces.iter().map(|piece| piece.wanted.clone()).collect();
+            let mut wanted: Vec<WantedTest> = pieces.iter().map(|piece| piece.wanted.clone()).collect();
             wanted.sort();
             prop_assert_eq!(all, wanted);
             // The same tests give the same shards, by name.

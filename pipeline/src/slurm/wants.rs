@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ledger::Standing as Wanting;
-use super::shard::{Shard, Wanted};
+use super::shard::{Shard, WantedTest};
 use crate::acceptance::{Acceptances, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::experiment::{Repetitions, Test};
@@ -60,7 +60,7 @@ impl<'a> Wants<'a> {
     }
 
     /// What became of a test, by what is stored now and was `before`.
-    pub(super) fn became(&mut self, wanted: &Wanted, force: bool, before: Count, index: &Index) -> Became {
+    pub(super) fn became(&mut self, wanted: &WantedTest, force: bool, before: Count, index: &Index) -> Became {
         let now = Count::of(index, &wanted.key);
         if now.failed > before.failed {
             return Became::Failed;
@@ -90,7 +90,7 @@ impl<'a> Wants<'a> {
         index: &Index,
         attempts: u32,
         keep_going: bool,
-    ) -> (Wanting, Vec<Wanted>) {
+    ) -> (Wanting, Vec<WantedTest>) {
         let mut standing = Wanting { attempts, ..Wanting::default() };
         let mut missing = Vec::new();
         for wanted in &shard.tests {

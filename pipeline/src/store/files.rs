@@ -13,7 +13,7 @@ pub(crate) const TMP: &str = "tmp";
 
 /// Where a store is, and so how its folder is opened.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum StorePlace {
     /// Where the user said.
     Named(PathBuf),
     /// In its usual place in a folder.
@@ -22,35 +22,35 @@ pub(super) enum Place {
     Beneath(Folder, Below),
 }
 
-impl Place {
+impl StorePlace {
     /// The path, as the user is told it.
     pub(super) fn shown(&self) -> PathBuf {
         match self {
-            Place::Named(path) => path.clone(),
-            Place::Beside(folder) => folder.join(STORE_FOLDER),
-            Place::Beneath(folder, name) => folder.path_of(name),
+            StorePlace::Named(path) => path.clone(),
+            StorePlace::Beside(folder) => folder.join(STORE_FOLDER),
+            StorePlace::Beneath(folder, name) => folder.path_of(name),
         }
     }
 
     fn open(&self) -> Result<Option<Folder>, StoreError> {
         Ok(match self {
-            Place::Named(path) => Folder::open_if_there(path)?,
-            Place::Beside(beside) => match Folder::open_if_there(beside)? {
+            StorePlace::Named(path) => Folder::open_if_there(path)?,
+            StorePlace::Beside(beside) => match Folder::open_if_there(beside)? {
                 Some(folder) => folder.folder_if_there(&folder.name([STORE_FOLDER])?).map_err(unfollowed)?,
                 None => None,
             },
-            Place::Beneath(folder, name) => folder.folder_if_there(name)?,
+            StorePlace::Beneath(folder, name) => folder.folder_if_there(name)?,
         })
     }
 
     fn make(&self) -> Result<Folder, StoreError> {
         Ok(match self {
-            Place::Named(path) => Folder::make(path)?,
-            Place::Beside(beside) => {
+            StorePlace::Named(path) => Folder::make(path)?,
+            StorePlace::Beside(beside) => {
                 let folder = Folder::open(beside)?;
                 folder.make_folder(&folder.name([STORE_FOLDER])?).map_err(unfollowed)?
             }
-            Place::Beneath(folder, name) => folder.make_folder(name)?,
+            StorePlace::Beneath(folder, name) => folder.make_folder(name)?,
         })
     }
 }
@@ -235,11 +235,11 @@ impl Store {
 
     /// A store beneath an open folder, also where the file that says its format is damaged.
     pub(crate) fn beneath_damaged(folder: &Folder, name: &Below) -> Result<Store, StoreError> {
-        Store::at_damaged(Place::Beneath(folder.clone(), name.clone()))
+        Store::at_damaged(StorePlace::Beneath(folder.clone(), name.clone()))
     }
 
     /// A store beneath an open folder.
     pub(crate) fn beneath(folder: &Folder, name: &Below) -> Result<Store, StoreError> {
-        Store::at(Place::Beneath(folder.clone(), name.clone()))
+        Store::at(StorePlace::Beneath(folder.clone(), name.clone()))
     }
 }

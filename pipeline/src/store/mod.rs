@@ -63,7 +63,7 @@ pub use verify::{Damage, DamagedFile, Finding, Of, Verification};
 use crate::beneath::{self, Below, FileKind, Odd};
 use crate::key::{Key, ResultId};
 use crate::manifest::Listing;
-use files::{Place, Root};
+use files::{Root, StorePlace};
 
 /// Version of the store's layout and of everything in it.
 pub const STORE_FORMAT: u32 = 2;
@@ -87,7 +87,7 @@ const FORMAT_BYTES_MAX: u64 = 4096;
 /// A store that is there, or that will be made by the first write.
 #[derive(Clone, Debug)]
 pub struct Store {
-    place: Place,
+    place: StorePlace,
     root: PathBuf,
     open: Root,
     /// Another store whose results can be read here too.
@@ -209,26 +209,26 @@ impl Store {
         Store::at(Store::place(asked, beside))
     }
 
-    fn place(asked: Option<&Path>, beside: &Path) -> Place {
+    fn place(asked: Option<&Path>, beside: &Path) -> StorePlace {
         let elsewhere = || std::env::var_os("SEPTET_STORE").filter(|root| !root.is_empty()).map(PathBuf::from);
         match asked.map(Path::to_path_buf).or_else(elsewhere) {
-            Some(root) => Place::Named(root),
-            None => Place::Beside(beside.to_path_buf()),
+            Some(root) => StorePlace::Named(root),
+            None => StorePlace::Beside(beside.to_path_buf()),
         }
     }
 
     /// The store at `root`, which need not exist yet. Nothing is written.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
-        Store::at(Place::Named(root.to_path_buf()))
+        Store::at(StorePlace::Named(root.to_path_buf()))
     }
 
-    fn at(place: Place) -> Result<Store, StoreError> {
+    fn at(place: StorePlace) -> Result<Store, StoreError> {
         let store = Store::unlooked_at(place);
         store.format_there()?;
         Ok(store)
     }
 
-    fn unlooked_at(place: Place) -> Store {
+    fn unlooked_at(place: StorePlace) -> Store {
         Store { root: place.shown(), place, open: Root::default(), also: None }
     }
 
@@ -240,7 +240,7 @@ impl Store {
         Store::at_damaged(Store::place(asked, beside))
     }
 
-    fn at_damaged(place: Place) -> Result<Store, StoreError> {
+    fn at_damaged(place: StorePlace) -> Result<Store, StoreError> {
         let store = Store::unlooked_at(place);
         match store.format_there() {
             Err(StoreError::Damaged { .. }) | Ok(_) => Ok(store),

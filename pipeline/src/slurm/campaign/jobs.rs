@@ -11,7 +11,7 @@ use crate::slurm::commands::{self, SlurmError};
 use crate::slurm::ledger::Seen;
 use crate::slurm::queue::Job;
 use crate::slurm::script::{self, Unspeakable};
-use crate::slurm::shard::{self, Piece, Shard, Wanted};
+use crate::slurm::shard::{self, Piece, Shard, WantedTest};
 use crate::slurm::wants::Count;
 
 /// How long one waits before a full queue is tried again.
@@ -19,9 +19,9 @@ const FULL_PAUSE: Duration = Duration::from_secs(2);
 
 impl Campaign<'_> {
     /// Knows jobs of earlier runs again; the tests that they measure, and what became of them in words.
-    pub(super) fn adopt(&mut self, pieces: &[Piece]) -> Result<(BTreeSet<Wanted>, Vec<String>), CampaignError> {
+    pub(super) fn adopt(&mut self, pieces: &[Piece]) -> Result<(BTreeSet<WantedTest>, Vec<String>), CampaignError> {
         let store = &self.asked.workspace.store;
-        let wanted: BTreeSet<&Wanted> = pieces.iter().map(|piece| &piece.wanted).collect();
+        let wanted: BTreeSet<&WantedTest> = pieces.iter().map(|piece| &piece.wanted).collect();
         let name = self.asked.workspace.experiment.name.as_str();
         let known: HashMap<BatchId, shard::Batch> =
             store.batches(name)?.into_iter().filter(|(_, batch)| batch.user == user()).collect();
