@@ -13,6 +13,7 @@ mod honest;
 mod judged;
 mod nameless;
 mod parcel;
+mod published;
 mod repacked;
 mod reproduced;
 mod signed;
