@@ -11,7 +11,7 @@ use super::{Op, Outcome, Remote, RemoteError, generations, parts, told};
 use crate::beneath::{Folder, Stage};
 use crate::key::{Key, ResultId};
 use crate::store::{
-    Adopted, Arrival, Entry, Generation, GenerationName, Record, Store, StoreError, Writer, format_bytes,
+    Adopted, Arrival, Entry, Generation, GenerationName, Record, Store, StoreError, Writer, format_bytes, record_schema,
 };
 
 /// The file that is copied last, and makes a result of what lies beside it.
@@ -22,6 +22,9 @@ const BATCH: usize = 64;
 const BYTES_MAX: [(&str, u64); 2] = [("samples.parquet", 4 << 30), ("log.zst", 64 << 20)];
 /// Most bytes of a record.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
+/// What every column of `samples.parquet` means (a Frictionless Table Schema), and every key of `record.json`: for who
+/// reads a shared store without septet. Nothing here reads them.
+const DICTIONARY: [&str; 2] = ["samples.schema.json", "record.schema.json"];
 /// Most bytes of a manifest.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
@@ -91,6 +94,7 @@ fn push_all(
     let format = folder.name(["format-here"])?;
     folder.write_new(&format, &format_bytes())?;
     remote.copy(vec![Op::Put { name: "format".to_string(), from: told(&folder.path_of(&format)) }])?;
+    describe(remote, folder)?;
     let keys: BTreeSet<Key> = missing.iter().map(|entry| entry.key).collect();
     let mut keys: HashSet<Key> =
         absent(remote, &keys.into_iter().collect::<Vec<_>>(), |key| manifest_name(&key))?.into_iter().collect();
@@ -117,6 +121,18 @@ fn push_all(
         remote.copy(heads)?;
     }
     Ok(bad)
+}
+
+/// Writes the dictionary of what is copied; it is the same for all results of one version of septet.
+fn describe(remote: &mut Remote, folder: &Folder) -> Result<(), RemoteError> {
+    let schemas = [reports::package::schema(&results::dictionary::samples()), record_schema::schema()];
+    let mut puts = Vec::new();
+    for (name, schema) in DICTIONARY.into_iter().zip(schemas) {
+        let file = folder.name([name])?;
+        folder.write_new(&file, format!("{schema:#}\n").as_bytes())?;
+        puts.push(Op::Put { name: name.to_string(), from: told(&folder.path_of(&file)) });
+    }
+    remote.copy(puts).map(drop)
 }
 
 /// A result that is what its name says, with its manifest.

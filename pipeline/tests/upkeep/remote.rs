@@ -61,6 +61,48 @@ fn what_one_has_measured_another_need_not_measure() {
     assert!(shown.stderr.contains("nobody has trusted it"), "{shown:?}");
 }
 
+/// Reads all samples below a folder by the schema in it, as somebody who has never heard of septet would.
+const FRICTIONLESS: &str = r#"
+import glob, json, os, sys
+os.chdir(sys.argv[1])
+import frictionless, jsonschema
+samples = sorted(glob.glob("results/*/*/samples.parquet"))
+for path in samples:
+    resource = frictionless.Resource(path=path, schema=frictionless.Schema.from_descriptor("samples.schema.json"))
+    report = resource.validate()
+    assert report.valid, report.flatten(["rowNumber", "fieldName", "type", "note"])
+for path in glob.glob("results/*/*/record.json"):
+    jsonschema.Draft202012Validator(json.load(open("record.schema.json"))).validate(json.load(open(path)))
+print(len(samples), "as they say")
+"#;
+
+#[test]
+fn what_is_shared_says_what_its_columns_mean() {
+    let Some(bench) = sharing() else { return };
+    bench.septet(&["run", "small.toml"]).code(0);
+    bench.septet(&["store", "push", &folder(&bench, "shared")]).code(0);
+    for (of, file) in [("samples", "samples.schema.json"), ("record", "record.schema.json")] {
+        let written: serde_json::Value =
+            serde_json::from_slice(&fs::read(bench.path("shared").join(file)).expect("it was written")).expect("JSON");
+        assert_eq!(written, bench.septet(&["schema", of]).code(0).json(), "{file}");
+    }
+    // They are in nobody's way.
+    let again =
+        bench.septet(&["store", "pull", &folder(&bench, "shared"), "--store", "other", "--json"]).code(0).json();
+    assert_eq!((&again["copied"], &again["refused"]), (&6.into(), &serde_json::json!([])), "{again}");
+    bench.septet(&["store", "verify", "--store", "other"]).code(0);
+    let tools = std::env::var_os("SEPTET_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), std::path::PathBuf::from);
+    let python = tools.join("bin/python3");
+    if !python.is_file() {
+        println!("skipped: no Python packages: `sh pipeline/tests/tools.sh` installs them");
+        return;
+    }
+    let read = Command::new(python).args(["-c", FRICTIONLESS]).arg(bench.path("shared")).output();
+    let read = Ran::of(read.expect("it can be started")).code(0);
+    assert!(read.stdout.contains("6 as they say"), "{read:?}");
+}
+
 #[test]
 fn what_is_not_what_it_says_is_not_taken() {
     let Some(bench) = sharing() else { return };
