@@ -80,7 +80,12 @@ pub fn unpack(
             folders: 0,
             is_dotted: false,
         };
-        match fs::metadata(archive).map_err(ArchiveError::io("open", archive))?.is_dir() {
+        let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        let meta = fs::metadata(archive).map_err(|error| match absent.contains(&error.kind()) {
+            true => refused(archive, "there is no such file or folder"),
+            false => ArchiveError::io("open", archive)(error),
+        });
+        match meta?.is_dir() {
             true => feed_folder(taker, limits),
             false => feed_tar(taker, limits),
         }

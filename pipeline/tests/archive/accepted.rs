@@ -41,11 +41,29 @@ fn it_carries_what_was_accepted_and_proves_it() {
 }
 
 #[test]
+fn it_is_reproduced_by_what_is_measured_here_alone() {
+    let bench = leaning();
+    let ran = bench.septet(&["reproduce", "a.tar.zst", "again", "--json"]).code(0).json();
+    // Their acceptance is theirs: nothing of what they measured counts here.
+    assert_eq!((&ran["imported"], &ran["measured"]), (&6.into(), &6.into()), "{ran}");
+    let inputs = ran["reproduction"]["inputs"].to_string();
+    assert!(inputs.contains("generator.septet-gen"), "theirs was measured by another one: {inputs}");
+    let read = |path: &str| fs::read_to_string(bench.path(path)).expect("it was written");
+    assert!(read("again/report/theirs/index.html").contains("a byte that nobody reads"));
+    assert!(!read("again/report/ours/index.html").contains("a byte that nobody reads"));
+    let again = bench.septet(&["reproduce", "a.tar.zst", "again", "--json"]).code(0).json();
+    assert_eq!((&again["measured"], &again["report_files_written"]), (&0.into(), &0.into()), "{again}");
+}
+
+#[test]
 fn what_does_not_lead_from_its_results_to_its_report_is_refused() {
     let bench = leaning();
     let whole = Parcel::read(&bench.path("a.tar.zst"));
     let verify = |parcel: &mut Parcel| {
         parcel.seal().write(&bench.path("b.tar.zst"));
+        // Nor is it measured against.
+        let tried = bench.septet(&["reproduce", "b.tar.zst", "again"]).code(4);
+        assert!(!bench.path("again").exists() && tried.stderr.contains("nothing of it was used"), "{tried:?}");
         bench.septet(&["archive", "verify", "b.tar.zst"]).code(4).stdout
     };
     let name = whole.all(".json").into_iter().find(|name| name.contains("/acceptances/")).expect("it is carried");

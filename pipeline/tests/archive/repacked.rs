@@ -1,9 +1,11 @@
 //! Archives that others packed again, and what is taken for an archive and is none.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use super::bench::Bench;
+use super::bench::{Bench, touched};
 use super::honest::archived;
 use super::parcel::{Entry, Parcel, write};
 
@@ -77,10 +79,28 @@ fn other_ways_to_pack_change_nothing() {
 fn hostile_folders_are_refused() {
     let bench = archived();
     unpacked(&bench);
-    let refused = |reason: &str| {
-        let ran = bench.septet(&["archive", "verify", "here/small"]).code(2);
-        assert!(ran.stderr.contains(reason), "no '{reason}' in {}", ran.stderr);
+    fs::create_dir(bench.path("tmp")).expect("the bench is writable");
+    let temporary = bench.path("tmp").display().to_string();
+    let names = || -> BTreeSet<_> {
+        fs::read_dir(bench.path("")).expect("it is there").map(|entry| entry.expect("a name").file_name()).collect()
     };
+    // A reproduction goes no further than the others, and leaves no folder.
+    let ends = |code: i32, reason: &str| {
+        let before = (bench.files(".septet"), names());
+        for arguments in [
+            &["archive", "verify", "here/small"][..],
+            &["archive", "import", "here/small", "--store", ".septet"],
+            &["reproduce", "here/small", "again"],
+            &["reproduce", "here", "again"],
+        ] {
+            let ran = bench.septet_with(&[("TMPDIR", &temporary)], arguments).code(code);
+            let said = format!("{}{}", ran.stderr, ran.stdout);
+            assert!(said.contains(reason) && !said.contains("panicked"), "{arguments:?}: no '{reason}' in {said}");
+        }
+        assert_eq!((touched(&before.0, &bench.files(".septet")), names()), (Vec::new(), before.1), "{reason}");
+        assert_eq!(fs::read_dir(bench.path("tmp")).expect("it is there").count(), 0, "{reason}: something is left");
+    };
+    let refused = |reason: &str| ends(2, reason);
     let evil = bench.path("here/small/data/report/evil");
     std::os::unix::fs::symlink("/etc/passwd", &evil).expect("the bench is writable");
     refused("is a symbolic link");
@@ -94,6 +114,43 @@ fn hostile_folders_are_refused() {
     let sparse = fs::File::create(&evil).expect("the bench is writable");
     sparse.set_len(1 << 40).expect("files may have holes");
     refused("it would unpack to more than");
+    drop(sparse);
+    fs::remove_file(&evil).expect("it is there");
+    // A socket, a device that anybody can name, and a name that no archive has.
+    let socket = std::os::unix::net::UnixListener::bind(&evil).expect("the bench is writable");
+    refused("is a socket");
+    drop(socket);
+    fs::remove_file(&evil).expect("it is there");
+    for (name, reason) in
+        [("e\u{202e}vil", "has a character that no name of an archive has"), ("e\\vil", "has a character")]
+    {
+        let odd = bench.path("here/small/data/report").join(name);
+        fs::write(&odd, "x").expect("the bench is writable");
+        refused(reason);
+        fs::remove_file(&odd).expect("it is there");
+    }
+    let odd = bench.path("here/small/data/report").join(std::ffi::OsStr::from_bytes(b"e\xffvil"));
+    fs::write(&odd, "x").expect("the bench is writable");
+    refused("is not UTF-8");
+    fs::remove_file(&odd).expect("it is there");
+    // The experiment, the store and the bag's own marks as links to what is like them: not followed either.
+    for name in ["data/experiment/small.toml", "data/septet.json", "manifest-sha256.txt", "data/store/results", "data"]
+    {
+        let (path, away) = (bench.path("here/small").join(name), bench.path("away"));
+        fs::rename(&path, &away).expect("the bench is writable");
+        std::os::unix::fs::symlink(&away, &path).expect("the bench is writable");
+        refused("nothing of it was used");
+        fs::remove_file(&path).expect("it is the link");
+        fs::rename(&away, &path).expect("the bench is writable");
+    }
+    // What is not what the manifest says is damage, and goes no further either.
+    let page = bench.path("here/small/data/report/index.html");
+    let whole = fs::read(&page).expect("it is there");
+    fs::write(&page, "x").expect("the bench is writable");
+    ends(4, "data/report/index.html is not what manifest-sha256.txt says");
+    fs::write(&page, whole).expect("the bench is writable");
+    // And without all that it is the archive that it was.
+    bench.septet(&["reproduce", "here/small", "again", "--only", "D=latency", "--scale", "0.5"]).code(0);
 }
 
 #[test]
@@ -115,6 +172,9 @@ fn what_is_no_archive_is_named() {
         fs::write(bench.path("b"), bytes).expect("the bench is writable");
         is(reason);
     }
+    fs::remove_file(bench.path("b")).expect("it is there");
+    // A name that was mistyped is input, and no fault of the host.
+    is("there is no such file or folder");
     write(&bench.path("b"), &[Entry::file("src/main.c", b"int main;"), Entry::file("Makefile", b"all:")]);
     is("it is a tar of something else");
     let bag = [
