@@ -25,6 +25,7 @@ pub mod inside;
 pub mod judge;
 pub mod key;
 mod last_lines;
+pub mod limits;
 pub mod manifest;
 pub mod measure;
 pub mod offer;

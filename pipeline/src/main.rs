@@ -10,11 +10,14 @@ use pipeline::visible;
 
 fn main() -> ExitCode {
     pipeline::signals::outlive_limits();
+    // Also of a command line that is wrong, of which nothing else is known.
+    let as_json = std::env::args_os().any(|argument| argument == "--json");
+    if let Err(trouble) = pipeline::limits::enough() {
+        return tell(&trouble, as_json);
+    }
     if let Some(remark) = pipeline::threads::prepare() {
         drop(writeln!(std::io::stderr().lock(), "septet: {remark}"));
     }
-    // Also of a command line that is wrong, of which nothing else is known.
-    let as_json = std::env::args_os().any(|argument| argument == "--json");
     // clap prints help to standard output with 0, and errors to standard error with 2, as is our custom.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

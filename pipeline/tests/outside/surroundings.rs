@@ -110,6 +110,11 @@ fn small_limits_are_told() {
         ("ulimit -f 1", &[0, 3]),
         ("ulimit -f 0", &[0, 2, 3]),
         ("ulimit -c 0; ulimit -l 0; ulimit -q 0; ulimit -e 0; ulimit -r 0", &[0]),
+        ("ulimit -s 64", &[3]),
+        ("ulimit -S -s 64", &[0]),
+        ("ulimit -S -v 200000", &[0]),
+        ("ulimit -v 200000", &[3]),
+        ("ulimit -d 100000", &[3]),
         ("umask 777", &[0, 3]),
         ("umask 000", &[0]),
     ] {
@@ -147,7 +152,7 @@ fn no_home_no_path_and_no_place_for_temporary_files() {
             ends(&format!("{prelude}; {command}"), &ran, &[0], true);
         }
     }
-    for place in ["/nonexistent", "$PWD/dangling", "$PWD/a-file", "/dev/full", "/proc"] {
+    for place in ["$PWD/nowhere", "$PWD/dangling", "$PWD/a-file", "/dev/full", "/proc"] {
         for command in ["archive verify a.tar.zst", "archive import a.tar.zst --as theirs"] {
             let ran = after(bench, &format!("export TMPDIR={place}"), command, "");
             ends(&format!("TMPDIR={place}; {command}"), &ran, &[3], true);
