@@ -58,6 +58,9 @@ const REFERENCE: &str = "published";
 /// What marks of the two sides of a reproduction are called, and whether they are hollow.
 const SIDES: [(&str, bool); 2] = [("theirs", true), ("ours", false)];
 
+/// Place of the series that is grey.
+const GREY: usize = 7;
+
 /// Keys and the number of their rows, from `left` to `right`.
 pub(super) fn legend(
     series: &[&Series],
@@ -113,6 +116,9 @@ pub(super) fn legend(
         });
         x += width;
     }
+    // The one colour that there is; grey stands for all of several.
+    let first = series.first().map_or(Look::ordered(0).ink, |series| series.look.ink);
+    let ink = if series.iter().all(|series| series.look.ink == first) { first } else { Look::ordered(GREY).ink };
     for (label, hollow) in sides {
         if x > left && x + width > right {
             (x, row) = (left, row + 1);
@@ -120,7 +126,7 @@ pub(super) fn legend(
         items.push(LegendItem {
             x: pixel(x),
             y: pixel(top + (row as f64 + 0.5) * LEGEND_ROW),
-            class: Look::ordered(0).ink.class(),
+            class: ink.class(),
             dash: "",
             shape: Marker::Circle.path(),
             open: false,
