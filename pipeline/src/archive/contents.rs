@@ -93,7 +93,7 @@ pub fn create(
     let citation = citation::beside(beside(workspace))?;
     let description = description(workspace, &generation, wanted.license, citation.is_some())?;
     let (created, counts) = (&generation.created, (records.len(), tests));
-    let appendix = Appendix::of(&workspace.experiment, &records, wanted.license, created);
+    let appendix = Appendix::of((&workspace.experiment, &description.file), &records, wanted.license, created);
     pieces.extend(front_matter(
         workspace,
         &description,
@@ -133,7 +133,8 @@ pub fn appendix_of(
             "nothing of it is stored; `septet run` measures it",
         ));
     }
-    Ok(Appendix::of(&workspace.experiment, &records, license, &generation.created))
+    let file = workspace.file.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Appendix::of((&workspace.experiment, &file), &records, license, &generation.created))
 }
 
 /// The generation without tests that the experiment has no more: reports do not see them.

@@ -52,7 +52,7 @@ pub fn look(
     let citation = description.citation_given.then(|| own("CITATION.cff")).transpose()?;
     let package = bag.join(PAYLOAD).join(front::REPORT_PACKAGE);
     let report_package = read_if_there(&package)?.unwrap_or_default();
-    let appendix = Appendix::of(&workspace.experiment, records, &license, &generation.created);
+    let appendix = Appendix::of((&workspace.experiment, &description.file), records, &license, &generation.created);
     let names: Vec<&str> = payload(files).filter(|name| *name != METADATA).collect();
     let front = Front {
         experiment: &workspace.experiment,

@@ -126,7 +126,13 @@ fn the_appendix_says_what_a_committee_asks() {
     let markdown = fs::read_to_string(bench.path("out/small-artifact/ARTIFACT.md")).expect("it was written");
     for words in [
         "Checklist",
-        "Licence: CC-BY-4.0",
+        "Licence of the data: CC-BY-4.0",
+        "Licence of the code",
+        "Compilation: cargo",
+        "Run-time environment: system ",
+        "Hardware: processor ",
+        "Execution: one command, unattended",
+        "septet run small-reproduced/small.toml",
         "septet reproduce small.tar.zst",
         "--scale 0.1",
         "small-is-fast",

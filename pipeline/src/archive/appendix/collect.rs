@@ -22,6 +22,7 @@ use crate::store::Record;
 pub struct Appendix {
     name: String,
     title: String,
+    file: String,
     experiment: Experiment,
     license: Option<String>,
     created: String,
@@ -49,8 +50,13 @@ struct Item {
 }
 
 impl Appendix {
-    /// Collects what an experiment and its records say; `created` is when they were complete.
-    pub fn of(experiment: &Experiment, records: &[(ResultId, Record)], license: &License, created: &str) -> Appendix {
+    /// Collects what an experiment in a file of this name and its records say; `created` is when they were complete.
+    pub fn of(
+        (experiment, file): (&Experiment, &str),
+        records: &[(ResultId, Record)],
+        license: &License,
+        created: &str,
+    ) -> Appendix {
         let mut costs: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, record) in records {
             *costs.entry(&record.test).or_default() += record.cost.total_ms;
@@ -63,6 +69,7 @@ impl Appendix {
         Appendix {
             name: experiment.name.to_string(),
             title: experiment.title.clone(),
+            file: file.to_string(),
             license: license.spdx.clone().or_else(|| license.own.then(|| "see LICENSE".to_string())),
             created: created.to_string(),
             hosts: hosts.into_iter().collect(),
@@ -132,19 +139,42 @@ impl Appendix {
                 "Experiment",
                 format!("experiment/ in the archive; {}, {}", plural(self.tests, "test"), plural(claims, "claim")),
             ),
+            ("Program", "septet, septet-host and septet-gen; what was measured through is listed below".to_string()),
+            ("Compilation", "cargo with stable Rust, and a C compiler: make build".to_string()),
+            ("Run-time environment", self.of_hosts(&["System", "Kernel"])),
+            ("Hardware", self.of_hosts(&["Processor", "Usable CPUs", "Memory"])),
+            (
+                "Execution",
+                "one command, unattended; it waits until no other run uses the host, and marks what was disturbed"
+                    .to_string(),
+            ),
             ("Data set", format!("{} of raw samples and logs in {}", size(self.bytes), self.archive())),
             ("Metrics", metrics.into_iter().collect::<Vec<_>>().join(", ")),
             ("Output", "a report (HTML, LaTeX, CSV, JSON), and a verdict for each claim".to_string()),
             ("Disk space", format!("about {} to unpack it, as much again to reproduce it", size(3 * self.bytes))),
             ("Time to prepare", "minutes: unpack the programs, or build them with make build".to_string()),
-            ("Time to reproduce everything", minutes(self.total_ms)),
+            ("Time to reproduce everything", format!("{} of the host's, and a page to read", minutes(self.total_ms))),
             ("Publicly available", artifact.url.clone().or_else(|| artifact.doi.clone()).unwrap_or_default()),
-            ("Licence", self.license.clone().unwrap_or_else(|| "none is given: ask the authors".to_string())),
+            ("Archived", artifact.doi.clone().unwrap_or_default()),
+            ("Licence of the code", "MIT or Apache-2.0, of septet".to_string()),
+            (
+                "Licence of the data",
+                self.license.clone().unwrap_or_else(|| "none is given: ask the authors".to_string()),
+            ),
             ("Badges asked for", artifact.badges.join(", ")),
             ("Version", format!("results complete at {}", self.created)),
         ];
         let shown = facts.into_iter().filter(|(_, value)| !value.is_empty());
         shown.map(|(label, value)| (label.to_string(), value)).collect()
+    }
+
+    /// What hosts say of themselves under some labels, each host once.
+    fn of_hosts(&self, labels: &[&str]) -> String {
+        let of_host = |host: &Vec<(&'static str, String)>| -> String {
+            let facts = host.iter().filter(|(label, _)| labels.contains(label));
+            facts.map(|(label, value)| format!("{} {value}", label.to_lowercase())).collect::<Vec<_>>().join(", ")
+        };
+        self.hosts.iter().map(of_host).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ")
     }
 
     fn access(&self) -> Vec<Block> {
@@ -270,7 +300,7 @@ impl Appendix {
                  is measured already is not measured again."
                     .to_string(),
             ),
-            Block::Command(format!("septet run {}-reproduced/FILE.toml", self.name)),
+            Block::Command(format!("septet run {}-reproduced/{}", self.name, self.file)),
             Block::Text(
                 "datapackage.json says of every column of samples and tables its type, unit and meaning; pandas, R and \
                  DuckDB read them without septet."
@@ -298,7 +328,7 @@ fn installation(archive: &str) -> Vec<Block> {
              From its sources:"
                 .to_string(),
         ),
-        Block::Command("make build && export PATH=$PWD/target/release:$PATH".to_string()),
+        Block::Command("make setup build && export PATH=$PWD/target/release:$PATH".to_string()),
         Block::Text(format!("Reading {archive} needs nothing else: it is a tar of plain files, in zstd.")),
     ]
 }
