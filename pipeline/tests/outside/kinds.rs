@@ -1,9 +1,9 @@
 //! Things that are no files where files are looked for: each is told for what it is, at once.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
@@ -20,6 +20,8 @@ fn fifo(scene: &Scene, name: &str) {
 }
 
 const FORCED: [&str; 5] = ["run", "small.toml", "--force", "P=64", "--no-remote"];
+/// How often a signal may come just before the lock is waited for.
+const TRIES_MAX: usize = 50;
 const REPORT: [&str; 3] = ["report", "small.toml", "--no-remote"];
 
 #[test]
@@ -140,23 +142,23 @@ fn one_who_waits_for_a_lock_ends_when_asked_to() {
     let lock = fs::File::options().write(true).open(scene.bench.path(".septet/lock")).expect("there was a writer");
     let held = Flock::lock(lock, FlockArg::LockExclusiveNonblock).expect("nobody has it");
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut command = scene.bench.command(&FORCED);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        let pid = pid(&child);
-        let sought = scene.bench.path(".septet/lock").canonicalize().expect("it is there");
-        let limit = Instant::now() + Duration::from_secs(30);
-        // It opens the lock again each time that it looks.
-        while !holds(pid.as_raw(), &sought) {
-            assert!(Instant::now() < limit, "it does not come to the lock");
-        }
-        kill(pid, signal).expect("it lives");
-        assert_eq!(wait(&mut child), 130, "{signal}");
+        let ended = (0..TRIES_MAX).find(|_| {
+            let mut command = scene.bench.command(&FORCED);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+            let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+            let mut line = String::new();
+            while !line.contains("to measure") {
+                line.clear();
+                assert_ne!(said.read_line(&mut line).expect("it is text"), 0, "it ended before it had to measure");
+            }
+            // What it does next is to take the lock; soon after this it waits.
+            kill(pid(&child), signal).expect("it lives");
+            let mut rest = String::new();
+            said.read_to_string(&mut rest).expect("it is text");
+            assert_eq!(wait(&mut child), 130, "{signal}: {rest}");
+            rest.contains("interrupted while waiting for the lock")
+        });
+        assert!(ended.is_some(), "it never waited for the lock when {signal} came");
     }
     drop(held);
-}
-
-/// Whether a process has a file open.
-fn holds(pid: i32, file: &std::path::Path) -> bool {
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|path| path == file)
 }
