@@ -172,7 +172,7 @@ impl Appendix {
     fn of_hosts(&self, labels: &[&str]) -> String {
         let of_host = |host: &Vec<(&'static str, String)>| -> String {
             let facts = host.iter().filter(|(label, _)| labels.contains(label));
-            facts.map(|(label, value)| format!("{} {value}", label.to_lowercase())).collect::<Vec<_>>().join(", ")
+            facts.map(|(label, value)| format!("{label} {value}")).collect::<Vec<_>>().join(", ")
         };
         self.hosts.iter().map(of_host).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ")
     }
