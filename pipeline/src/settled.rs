@@ -3,7 +3,7 @@
 //! another time costs a plan, and nothing else. Stamps lie among the user's own caches and not in the store, which may be
 //! somebody else's. It must not know how plans and reports are made.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -173,7 +173,7 @@ pub fn digest(facts: &Facts) -> Option<String> {
 /// The digest of an experiment file; none where it cannot be read.
 fn content(file: &Path) -> Option<blake3::Hash> {
     let mut bytes = Vec::new();
-    File::open(file).ok()?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+    beneath::open_input(file).ok()?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
     Some(blake3::hash(&bytes))
 }
 

@@ -22,7 +22,9 @@ pub use destination::Destination;
 pub use folder::{Folder, Listed, Look, Nearby, Spot};
 pub use lock::{Held, Lock};
 pub use name::{Below, NameError};
-pub use output::{append_line, create_beside, followed, open_plain_file, plain_file, replacing_output, write_output};
+pub use output::{
+    append_line, create_beside, followed, open_input, open_plain_file, plain_file, replacing_output, write_output,
+};
 pub use replace::{Replacement, UNFINISHED};
 pub use resolve::{FileKind, Odd};
 pub use stage::{Stage, clear_abandoned};

@@ -27,6 +27,20 @@ pub fn open_plain_file(path: &Path) -> Result<File, Error> {
     opened.and_then(plain).map_err(Error::new("open", path))
 }
 
+/// A file that the user named, to be read: a plain one, or a pipe that this process was handed (`<(...)`, `/dev/stdin`).
+/// A FIFO would wait for its writer, a device need not end, and an experiment's folder may be somebody else's.
+pub fn open_input(path: &Path) -> Result<File, Error> {
+    // A pipe without a name has no canonical path.
+    let named = std::fs::canonicalize(path).and_then(std::fs::symlink_metadata).map(|found| found.file_type());
+    match named {
+        Ok(found) if !found.is_file() => {
+            let odd = Odd::Itself { found: kind_of(found), wanted: FileKind::File };
+            Err(Error::new("open", path)(odd.into()))
+        }
+        _ => File::open(path).map_err(Error::new("open", path)),
+    }
+}
+
 fn kind_of(kind: std::fs::FileType) -> FileKind {
     match kind {
         _ if kind.is_dir() => FileKind::Folder,

@@ -133,6 +133,10 @@ pub(super) fn pull(url: Option<&str>, place: &PlaceArgs, key: Option<&str>, json
     if digits.is_empty() {
         share::pull_generations(&store, &mut remote, &mut shared)?;
     }
+    if shared.copied + shared.there == 0 && shared.refused.is_empty() {
+        let which = if digits.is_empty() { String::new() } else { format!(" of keys that begin with {digits}") };
+        shared.notes.push(format!("{} has no results{which}; is the address right?", remote.address()));
+    }
     told("pulled", &remote.address().to_string(), &shared, json)
 }
 

@@ -23,7 +23,6 @@ mod settings;
 mod units;
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +100,8 @@ pub fn load(path: &Path) -> Result<Experiment, LoadError> {
 pub fn load_with_text(path: &Path) -> Result<(Experiment, Vec<u8>), LoadError> {
     let unread = |source| LoadError::Read { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(unread)?;
+    let file = crate::beneath::open_input(path).map_err(|error| unread(error.source))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unread)?;
     Ok((parse_bytes(&bytes, &path.display().to_string())?, bytes))
 }
 

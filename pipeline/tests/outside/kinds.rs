@@ -1,7 +1,7 @@
 //! Things that are no files where files are looked for: each is told for what it is, at once.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
@@ -133,6 +133,28 @@ fn a_fifo_beside_an_experiment_is_not_waited_for() {
     let ran = scene.ends(&["report", "small.toml"]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("site.toml: it is a FIFO"), "{ran:?}");
+    scene.everything();
+}
+
+#[test]
+fn an_experiment_that_is_a_fifo_or_a_device_is_told_and_one_from_a_pipe_is_read() {
+    let scene = Scene::new();
+    fifo(&scene, "waits.toml");
+    std::os::unix::fs::symlink("waits.toml", scene.bench.path("link.toml")).expect("the bench is writable");
+    for (file, kind) in
+        [("waits.toml", "a FIFO"), ("link.toml", "a FIFO"), ("/dev/zero", "a device"), (".", "a folder")]
+    {
+        for command in ["check", "plan", "status", "run", "report"] {
+            let ran = scene.ends(&[command, file]);
+            assert_eq!(ran.code, 2, "{command} {file}: {ran:?}");
+            assert!(ran.stderr.contains(&format!("it is {kind}")), "{command} {file}: {}", ran.stderr);
+        }
+    }
+    let mut command = scene.bench.command(&["check", "/dev/stdin"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let text = fs::read(scene.bench.path("small.toml")).expect("it is ours");
+    child.stdin.take().expect("a pipe").write_all(&text).expect("it is read");
+    assert_eq!(wait(&mut child), 0);
     scene.everything();
 }
 

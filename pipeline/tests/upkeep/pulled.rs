@@ -29,6 +29,10 @@ fn after_a_pull_a_report_needs_nothing_else() {
     assert_eq!(bytes("out/other"), bytes("out/small"), "the two reports differ");
     bench.septet(&["store", "verify", "--store", "other/.septet"]).code(0);
 
+    // From where nobody pushed to: a wrong address, most likely.
+    let nothing = bench.septet(&["store", "pull", &url, "--store", "third/.septet"]).code(0);
+    assert!(nothing.stderr.contains("has no results; is the address right?"), "{nothing:?}");
+
     // Again, and nothing is touched.
     fs::rename(bench.path("gone"), bench.path("shared")).expect("it is ours");
     let before = bench.files("other/.septet/generations");
