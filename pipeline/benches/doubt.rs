@@ -159,7 +159,8 @@ impl<'e> Run<'e> {
         let tasks = tests.iter().enumerate().map(task).collect();
         let stand = StandAtStart { quiet: true, state: StandState::Free };
         let sequence = Sequence::Random("0123456789abcdef".to_string());
-        let mut dispatcher = Dispatcher::new(tasks, vec![stand], sequence, Limits { keep_going: true, time: None });
+        let mut dispatcher =
+            Dispatcher::new(tasks, vec![stand], sequence, Limits { keep_going: true, time: None, ahead: false });
         let (mut now, mut seen) = (Duration::ZERO, Vec::new());
         let mut orders = dispatcher.orders(now).expect("it begins");
         while let Some(order) = orders.pop() {
@@ -188,7 +189,7 @@ impl<'e> Run<'e> {
                     }
                     dispatcher.handle(Event::Reviewed(Vec::new()), now).expect("it was asked for")
                 }
-                Order::GiveUp(test) => panic!("{test:?} can be measured"),
+                Order::GiveUp(test) | Order::Begun { test, .. } => panic!("{test:?} can be measured, by a quiet stand"),
             };
         }
         let standing = self.needs.standing(&self.views);

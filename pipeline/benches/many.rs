@@ -3,6 +3,7 @@
 //!
 //!   cargo bench -p septet-pipeline --bench many            100,000 tests
 //!   SEPTET_MANY=10000 cargo bench ...                       fewer
+//!   SEPTET_MANY_IN=FOLDER cargo bench ...                   made in that folder, which is new and stays
 //!
 //! Needs ninja and GNU time (Debian packages ninja-build and time); without them the peer's rows are left
 //! out, and it says so.
@@ -41,9 +42,14 @@ const NINJA: &str = "ninja, nothing to do";
 
 fn main() {
     let tests: u64 = std::env::var("SEPTET_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    let kept = std::env::var_os("SEPTET_MANY_IN").map(PathBuf::from);
+    if let Some(kept) = &kept {
+        fs::create_dir(kept).unwrap_or_else(|error| panic!("failed to make {}: {error}", kept.display()));
+    }
+    let folder = kept.as_deref().unwrap_or(temporary.path());
     let septet = PathBuf::from(env!("CARGO_BIN_EXE_septet"));
-    let many = folder.path().join("many.toml");
+    let many = folder.join("many.toml");
     fs::write(&many, experiment(tests / 100)).expect("it is ours");
     let began = Instant::now();
     make_store(&many, &septet);
@@ -51,14 +57,14 @@ fn main() {
 
     let began = Instant::now();
     let mut no_op = Command::new(&septet);
-    no_op.args(["run", "many.toml"]).current_dir(folder.path());
+    no_op.args(["run", "many.toml"]).current_dir(folder);
     let first = no_op.output().expect("septet starts");
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     println!("the first report took {:.1} s", began.elapsed().as_secs_f64());
 
     // One axis value more: a hundred tests of which one is taken.
     fs::write(
-        folder.path().join("dirty.toml"),
+        folder.join("dirty.toml"),
         experiment(tests / 100)
             .replace("exclude = []", "")
             .replace(
@@ -69,14 +75,14 @@ fn main() {
     )
     .expect("it is ours");
 
-    let upgraded = upgrade(folder.path(), &septet);
+    let upgraded = upgrade(folder, &septet);
     // The same tests as another experiment, for which that upgrade is accepted.
     let accepted = experiment(tests / 100).replace("name = \"many\"", "name = \"accepted\"");
-    fs::write(folder.path().join("accepted.toml"), accepted).expect("it is ours");
+    fs::write(folder.join("accepted.toml"), accepted).expect("it is ours");
     let accept = ["accept", "accepted.toml", "--trigger", "generator"];
-    let said = Command::new(&upgraded).args(accept).current_dir(folder.path()).output().expect("septet starts");
+    let said = Command::new(&upgraded).args(accept).current_dir(folder).output().expect("septet starts");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let ninja = make_ninja(folder.path(), tests);
+    let ninja = make_ninja(folder, tests);
     let septet = septet.display().to_string();
     let mut rows: Vec<(&str, Vec<String>)> = vec![
         ("septet run, nothing to do", vec![septet.clone(), "run".into(), "many.toml".into()]),
@@ -90,11 +96,11 @@ fn main() {
     // Files that changed just now prove nothing: the run that leaves the stamp which later ones answer from comes a
     // while after them.
     std::thread::sleep(SETTLED);
-    timed(folder.path(), &rows[0].1);
+    timed(folder, &rows[0].1);
     let mut measured: BTreeMap<&str, Vec<(f64, u64)>> = BTreeMap::new();
     for _ in 0..RUNS {
         for (name, command) in &rows {
-            measured.entry(name).or_default().push(timed(folder.path(), command));
+            measured.entry(name).or_default().push(timed(folder, command));
         }
     }
     for runs in measured.values_mut() {
@@ -231,7 +237,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         evidence: Evidence::default(),
         cost: Cost { total_ms: 1500, ..Cost::default() },
         started: "2026-01-01T00:00:00.000Z".to_string(),
-        host: facts.clone(),
+        host: facts.clone().into(),
         achieved: Achieved::default(),
         peers: Vec::new(),
         search: None,

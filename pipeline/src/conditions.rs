@@ -19,6 +19,7 @@ use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch, io_na
 use results::tuple::Tuple;
 
 use crate::experiment::{Fault, Test, Times};
+use crate::key::Key;
 use crate::manifest::{Common, Manifest, Sealed, Section};
 use crate::ready::{Card, Ready, Side, SwitchPlan};
 use crate::search::Goal;
@@ -26,7 +27,9 @@ use crate::sections::SectionName;
 use crate::stand::{CableEnd, Ground, Site};
 use crate::traffic;
 
-use self::written::{cable_section, cores_section, host_parts, memory_section, nic_at, nic_section, traffic_section};
+use self::written::{
+    cable_section, cores_section, encode_test, host_parts, memory_section, nic_at, nic_section, traffic_section,
+};
 pub(crate) use self::written::{protocol_section, test_section};
 
 /// Hugepages beyond what a program asks for, for what DPDK rounds up, MiB.
@@ -66,6 +69,8 @@ pub struct KnownSurroundings {
     surroundings: HashMap<SurroundingsKey, Result<Surroundings, String>>,
     /// The last one, since tests of a kind come one after the other.
     last: Option<(SurroundingsKey, Result<Surroundings, String>)>,
+    /// For what is encoded.
+    buffer: Vec<u8>,
 }
 
 /// What decides the surroundings of a test. Every field of a tuple that [`Conditions::surroundings`] looks at
@@ -102,6 +107,11 @@ impl SurroundingsKey {
             stack: variant.stack.clone(),
             times: test.times,
         }
+    }
+
+    /// Whether it is the one of a test.
+    fn is_of(&self, test: &Test) -> bool {
+        *self == SurroundingsKey::of(test)
     }
 }
 
@@ -178,15 +188,36 @@ impl<'a> Conditions<'a> {
         }
     }
 
+    /// The key of a test, or why it cannot be measured here: what [`Conditions::judge`] says, for a fraction of its cost.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    pub fn key(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Key, String> {
+        let mut encoded = std::mem::take(&mut shared.buffer);
+        let Surroundings { common, .. } = self.known(test, shared)?;
+        encode_test(&test.tuple, &mut encoded);
+        let key = common.key_of(&mut encoded);
+        shared.buffer = encoded;
+        Ok(key)
+    }
+
     fn ready(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Ready, String> {
-        let kind = SurroundingsKey::of(test);
-        if shared.last.as_ref().is_none_or(|(last, _)| *last != kind) {
+        let Surroundings { common, sides } = self.known(test, shared)?.clone();
+        Ok(Ready { manifest: Manifest::new(common, Sealed::new(test_section(&test.tuple))), sides })
+    }
+
+    /// The surroundings of a test, made if its kind is new.
+    fn known<'s>(&self, test: &Test, shared: &'s mut KnownSurroundings) -> Result<&'s Surroundings, String> {
+        if shared.last.as_ref().is_none_or(|(last, _)| !last.is_of(test)) {
+            let kind = SurroundingsKey::of(test);
             let made = shared.surroundings.entry(kind.clone()).or_insert_with(|| self.surroundings(test));
             shared.last = Some((kind, made.clone()));
         }
-        let Some((_, surroundings)) = &shared.last else { return Err("nothing is known of it".to_string()) };
-        let Surroundings { common, sides } = surroundings.clone()?;
-        Ok(Ready { manifest: Manifest::new(common, Sealed::new(test_section(&test.tuple))), sides })
+        match &shared.last {
+            Some((_, Ok(surroundings))) => Ok(surroundings),
+            Some((_, Err(reason))) => Err(reason.clone()),
+            None => Err("nothing is known of it".to_string()),
+        }
     }
 
     /// What a test of this kind runs through here, or why it cannot.

@@ -206,7 +206,7 @@ fn record(
         evidence,
         cost,
         started: about.started.clone(),
-        host: about.host.facts.for_record(),
+        host: about.host.facts.for_record().into(),
         achieved: about.host.achieved.clone(),
         peers: about.peers.iter().map(peer).collect(),
         search: None,

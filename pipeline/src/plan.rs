@@ -16,7 +16,6 @@ use crate::cost::{self, Costs, Estimate, Kin, Often};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
 use crate::manifest::Manifest;
-use crate::ready::Ready;
 use crate::store::{Entry, Index, Standing, TestId};
 
 /// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
@@ -158,9 +157,22 @@ pub fn plan(
         .flat_map_iter(|chunk| {
             let mut shared = KnownSurroundings::default();
             let mut leaning = Leaning::new(accepted);
-            chunk.iter().map(move |test| match conditions.judge(test, &mut shared) {
-                Prospect::Skipped(reason) => skipped(protocol, Why::Skipped(reason)),
-                Prospect::Ready(ready) => decide(test, &ready, protocol, index, &mut leaning, forced(test)),
+            chunk.iter().map(move |test| {
+                let key = match conditions.key(test, &mut shared) {
+                    Ok(key) => key,
+                    Err(reason) => return skipped(protocol, Why::Skipped(reason)),
+                };
+                // Of a test that has enough nothing but its key is needed.
+                let stored = match StoredResults::sufficient(&key, &protocol.repetitions, index) {
+                    Ok(stored) => stored,
+                    Err(alone) => match conditions.judge(test, &mut shared) {
+                        Prospect::Skipped(reason) => return skipped(protocol, Why::Skipped(reason)),
+                        Prospect::Ready(ready) => {
+                            alone.leaning(&ready.manifest, &protocol.repetitions, index, &mut leaning)
+                        }
+                    },
+                };
+                decide(test, key, stored, protocol, index, forced(test))
             })
         })
         .collect();
@@ -213,26 +225,19 @@ fn skipped(protocol: &Protocol, why: Why) -> Decision {
     Decision { status: Status::Skipped, key: None, why: vec![why], leans: Vec::new(), repetitions, missing, eta }
 }
 
-fn decide(
-    test: &Test,
-    ready: &Ready,
-    protocol: &Protocol,
-    index: &Index,
-    leaning: &mut Leaning,
-    forced: bool,
-) -> Decision {
-    let key = ready.manifest.key();
+fn decide(test: &Test, key: Key, stored: StoredResults, protocol: &Protocol, index: &Index, forced: bool) -> Decision {
     let Repetitions { min, max, .. } = protocol.repetitions;
-    let StoredResults { own, leans, standing } =
-        StoredResults::of(&ready.manifest, &key, &protocol.repetitions, index, leaning);
+    let StoredResults { own, leans, standing } = stored;
     let have = Have { have: standing.valid, min, max };
-    let missing = match forced {
-        true => Often::exactly(min),
-        false => missing(&protocol.repetitions, own, standing.valid, &|_| None),
-    };
     let decision = |status, why| {
         let (missing, eta) = match status {
-            Status::ToMeasure => (missing, Costs::default().of(test, own).times(missing)),
+            Status::ToMeasure => {
+                let missing = match forced {
+                    true => Often::exactly(min),
+                    false => missing(&protocol.repetitions, own, standing.valid, &|_| None),
+                };
+                (missing, Costs::default().of(test, own).times(missing))
+            }
             Status::Stored | Status::Skipped => (Often::exactly(0), Estimate::default()),
         };
         Decision { status, key: Some(key), why, leans, repetitions: have, missing, eta }
@@ -363,16 +368,30 @@ impl<'i> StoredResults<'i> {
         index: &'i Index,
         leaning: &mut Leaning,
     ) -> StoredResults<'i> {
+        StoredResults::sufficient(key, wanted, index)
+            .unwrap_or_else(|alone| alone.leaning(manifest, wanted, index, leaning))
+    }
+
+    /// What there is under a key alone.
+    ///
+    /// # Errors
+    /// The same, where it does not suffice and older keys may help.
+    pub fn sufficient(key: &Key, wanted: &Repetitions, index: &'i Index) -> Result<Self, Self> {
         let own = index.of_key(key);
-        let alone = standing(own, &[], wanted);
-        if alone.next == Next::Enough {
-            return StoredResults { own, leans: Vec::new(), standing: alone };
-        }
+        let standing = standing(own, &[], wanted);
+        let is_enough = standing.next == Next::Enough;
+        let stored = StoredResults { own, leans: Vec::new(), standing };
+        if is_enough { Ok(stored) } else { Err(stored) }
+    }
+
+    /// With what older keys of a manifest add to it.
+    pub fn leaning(self, manifest: &Manifest, wanted: &Repetitions, index: &Index, leaning: &mut Leaning) -> Self {
+        let own = self.own;
         let valid = |key: &Key| index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
         let leans: Vec<Lean> =
             leaning.keys(manifest).into_iter().filter(|lean| valid(&lean.key).next().is_some()).collect();
         if leans.is_empty() {
-            return StoredResults { own, leans, standing: alone };
+            return self;
         }
         let older: Vec<Entry> = leans.iter().flat_map(|lean| valid(&lean.key)).copied().collect();
         StoredResults { own, standing: standing(own, &older, wanted), leans }

@@ -148,7 +148,7 @@ pub fn run(
         return Ok(Finished { interrupted: true, ..Finished::default() });
     }
     let accepted = workspace.store.acceptances(workspace.experiment.name.as_str())?;
-    let over = AtomicBool::new(false);
+    let (over, halted) = (AtomicBool::new(false), AtomicBool::new(false));
     let several = stands.len() > 1;
     let names: Vec<String> = stands.iter().map(|stand| stand.name.clone()).collect();
     let (tell, news) = channel();
@@ -165,6 +165,8 @@ pub fn run(
             let until = Stopped {
                 interrupted: request.interrupted,
                 over: &over,
+                halted: &halted,
+                keep_going: request.keep_going,
                 quiet: request.until_quiet,
                 keep: request.keep,
             };
@@ -184,7 +186,8 @@ pub fn run(
             writing = Some(scope.spawn(move || writing::write(writer, &slips, &tell)));
             let tally = Tally::new(workspace, request, posts[0].conditions, &accepted, workspace.store.index()?)?;
             let dispatcher = dispatcher(workspace, request, &tally, &posts, states);
-            Drive::new(workspace, request, &mut *watcher, posts, tally, dispatcher, began).run(&news)
+            let drive = Drive::new(workspace, request, &mut *watcher, posts, tally, dispatcher, began);
+            drive.telling(&halted).run(&news)
         });
         // Stands end once nobody can give them anything, and the writer once no stand can.
         over.store(true, Ordering::Relaxed);
@@ -283,7 +286,7 @@ fn dispatcher(
         Order::Declared => Sequence::Declared,
     };
     let places = posts.iter().zip(states).map(|(post, state)| StandAtStart { quiet: post.quiet, state });
-    let limits = Limits { keep_going: request.keep_going, time: request.time_limit };
+    let limits = Limits { keep_going: request.keep_going, time: request.time_limit, ahead: posts.len() > 1 };
     Dispatcher::new(tally.tasks(), places.collect(), sequence, limits)
 }
 

@@ -1,6 +1,9 @@
 //! How many threads this program works with: as many as there are CPUs, or as `RAYON_NUM_THREADS` asks, or fewer where a
 //! limit on processes allows no more. Libraries give up where a thread cannot be made, so that what can be made is
-//! tried first. It must not know what threads do.
+//! tried first, unless limits leave room beyond doubt: ten threads that are made to see whether they can be are most of
+//! what a short command costs. It must not know what threads do.
+
+mod room;
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -10,6 +13,8 @@ use rayon::ThreadPoolBuilder;
 
 /// Threads that are needed besides those that work: they listen to other programs.
 const SPARE: usize = 8;
+/// Room for so many threads beyond those of all stands and libraries is no matter of a try.
+const AMPLE: u64 = 1024;
 /// More threads than this for each CPU are a mistake.
 const PER_CPU_MAX: usize = 4;
 /// The variable that says how many threads work.
@@ -22,6 +27,9 @@ const READERS: &str = "POLARS_MAX_THREADS";
 pub fn prepare() -> Option<String> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let asked = std::env::var(WORKERS).ok();
+    if asked.is_none() && room::is_ample(AMPLE + cpus as u64) {
+        return None;
+    }
     let (wanted, mut remark) = wanted(asked.as_deref(), cpus);
     let made = makeable(wanted + SPARE);
     let workers = workers(made, wanted);

@@ -57,9 +57,20 @@ fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
     let conditions = Conditions::new(&ground);
     let experiment = experiment();
     let tests = experiment.matrix.tests.iter();
-    let key = |test| match conditions.judge(test, &mut KnownSurroundings::default()) {
-        Prospect::Ready(ready) => Some(ready.manifest.key().to_string()),
-        Prospect::Skipped(_) => None,
+    let mut shared = KnownSurroundings::default();
+    let mut key = |test| {
+        // The short way to a key says the same as the long one, also for tests of all kinds one after the other.
+        let short = conditions.key(test, &mut shared);
+        match conditions.judge(test, &mut KnownSurroundings::default()) {
+            Prospect::Ready(ready) => {
+                assert_eq!(short.as_ref(), Ok(&ready.manifest.key()));
+                Some(ready.manifest.key().to_string())
+            }
+            Prospect::Skipped(reason) => {
+                assert_eq!(short, Err(reason));
+                None
+            }
+        }
     };
     tests.map(|test| (test.tuple.to_string(), key(test))).collect()
 }

@@ -2,6 +2,7 @@
 //! by tera itself, TeX by [`crate::text::tex`]. It must not know what is rendered.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -95,6 +96,7 @@ impl Templates {
     pub fn new(own: &BTreeMap<String, String>) -> Result<Templates, TemplateError> {
         let failed = |error: tera::Error| TemplateError { message: error.to_string() };
         let mut markup = Tera::new();
+        markup.set_escape_fn(escape);
         markup.autoescape_on([".html", ".svg"]);
         let mut latex = Tera::new();
         let delimiters = Delimiters {
@@ -175,6 +177,25 @@ impl Templates {
     }
 }
 
+/// Escapes as the library does by itself, which does it byte by byte.
+fn escape(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut rest = text.as_bytes();
+    let special = |byte: u8| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'"' => Some("&quot;"),
+        b'\'' => Some("&#39;"),
+        _ => None,
+    };
+    while let Some((place, escaped)) = rest.iter().enumerate().find_map(|(at, byte)| Some((at, special(*byte)?))) {
+        out.write_all(&rest[..place])?;
+        out.write_all(escaped.as_bytes())?;
+        rest = &rest[place + 1..];
+    }
+    out.write_all(rest)
+}
+
 /// [`Templates::digest_input`] of the built-in ones.
 pub fn digest_input() -> Vec<u8> {
     let built_in: [BTreeMap<&str, &str>; 3] =
@@ -206,6 +227,16 @@ mod tests {
         let templates = Templates::built_in().expect("templates");
         assert!(templates.replaced().is_empty());
         assert_eq!(templates.digest_input(), digest_input());
+    }
+
+    #[test]
+    fn text_is_escaped_as_the_library_does_it() {
+        for text in ["", "a", "<b>&\"c\" 'd'", "&&", "é<ü", "&amp;", "plain text without any"] {
+            let (mut own, mut its) = (Vec::new(), Vec::new());
+            escape(text, &mut own).expect("it is memory");
+            tera::escape_html(text, &mut its).expect("it is memory");
+            assert_eq!(own, its, "{text}");
+        }
     }
 
     #[test]

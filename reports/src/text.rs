@@ -13,6 +13,13 @@ pub const LABEL_MAX: usize = 200;
 /// Text with line breaks, tabs and runs of blanks as single blanks, without characters that are invisible or
 /// change the order of others (controls, zero-width, bidirectional overrides, tags), cut after `chars_max`.
 pub fn cleaned(text: &str, chars_max: usize) -> String {
+    if is_clean(text.as_bytes(), chars_max) {
+        return text.to_string();
+    }
+    cleaned_by_character(text, chars_max)
+}
+
+fn cleaned_by_character(text: &str, chars_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(4 * chars_max));
     let mut length = 0;
     let mut blank = false;
@@ -39,13 +46,30 @@ pub fn cleaned(text: &str, chars_max: usize) -> String {
     clean
 }
 
+/// Whether a text, as most are, is short and of letters, digits and signs of ASCII with single blanks between them.
+fn is_clean(bytes: &[u8], bytes_max: usize) -> bool {
+    let is_blank = |byte: Option<&u8>| byte == Some(&b' ');
+    bytes.len() <= bytes_max
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && !is_blank(bytes.first())
+        && !is_blank(bytes.last())
+        && !bytes.windows(2).any(|pair| pair == b"  ")
+}
+
 /// A log's text: lines kept, controls and invisible characters removed.
 pub fn cleaned_lines(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return text.to_string();
+    }
     text.chars().filter(|&character| character == '\n' || !is_invisible(character)).collect()
 }
 
 /// Characters that a reader cannot see, or that make him see others in another order.
 fn is_invisible(character: char) -> bool {
+    // Nearly all of them are.
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
     character.is_control()
         || matches!(u32::from(character),
             0x00AD | 0x034F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F
@@ -183,6 +207,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_clean_stays_as_it_is(text in "[a ~é\\t]{0,8}", chars_max in 0usize..9) {
+            prop_assert_eq!(cleaned(&text, chars_max), cleaned_by_character(&text, chars_max));
+        }
+
         #[test]
         fn tex_never_carries_a_bare_special(text in "\\PC*") {
             let escaped = tex(&cleaned(&text, 500));

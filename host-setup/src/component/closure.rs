@@ -70,7 +70,7 @@ impl Linker {
             Ok(Arc::new(cache))
         };
         // A system without a cache is one whose linker knows nothing by it.
-        let cache = File::open(root.join("etc/ld.so.cache")).and_then(|file| KNOWN.of(file, read)).unwrap_or_default();
+        let cache = KNOWN.of(&root.join("etc/ld.so.cache"), read).unwrap_or_default();
         Linker { root: root.to_path_buf(), first: Vec::new(), levels: hwcaps::levels(), cache }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn is_static(path: &Path) -> bool {
 /// is what [`wants`] says.
 pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String>> {
     static KNOWN: Remembered<Result<Wants, String>> = Remembered::new();
-    KNOWN.of(File::open(path)?, |mut file| {
+    KNOWN.of(path, |mut file| {
         let mut magic = Vec::new();
         (&mut file).take(4).read_to_end(&mut magic)?;
         if !is_elf(&magic) {

@@ -2,8 +2,9 @@
 //! their libraries. It must not know what was read.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::digests::{Identity, identity, is_settled};
@@ -20,13 +21,14 @@ impl<T: Clone> Remembered<T> {
         Remembered(Mutex::new(BTreeMap::new()))
     }
 
-    /// What `read` makes of a file, or made of it before.
-    pub(super) fn of(&self, file: File, read: impl FnOnce(File) -> io::Result<T>) -> io::Result<T> {
-        let about = file.metadata()?;
-        let known = self.lock().get(&identity(&about)).cloned();
+    /// What `read` makes of a file, or made of it before. One that is known is not opened.
+    pub(super) fn of(&self, path: &Path, read: impl FnOnce(File) -> io::Result<T>) -> io::Result<T> {
+        let known = self.lock().get(&identity(&fs::metadata(path)?)).cloned();
         if let Some(value) = known {
             return Ok(value);
         }
+        let file = File::open(path)?;
+        let about = file.metadata()?;
         let value = read(file)?;
         if is_settled(&about) {
             let mut all = self.lock();

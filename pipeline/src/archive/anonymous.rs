@@ -7,6 +7,7 @@ mod identity;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -140,7 +141,8 @@ fn without(record: &Record, identity: &Identity) -> Result<Record, ArchiveError>
     scrub(&mut value, identity);
     let mut nameless: Record = serde_json::from_value(value).map_err(wrong)?;
     let peers = nameless.peers.iter_mut().zip(&record.peers).map(|(peer, named)| (&mut peer.host, &named.host));
-    for (host, named) in std::iter::once((&mut nameless.host, &record.host)).chain(peers) {
+    let own = (Arc::make_mut(&mut nameless.host), &*record.host);
+    for (host, named) in std::iter::once(own).chain(peers) {
         host.aside.hostname = identity.host(&named.aside.hostname);
         host.aside.boot_id.clear();
     }

@@ -12,7 +12,7 @@ use wire::{Port, Wait};
 
 use crate::eal;
 use crate::experiment::{Test, Times};
-use crate::manifest::Section;
+use crate::manifest::{Section, Value};
 use crate::ready::Side;
 use crate::sections::SectionName;
 use crate::stand::CableEnd;
@@ -21,23 +21,39 @@ use crate::traffic;
 /// The tuple and the variants that are not the default. The names of a stack and of a switch of the site are left
 /// out: what they stand for is in the components' digests.
 pub(crate) fn test_section(tuple: &Tuple) -> Section {
+    let mut section = Section::new();
+    test_fields(tuple, |name, value| section = std::mem::take(&mut section).with(name, value));
+    section
+}
+
+/// The encoding of [`test_section`], appended: a hundred thousand tests have a key without a section.
+pub(super) fn encode_test(tuple: &Tuple, out: &mut Vec<u8>) {
+    test_fields(tuple, |name, value| value.encode(name, out));
+}
+
+/// Its fields, in order of name.
+fn test_fields(tuple: &Tuple, mut field: impl FnMut(&str, Value)) {
     let default = results::tuple::Variant::default_for(tuple.vswitch);
     let variant = &tuple.variant;
-    let changed = |is: u16, default: u16| (is != default).then_some(u64::from(is));
-    Section::new()
-        .with("D", tuple.dimension.name())
-        .with("L", tuple.locality.name())
-        .with("S", u64::from(tuple.pairs.get()))
-        .with_some("V", (!tuple.vswitch.is_custom()).then(|| tuple.vswitch.name()))
-        .with("P", u64::from(tuple.packet.get()))
-        .with("R", tuple.rate.to_string())
-        .with("B", u64::from(tuple.burst.get()))
-        .with("io", io_name(variant.io))
-        .with_some("touch", variant.touch.then_some(true))
-        .with_some("queues", changed(variant.queues, default.queues))
-        .with_some("flows", changed(variant.flows, default.flows))
-        .with_some("switch_cores", changed(variant.switch_cores, default.switch_cores))
-        .with_some("frame", (variant.frame != FrameSize::NoFcs).then_some(variant.frame.name()))
+    let changed = |is: u16, default: u16| (is != default).then_some(Value::Number(u64::from(is)));
+    field("B", Value::Number(u64::from(tuple.burst.get())));
+    field("D", Value::Text(tuple.dimension.name()));
+    field("L", Value::Text(tuple.locality.name()));
+    field("P", Value::Number(u64::from(tuple.packet.get())));
+    field("R", Value::Text(&tuple.rate.to_string()));
+    field("S", Value::Number(u64::from(tuple.pairs.get())));
+    let named = (!tuple.vswitch.is_custom()).then(|| Value::Text(tuple.vswitch.name()));
+    let frame = (variant.frame != FrameSize::NoFcs).then(|| Value::Text(variant.frame.name()));
+    let optional = [
+        ("V", named),
+        ("flows", changed(variant.flows, default.flows)),
+        ("frame", frame),
+        ("io", Some(Value::Text(io_name(variant.io)))),
+        ("queues", changed(variant.queues, default.queues)),
+        ("switch_cores", changed(variant.switch_cores, default.switch_cores)),
+        ("touch", variant.touch.then_some(Value::Flag(true))),
+    ];
+    optional.into_iter().filter_map(|(name, value)| Some((name, value?))).for_each(|(name, value)| field(name, value));
 }
 
 /// What DPDK's memory is made of, and how much of it each program has.

@@ -5,13 +5,15 @@
 //! A block is one repetition of every test that wants one. Blocks are a priority and no barrier: a stand that finds
 //! nothing of a block left begins the next one, with tests of which it is known what they want. A test is wanted
 //! while its results say so, and is never measured twice at once. Where tests differ in urgency, the more urgent ones
-//! come first in their block, and those that need no more come after all blocks ([`Urgency`]).
+//! come first in their block, and those that need no more come after all blocks ([`Urgency`]). Of many stands each is
+//! given its next test while it measures, so that none waits for this program between two tests.
 
 mod sequence;
 mod state;
 #[cfg(test)]
 mod tests;
 mod urgency;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -19,146 +21,14 @@ use std::time::Duration;
 pub use self::sequence::Sequence;
 pub use self::state::{GivenUp, StandState, State};
 pub use self::urgency::Urgency;
-use crate::key::Key;
+pub use self::words::{End, Event, Impossible, Limits, Number, Order, Returned, Stand, StandAtStart, Stop, Task};
 
 /// A test that loses more stands than this is given up: it may be what they die of.
 pub const STANDS_LOST_MAX: u32 = 2;
 /// Repetitions that may wait for the store; beyond it no test is begun, so that a slow disk fills no memory.
 pub const STORING_MAX: usize = 256;
-
-/// A test of a run: its place in the list that the run began with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Number(pub usize);
-
-/// A stand of a run, by its place in the list of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stand(pub usize);
-
-/// A test that wants repetitions.
-#[derive(Clone, Copy, Debug)]
-pub struct Task {
-    /// The task's key; no two tasks have the same.
-    pub key: Key,
-    /// What one repetition will take; zero for a test that looks at the time by itself.
-    pub cost: Duration,
-    /// How urgent its next repetition is.
-    pub urgency: Urgency,
-}
-
-/// A stand as a run begins.
-#[derive(Clone, Debug)]
-pub struct StandAtStart {
-    /// Whether it takes no other test before what it measured is stored: the store is written on the same machine,
-    /// and nothing may disturb a window.
-    pub quiet: bool,
-    /// [`StandState::Preparing`], or what became of its preparation.
-    pub state: StandState,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A stand is prepared.
-    Prepared(Stand),
-    /// The stand has measured its test, or the test failed there; it is handed to the store.
-    Measured {
-        /// The stand.
-        stand: Stand,
-        /// Whether the repetition is to be stored as a failure.
-        failed: bool,
-    },
-    /// The stand has measured nothing of its test, and goes on.
-    Returned {
-        /// The stand.
-        stand: Stand,
-        /// Why the stand returned it.
-        why: Returned,
-    },
-    /// The stand cannot be used any more; its test, if it has one, is for another.
-    Lost {
-        /// The stand.
-        stand: Stand,
-        /// Why the stand was lost, in words.
-        reason: String,
-    },
-    /// A repetition is in the store.
-    Stored {
-        /// The test that ended.
-        test: Number,
-        /// What the next repetition will take, if one is wanted; none for a test that failed.
-        more: Option<Duration>,
-    },
-    /// The answer to [`Order::Review`]: what the next repetition of a test will take; none where none is wanted.
-    Reviewed(Vec<(Number, Option<Duration>)>),
-    /// How urgent the next repetitions of tests are from now on.
-    Urgent(Vec<(Number, Urgency)>),
-    /// Nothing is begun any more.
-    Stop(Stop),
-}
-
-/// Why a stand returns a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Returned {
-    /// The user wants to stop.
-    Interrupted,
-    /// The time limit was reached in the midst of it.
-    OutOfTime,
-    /// The test cannot be measured there, in words.
-    Unfit(String),
-}
-
-/// Why a run begins nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The user wants to stop.
-    Interrupted,
-    /// What is next would end after the time limit.
-    OutOfTime,
-    /// A test failed, and the run is not to go on after that.
-    Failure,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Measure a test once.
-    Measure {
-        /// The test.
-        test: Number,
-        /// Where.
-        stand: Stand,
-    },
-    /// Look again at what the tests in [`State::Wanted`] want, before the first one of this block is begun: another
-    /// run may have measured it. Nothing else is ordered until [`Event::Reviewed`].
-    Review(u64),
-    /// Tell that a test was given up.
-    GiveUp(Number),
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Nothing is wanted any more.
-    Settled,
-    /// The run was stopped.
-    Stopped(Stop),
-    /// No stand is left for what is wanted.
-    NoStand,
-}
-
-/// An event that cannot have happened: a fault of this program. Nothing was changed by it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to keep account of a run: {0}; this is a fault of septet")]
-pub struct Impossible(String);
-
-/// What is limited in a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// Whether a run goes on after a failed test.
-    pub keep_going: bool,
-    /// Nothing is begun that would end later than this.
-    pub time: Option<Duration>,
-}
+/// How far down the queue a test is looked for that a stand can have as its next.
+const AHEAD_MAX: usize = 16;
 
 #[derive(Debug)]
 struct Known {
@@ -181,6 +51,10 @@ pub struct Dispatcher {
     queue: BTreeSet<sequence::Waiting>,
     /// Stands that wait for a test, the one that has waited longest first.
     free: VecDeque<Stand>,
+    /// The test in [`State::Next`] of each stand.
+    next_on: Vec<Option<Number>>,
+    /// Tests that stands have gone on with since orders were last given.
+    begun: Vec<(Number, Stand)>,
     /// Tests in [`State::Running`] and in [`State::Storing`].
     running: usize,
     storing: usize,
@@ -205,6 +79,8 @@ impl Dispatcher {
             limits,
             sequence,
             tests: tasks.into_iter().map(known).collect(),
+            next_on: vec![None; stands.len()],
+            begun: Vec::new(),
             stands,
             queue,
             free,
@@ -238,6 +114,11 @@ impl Dispatcher {
         self.queue.iter().map(|waiting| waiting.test)
     }
 
+    /// Whether nothing is begun any more.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// What each stand does.
     pub fn stands(&self) -> impl Iterator<Item = &StandState> {
         self.stands.iter().map(|place| &place.state)
@@ -266,6 +147,7 @@ impl Dispatcher {
             Event::Prepared(stand) => self.prepared(stand)?,
             Event::Measured { stand, failed } => self.measured(stand, failed)?,
             Event::Returned { stand, why } => self.returned(stand, why)?,
+            Event::Unfit { test, stand, reason } => self.unfit(test, stand, reason)?,
             Event::Lost { stand, reason } => self.lost(stand, reason)?,
             Event::Stored { test, more } => self.stored(test, more)?,
             Event::Reviewed(wanted) => self.review(&wanted)?,
@@ -281,6 +163,7 @@ impl Dispatcher {
     /// What can be begun now.
     pub fn orders(&mut self, now: Duration) -> Result<Vec<Order>, Impossible> {
         let mut orders: Vec<Order> = self.given_up.drain(..).map(Order::GiveUp).collect();
+        orders.extend(self.begun.drain(..).map(|(test, stand)| Order::Begun { test, stand }));
         while self.stop.is_none() && !self.reviewing && self.storing + self.running < STORING_MAX + self.stands.len() {
             let Some((block, test, stand)) = self.next() else { break };
             if block > self.reviewed {
@@ -295,7 +178,30 @@ impl Dispatcher {
             self.set(test, State::Running { block, stand })?;
             orders.push(Order::Measure { test, stand });
         }
+        while let Some((block, test, stand)) = self.next_ahead() {
+            self.set(test, State::Next { block, stand })?;
+            orders.push(Order::Measure { test, stand });
+        }
         Ok(orders)
+    }
+
+    /// A test for a stand that measures and has no next one, as long as more tests wait than there are stands: then no
+    /// other stand is in want of it.
+    fn next_ahead(&self) -> Option<(u64, Number, Stand)> {
+        let under_way = self.storing + self.running < STORING_MAX + self.stands.len();
+        let may = self.limits.ahead && self.limits.time.is_none() && self.stop.is_none() && !self.reviewing;
+        if !may || !under_way || self.queue.len() <= self.stands.len() {
+            return None;
+        }
+        let takes = |(place, known): (usize, &StandAtStart)| {
+            let is_at_work = matches!(known.state, StandState::Busy(_)) && !known.quiet;
+            (is_at_work && self.next_on[place].is_none()).then_some(Stand(place))
+        };
+        self.stands.iter().enumerate().filter_map(takes).find_map(|stand| {
+            let near = self.queue.iter().take(AHEAD_MAX).take_while(|waiting| waiting.turn.block <= self.reviewed);
+            let mut fit = near.filter(|waiting| !self.tests[waiting.test.0].unfit.contains(&stand));
+            fit.next().map(|waiting| (waiting.turn.block, waiting.test, stand))
+        })
     }
 
     /// The next test for which a stand is free that can measure it, and the block in which it is wanted.
@@ -323,6 +229,15 @@ impl Dispatcher {
         if failed && !self.limits.keep_going {
             self.halt(Stop::Failure);
         }
+        self.go_on(stand)
+    }
+
+    /// The stand has begun its next test, if it was given one.
+    fn go_on(&mut self, stand: Stand) -> Result<(), Impossible> {
+        let Some(test) = self.next_on[stand.0] else { return Ok(()) };
+        let State::Next { block, .. } = self.tests[test.0].state else { return Ok(()) };
+        self.set(test, State::Running { block, stand })?;
+        self.begun.push((test, stand));
         Ok(())
     }
 
@@ -331,11 +246,19 @@ impl Dispatcher {
         match why {
             Returned::Interrupted => self.halt(Stop::Interrupted),
             Returned::OutOfTime => self.halt(Stop::OutOfTime),
-            Returned::Unfit(reason) => {
-                self.tests[test.0].unfit.insert(stand);
-                self.unfit.insert(test, reason);
-            }
+            Returned::Halted => self.halt(Stop::Failure),
         }
+        self.set(test, State::Wanted { block })?;
+        self.go_on(stand)
+    }
+
+    fn unfit(&mut self, test: Number, stand: Stand, reason: String) -> Result<(), Impossible> {
+        let block = match self.known(test)?.state {
+            State::Running { block, stand: of } | State::Next { block, stand: of } if of == stand => block,
+            _ => return Err(Impossible(format!("{test:?} is refused by {stand:?}, which was not given it"))),
+        };
+        self.tests[test.0].unfit.insert(stand);
+        self.unfit.insert(test, reason);
         self.set(test, State::Wanted { block })
     }
 
@@ -350,6 +273,11 @@ impl Dispatcher {
             let again = State::Wanted { block };
             let given_up = || State::GivenUp(GivenUp::Lost { stands, reason: reason.clone() });
             self.set(test, if stands > STANDS_LOST_MAX { given_up() } else { again })?;
+        }
+        if let Some(next) = self.next_on[stand.0]
+            && let State::Next { block, .. } = self.tests[next.0].state
+        {
+            self.set(next, State::Wanted { block })?;
         }
         self.set_stand(stand, StandState::Aside(reason))
     }
@@ -457,6 +385,7 @@ impl Dispatcher {
         let entry = |sequence: &Sequence, block: u64| sequence.place(&task, block, test);
         match was {
             State::Wanted { block } => drop(self.queue.remove(&entry(&self.sequence, block))),
+            State::Next { stand, .. } => self.next_on[stand.0] = None,
             State::Running { stand, .. } => {
                 self.running -= 1;
                 let waits = matches!(next, State::Storing { .. }) && self.place(stand)?.quiet;
@@ -474,6 +403,7 @@ impl Dispatcher {
         }
         match next {
             State::Wanted { block } => drop(self.queue.insert(entry(&self.sequence, block))),
+            State::Next { stand, .. } => self.next_on[stand.0] = Some(test),
             State::Running { .. } => self.running += 1,
             State::Storing { .. } => self.storing += 1,
             State::GivenUp(_) => self.given_up.push(test),

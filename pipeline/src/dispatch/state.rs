@@ -10,6 +10,13 @@ pub enum State {
         /// The block: as many repetitions of it were stored in this run.
         block: u64,
     },
+    /// It is the next one of a stand that still measures another.
+    Next {
+        /// The block.
+        block: u64,
+        /// The stand, which goes on with it by itself.
+        stand: Stand,
+    },
     /// A repetition of it is measured.
     Running {
         /// The block.
@@ -76,9 +83,11 @@ pub enum StandState {
 impl State {
     /// Whether a test may go from here to there.
     pub(super) fn leads_to(&self, next: &State) -> bool {
-        use State::{Failed, GivenUp, Running, Stored, Storing, Wanted};
+        use State::{Failed, GivenUp, Next, Running, Stored, Storing, Wanted};
         match (self, next) {
-            (Wanted { block }, Running { block: same, .. }) => block == same,
+            (Wanted { block }, Running { block: same, .. } | Next { block: same, .. }) => block == same,
+            (Next { block, stand }, Running { block: same, stand: there }) => block == same && stand == there,
+            (Next { block, .. }, Wanted { block: same }) => block == same,
             (Wanted { .. }, Stored | GivenUp(_)) => true,
             (Running { block, .. }, Wanted { block: same }) => block == same,
             (Running { block, stand }, Storing { block: same, stand: there, .. }) => block == same && stand == there,

@@ -1,11 +1,11 @@
 //! Runs of invented tests on invented stands, in every interleaving that a generator thinks of.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::Key;
 
 fn key(test: usize) -> Key {
     Key(*blake3::hash(&test.to_le_bytes()).as_bytes())
@@ -24,8 +24,11 @@ fn free(quiet: bool) -> StandAtStart {
 }
 
 fn dispatcher(tests: usize, stands: Vec<StandAtStart>, keep_going: bool) -> Dispatcher {
-    let sequence = Sequence::Random("00000000000000aa".to_string());
-    Dispatcher::new(tasks(tests), stands, sequence, Limits { keep_going, time: None })
+    limited(tests, stands, Limits { keep_going, ..Limits::default() })
+}
+
+fn limited(tests: usize, stands: Vec<StandAtStart>, limits: Limits) -> Dispatcher {
+    Dispatcher::new(tasks(tests), stands, Sequence::Random("00000000000000aa".to_string()), limits)
 }
 
 /// What somebody who only hears orders knows of a run, by which they are held to account.
@@ -37,8 +40,10 @@ struct Model {
     stored: Vec<u32>,
     failed: BTreeSet<usize>,
     given_up: BTreeSet<usize>,
-    /// What each stand measures.
-    on: BTreeMap<usize, usize>,
+    /// What each stand measures, and has next.
+    on: BTreeMap<usize, VecDeque<usize>>,
+    /// Stands that have a test that they have not begun, since a failure halted the run.
+    halted: BTreeSet<usize>,
     /// What is on its way into the store: by test, whether it failed.
     storing: BTreeMap<usize, bool>,
     reviewing: bool,
@@ -48,9 +53,9 @@ struct Model {
 impl Model {
     fn new(dispatcher: Dispatcher, wants: Vec<u32>) -> Model {
         let stored = vec![0; wants.len()];
-        let (failed, given_up, on, storing) = Default::default();
-        let mut model =
-            Model { dispatcher, wants, stored, failed, given_up, on, storing, reviewing: false, stopped: false };
+        let (failed, given_up, on, halted, storing) = Default::default();
+        let (reviewing, stopped) = (false, false);
+        let mut model = Model { dispatcher, wants, stored, failed, given_up, on, halted, storing, reviewing, stopped };
         let orders = model.dispatcher.orders(Duration::ZERO).expect("it begins");
         model.obey(orders);
         model
@@ -58,7 +63,7 @@ impl Model {
 
     fn obey(&mut self, orders: Vec<Order>) {
         for order in orders {
-            let begins = !matches!(order, Order::GiveUp(_));
+            let begins = matches!(order, Order::Measure { .. } | Order::Review(_));
             assert!(!begins || !self.stopped && !self.reviewing, "{order:?} after a stop, or in the midst of a review");
             match order {
                 Order::Review(_) => self.reviewing = true,
@@ -67,11 +72,18 @@ impl Model {
                     assert!(self.given_up.insert(test.0), "{test:?} is given up twice");
                 }
                 Order::Measure { test: Number(test), stand: Stand(stand) } => {
-                    assert_eq!(self.on.insert(stand, test), None, "stand {stand} has two tests");
+                    let on = self.on.entry(stand).or_default();
+                    on.push_back(test);
+                    let place = &self.dispatcher.stands[stand];
+                    let most = if self.dispatcher.limits.ahead && !place.quiet { 2 } else { 1 };
+                    assert!(on.len() <= most, "stand {stand} has {on:?}");
                     assert!(!self.storing.contains_key(&test), "test {test} is measured while it is stored");
-                    let running = self.on.values().filter(|other| **other == test).count();
+                    let running = self.on.values().flatten().filter(|other| **other == test).count();
                     assert_eq!(running, 1, "test {test} is measured twice at once");
                     assert!(self.wants[test] > 0 && !self.failed.contains(&test), "nobody wants test {test}");
+                }
+                Order::Begun { test, stand } => {
+                    assert_eq!(self.on[&stand.0].front(), Some(&test.0), "what a stand has next it begins next");
                 }
             }
         }
@@ -82,32 +94,56 @@ impl Model {
         self.obey(orders.unwrap_or_else(|error| panic!("{event:?}: {error}")));
     }
 
+    /// A stand is done with the first of its tests, and begins the next one unless the run is halted.
+    fn done(&mut self, stand: usize) {
+        let on = self.on.get_mut(&stand).expect("it has a test");
+        on.pop_front();
+        match (on.is_empty(), self.stopped) {
+            (true, _) => drop(self.on.remove(&stand)),
+            (false, true) => drop(self.halted.insert(stand)),
+            (false, false) => {}
+        }
+    }
+
     /// Something that can happen now, by the choice of a number.
     fn step(&mut self, choice: u16) {
         let pick = |count: usize| usize::from(choice >> 4) % count.max(1);
         let preparing: Vec<usize> = self.in_state(|state| *state == StandState::Preparing);
         let usable: Vec<usize> = self.in_state(|state| !matches!(state, StandState::Aside(_)));
-        let running: Vec<(usize, usize)> = self.on.iter().map(|(stand, test)| (*stand, *test)).collect();
+        let running: Vec<(usize, usize)> = self.on.iter().map(|(stand, tests)| (*stand, tests[0])).collect();
         let storing: Vec<(usize, bool)> = self.storing.iter().map(|(test, failed)| (*test, *failed)).collect();
         match choice % 16 {
             0 | 1 if !preparing.is_empty() => self.handle(Event::Prepared(Stand(preparing[pick(preparing.len())]))),
             2 if !usable.is_empty() => {
                 let stand = usable[pick(usable.len())];
                 self.on.remove(&stand);
+                self.halted.remove(&stand);
                 self.handle(Event::Lost { stand: Stand(stand), reason: "its cable was cut".to_string() });
             }
             3 if !running.is_empty() => {
+                // The one that was ordered last.
                 let (stand, _) = running[pick(running.len())];
-                self.on.remove(&stand);
-                let why = Returned::Unfit("it has no such switch".to_string());
-                self.handle(Event::Returned { stand: Stand(stand), why });
+                let on = self.on.get_mut(&stand).expect("it has a test");
+                let test = Number(on.pop_back().expect("it has a test"));
+                if on.is_empty() {
+                    self.on.remove(&stand);
+                    self.halted.remove(&stand);
+                }
+                let reason = "it has no such switch".to_string();
+                self.handle(Event::Unfit { test, stand: Stand(stand), reason });
+            }
+            4..=9 if !running.is_empty() && self.halted.contains(&running[pick(running.len())].0) => {
+                let (stand, _) = running[pick(running.len())];
+                self.halted.remove(&stand);
+                self.done(stand);
+                self.handle(Event::Returned { stand: Stand(stand), why: Returned::Halted });
             }
             4..=9 if !running.is_empty() => {
                 let (stand, test) = running[pick(running.len())];
                 let failed = choice % 16 == 4;
-                self.on.remove(&stand);
-                self.storing.insert(test, failed);
                 self.stopped |= failed && !self.dispatcher.limits.keep_going;
+                self.done(stand);
+                self.storing.insert(test, failed);
                 self.handle(Event::Measured { stand: Stand(stand), failed });
             }
             10..=14 if !storing.is_empty() => {
@@ -157,6 +193,9 @@ impl Model {
         if stands.get(stand) != Some(&StandState::Preparing) {
             events.push(Event::Prepared(Stand(stand)));
         }
+        if !self.on.get(&stand).is_some_and(|on| on.contains(&test)) {
+            events.push(Event::Unfit { test: Number(test), stand: Stand(stand), reason: "it is odd".to_string() });
+        }
         if !self.storing.contains_key(&test) {
             events.push(Event::Stored { test: Number(test), more: more(1) });
         }
@@ -196,7 +235,9 @@ impl Model {
                     assert!(matches!(end, End::Stopped(Stop::Failure) | End::NoStand), "{end:?} forgets test {test}");
                     assert!(end != End::NoStand || self.in_state(|s| !matches!(s, StandState::Aside(_))).is_empty());
                 }
-                State::Running { .. } | State::Storing { .. } => panic!("test {test} is under way after the end"),
+                State::Next { .. } | State::Running { .. } | State::Storing { .. } => {
+                    panic!("test {test} is under way after the end")
+                }
             }
             assert!(self.stored[test] <= wanted[test]);
             let given_up = matches!(state, State::GivenUp(_));
@@ -220,7 +261,7 @@ proptest! {
         while let Some(order) = orders.pop() {
             let mut happens = |event| dispatcher.handle(event, Duration::ZERO).expect("it can happen");
             orders = match order {
-                Order::GiveUp(test) => panic!("{test:?} can be measured"),
+                Order::GiveUp(test) | Order::Begun { test, .. } => panic!("{test:?} can be measured, and none is given ahead"),
                 Order::Review(_) => {
                     prop_assert_eq!(happens(Event::Urgent(urgent())), []);
                     happens(Event::Reviewed(Vec::new()))
@@ -251,6 +292,7 @@ proptest! {
         wanted in prop::collection::vec(1u32..4, 1..12),
         stands in prop::collection::vec(any::<(bool, bool)>(), 1..6),
         keep_going: bool,
+        ahead: bool,
         choices in prop::collection::vec(any::<u16>(), 0..300),
     ) {
         let place = |(quiet, ready): &(bool, bool)| StandAtStart {
@@ -258,7 +300,8 @@ proptest! {
             state: if *ready { StandState::Free } else { StandState::Preparing },
         };
         let places = stands.iter().map(place).collect();
-        let mut model = Model::new(dispatcher(wanted.len(), places, keep_going), wanted.clone());
+        let limits = Limits { keep_going, time: None, ahead };
+        let mut model = Model::new(limited(wanted.len(), places, limits), wanted.clone());
         for choice in choices {
             model.step(choice);
         }
@@ -274,7 +317,7 @@ proptest! {
         let mut measured = Vec::new();
         while let Some(order) = orders.pop() {
             orders = match order {
-                Order::GiveUp(test) => panic!("{test:?} can be measured"),
+                Order::GiveUp(test) | Order::Begun { test, .. } => panic!("{test:?} can be measured, by a quiet stand"),
                 Order::Review(_) => dispatcher.handle(Event::Reviewed(Vec::new()), Duration::ZERO),
                 Order::Measure { test, stand } => {
                     measured.push(test.0);
@@ -329,7 +372,7 @@ fn the_last_stand_takes_the_run_with_it_and_nothing_is_begun_that_would_end_too_
     assert_eq!(alone.end(), Some(End::NoStand));
     assert_eq!(alone.states().filter(|state| matches!(state, State::Wanted { .. })).count(), 3);
 
-    let limits = Limits { keep_going: true, time: Some(Duration::from_millis(2500)) };
+    let limits = Limits { keep_going: true, time: Some(Duration::from_millis(2500)), ahead: true };
     let mut short = Dispatcher::new(tasks(3), vec![free(true)], Sequence::Declared, limits);
     let first = Order::Measure { test: Number(0), stand: Stand(0) };
     assert_eq!(short.orders(Duration::from_millis(1400)), Ok(vec![first]));
@@ -355,4 +398,37 @@ fn the_stand_that_has_waited_longest_is_next() {
         orders = happens(Event::Reviewed(vec![(test, more(1))]));
     }
     assert_eq!(taken, [0, 1, 2, 0, 1, 2, 0]);
+}
+
+#[test]
+fn a_stand_has_its_next_test_before_it_is_done_as_long_as_none_is_in_want() {
+    let ahead = Limits { ahead: true, keep_going: true, ..Limits::default() };
+    let mut two = limited(7, vec![free(false), free(true)], ahead);
+    let orders = two.orders(Duration::ZERO).expect("it begins");
+    let on = |orders: &[Order], wanted: usize| -> Vec<usize> {
+        let of = |order: &Order| match order {
+            Order::Measure { test, stand } if stand.0 == wanted => Some(test.0),
+            _ => None,
+        };
+        orders.iter().filter_map(of).collect()
+    };
+    // One for each, and one more for the one that nobody needs to wait for.
+    let [first, second] = on(&orders, 0)[..] else { panic!("two tests, not {orders:?}") };
+    assert_eq!(on(&orders, 1).len(), 1);
+    assert!(matches!(two.state(Number(second)), Some(State::Next { .. })));
+    let orders =
+        two.handle(Event::Measured { stand: Stand(0), failed: false }, Duration::ZERO).expect("it is measured");
+    assert_eq!(orders[0], Order::Begun { test: Number(second), stand: Stand(0) });
+    assert!(matches!(two.state(Number(first)), Some(State::Storing { .. })));
+    assert_eq!(two.measured_on(Stand(0)), Some(Number(second)));
+    let [third] = on(&orders, 0)[..] else { panic!("the next one, not {orders:?}") };
+    // What a lost stand has next is as wanted as before, and no reason to give it up.
+    let lost = Event::Lost { stand: Stand(0), reason: "its cable was cut".to_string() };
+    two.handle(lost, Duration::ZERO).expect("it is lost");
+    assert!(matches!(two.state(Number(third)), Some(State::Wanted { .. })));
+    assert_eq!((two.tests[second].lost, two.tests[third].lost), (1, 0));
+
+    // Of few tests none is kept for a stand that is at work.
+    let mut few = limited(4, vec![free(false), free(false)], ahead);
+    assert_eq!(few.orders(Duration::ZERO).expect("it begins").len(), 2);
 }

@@ -79,10 +79,33 @@ pub struct AxisValues {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Partial(pub Vec<(Axis, Vec<AxisValue>)>);
 
-impl Partial {
-    /// Whether a test agrees with it.
-    pub fn takes(&self, tuple: &Tuple) -> bool {
-        self.0.iter().all(|(_, values)| values.iter().any(|value| value.is_of(tuple)))
+/// A [`Partial`] beside the axes of a group: what it says of each of their values is looked up once, and not once a test.
+struct Exclusion<'g> {
+    /// By the place of an axis, which of its values agree.
+    of_axes: Vec<(usize, Vec<bool>)>,
+    /// What is said of axes that the group does not name.
+    others: Vec<&'g [AxisValue]>,
+}
+
+impl<'g> Exclusion<'g> {
+    fn of(partial: &'g Partial, axes: &[AxisValues]) -> Exclusion<'g> {
+        let mut exclusion = Exclusion { of_axes: Vec::new(), others: Vec::new() };
+        for (axis, values) in &partial.0 {
+            match axes.iter().position(|named| named.axis == *axis) {
+                Some(place) => {
+                    let agree = axes[place].values.iter().map(|value| values.contains(value));
+                    exclusion.of_axes.push((place, agree.collect()));
+                }
+                None => exclusion.others.push(values),
+            }
+        }
+        exclusion
+    }
+
+    /// Whether it takes a test whose axes have the values in these places.
+    fn takes(&self, tuple: &Tuple, digits: &[usize]) -> bool {
+        self.of_axes.iter().all(|(place, agrees)| agrees.get(digits[*place]) == Some(&true))
+            && self.others.iter().all(|values| values.iter().any(|value| value.is_of(tuple)))
     }
 }
 
@@ -182,14 +205,15 @@ fn walk(
     };
     let mut tuple = group.first.clone();
     let mut digits = vec![0usize; group.axes.len()];
+    let exclusions: Vec<Exclusion> = group.exclude.iter().map(|partial| Exclusion::of(partial, &group.axes)).collect();
     let mut excluded = vec![false; group.exclude.len()];
     let mut faults = BTreeSet::new();
     let mut limits = BTreeSet::new();
     let mut kept = false;
     loop {
         let mut keep = true;
-        for (exclusion, used) in group.exclude.iter().zip(&mut excluded) {
-            if exclusion.takes(&tuple) {
+        for (exclusion, used) in exclusions.iter().zip(&mut excluded) {
+            if exclusion.takes(&tuple, &digits) {
                 keep = false;
                 *used = true;
             }

@@ -26,7 +26,7 @@ use reports::table::{Table, build_table};
 use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
-use crate::beneath::{self, Destination, FileKind, Folder, UNFINISHED};
+use crate::beneath::{self, Below, Destination, FileKind, Folder, UNFINISHED};
 use crate::store::{Generation, Store, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
@@ -255,14 +255,15 @@ fn drawables(drawn: &Drawn, meta: &Meta, measured: &ViewedTests, output: &mut Ou
     output.put(render::render_summary(&report), None)
 }
 
-/// A page a test; rendered side by side, since each reads its own samples.
+/// A page a test; rendered and written side by side, since each reads its own samples.
 fn test_pages(
     workspace: &Workspace,
     meta: &Meta,
     measured: &ViewedTests,
     output: &mut Output,
 ) -> Result<(), ReportError> {
-    const BATCH: usize = 64;
+    /// So many pages are written before they are stamped.
+    const BATCH: usize = 4096;
     let templates = output.templates;
     let header = Inputs::of_debug(templates, &page_header(workspace, meta));
     let stale: Vec<(usize, Inputs, String)> = measured
@@ -276,18 +277,20 @@ fn test_pages(
         })
         .collect();
     for batch in stale.chunks(BATCH) {
-        let pages: Vec<Result<Option<OutputFile>, ReportError>> = batch
+        let folder = output.folder;
+        let pages: Vec<Result<Option<Put>, ReportError>> = batch
             .par_iter()
             .map(|(place, _, path)| {
                 let view = &measured.views[*place];
                 let details = details::of(workspace, measured, *place)?;
-                render::render_test_page(templates, meta, view, &details)
-                    .map_err(|source| ReportError::Render { what: path.clone(), source })
+                let page = render::render_test_page(templates, meta, view, &details)
+                    .map_err(|source| ReportError::Render { what: path.clone(), source })?;
+                page.map(|page| Put::place(folder, &page)).transpose()
             })
             .collect();
         for (page, (_, inputs, _)) in pages.into_iter().zip(batch) {
             if let Some(page) = page? {
-                output.put(page, Some(*inputs))?;
+                output.note(page, *inputs);
             }
         }
     }
@@ -327,6 +330,21 @@ impl<'a> ByGroup<'a> {
     }
 }
 
+/// A file that is in its place.
+struct Put {
+    target: Below,
+    /// Whether it was written, and did not have these bytes already.
+    written: bool,
+}
+
+impl Put {
+    fn place(folder: &Folder, file: &OutputFile) -> Result<Put, ReportError> {
+        let target = folder.name([&file.path])?;
+        let written = folder.replace_if_different(&target, &file.bytes)?;
+        Ok(Put { target, written })
+    }
+}
+
 /// The folder being written.
 struct Output<'a> {
     folder: &'a Folder,
@@ -338,10 +356,15 @@ struct Output<'a> {
 impl Output<'_> {
     /// Writes a file unless it has these bytes already.
     fn put(&mut self, file: OutputFile, inputs: Option<Inputs>) -> Result<(), ReportError> {
-        let target = self.folder.name([&file.path])?;
-        self.files += usize::from(self.folder.replace_if_different(&target, &file.bytes)?);
-        self.stamps.keep(&target, inputs.unwrap_or_else(|| Inputs::of_bytes(&file.bytes)));
+        let put = Put::place(self.folder, &file)?;
+        self.note(put, inputs.unwrap_or_else(|| Inputs::of_bytes(&file.bytes)));
         Ok(())
+    }
+
+    /// Takes note of what a file that is in its place was made of.
+    fn note(&mut self, put: Put, inputs: Inputs) {
+        self.files += usize::from(put.written);
+        self.stamps.keep(&put.target, inputs);
     }
 
     /// Renders the files of a drawable unless all of them are there and made of the same inputs.

@@ -172,7 +172,7 @@ impl ViewedTests {
         let bare = |record: &Record| {
             record.hosts().any(|(host, _)| !host.components.iter().any(|component| component.name == "busybox"))
         };
-        if self.records.iter().flatten().any(|(_, record)| bare(record)) {
+        if self.of_other_hosts(|_, _| true).any(bare) {
             notes.push("Containers held the generator only: there was no static BusyBox on the host.".to_string());
         }
         Meta {
@@ -191,7 +191,7 @@ impl ViewedTests {
     /// The newest record of each distinct host, by what matters of it.
     fn hosts(&self) -> Vec<FactList> {
         let mut hosts: BTreeMap<Vec<(&str, String)>, ()> = BTreeMap::new();
-        for (_, record) in self.records.iter().flatten() {
+        for record in self.of_other_hosts(|_, _| true) {
             hosts.extend(record.hosts().map(|(host, _)| (host_facts(host), ())));
         }
         let several = hosts.len() > 1;
@@ -205,9 +205,24 @@ impl ViewedTests {
             .collect()
     }
 
+    /// The records, without those of one host that is the very one of the record before, and alike in what is asked.
+    fn of_other_hosts(&self, alike: impl Fn(&Record, &Record) -> bool) -> impl Iterator<Item = &Record> {
+        let mut last: Option<&Record> = None;
+        let all = self.records.iter().flatten().map(|(_, record)| record);
+        all.filter(move |record| {
+            let before = last.replace(record);
+            let same = |before: &Record| Arc::ptr_eq(&before.host, &record.host) && alike(before, record);
+            !before.is_some_and(|before| before.peers.is_empty() && record.peers.is_empty() && same(before))
+        })
+    }
+
     fn components(&self) -> Vec<ComponentRow> {
         let mut rows = BTreeMap::new();
-        for (_, record) in self.records.iter().flatten() {
+        let same_path = |a: &Record, b: &Record| {
+            let path = |record: &Record| (record.tuple.vswitch, traffic::application(&record.tuple));
+            path(a) == path(b) && a.evidence.reported == b.evidence.reported
+        };
+        for record in self.of_other_hosts(same_path) {
             for row in components(record) {
                 rows.insert((row.name.clone(), row.digest.clone()), row);
             }

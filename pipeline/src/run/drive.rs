@@ -2,6 +2,7 @@
 //! and slips for the writer, and the user is told. It must not decide who measures what, or how much is enough.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use super::{Finished, Request, RunError, Watcher, without_failed_to};
 use crate::agent::AgentError;
 use crate::alike;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
-use crate::dispatch::{Dispatcher, End, Event, Number, Order, Returned, Stand, State, Stop};
+use crate::dispatch::{Dispatcher, End, Event, Number, Order, Stand, State, Stop};
 use crate::measure::Failed;
 use crate::workspace::Workspace;
 
@@ -41,6 +42,8 @@ pub(super) struct Drive<'r, 't> {
     storing: BTreeMap<Number, Option<Failed>>,
     /// What the last stand that was lost died of.
     lost: Option<RunError>,
+    /// Told to stands: nothing is to be begun any more.
+    halted: Option<&'r AtomicBool>,
 }
 
 impl<'r, 't> Drive<'r, 't> {
@@ -54,7 +57,24 @@ impl<'r, 't> Drive<'r, 't> {
         began: Instant,
     ) -> Drive<'r, 't> {
         let (finished, storing) = Default::default();
-        Drive { workspace, request, watcher, posts, tally, dispatcher, began, finished, storing, lost: None }
+        Drive {
+            workspace,
+            request,
+            watcher,
+            posts,
+            tally,
+            dispatcher,
+            began,
+            finished,
+            storing,
+            lost: None,
+            halted: None,
+        }
+    }
+
+    /// The same, with what tells stands that nothing is to be begun any more.
+    pub(super) fn telling(self, halted: &'r AtomicBool) -> Drive<'r, 't> {
+        Drive { halted: Some(halted), ..self }
     }
 
     /// Goes on until nothing is under way and nothing can be begun.
@@ -151,6 +171,9 @@ impl<'r, 't> Drive<'r, 't> {
 
     /// Does what is ordered, and what is ordered because of it.
     fn follow(&mut self, orders: Vec<Order>) -> Result<(), RunError> {
+        if let Some(halted) = self.halted.filter(|_| self.dispatcher.is_stopped()) {
+            halted.store(true, Ordering::Relaxed);
+        }
         let mut orders = VecDeque::from(orders);
         while let Some(order) = orders.pop_front() {
             if let Some(event) = self.obey(order)? {
@@ -164,8 +187,12 @@ impl<'r, 't> Drive<'r, 't> {
     fn obey(&mut self, order: Order) -> Result<Option<Event>, RunError> {
         match order {
             Order::Measure { test, stand } => {
-                let unfit = |reason| Event::Returned { stand, why: Returned::Unfit(reason) };
+                let unfit = |reason| Event::Unfit { test, stand, reason };
                 Ok(self.measure(test, stand).err().map(unfit))
+            }
+            Order::Begun { test, stand } => {
+                self.tell_begun(test, stand);
+                Ok(None)
             }
             Order::Review(_) => {
                 let index = self.workspace.store.index()?;
@@ -208,12 +235,18 @@ impl<'r, 't> Drive<'r, 't> {
             Prospect::Skipped(reason) => return Err(reason),
         };
         let facts = post.conditions.facts_of(&test.tuple)?;
-        let (left, eta) = self.tally.left();
-        self.watcher.left(left, eta);
-        self.watcher.begins(test, &post.name);
         let until = self.request.time_limit.map(|limit| self.began + limit);
         // A thread that has ended has said why: that is among the news.
         let _ = post.orders.send(Assignment { number, test, ready, facts, chosen, until });
+        if !matches!(self.dispatcher.state(number), Some(State::Next { .. })) {
+            self.tell_begun(number, stand);
+        }
         Ok(())
+    }
+
+    fn tell_begun(&mut self, number: Number, stand: Stand) {
+        let (left, eta) = self.tally.left();
+        self.watcher.left(left, eta);
+        self.watcher.begins(self.tally.asked(number).test, &self.posts[stand.0].name);
     }
 }

@@ -57,6 +57,10 @@ pub(super) struct Stopped<'t> {
     pub(super) interrupted: &'t (dyn Fn() -> bool + Sync),
     /// Since the run has ended.
     pub(super) over: &'t AtomicBool,
+    /// Before the next test, since nothing is to be begun any more; a stand whose test fails says so, unless the run
+    /// goes on after that.
+    pub(super) halted: &'t AtomicBool,
+    pub(super) keep_going: bool,
     /// How long a window waits until others leave its CPUs alone, if that was asked for.
     pub(super) quiet: Option<Duration>,
     /// Who looks around where something failed.
@@ -133,8 +137,15 @@ impl<'t> Work<'t> {
             if let Some(since) = since {
                 idle.add(since.elapsed());
             }
+            if self.until.halted.load(Ordering::Relaxed) {
+                self.tell(News::Returned { stand: self.stand, why: Returned::Halted });
+                continue;
+            }
             match self.one(&assignment) {
                 Ok(Made::Done(mut repetition, failed, trials)) => {
+                    if failed.is_some() && !self.until.keep_going {
+                        self.until.halted.store(true, Ordering::Relaxed);
+                    }
                     repetition.record.stand.clone_from(&self.recorded);
                     // That it is there is told before it can be stored.
                     self.tell(News::Measured { stand: self.stand, failed });

@@ -2,6 +2,7 @@
 //! It must not know how it was measured.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use results::axes::Dimension;
@@ -97,7 +98,8 @@ impl<'a> Writer<'a> {
 
     fn hide_boots(&self, repetition: &mut Repetition) -> Result<(), StoreError> {
         let record = &mut repetition.record;
-        for host in std::iter::once(&mut record.host).chain(record.peers.iter_mut().map(|peer| &mut peer.host)) {
+        let own = Arc::make_mut(&mut record.host);
+        for host in std::iter::once(own).chain(record.peers.iter_mut().map(|peer| &mut peer.host)) {
             host.aside.boot_id = self.store.pseudonym(&host.aside.boot_id)?;
         }
         Ok(())

@@ -2,7 +2,10 @@
 //! It must not know where it is stored. Every field has its unit in its name; an absent field means that
 //! it could not be known.
 
+mod alike;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use host_setup::facts::{Component, Facts, Part};
 use host_setup::protocol::{Achieved, Load, Mapped, Snapshot, Watched};
@@ -54,8 +57,9 @@ pub struct Record {
     pub cost: Cost,
     /// When it was started, UTC, RFC 3339.
     pub started: String,
-    /// The host, or the one of those who begin.
-    pub host: Facts,
+    /// The host, or the one of those who begin; that of many records is one and the same.
+    #[serde(with = "alike")]
+    pub host: Arc<Facts>,
     /// What the host was prepared to, read back.
     pub achieved: Achieved,
     /// The other hosts of a remote test, in the order of its sides.
@@ -247,7 +251,7 @@ impl Record {
     /// The hosts in the order of the test's sides, each with the settings that it was given.
     pub fn hosts(&self) -> impl Iterator<Item = (&Facts, &Achieved)> {
         let peers = self.peers.iter().map(|peer| (&peer.host, &peer.achieved));
-        std::iter::once((&self.host, &self.achieved)).chain(peers)
+        std::iter::once((&*self.host, &self.achieved)).chain(peers)
     }
 
     /// The components of all its hosts.
@@ -283,11 +287,14 @@ impl Record {
         struct Versioned {
             format: u32,
         }
+        if let Some(record) = alike::parse_known(bytes).filter(|record| record.format <= RECORD_VERSION) {
+            return Ok(record);
+        }
         let versioned: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if versioned.format > RECORD_VERSION {
             return Err(format!("it has format {}, this septet reads up to {RECORD_VERSION}", versioned.format));
         }
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        alike::parse(bytes).map_err(|error| error.to_string())
     }
 
     /// The record of a result from its bytes, which must have the digest that is the result's name.

@@ -171,8 +171,11 @@ impl Store {
                 identities.insert(*id, Identity::of(&record));
             }
         }
-        for (key, (id, test)) in keys {
-            match self.verify_manifest(&key, id, test) {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let manifests: Vec<_> =
+            keys.into_par_iter().map(|(key, (id, test))| self.verify_manifest(&key, id, test)).collect();
+        for manifest in manifests {
+            match manifest {
                 Ok(finding) => verification.findings.extend(finding),
                 Err(error) => look.unread.push(error.to_string()),
             }

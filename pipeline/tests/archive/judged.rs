@@ -2,6 +2,7 @@
 //! what nothing in it proves is said.
 
 use std::fs;
+use std::sync::Arc;
 
 use pipeline::store::{Record, Status};
 use results::flags::Flag;
@@ -63,9 +64,10 @@ fn flags_that_were_cut_are_raised_again() {
     let mut facts = whole.clone();
     change_all(&mut facts, |record| {
         record.flags.retain(|flag| record.reduction.flags.contains(flag));
-        record.host.virtualisation = None;
-        record.host.tuning.governor = Some("performance".to_string());
-        record.host.tuning.turbo = Some(false);
+        let host = Arc::make_mut(&mut record.host);
+        host.virtualisation = None;
+        host.tuning.governor = Some("performance".to_string());
+        host.tuning.turbo = Some(false);
     });
     refuses(&bench, &mut facts, 0, "its record tells of another host than its key");
     // A better badge without better results.

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use polars::prelude::{
     ChunkedArray, Column, DataFrame, FileMetadata, ParallelStrategy, ParquetReader, PolarsError, PolarsNumericType,
@@ -47,15 +47,16 @@ pub fn read_parquet(bytes: &[u8]) -> Result<Vec<RawStream>, DatasetError> {
 
 fn read_unguarded(bytes: &[u8]) -> Result<Vec<RawStream>, DatasetError> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
-    let metadata = reader.get_metadata().map_err(refused)?;
-    let heads = heads(metadata, bytes.len() as u64)?;
-    columns(metadata, bytes)?;
+    let metadata = reader.get_metadata().map_err(refused)?.clone();
+    let heads = heads(&metadata, bytes.len() as u64)?;
+    columns(&metadata, bytes)?;
+    let file = Sound { bytes, metadata };
 
     let intervals = rows(&heads, |head| head.intervals);
     let rtts = rows(&heads, |head| head.rtts);
     let overflow = rows(&heads, |head| head.overflow);
-    let interval_records = read_intervals(bytes, intervals)?;
-    let (rtt_records, overflow_records) = read_round_trips(bytes, intervals, rtts, overflow)?;
+    let interval_records = read_intervals(&file, intervals)?;
+    let (rtt_records, overflow_records) = read_round_trips(&file, intervals, rtts, overflow)?;
 
     let mut interval_records = interval_records.into_iter();
     let mut rtt_records = rtt_records.into_iter();
@@ -117,13 +118,16 @@ fn heads(metadata: &FileMetadata, file_bytes: u64) -> Result<Vec<Head>, DatasetE
 
 /// Whether the columns are those that are written, and their pages what their rows need.
 fn columns(metadata: &FileMetadata, bytes: &[u8]) -> Result<(), DatasetError> {
-    static OURS: OnceLock<Vec<u8>> = OnceLock::new();
+    static OURS: OnceLock<Arc<FileMetadata>> = OnceLock::new();
     let ours = match OURS.get() {
         Some(ours) => ours,
-        None => OURS.get_or_init(|| write_parquet(&[]).unwrap_or_default()),
+        None => {
+            let empty = write_parquet(&[])?;
+            let read = ParquetReader::new(Cursor::new(empty)).get_metadata().map_err(refused)?.clone();
+            OURS.get_or_init(|| read)
+        }
     };
-    let mut ours = ParquetReader::new(Cursor::new(ours));
-    let ours = ours.get_metadata().map_err(refused)?.schema().columns();
+    let ours = ours.schema().columns();
     let theirs = metadata.schema().columns();
     let is_same = ours.len() == theirs.len()
         && ours.iter().zip(theirs).all(|(ours, theirs)| {
@@ -157,9 +161,18 @@ fn columns(metadata: &FileMetadata, bytes: &[u8]) -> Result<(), DatasetError> {
     Ok(())
 }
 
-fn read_intervals(bytes: &[u8], rows: usize) -> Result<Vec<IntervalRecord>, DatasetError> {
+/// A file whose metadata were checked.
+struct Sound<'b> {
+    bytes: &'b [u8],
+    metadata: Arc<FileMetadata>,
+}
+
+fn read_intervals(file: &Sound, rows: usize) -> Result<Vec<IntervalRecord>, DatasetError> {
+    if rows == 0 {
+        return Ok(Vec::new());
+    }
     let names = INTERVAL_FIELDS.iter().map(|field| field.name).chain([LOST]);
-    let table = slice(bytes, names, 0, rows)?;
+    let table = slice(file, names, 0, rows)?;
     let mut records = vec![IntervalRecord::default(); rows];
     for field in &INTERVAL_FIELDS {
         fill(&mut records, column(&table, field.name, Column::u32)?, rows, field.set)?;
@@ -169,12 +182,15 @@ fn read_intervals(bytes: &[u8], rows: usize) -> Result<Vec<IntervalRecord>, Data
 }
 
 fn read_round_trips(
-    bytes: &[u8],
+    file: &Sound,
     intervals: usize,
     rtts: usize,
     overflow: usize,
 ) -> Result<(Vec<RttRecord>, Vec<OverflowRecord>), DatasetError> {
-    let table = slice(bytes, RTT_FIELDS.iter().map(|field| field.name).chain([RTT_NS]), intervals, rtts)?;
+    if rtts == 0 && overflow == 0 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let table = slice(file, RTT_FIELDS.iter().map(|field| field.name).chain([RTT_NS]), intervals, rtts)?;
     let mut rtt_records = vec![RttRecord::default(); rtts];
     for field in &RTT_FIELDS {
         fill(&mut rtt_records, column(&table, field.name, Column::u32)?, rtts, field.set)?;
@@ -190,7 +206,7 @@ fn read_round_trips(
         return Err(malformed("a round trip is longer than a record can hold"));
     }
 
-    let table = slice(bytes, [RTT_NS, COUNT], intervals + rtts, overflow)?;
+    let table = slice(file, [RTT_NS, COUNT], intervals + rtts, overflow)?;
     let mut overflow_records = vec![OverflowRecord::default(); overflow];
     let times = column(&table, RTT_NS, Column::u64)?;
     fill(&mut overflow_records, times, overflow, |record, value| record.rtt_ns = value)?;
@@ -201,12 +217,14 @@ fn read_round_trips(
 
 /// `rows` rows from `first` on of the named columns.
 fn slice<'a>(
-    bytes: &[u8],
+    file: &Sound,
     names: impl IntoIterator<Item = &'a str>,
     first: usize,
     rows: usize,
 ) -> Result<DataFrame, DatasetError> {
-    ParquetReader::new(Cursor::new(bytes))
+    let mut reader = ParquetReader::new(Cursor::new(file.bytes));
+    reader.set_metadata(file.metadata.clone());
+    reader
         .with_columns(Some(names.into_iter().map(str::to_string).collect()))
         .with_slice(Some((first, rows)))
         .read_parallel(ParallelStrategy::None)
