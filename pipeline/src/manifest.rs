@@ -62,11 +62,11 @@ impl Field {
         }
     }
 
-    fn value(&self) -> Value<'_> {
+    fn value(&self) -> FieldRef<'_> {
         match self {
-            Field::Flag(flag) => Value::Flag(*flag),
-            Field::Number(number) => Value::Number(*number),
-            Field::Text(text) => Value::Text(text),
+            Field::Flag(flag) => FieldRef::Flag(*flag),
+            Field::Number(number) => FieldRef::Number(*number),
+            Field::Text(text) => FieldRef::Text(text),
         }
     }
 }
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Field {
 
 /// A [`Field`] whose text is somebody else's.
 #[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
+pub enum FieldRef<'a> {
     /// A yes or no.
     Flag(bool),
     /// A number.
@@ -109,20 +109,20 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
-impl Value<'_> {
+impl FieldRef<'_> {
     /// The encoding of a field of that name. A section's is those of its fields, in order of name.
     pub fn encode(self, name: &str, out: &mut Vec<u8>) {
         push_bytes(out, name.as_bytes());
         match self {
-            Value::Flag(flag) => {
+            FieldRef::Flag(flag) => {
                 out.push(1);
                 push_bytes(out, &[u8::from(flag)]);
             }
-            Value::Number(number) => {
+            FieldRef::Number(number) => {
                 out.push(2);
                 push_bytes(out, &number.to_le_bytes());
             }
-            Value::Text(text) => {
+            FieldRef::Text(text) => {
                 out.push(3);
                 push_bytes(out, text.as_bytes());
             }
@@ -130,12 +130,12 @@ impl Value<'_> {
     }
 }
 
-impl From<Value<'_>> for Field {
-    fn from(value: Value) -> Field {
+impl From<FieldRef<'_>> for Field {
+    fn from(value: FieldRef) -> Field {
         match value {
-            Value::Flag(flag) => Field::Flag(flag),
-            Value::Number(number) => Field::Number(number),
-            Value::Text(text) => Field::Text(text.to_string()),
+            FieldRef::Flag(flag) => Field::Flag(flag),
+            FieldRef::Number(number) => Field::Number(number),
+            FieldRef::Text(text) => Field::Text(text.to_string()),
         }
     }
 }

@@ -84,7 +84,16 @@ impl<'a> Planned<'a> {
         conditions: &'a Conditions<'a>,
         forced: &(dyn Fn(&Test) -> bool + Sync),
     ) -> Result<Planned<'a>, StoreError> {
-        let index = workspace.store.index()?;
+        Planned::of(workspace, conditions, workspace.store.index()?, forced)
+    }
+
+    /// The same by an index that was read already.
+    pub fn of(
+        workspace: &'a Workspace,
+        conditions: &'a Conditions<'a>,
+        index: Index,
+        forced: &(dyn Fn(&Test) -> bool + Sync),
+    ) -> Result<Planned<'a>, StoreError> {
         let acceptances = workspace.store.acceptances(workspace.experiment.name.as_str())?;
         let protocol = &workspace.experiment.protocol;
         let plan = plan::plan(workspace.tests(), protocol, conditions, &index, &acceptances, forced);

@@ -43,7 +43,7 @@ use crate::store::{Entry, Generation, GenerationTest, Index, Record, Standing, S
 use crate::workspace::Workspace;
 
 /// What a run is asked besides its experiment.
-pub struct Request<'a> {
+pub struct RunRequest<'a> {
     /// Go on after a failed test.
     pub keep_going: bool,
     /// Which tests may be measured.
@@ -141,7 +141,7 @@ pub enum RunError {
 pub fn run(
     workspace: &Workspace,
     stands: Vec<Stand>,
-    request: &Request,
+    request: &RunRequest,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, RunError> {
     if (request.interrupted)() {
@@ -223,7 +223,7 @@ fn without_failed_to(error: &RunError) -> String {
 }
 
 /// What a run wants of a stand.
-fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> WantedSetups {
+fn wanted(workspace: &Workspace, request: &RunRequest, conditions: &Conditions) -> WantedSetups {
     let asked = || {
         let of_experiment = workspace.tests().iter().filter(|test| (request.only)(test));
         of_experiment.chain(request.twins.iter().map(|twin| &twin.test))
@@ -239,7 +239,7 @@ fn wanted(workspace: &Workspace, request: &Request, conditions: &Conditions) -> 
 fn prepared(
     names: &[String],
     news: &Receiver<News>,
-    request: &Request,
+    request: &RunRequest,
     watcher: &mut dyn Watcher,
 ) -> Result<Option<Vec<StandState>>, RunError> {
     let mut states = vec![StandState::Preparing; names.len()];
@@ -276,7 +276,7 @@ fn prepared(
 
 fn dispatcher(
     workspace: &Workspace,
-    request: &Request,
+    request: &RunRequest,
     tally: &Tally,
     posts: &[Post],
     states: Vec<StandState>,

@@ -84,9 +84,9 @@ pub(super) fn plan(
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let ground = stacks::ground(&workspace, &asked.on, &asked.assumptions)?;
+    let (ground, index) = stacks::ground_and_index(&workspace, &asked.on, &asked.assumptions)?;
     let conditions = Conditions::new(&ground);
-    let planned = share::planned(target, &workspace, &conditions, forced)?;
+    let planned = share::planned_by(target, &workspace, &conditions, index, forced)?;
     match asked.json {
         true => say_json(&planned.json(only)),
         false => say(&format!("{}{}", stacks::words(&asked.assumptions), planned.text(only))),
@@ -108,9 +108,9 @@ struct StatusJson {
 /// `septet status`: the numbers, and exit 4 under `-q` if something is to be measured.
 pub(super) fn status(target: &Target, on: &Where, quiet: bool, json: bool) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let ground = stacks::ground(&workspace, on, &[])?;
+    let (ground, index) = stacks::ground_and_index(&workspace, on, &[])?;
     let conditions = Conditions::new(&ground);
-    let planned = share::planned(target, &workspace, &conditions, &|_| false)?;
+    let planned = share::planned_by(target, &workspace, &conditions, index, &|_| false)?;
     let counts = planned.plan.counts();
     let stale = counts.to_measure > 0;
     if quiet {

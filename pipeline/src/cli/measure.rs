@@ -17,7 +17,7 @@ use crate::plan::{Have, Why};
 use crate::planned::{Planned, plural};
 use crate::preparation;
 use crate::progress::Progress;
-use crate::run::{self, Finished, Request};
+use crate::run::{self, Finished, RunRequest};
 use crate::signals::Signals;
 use crate::stand::Stand;
 use crate::store::Generation;
@@ -169,7 +169,7 @@ pub(super) fn measured(
     signals: &Signals,
 ) -> Result<Finished, Trouble> {
     let mut progress = Progress::new(manner.quiet, manner.verbose, &share::beside(&workspace.file));
-    let request = Request {
+    let request = RunRequest {
         keep_going: manner.keep_going,
         only,
         force,

@@ -16,7 +16,7 @@ use crate::planned::{Planned, plural};
 use crate::remote::share::{self, Transfer};
 use crate::remote::{Address, Remote, RemoteError};
 use crate::site::{self, Site, SiteError, TrustError};
-use crate::store::{Entry, Generation, GenerationName, Line};
+use crate::store::{Entry, Generation, GenerationName, Index, Line};
 use crate::workspace::Workspace;
 
 impl From<RemoteError> for Trouble {
@@ -191,7 +191,27 @@ pub(super) fn planned<'a>(
     conditions: &'a Conditions<'a>,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Planned<'a>, Trouble> {
-    let planned = Planned::make(workspace, conditions, forced)?;
+    beside_shared(target, Planned::make(workspace, conditions, forced)?, forced)
+}
+
+/// The same by an index that was read already.
+pub(super) fn planned_by<'a>(
+    target: &Target,
+    workspace: &'a Workspace,
+    conditions: &'a Conditions<'a>,
+    index: Index,
+    forced: &(dyn Fn(&Test) -> bool + Sync),
+) -> Result<Planned<'a>, Trouble> {
+    beside_shared(target, Planned::of(workspace, conditions, index, forced)?, forced)
+}
+
+/// A plan with what the shared store has of what is missing.
+fn beside_shared<'a>(
+    target: &Target,
+    planned: Planned<'a>,
+    forced: &(dyn Fn(&Test) -> bool + Sync),
+) -> Result<Planned<'a>, Trouble> {
+    let workspace = planned.workspace;
     let missing = missing(&planned, &|_| true);
     if target.no_remote || missing.is_empty() {
         return Ok(planned);

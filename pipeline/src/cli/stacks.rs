@@ -2,8 +2,10 @@
 //! facts of hosts with them. It must not know what lies behind a name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::str::FromStr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -28,6 +30,7 @@ use crate::slurm::commands::Allocation;
 use crate::slurm::place::ClusterPlace;
 use crate::slurm::script;
 use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
+use crate::store::Index;
 use crate::workspace::Workspace;
 
 /// Whoever waits for longer than this is told for what.
@@ -371,6 +374,25 @@ pub(super) fn ground(workspace: &Workspace, on: &Where, assumptions: &[Assumptio
         }
     }
     Ok(ground)
+}
+
+/// The same, and the index, which is read while the agent looks around.
+pub(super) fn ground_and_index(
+    workspace: &Workspace,
+    on: &Where,
+    assumptions: &[Assumption],
+) -> Result<(Ground, Index), Trouble> {
+    let read = || workspace.store.index();
+    thread::scope(|scope| {
+        let reading = thread::Builder::new().spawn_scoped(scope, read);
+        let ground = ground(workspace, on, assumptions)?;
+        let index = match reading {
+            Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // Where no thread can be made it is read afterwards.
+            Err(_) => read(),
+        };
+        Ok((ground, index?))
+    })
 }
 
 /// What the stand of an experiment says that it is now.

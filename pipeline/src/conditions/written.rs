@@ -12,7 +12,7 @@ use wire::{Port, Wait};
 
 use crate::eal;
 use crate::experiment::{Test, Times};
-use crate::manifest::{Section, Value};
+use crate::manifest::{FieldRef, Section};
 use crate::ready::Side;
 use crate::sections::SectionName;
 use crate::stand::CableEnd;
@@ -32,26 +32,26 @@ pub(super) fn encode_test(tuple: &Tuple, out: &mut Vec<u8>) {
 }
 
 /// Its fields, in order of name.
-fn test_fields(tuple: &Tuple, mut field: impl FnMut(&str, Value)) {
+fn test_fields(tuple: &Tuple, mut field: impl FnMut(&str, FieldRef)) {
     let default = results::tuple::Variant::default_for(tuple.vswitch);
     let variant = &tuple.variant;
-    let changed = |is: u16, default: u16| (is != default).then_some(Value::Number(u64::from(is)));
-    field("B", Value::Number(u64::from(tuple.burst.get())));
-    field("D", Value::Text(tuple.dimension.name()));
-    field("L", Value::Text(tuple.locality.name()));
-    field("P", Value::Number(u64::from(tuple.packet.get())));
-    field("R", Value::Text(&tuple.rate.to_string()));
-    field("S", Value::Number(u64::from(tuple.pairs.get())));
-    let named = (!tuple.vswitch.is_custom()).then(|| Value::Text(tuple.vswitch.name()));
-    let frame = (variant.frame != FrameSize::NoFcs).then(|| Value::Text(variant.frame.name()));
+    let changed = |is: u16, default: u16| (is != default).then_some(FieldRef::Number(u64::from(is)));
+    field("B", FieldRef::Number(u64::from(tuple.burst.get())));
+    field("D", FieldRef::Text(tuple.dimension.name()));
+    field("L", FieldRef::Text(tuple.locality.name()));
+    field("P", FieldRef::Number(u64::from(tuple.packet.get())));
+    field("R", FieldRef::Text(&tuple.rate.to_string()));
+    field("S", FieldRef::Number(u64::from(tuple.pairs.get())));
+    let named = (!tuple.vswitch.is_custom()).then(|| FieldRef::Text(tuple.vswitch.name()));
+    let frame = (variant.frame != FrameSize::NoFcs).then(|| FieldRef::Text(variant.frame.name()));
     let optional = [
         ("V", named),
         ("flows", changed(variant.flows, default.flows)),
         ("frame", frame),
-        ("io", Some(Value::Text(io_name(variant.io)))),
+        ("io", Some(FieldRef::Text(io_name(variant.io)))),
         ("queues", changed(variant.queues, default.queues)),
         ("switch_cores", changed(variant.switch_cores, default.switch_cores)),
-        ("touch", variant.touch.then_some(Value::Flag(true))),
+        ("touch", variant.touch.then_some(FieldRef::Flag(true))),
     ];
     optional.into_iter().filter_map(|(name, value)| Some((name, value?))).for_each(|(name, value)| field(name, value));
 }

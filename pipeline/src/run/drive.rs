@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::news::{Assignment, News};
 use super::tally::Tally;
-use super::{Finished, Request, RunError, Watcher, without_failed_to};
+use super::{Finished, RunError, RunRequest, Watcher, without_failed_to};
 use crate::agent::AgentError;
 use crate::alike;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
@@ -31,7 +31,7 @@ pub(super) struct Post<'t> {
 /// A run under way.
 pub(super) struct Drive<'r, 't> {
     workspace: &'t Workspace,
-    request: &'r Request<'t>,
+    request: &'r RunRequest<'t>,
     watcher: &'r mut dyn Watcher,
     posts: Vec<Post<'t>>,
     tally: Tally<'t>,
@@ -49,7 +49,7 @@ pub(super) struct Drive<'r, 't> {
 impl<'r, 't> Drive<'r, 't> {
     pub(super) fn new(
         workspace: &'t Workspace,
-        request: &'r Request<'t>,
+        request: &'r RunRequest<'t>,
         watcher: &'r mut dyn Watcher,
         posts: Vec<Post<'t>>,
         tally: Tally<'t>,

@@ -16,7 +16,7 @@ use crate::precise::{self, Chosen, Shown};
 use crate::store::{Entry, Index, Record, Standing, StoreError};
 use crate::workspace::Workspace;
 
-use super::Request;
+use super::RunRequest;
 use super::doubts::Doubts;
 
 /// A test that wants repetitions.
@@ -56,7 +56,7 @@ impl<'t> Tally<'t> {
     /// The tests that want at least one repetition, each key once.
     pub(super) fn new(
         workspace: &'t Workspace,
-        request: &Request<'t>,
+        request: &RunRequest<'t>,
         conditions: &Conditions,
         accepted: &'t Acceptances,
         index: Index,

@@ -11,7 +11,7 @@ use host_setup::switch::uplink::By;
 use pipeline::agent::{Agent, AgentError, Bell, Transport};
 use pipeline::conditions::Conditions;
 use pipeline::experiment::Test;
-use pipeline::run::{self, Request, RunError, Watcher};
+use pipeline::run::{self, RunError, RunRequest, Watcher};
 use pipeline::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use pipeline::store::Record;
 use pipeline::workspace::Workspace;
@@ -102,7 +102,7 @@ fn with_a_south_that(comes_to: &'static str, folder: &Path) -> (Told, Option<Str
         shares_host: false,
         may_differ: BTreeSet::new(),
     };
-    let request = Request {
+    let request = RunRequest {
         keep_going: true,
         only: &|_| true,
         force: &|_| false,

@@ -20,12 +20,12 @@ const TEXT_BYTES_MAX: usize = 1 << 20;
 const PLACE: &[u8] = b"null";
 
 /// A host as records have it: the text of it, which is a whole object.
-struct Known {
+struct HostText {
     text: Box<[u8]>,
     facts: Arc<Facts>,
 }
 
-static KNOWN: RwLock<Vec<Known>> = RwLock::new(Vec::new());
+static KNOWN: RwLock<Vec<HostText>> = RwLock::new(Vec::new());
 
 thread_local! {
     /// The host of the record that is being read, where its place is taken.
@@ -68,7 +68,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Record, serde_json::Error> {
             && !known.iter().any(|known| *known.text == *text)
         {
             known.truncate(HOSTS_MAX - 1);
-            known.insert(0, Known { text: text.into(), facts: record.host.clone() });
+            known.insert(0, HostText { text: text.into(), facts: record.host.clone() });
         }
     }
     Ok(record)
