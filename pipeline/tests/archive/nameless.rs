@@ -85,7 +85,10 @@ fn nothing_that_is_written_names_who_measured_where() {
     }
     // All of it is proven as that of anybody, and the keys are what they were.
     let verified = bench.septet(&["archive", "verify", "a.tar.zst", "--json"]).code(0).json();
-    assert_eq!((&verified["level"], &verified["results"]), (&3.into(), &6.into()), "{verified}");
+    // As many as there are: on a busy machine some of them are suspect, and measured once more.
+    let results = open.0.iter().filter(|(name, _)| name.ends_with("/record.json")).count();
+    assert!(results >= 6, "{results} results");
+    assert_eq!((&verified["level"], &verified["results"]), (&3.into(), &results.into()), "{verified}");
     let keys = |parcel: &Parcel| -> Vec<String> {
         parcel.all(".json").into_iter().filter(|name| name.contains("/manifests/")).collect()
     };
