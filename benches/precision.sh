@@ -9,6 +9,7 @@
 # repetition whether it was enough takes no fewer. What this machine cannot measure is skipped, by name.
 #   RUNS        runs to each precision (5)
 #   FIXED       window of the fixed protocol, seconds (50), with TRIMS seconds before and after it (5)
+#   CAP         what a test may take at most, in the protocol's words (as usual)
 #   SYSTEMS     which of them ("linux-bridge/udp direct/dpdk ovs/dpdk")
 #   REAL_ONLY   set: no simulated systems
 set -eu
@@ -16,7 +17,8 @@ cd "$(dirname "$0")/.."
 SEPTET_BIN=${SEPTET_BIN:-$(pwd)/target/release}
 RUNS=${RUNS:-5} FIXED=${FIXED:-50} TRIMS=${TRIMS:-5}
 SYSTEMS=${SYSTEMS:-linux-bridge/udp direct/dpdk ovs/dpdk}
-export SEPTET_BIN RUNS FIXED TRIMS SYSTEMS
+CAP=${CAP:-}
+export SEPTET_BIN RUNS FIXED TRIMS SYSTEMS CAP
 
 [ -n "${REAL_ONLY:-}" ] || cargo bench -q -p septet-results --bench precise
 for program in septet septet-host septet-gen; do
@@ -28,6 +30,7 @@ import json, os, subprocess, tempfile
 
 BIN, RUNS = os.environ["SEPTET_BIN"], int(os.environ["RUNS"])
 FIXED, TRIMS = float(os.environ["FIXED"]), float(os.environ["TRIMS"])
+CAP = f'cap = "{os.environ["CAP"]}"\n' if os.environ["CAP"] else ""
 SYSTEMS = [system.split("/") for system in os.environ["SYSTEMS"].split()]
 # Student's t, 97.5 %, by degrees of freedom.
 T = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -103,7 +106,7 @@ for switch, io in SYSTEMS:
         name = f"{switch + ' ' + io:<18} {ratio * 100:3.0f}%"
         runs, why = [], []
         for _ in range(RUNS):
-            run = measure(switch, io, f'precision = {ratio}\nwarmup = "1s"\ncooldown = "100ms"')
+            run = measure(switch, io, f'precision = {ratio}\n{CAP}warmup = "1s"\ncooldown = "100ms"')
             if isinstance(run, tuple):
                 runs.append(run)
             else:

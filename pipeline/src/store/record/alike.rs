@@ -63,13 +63,12 @@ pub(super) fn parse_known(bytes: &[u8]) -> Option<Record> {
 /// A record, whose host is known from now on.
 pub(super) fn parse(bytes: &[u8]) -> Result<Record, serde_json::Error> {
     let record: Record = serde_json::from_slice(bytes)?;
-    if let Some(text) = value_of(bytes, FIELD).and_then(|start| object(&bytes[start..])) {
-        if let Ok(mut known) = KNOWN.write().map_err(drop)
-            && !known.iter().any(|known| *known.text == *text)
-        {
-            known.truncate(HOSTS_MAX - 1);
-            known.insert(0, HostText { text: text.into(), facts: record.host.clone() });
-        }
+    let text = value_of(bytes, FIELD).and_then(|start| object(&bytes[start..]));
+    if let (Some(text), Ok(mut known)) = (text, KNOWN.write())
+        && !known.iter().any(|known| *known.text == *text)
+    {
+        known.truncate(HOSTS_MAX - 1);
+        known.insert(0, HostText { text: text.into(), facts: record.host.clone() });
     }
     Ok(record)
 }
