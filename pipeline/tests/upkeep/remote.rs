@@ -61,16 +61,22 @@ fn what_one_has_measured_another_need_not_measure() {
     assert!(shown.stderr.contains("nobody has trusted it"), "{shown:?}");
 }
 
-/// Reads all samples below a folder by the schema in it, as somebody who has never heard of septet would.
+/// Holds all samples below a folder against the schema in it, as somebody who has never heard of septet would. Not by
+/// what Frictionless itself reads of Parquet: to pandas a column of whole numbers with gaps is none.
 const FRICTIONLESS: &str = r#"
 import glob, json, os, sys
 os.chdir(sys.argv[1])
-import frictionless, jsonschema
+import frictionless, jsonschema, pyarrow.parquet, pyarrow.types
+fields = frictionless.Schema.from_descriptor("samples.schema.json").fields
+is_of = {"integer": pyarrow.types.is_integer, "number": pyarrow.types.is_floating, "string": lambda kind: "string" in str(kind)}
 samples = sorted(glob.glob("results/*/*/samples.parquet"))
 for path in samples:
-    resource = frictionless.Resource(path=path, schema=frictionless.Schema.from_descriptor("samples.schema.json"))
-    report = resource.validate()
-    assert report.valid, report.flatten(["rowNumber", "fieldName", "type", "note"])
+    there = pyarrow.parquet.read_schema(path)
+    assert there.names == [field.name for field in fields], there.names
+    for field in fields:
+        kind = there.field(field.name).type
+        assert is_of[field.type](kind), (field, kind)
+        assert field.description, field
 for path in glob.glob("results/*/*/record.json"):
     jsonschema.Draft202012Validator(json.load(open("record.schema.json"))).validate(json.load(open(path)))
 print(len(samples), "as they say")
