@@ -198,6 +198,23 @@ fn interrupts_that_stay_are_told() {
 }
 
 #[test]
+fn interrupts_that_only_second_threads_serve_move_to_the_first_ones_and_back() {
+    // CPUs 20 to 39 are second threads; the kernel forgets what they served.
+    let of = |irq: u32| format!("proc/irq/{irq}/smp_affinity_list");
+    let mut machine = Machine::r630("active");
+    machine.file(of(64), "21,25").file(of(65), "3,25");
+    holds(machine, &Setup { smt: Some(false), ..Setup::default() }, |machine, _| {
+        assert_eq!([63, 64, 65].map(|irq| &*machine.files[&of(irq)]), ["19", "1,5", "3,25"]);
+    });
+    // One that the kernel lets nobody move is no reason to fail.
+    let mut machine = Machine::r630("active");
+    machine.refusing.insert(of(63));
+    let mut notes = Notes::default();
+    try_apply(&mut machine, &mut notes, &Setup { smt: Some(false), ..Setup::default() }).expect("it goes on");
+    assert_eq!(machine.files[&of(63)], "39");
+}
+
+#[test]
 fn irqbalance_beside_others_is_not_frozen() {
     let mut machine = Machine::r630("active");
     machine.file("proc/900/cgroup", "0::/user.slice/session-1.scope");
@@ -248,6 +265,31 @@ fn virtual_functions_are_made_set_up_bound_and_gone() {
         assert_eq!(driver("0000:3b:02.0").as_deref(), Some("vfio-pci"));
         assert_ne!(driver("0000:3b:02.1").as_deref(), Some("vfio-pci"), "the kernel's own is left to the kernel");
     });
+}
+
+#[test]
+fn a_restore_that_is_cut_short_anywhere_is_finished_by_the_next_one() {
+    let mut whole = vfs("enp3s0f0", 2);
+    whole.each[0].driver = Some("vfio-pci".into());
+    let setup = Setup { vfs: vec![whole], smt: Some(false), ..steady(20) };
+    for writes in 0.. {
+        let mut machine = Machine::r630("active");
+        let before = machine.clone();
+        let mut notes = Notes::default();
+        try_apply(&mut machine, &mut notes, &setup).unwrap_or_else(|failure| panic!("{failure}"));
+        machine.writes_left = Some(writes);
+        restore(&mut machine, &notes.entries);
+        let is_through = machine.writes_left != Some(0);
+        machine.writes_left = None;
+        // The journal is still there: whoever comes next goes by it.
+        let outcomes = restore(&mut machine, &notes.entries);
+        assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "after {writes} writes: {outcomes:?}");
+        assert_eq!(machine.differences(&before), [], "after {writes} writes");
+        if is_through {
+            assert!(writes > 50, "{writes}");
+            return;
+        }
+    }
 }
 
 #[test]

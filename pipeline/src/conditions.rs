@@ -43,6 +43,8 @@ pub struct Conditions<'a> {
     ground: &'a Ground,
     /// In the order of its hosts.
     hosts: Vec<HostConditions<'a>>,
+    /// Manifests under which tests are wanted instead of those that they have here, by the tests' names.
+    wanted: BTreeMap<String, Manifest>,
 }
 
 /// What they stand on at one host.
@@ -150,7 +152,14 @@ impl<'a> Conditions<'a> {
     /// explains.
     pub fn new(ground: &'a Ground) -> Conditions<'a> {
         let of_host = |(place, site): (usize, &'a Site)| HostConditions::new(place, &site.facts);
-        Conditions { ground, hosts: ground.hosts.iter().enumerate().map(of_host).collect() }
+        let hosts = ground.hosts.iter().enumerate().map(of_host).collect();
+        Conditions { ground, hosts, wanted: BTreeMap::new() }
+    }
+
+    /// The same, with other manifests for some tests: of another stand, from which this one may differ.
+    #[must_use]
+    pub fn wanted_as(self, wanted: BTreeMap<String, Manifest>) -> Conditions<'a> {
+        Conditions { wanted, ..self }
     }
 
     /// What the stand is.
@@ -195,6 +204,9 @@ impl<'a> Conditions<'a> {
     pub fn key(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Key, String> {
         let mut encoded = std::mem::take(&mut shared.buffer);
         let Surroundings { common, .. } = self.known(test, shared)?;
+        if let Some(wanted) = self.wanted(test) {
+            return Ok(wanted.key());
+        }
         encode_test(&test.tuple, &mut encoded);
         let key = common.key_of(&mut encoded);
         shared.buffer = encoded;
@@ -203,7 +215,13 @@ impl<'a> Conditions<'a> {
 
     fn ready(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Ready, String> {
         let Surroundings { common, sides } = self.known(test, shared)?.clone();
-        Ok(Ready { manifest: Manifest::new(common, Sealed::new(test_section(&test.tuple))), sides })
+        let here = || Manifest::new(common, Sealed::new(test_section(&test.tuple)));
+        Ok(Ready { manifest: self.wanted(test).cloned().unwrap_or_else(here), sides })
+    }
+
+    /// The manifest that a test is wanted under, if that is another stand's.
+    fn wanted(&self, test: &Test) -> Option<&Manifest> {
+        if self.wanted.is_empty() { None } else { self.wanted.get(&test.tuple.to_string()) }
     }
 
     /// The surroundings of a test, made if its kind is new.

@@ -433,6 +433,13 @@ impl Listing {
         (self.format == MANIFEST_VERSION).then(|| Common::new(own, sealed))
     }
 
+    /// The manifest that is listed, of a test whose section of its own is called `own`; absent for one of another
+    /// version.
+    pub fn manifest(&self, own: &'static str) -> Option<Manifest> {
+        let section = self.sections.get(own).cloned().unwrap_or_default();
+        Some(Manifest::new(Arc::new(self.common(own)?), Sealed::new(section)))
+    }
+
     /// Every input that differs, as `section.field`, what it was, what it is.
     pub fn changes_to(&self, now: &Listing) -> Vec<Change> {
         let empty = Section::new();

@@ -94,11 +94,11 @@ pub fn change(tree: &mut dyn Tree, record: &mut dyn Record, path: &str, new: &st
 }
 
 /// Gives every changed setting its old value back, last change first; one that fails does not keep the
-/// others from it.
+/// others from it. Where that was cut short, or done already, it can be done again.
 pub fn restore(tree: &mut dyn Tree, entries: &[Entry]) -> Vec<Restored> {
     let mut outcomes = Vec::new();
     let mut became: Vec<(&str, &str)> = Vec::new();
-    for entry in entries.iter().rev() {
+    for (at, entry) in entries.iter().enumerate().rev() {
         match entry {
             Entry::Became { path, value } => became.push((path, value)),
             // No file: whoever keeps the journal gives it back.
@@ -107,7 +107,15 @@ pub fn restore(tree: &mut dyn Tree, entries: &[Entry]) -> Vec<Restored> {
                 // The note that belongs to this change is the last one seen of its path; without one the
                 // change was cut short, and what is there now is what it left.
                 let note = became.iter().rposition(|(noted, _)| noted == path).map(|place| became.remove(place).1);
-                outcomes.push(restore_one(tree, path, old, new, note));
+                // Of several changes of one path: what it was before an earlier one is what a restore has given back.
+                let earlier = entries[..at].iter().filter_map(|entry| match entry {
+                    Entry::Change { path: other, old, .. } if other == path => Some(old.as_str()),
+                    _ => None,
+                });
+                outcomes.push(match get(tree, path) {
+                    Ok(now) if earlier.into_iter().any(|old| old == now) => Restored::Back,
+                    _ => restore_one(tree, path, old, new, note),
+                });
             }
         }
     }

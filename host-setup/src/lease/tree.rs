@@ -51,14 +51,14 @@ impl HostTree {
     pub fn of_host() -> HostTree {
         HostTree::at(Path::new("/"))
     }
+}
 
-    /// The kernel takes a bound of a frequency at once and has it in force a moment later; what is read until then is
-    /// the one before. One of which it makes something else is read as that.
-    fn settle(&self, path: &str, value: &str) {
-        let mut patience = Patience::of(SETTLED);
-        while self.read(path).is_ok_and(|now| now != value) && !patience.is_over() {
-            let _ = poll(&mut [], PollTimeout::from(5u8));
-        }
+/// The kernel takes a bound of a frequency at once and has it in force a moment later; what is read until then is
+/// the one before. One of which it makes something else is read as that.
+fn settle(read: impl Fn() -> io::Result<String>, value: &str) {
+    let mut patience = Patience::of(SETTLED);
+    while read().is_ok_and(|now| now != value) && !patience.is_over() {
+        let _ = poll(&mut [], PollTimeout::from(5u8));
     }
 }
 
@@ -81,7 +81,7 @@ impl Tree for HostTree {
         // One call: a kernel file takes a value whole.
         options.open(self.0.join(path))?.write_all(value.as_bytes())?;
         if path.ends_with("/scaling_min_freq") || path.ends_with("/scaling_max_freq") {
-            self.settle(path, value);
+            settle(|| self.read(path), value);
         }
         Ok(())
     }
@@ -110,4 +110,35 @@ pub(crate) fn numbered(tree: &dyn Tree, folder: &str, prefix: &str) -> Vec<u32> 
 /// A file's number; none if there is no such file, or something else is in it.
 pub(crate) fn number<T: std::str::FromStr>(tree: &dyn Tree, path: &str) -> Option<T> {
     tree.read(path).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::time::Instant;
+
+    #[test]
+    fn a_bound_of_a_frequency_is_waited_for_until_it_is_in_force() {
+        let reads = Cell::new(0);
+        // In force at the fourth look.
+        let kernel = || {
+            reads.set(reads.get() + 1);
+            Ok(if reads.get() < 4 { "2400000" } else { "1800000" }.to_string())
+        };
+        settle(kernel, "1800000");
+        assert_eq!(reads.get(), 4);
+        // What the kernel makes something else of is not waited for for ever, and what cannot be read not at all.
+        let began = Instant::now();
+        settle(|| Ok("2400000".into()), "1800000");
+        assert!((SETTLED..SETTLED * 5).contains(&began.elapsed()), "{:?}", began.elapsed());
+        settle(
+            || {
+                reads.set(reads.get() + 1);
+                Err(io::Error::from(io::ErrorKind::NotFound))
+            },
+            "1800000",
+        );
+        assert_eq!(reads.get(), 5);
+    }
 }

@@ -43,9 +43,10 @@ pub(crate) fn is_means(path: &str) -> bool {
     path.ends_with("/driver_override")
 }
 
-/// Whether a setting may be gone with what it belonged to (an interrupt, a service), and is no loss then.
+/// Whether a setting may be gone with what it belonged to (an interrupt, a service, a virtual function that is given back
+/// already), and is no loss then: a device that comes back has forgotten which driver it was bound to.
 pub(crate) fn may_vanish(path: &str) -> bool {
-    path.starts_with("proc/irq/") || path.ends_with("/cgroup.freeze")
+    path.starts_with("proc/irq/") || path.ends_with("/cgroup.freeze") || device_of(path).is_some() || is_means(path)
 }
 
 fn device_of(path: &str) -> Option<&str> {

@@ -11,5 +11,6 @@ ip link set "$other" up
 echo "card $card, cabled to $other"
 for part in ${PARTS:-check sriov provisioning deaths paper}; do
     . "$here/$part.sh"
+    echo "($part is through $(cut -d . -f 1 /proc/uptime) s after the guest's start)"
 done
 finish

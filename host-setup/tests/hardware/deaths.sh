@@ -35,8 +35,14 @@ while [ "$death" -le "${DEATHS:-20}" ] && [ "$tries" -lt 60 ]; do
     held=$(state | diff "$work/before" - | sed -n '/^[<>]/p' | wc -l)
     kill -9 $victims 2>/dev/null || echo "  not all of $victims lived any more"
     if wait "$run" 2>/dev/null; then echo "  the run had ended"; fi
-    # What a killed agent could not give back is given back by whoever starts next.
-    septet host restore >restore.log 2>&1 || cat restore.log
+    # What a killed agent could not give back is given back by whoever starts next; one that lives does it by itself, and
+    # holds the host meanwhile.
+    looks=0
+    until septet host restore >restore.log 2>&1 || [ "$looks" = 60 ]; do
+        looks=$((looks + 1))
+        sleep 0.5
+    done
+    [ "$looks" -lt 60 ] || cat restore.log
     if same "$work/before" >difference; then
         back=$((back + 1))
         echo "  death $death after $wait_tenths tenths of a second, $held lines of the host changed by then: all back"

@@ -4,7 +4,8 @@
 # memory, so that the project's programs run in it as they are and cannot harm anything.
 #   guest.sh FOLDER SCRIPT [KERNEL PARAMETERS]     FOLDER as fetch.sh has filled it
 # What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8, a multiple of 4), MEMORY_MIB
-# (8192), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's).
+# (8192), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's). PARTS and DEATHS are
+# the scripts', SEPTET_VPP and SEPTET_SNABB switches that the machine has somewhere: the guest has them too.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
@@ -37,6 +38,10 @@ script='$script'
 folder='$folder'
 release='$release'
 S
+for name in PARTS DEATHS SEPTET_VPP SEPTET_SNABB; do
+    eval "value=\${$name:-}"
+    [ -z "$value" ] || echo "export $name='$value'" >>"$root/guest"
+done
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initramfs"
 
 # A governor: processor objects with P-states, whose control register is a device of QEMU's for tests.
@@ -46,16 +51,18 @@ sh "$here/pstates.sh" "$cpus" >"$work/pstates.asl"
 
 log=$work/console
 status=0
+# Interrupt controllers by registers of the processor's own (x2apic, which takes eim): on a busy machine this QEMU loses
+# a write to memory of a device now and then, where threads wait for one another, and one to a timer hangs the guest.
 # Two threads a core, two cores a socket, a NUMA node a socket.
 # Its own modules, not those of a QEMU that is installed.
 export QEMU_MODULE_DIR="$folder/qemu/usr/lib/x86_64-linux-gnu/qemu"
 timeout "${SECONDS_MOST:-900}" "$folder/qemu/usr/bin/qemu-system-x86_64" -L "$folder/qemu/usr/share/qemu" \
     -L "$folder/qemu/usr/share/seabios" -L "$folder/qemu/usr/lib/ipxe/qemu" \
-    -accel tcg,thread=multi -machine q35,kernel-irqchip=off -cpu Nehalem-v1,pdpe1gb=on \
+    -accel tcg,thread=multi -machine q35,kernel-irqchip=off -cpu Nehalem-v1,pdpe1gb=on,x2apic=on \
     -smp "$cpus,sockets=2,cores=$((cpus / 4)),threads=2" -m "$memory" \
     -object memory-backend-ram,id=m0,size="$((memory / 2))M" -numa "node,nodeid=0,cpus=0-$((cpus / 2 - 1)),memdev=m0" \
     -object memory-backend-ram,id=m1,size="$((memory / 2))M" -numa "node,nodeid=1,cpus=$((cpus / 2))-$((cpus - 1)),memdev=m1" \
-    -global q35-pcihost.pci-hole64-size=0 -device intel-iommu,intremap=on,caching-mode=on \
+    -global q35-pcihost.pci-hole64-size=0 -device intel-iommu,intremap=on,eim=on,caching-mode=on \
     -device pxb-pcie,id=near1,bus_nr=64,numa_node=1,bus=pcie.0 \
     -device pcie-root-port,id=port0,chassis=1,bus=near1 -device pcie-root-port,id=port1,chassis=2,bus=near1 \
     -netdev hubport,hubid=0,id=net0 -device igb,bus=port0,netdev=net0,mac=52:54:00:00:0$guest:01 \

@@ -29,6 +29,8 @@ pub struct Machine {
     pub hugepages_max: (u64, u64),
     /// Drivers that take a device without being told to, by address.
     pub native: BTreeMap<String, String>,
+    /// After how many more writes whoever writes is dead; never if absent.
+    pub writes_left: Option<usize>,
     /// What was ever written, and where.
     pub written: BTreeSet<String>,
 }
@@ -41,6 +43,9 @@ impl Tree for Machine {
 
     fn write(&mut self, path: &str, value: &str) -> io::Result<()> {
         assert!(is_setting(path) || is_action(path), "{path} is no setting");
+        if let Some(left) = &mut self.writes_left {
+            *left = left.checked_sub(1).ok_or_else(|| io::Error::other("it is dead"))?;
+        }
         self.written.insert(path.into());
         if self.refusing.contains(path) {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
@@ -64,6 +69,9 @@ impl Tree for Machine {
         let Some(now) = self.files.get(path).cloned() else {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
+        if path.ends_with("/smt/control") {
+            self.switch_threads(value == "on");
+        }
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
         let text = match file {
             // A choice among words.
@@ -153,6 +161,32 @@ impl Machine {
         }
     }
 
+    /// Second threads of cores come and go. Interrupts that only they served are the first threads' then, and stay it.
+    fn switch_threads(&mut self, on: bool) {
+        let (mut online, mut firsts) = (Vec::new(), Vec::new());
+        let numbers = |name: String| name.strip_prefix("cpu")?.parse::<u32>().ok();
+        let mut cpus: Vec<u32> = self.list(CPU).into_iter().filter_map(numbers).collect();
+        cpus.sort_unstable();
+        for cpu in cpus {
+            let siblings = &self.files[&format!("{CPU}/cpu{cpu}/topology/thread_siblings_list")];
+            let is_first = siblings.split(',').next() == Some(&cpu.to_string());
+            online.extend((on || is_first).then(|| cpu.to_string()));
+            firsts.extend(is_first.then(|| cpu.to_string()));
+        }
+        self.file(format!("{CPU}/online"), online.join(","));
+        for irq in self.list("proc/irq") {
+            let path = format!("proc/irq/{irq}/smp_affinity_list");
+            let Some(list) = self.files.get(&path) else { continue };
+            // What the kernel lets nobody move is switched off with its CPUs, and comes back with them. A list with a range
+            // in it is of all CPUs here.
+            let is_managed = self.refusing.contains(&path) || self.stubborn.contains(&path);
+            if !is_managed && !list.contains('-') && !list.split(',').any(|cpu| online.iter().any(|there| there == cpu))
+            {
+                self.file(path, firsts.join(","));
+            }
+        }
+    }
+
     fn make_vfs(&mut self, device: &str, count: u64) {
         let old: Vec<String> =
             self.links.keys().filter(|path| path.contains("/virtfn") && path.starts_with(device)).cloned().collect();
@@ -183,11 +217,13 @@ impl Machine {
     pub fn cpus(cpus: u32, nodes: u32, threads: u32) -> Machine {
         let mut machine = Machine { hugepages_max: (4096, 8192), ..Machine::default() };
         let cores = cpus / threads;
-        machine.file(format!("{CPU}/online"), format!("0-{}", cpus - 1));
+        let all: Vec<String> = (0..cpus).map(|cpu| cpu.to_string()).collect();
+        machine.file(format!("{CPU}/online"), all.join(","));
         for cpu in 0..cpus {
             let siblings: Vec<String> = (0..threads).map(|thread| (cpu % cores + thread * cores).to_string()).collect();
             machine
                 .file(format!("{CPU}/cpu{cpu}/topology/physical_package_id"), cpu % nodes)
+                .file(format!("{CPU}/cpu{cpu}/topology/thread_siblings_list"), siblings.join(","))
                 .file(format!("{CPU}/cpu{cpu}/topology/core_cpus_list"), siblings.join(","));
         }
         for node in 0..nodes {

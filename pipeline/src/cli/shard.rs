@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::{Manner, measured};
-use super::{RunArgs, remark, share, stacks};
+use super::{RunArgs, remark, share, stacks, stands};
+use crate::alike;
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::exit::{Exit, Trouble};
 use crate::experiment::Test;
 use crate::key::{Key, ShardId};
+use crate::manifest::{Listing, Manifest};
 use crate::planned::plural;
+use crate::sections::SectionName;
 use crate::signals::Signals;
 use crate::site::{StandPlan, Testbed};
 use crate::slurm::commands;
@@ -35,6 +38,9 @@ pub(super) fn run(args: &RunArgs, id: &ShardId) -> Result<Exit, Trouble> {
     let mut agents = stacks::connect(&site.testbed, &plan, &names, &place)?;
     let ground = agents.ground(&workspace, args.on.refresh)?;
     let conditions = Conditions::new(&ground);
+    let excused =
+        excused(&workspace, &shard, &conditions, &stands::may_differ(&site.testbed, std::slice::from_ref(&plan)));
+    let conditions = conditions.wanted_as(excused);
     let taken = as_planned(&workspace, &shard, &conditions)?;
     remark(&format!("shard {}: {} on {}", id.short(), plural(taken.len(), "test"), plan.name));
     let only = |test: &Test| taken.contains(&test.tuple.to_string());
@@ -100,6 +106,29 @@ pub(super) fn pair(testbed: &Testbed, nodes: &[String]) -> Result<StandPlan, Tro
     Ok(StandPlan { name: hosts.join("-"), hosts, cable: Some(cable.clone()) })
 }
 
+/// The shard's tests that this node may measure although they have other keys here, with the manifests under which they
+/// are wanted.
+fn excused(
+    workspace: &Workspace,
+    shard: &Shard,
+    conditions: &Conditions,
+    may_differ: &BTreeSet<String>,
+) -> BTreeMap<String, Manifest> {
+    if may_differ.is_empty() {
+        return BTreeMap::new();
+    }
+    let wanted: BTreeMap<&str, Key> = shard.tests.iter().map(|wanted| (&*wanted.test, wanted.key)).collect();
+    let planned: BTreeMap<Key, &Listing> = shard.planned.iter().map(|listing| (listing.key(), listing)).collect();
+    let mut shared = KnownSurroundings::default();
+    let mut excused = |test: &Test| {
+        let name = test.tuple.to_string();
+        let planned = planned.get(wanted.get(&*name)?)?.manifest(SectionName::Test.name())?;
+        let Prospect::Ready(ready) = conditions.judge(test, &mut shared) else { return None };
+        alike::excused(&planned, &ready.manifest, may_differ).then_some((name, planned))
+    };
+    workspace.tests().iter().filter_map(&mut excused).collect()
+}
+
 /// Names of the shard's tests that have their keys here.
 ///
 /// # Errors
@@ -113,7 +142,7 @@ fn as_planned(workspace: &Workspace, shard: &Shard, conditions: &Conditions) -> 
         let Some(key) = wanted.get(name.as_str()) else { continue };
         match conditions.judge(test, &mut shared) {
             Prospect::Ready(ready) if ready.manifest.key() == *key => drop(taken.insert(name)),
-            Prospect::Ready(ready) => others.extend(differences(workspace, key, &ready.manifest.listing())),
+            Prospect::Ready(ready) => others.extend(differences(shard, key, &ready.manifest.listing())),
             Prospect::Skipped(reason) => drop(others.insert(format!("skipped here: {reason}"))),
         }
     }
@@ -129,16 +158,11 @@ fn as_planned(workspace: &Workspace, shard: &Shard, conditions: &Conditions) -> 
     }
 }
 
-/// In what a test is another one here.
-fn differences(workspace: &Workspace, planned: &Key, here: &crate::manifest::Listing) -> Vec<String> {
-    match workspace.store.manifest(planned) {
-        Ok(Some(planned)) => {
-            let changes = planned.changes_to(here);
-            changes
-                .iter()
-                .map(|change| format!("{} {} is another one than was planned for", change.section, change.field))
-                .collect()
-        }
-        _ => vec!["its key is another one than was planned for".to_string()],
+/// In what a test is another one here than it was planned for.
+fn differences(shard: &Shard, planned: &Key, here: &Listing) -> Vec<String> {
+    match shard.planned.iter().find(|listing| listing.key() == *planned) {
+        Some(planned) => planned.changes_to(here).iter().map(|change| format!("{change} here")).collect(),
+        // Another test of the shard says it.
+        None => vec!["its key is another one than was planned for".to_string()],
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         cluster,
         features: &features,
         commanded,
+        may_differ: !site.testbed.may_differ.is_empty(),
         about: args.slurm.shard_time,
         interrupted: &|| signals.asked(),
     };

@@ -17,7 +17,7 @@ use host_setup::stack::SYSTEM;
 use host_setup::switch::uplink::By;
 use results::axes::{Locality, VSwitch};
 
-use super::{remark, shard, share};
+use super::{remark, shard, share, stands};
 use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Srun, Ssh, Sudo, Transport};
 use crate::clock;
 use crate::conditions::Conditions;
@@ -224,7 +224,10 @@ fn on_cluster(testbed: &Testbed, plans: &[StandPlan], names: &Names, cluster: &C
     let comment = format!("septet:facts:{}", crate::beneath::unique_name());
     let asked = Instant::now();
     let mut is_told = false;
-    let arguments = script::allocation(hosts, cluster, &features, &comment);
+    // Keys are those of one stand where others may differ from it: always of the same one then.
+    let first = plans.iter().find(|plan| plan.hosts.len() == hosts as usize);
+    let first = first.filter(|_| !stands::may_differ(testbed, plans).is_empty()).map_or(&[][..], |plan| &plan.hosts);
+    let arguments = script::allocation(hosts, cluster, &features, first, &comment);
     let held = Allocation::wait(&arguments, &comment, &mut || {
         if !is_told && asked.elapsed() > TOLD_AFTER {
             is_told = true;

@@ -65,7 +65,8 @@ fn of_one_class(testbed: &Testbed, on: &Where, pairs: bool) -> Result<(String, V
     }
 }
 
-fn may_differ(testbed: &Testbed, plans: &[StandPlan]) -> BTreeSet<String> {
+/// What may differ between the hosts of stands, as `SECTION FIELD`.
+pub(super) fn may_differ(testbed: &Testbed, plans: &[StandPlan]) -> BTreeSet<String> {
     let hosts = plans.iter().flat_map(|plan| &plan.hosts).filter_map(|name| testbed.hosts.get(name));
     hosts.filter_map(|host| testbed.may_differ.get(&host.class)).flatten().cloned().collect()
 }

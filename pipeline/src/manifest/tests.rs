@@ -15,6 +15,8 @@ fn the_encoding_is_pinned() {
         assert_eq!(manifest.listing().key(), manifest.key());
         let listed = manifest.listing().common(manifest.common().own).unwrap();
         assert_eq!(manifest.among(Arc::new(listed)).key(), manifest.key());
+        let listed = manifest.listing().manifest(manifest.common().own).unwrap();
+        assert_eq!(listed.key(), manifest.key());
     }
 }
 

@@ -46,6 +46,8 @@ pub struct CampaignInput<'a> {
     pub features: &'a [&'a str],
     /// What jobs start.
     pub commanded: Commanded<'a>,
+    /// Whether inputs may differ between nodes.
+    pub may_differ: bool,
     /// How long a shard is to be.
     pub about: Duration,
     /// Whether the user wants to stop.
@@ -166,7 +168,9 @@ impl<'a> Campaign<'a> {
         (self.queue.len(), self.ledger.under_way().count())
     }
 
-    fn add(&mut self, shard: Shard, attempts: u32) -> Result<(), CampaignError> {
+    fn add(&mut self, mut shard: Shard, attempts: u32) -> Result<(), CampaignError> {
+        let held = if self.asked.may_differ { shard.tests.len() } else { shard.tests.len().min(1) };
+        shard.planned = self.wants.planned(&shard.tests[..held]);
         let id = self.asked.workspace.store.keep_shard(&shard)?;
         let before = shard.tests.iter().map(|wanted| (wanted.key, Count::of(&self.index, &wanted.key))).collect();
         self.queue.push(self.parts.len());

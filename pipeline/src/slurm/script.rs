@@ -86,8 +86,8 @@ pub fn submission(
     Ok(arguments)
 }
 
-/// Arguments of salloc for asking nodes what they are.
-pub fn allocation(hosts: u8, cluster: &Cluster, features: &[&str], comment: &str) -> Vec<String> {
+/// Arguments of salloc for asking nodes what they are; any nodes if none are named.
+pub fn allocation(hosts: u8, cluster: &Cluster, features: &[&str], nodes: &[String], comment: &str) -> Vec<String> {
     let mut arguments = vec![
         "--no-shell".to_string(),
         format!("--job-name={FACTS_NAME}"),
@@ -95,6 +95,9 @@ pub fn allocation(hosts: u8, cluster: &Cluster, features: &[&str], comment: &str
         format!("--time={FACTS_MIN}"),
     ];
     arguments.extend(placed(hosts, cluster, features));
+    if !nodes.is_empty() {
+        arguments.push(format!("--nodelist={}", nodes.join(",")));
+    }
     arguments
 }
 

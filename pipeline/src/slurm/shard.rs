@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{BatchId, Key, ShardId};
+use crate::manifest::Listing;
 
 /// Version of the files.
 pub const FORMAT: u32 = 1;
@@ -59,6 +60,10 @@ pub struct Shard {
     pub limit_min: u32,
     /// The tests, in the order in which they were planned.
     pub tests: Vec<WantedTest>,
+    /// What they were planned for, by which a node is held against it: of all tests where inputs may differ between
+    /// nodes, otherwise of one, to tell in what a node differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<Listing>,
 }
 
 /// Shards that are submitted as one array.
@@ -135,6 +140,7 @@ pub fn cut(experiment: &str, pieces: &[Piece], about: Duration) -> Vec<Shard> {
                 force: setting.force,
                 limit_min: limit_min(*cost),
                 tests: std::mem::take(tests),
+                planned: Vec::new(),
             });
             *cost = Duration::ZERO;
         };

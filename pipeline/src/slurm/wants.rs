@@ -8,6 +8,7 @@ use crate::acceptance::{Acceptances, Leaning};
 use crate::conditions::{Conditions, KnownSurroundings, Prospect};
 use crate::experiment::{Repetitions, Test};
 use crate::key::Key;
+use crate::manifest::Listing;
 use crate::plan::{Next, StoredResults};
 use crate::store::{Index, Standing};
 use crate::workspace::Workspace;
@@ -57,6 +58,16 @@ impl<'a> Wants<'a> {
             leaning: Leaning::new(accepted),
             shared: KnownSurroundings::default(),
         }
+    }
+
+    /// The manifests that some of the tests are wanted under.
+    pub(super) fn planned(&mut self, wanted: &[Wanted]) -> Vec<Listing> {
+        let mut listing = |wanted: &Wanted| {
+            let prospect = self.conditions.judge(self.tests.get(&wanted.test)?, &mut self.shared);
+            let Prospect::Ready(ready) = prospect else { return None };
+            (ready.manifest.key() == wanted.key).then(|| ready.manifest.listing())
+        };
+        wanted.iter().filter_map(&mut listing).collect()
     }
 
     /// What became of a test, by what is stored now and was `before`.

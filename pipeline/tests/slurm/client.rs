@@ -23,6 +23,13 @@ impl<'c> Client<'c> {
         let programs = ["septet", "septet-host", "septet-gen"].map(|program| built.join(program));
         let copied = Command::new("cp").arg("-p").args(&programs).arg(client.path("")).status();
         assert!(copied.is_ok_and(|status| status.success()), "programs can be copied: `make build` makes them");
+        // What is there only where DPDK is; without it switches of DPDK are skipped, and a plan says so.
+        for program in ["septet-gen-dpdk", "basicfwd"].map(|program| built.join(program)) {
+            if program.is_file() {
+                let copied = Command::new("cp").arg("-p").arg(&program).arg(client.path("")).status();
+                assert!(copied.is_ok_and(|status| status.success()), "{} can be copied", program.display());
+            }
+        }
         fs::create_dir_all(client.path("config/septet")).expect("it is ours");
         client.write("config/septet/site.toml", site);
         if let Some(user) = user {
@@ -81,6 +88,13 @@ impl<'c> Client<'c> {
     pub fn stored(&self) -> usize {
         let shelves = fs::read_dir(self.path(".septet/results")).into_iter().flatten().flatten();
         shelves.map(|shelf| fs::read_dir(shelf.path()).map_or(0, Iterator::count)).sum()
+    }
+
+    /// The records of all results, as text.
+    pub fn records(&self) -> Vec<String> {
+        let shelves = fs::read_dir(self.path(".septet/results")).into_iter().flatten().flatten();
+        let results = shelves.flat_map(|shelf| fs::read_dir(shelf.path()).into_iter().flatten().flatten());
+        results.filter_map(|result| fs::read_to_string(result.path().join("record.json")).ok()).collect()
     }
 
     /// Numbers of plan --json: tests that are stored, to measure and skipped.

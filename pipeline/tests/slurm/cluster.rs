@@ -32,6 +32,8 @@ pub struct Wish<'a> {
     pub features: &'a str,
     /// More for slurm.conf.
     pub extra: &'a str,
+    /// How processes of jobs are tracked, as Slurm calls it; by their parents if it is not said.
+    pub tracking: Option<&'a str>,
     /// After how many seconds jobs that have ended are forgotten.
     pub forgets_s: Option<u32>,
 }
@@ -68,6 +70,9 @@ impl Cluster {
             None => command.arg("-").arg(wish.count.to_string()),
         };
         command.env("CLUSTER_FEATURES", wish.features).env("CLUSTER_EXTRA", wish.extra);
+        if let Some(tracking) = wish.tracking {
+            command.env("CLUSTER_TRACKING", tracking);
+        }
         if let Some(seconds) = wish.forgets_s {
             command.env("CLUSTER_FORGETS", seconds.to_string());
         }

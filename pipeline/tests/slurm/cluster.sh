@@ -7,7 +7,7 @@
 # Says `up`, and takes all down once standard input ends. FOLDER must be empty and seen by all hosts at the same path;
 # `FOLDER/slurm.conf` is what clients have in $SLURM_CONF, `FOLDER/driver.pid` the process in whose namespaces they run.
 # CLUSTER_EXTRA is more text for slurm.conf, CLUSTER_FEATURES more for the line of each node (`n1=Feature=cab1 n2=...`).
-# MinJobAge is short where CLUSTER_FORGETS is set.
+# CLUSTER_TRACKING is another ProctrackType. MinJobAge is short where CLUSTER_FORGETS is set.
 # It changes nothing of this machine, and everything of it dies with this script. Only root can do it.
 set -eu
 
@@ -108,7 +108,7 @@ SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/spool/%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/%n.log
-ProctrackType=proctrack/linuxproc
+ProctrackType=${CLUSTER_TRACKING:-proctrack/linuxproc}
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none

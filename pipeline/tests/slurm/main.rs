@@ -11,6 +11,8 @@ mod bed;
 mod bench;
 mod client;
 mod cluster;
+mod experiments;
 mod faults;
+mod owned;
 mod shared;
 mod well;

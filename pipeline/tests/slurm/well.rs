@@ -7,8 +7,14 @@ use super::bed::until;
 use super::client::Client;
 use super::cluster::{Cluster, Wish};
 
-const CABLED: Wish =
-    Wish { hosts: &["n1", "n2"], count: 0, features: "n1=Feature=cab1 n2=Feature=cab1", extra: "", forgets_s: None };
+const CABLED: Wish = Wish {
+    hosts: &["n1", "n2"],
+    count: 0,
+    features: "n1=Feature=cab1 n2=Feature=cab1",
+    extra: "",
+    tracking: None,
+    forgets_s: None,
+};
 
 /// Hosts that share this machine's CPUs: each is given a half of them.
 pub fn hosts() -> String {
@@ -19,7 +25,8 @@ pub fn hosts() -> String {
     ["n1", "n2"].into_iter().zip(&halves).map(host).collect()
 }
 
-const CABLE: &str = "[[cables]]\nends = [\"n1:cable0\", \"n2:cable0\"]\nfeature = \"cab1\"\n";
+/// A cable between them.
+pub const CABLE: &str = "[[cables]]\nends = [\"n1:cable0\", \"n2:cable0\"]\nfeature = \"cab1\"\n";
 
 /// Local tests, one of a switch, and tests between two hosts, all paced so that every packet arrives.
 const MIXED: &str = r#"
