@@ -27,7 +27,7 @@ new=$(mktemp "$file.XXXXXX")
 {
     echo "$mark"
     echo "[programs]"
-    for program in "$folder"/septet-* "$folder"/busybox; do
+    for program in "$folder"/septet-* "$folder"/busybox "$folder"/basicfwd; do
         name=${program##*/}
         # Without a dot: what builds leave beside programs has one. The agent itself is none of them.
         case "$name" in *.* | septet-host) continue ;; esac

@@ -40,7 +40,7 @@ ln -s "$folder/kernel/lib/modules/$release" "/lib/modules/$release"
 hostname guest
 ip link set lo up
 echo "guest: begins"
-"$script"
+sh "$script"
 echo "guest: ends with $?"
 sync
 echo o >/proc/sysrq-trigger
