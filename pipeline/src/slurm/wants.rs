@@ -61,8 +61,8 @@ impl<'a> Wants<'a> {
     }
 
     /// The manifests that some of the tests are wanted under.
-    pub(super) fn planned(&mut self, wanted: &[Wanted]) -> Vec<Listing> {
-        let mut listing = |wanted: &Wanted| {
+    pub(super) fn planned(&mut self, wanted: &[WantedTest]) -> Vec<Listing> {
+        let mut listing = |wanted: &WantedTest| {
             let prospect = self.conditions.judge(self.tests.get(&wanted.test)?, &mut self.shared);
             let Prospect::Ready(ready) = prospect else { return None };
             (ready.manifest.key() == wanted.key).then(|| ready.manifest.listing())
