@@ -41,9 +41,8 @@ pub const OWN_SECTION: &str = SectionName::Test.name();
 #[derive(Debug)]
 pub struct Conditions<'a> {
     ground: &'a Ground,
-    /// In the order of its hosts.
+    /// In the order of its hosts; and manifests of other stands under which tests are wanted, by the tests' names.
     hosts: Vec<HostConditions<'a>>,
-    /// Manifests under which tests are wanted instead of those that they have here, by the tests' names.
     wanted: BTreeMap<String, Manifest>,
 }
 
@@ -157,7 +156,6 @@ impl<'a> Conditions<'a> {
     }
 
     /// The same, with other manifests for some tests: of another stand, from which this one may differ.
-    #[must_use]
     pub fn wanted_as(self, wanted: BTreeMap<String, Manifest>) -> Conditions<'a> {
         Conditions { wanted, ..self }
     }
@@ -204,11 +202,8 @@ impl<'a> Conditions<'a> {
     pub fn key(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Key, String> {
         let mut encoded = std::mem::take(&mut shared.buffer);
         let Surroundings { common, .. } = self.known(test, shared)?;
-        if let Some(wanted) = self.wanted(test) {
-            return Ok(wanted.key());
-        }
         encode_test(&test.tuple, &mut encoded);
-        let key = common.key_of(&mut encoded);
+        let key = self.wanted(test).map_or_else(|| common.key_of(&mut encoded), Manifest::key);
         shared.buffer = encoded;
         Ok(key)
     }
