@@ -16,6 +16,8 @@ mod input;
 mod main_job;
 mod pages;
 mod precision;
+#[allow(dead_code, reason = "other tests use it as well; not all of it is used here")]
+mod prefix;
 // What is below a process; not all of it is used here.
 #[allow(dead_code)]
 #[path = "../sudden_death/processes.rs"]

@@ -2,11 +2,11 @@
 //! other.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::bench::Bench;
+use super::prefix::Prefix;
 
 /// A group of tests through each switch of `switches`, a fraction of a second each.
 fn experiment(switches: &str, groups: &[(&str, &str, &str)]) -> String {
@@ -63,9 +63,10 @@ fn agrees(record: &Value, port: &Value) {
     let context = || format!("{container}: {port} of {record}");
     assert_eq!(count("received") + count("received_dropped"), handed_over(container), "{}", context());
 
-    // What it gave: all that the other end of the pair handed over, and of a learning switch what others said to
+    // What it gave: all that it took from the other end of the pair, and of a learning switch what others said to
     // everybody, and no traffic of theirs. Of that, a port misses what was said before it was there, as an
-    // initiator's may be.
+    // initiator's may be. What it dropped where it came in, as one does that stood still for a while, it took from
+    // nobody.
     let number = container.rsplit('-').next().expect("a number");
     let is_peer = |other: &&str| other.rsplit('-').next() == Some(number);
     let peer = others(record, container).find(is_peer).expect("the other end");
@@ -78,9 +79,12 @@ fn agrees(record: &Value, port: &Value) {
         }
         false => 0,
     };
-    let all = handed_over(peer);
+    let ports = record["evidence"]["after"]["ports"].as_array().expect("ports are listed");
+    let of_peer = ports.iter().find(|port| port["container"] == peer).expect("the other end has a port");
+    let refused = of_peer["received_dropped"].as_u64().expect("a count");
+    let all = handed_over(peer) - refused;
     let initiates = container.starts_with("send") || container.starts_with("client");
-    let least = if learns && initiates { told(record, peer, "sent") } else { all };
+    let least = if learns && initiates { told(record, peer, "sent").saturating_sub(refused) } else { all };
     let given = count("sent") + count("sent_dropped");
     assert!((least..=all + said).contains(&given), "given {given} of {least} to {}; {}", all + said, context());
 
@@ -138,21 +142,10 @@ fn every_switch_is_measured_in_both_runtimes_and_counts_what_the_generators_coun
     }
 }
 
-/// The program that a variable names, or one in `PATH`.
-fn found(name: &str, variable: &str) -> Option<PathBuf> {
-    let in_path =
-        || std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|it| it.is_file());
-    let found = std::env::var_os(variable).map(PathBuf::from).or_else(in_path);
-    if found.is_none() {
-        println!("skipped: there is no {name} ({variable} names the program)");
-    }
-    found
-}
-
 /// Measures through a switch that comes from a place, and holds what its ports counted against what generators did.
-fn measure_from(bench: &Bench, switch: &str, place: &Path, more: &str) -> Vec<Value> {
+fn measure_from(bench: &Bench, switch: &str, place: &Prefix, more: &str) -> Vec<Value> {
     fs::create_dir_all(bench.path(".config/septet")).expect("a folder for the site");
-    bench.write(".config/septet/site.toml", &format!("[stacks.here]\nfrom = \"{}\"\n", place.display()));
+    bench.write(".config/septet/site.toml", &place.stack());
     let groups = [("throughput", "1vs1", "netns"), ("latency", "1vs1", "auto"), ("throughput", "2vs2", "netns")];
     let text = experiment(&format!("\"{switch}\""), &groups);
     bench.write("switches.toml", &text.replace("B = 8\n", &format!("B = 8\nstack = \"here\"\n{more}")));
@@ -180,13 +173,9 @@ fn snabb_from_a_stack_counts_what_the_generators_count() {
     if !is_root() {
         return;
     }
-    let (Some(bench), Some(program)) = (Bench::with_dpdk(), found("snabb", "SEPTET_SNABB")) else { return };
-    // Nothing below /tmp is seen by what is measured.
-    let prefix = tempfile::tempdir_in("/var/tmp").expect("a folder");
-    fs::create_dir(prefix.path().join("bin")).expect("a folder");
-    fs::copy(program, prefix.path().join("bin/snabb")).expect("it can be copied");
+    let (Some(bench), Some(prefix)) = (Bench::with_dpdk(), Prefix::of("snabb")) else { return };
     for switch in ["snabb", "snabb-sleep"] {
-        measure_from(&bench, switch, prefix.path(), "");
+        measure_from(&bench, switch, &prefix, "");
     }
     assert!(is_empty("/run/snabb"));
 }
@@ -196,10 +185,8 @@ fn vpp_from_a_stack_counts_what_the_generators_count() {
     if !is_root() {
         return;
     }
-    let (Some(bench), Some(program)) = (Bench::with_dpdk(), found("vpp", "SEPTET_VPP")) else { return };
-    let program = program.canonicalize().expect("it is there");
-    let prefix = program.parent().and_then(Path::parent).expect("it is in the bin of a prefix");
-    for record in measure_from(&bench, "vpp", prefix, "") {
+    let (Some(bench), Some(prefix)) = (Bench::with_dpdk(), Prefix::of("vpp")) else { return };
+    for record in measure_from(&bench, "vpp", &prefix, "") {
         let reported = record["evidence"]["reported"].as_str();
         assert!(reported.is_some_and(|version| version.starts_with("VPP 2")), "{reported:?}");
         let mapped = record["evidence"]["mapped"].as_array().expect("what ran is recorded");

@@ -13,15 +13,17 @@ pub const REPETITIONS: u64 = 4;
 
 /// Writes the experiment. Each round has tests that no other has, so that all of them are to be measured.
 pub fn write(bench: &Bench, round: usize, runtime: &str) {
-    write_through(bench, round, runtime, "linux-bridge");
+    write_through(bench, round, runtime, "linux-bridge", "system");
 }
 
-/// Writes the experiment for a DPDK switch, at rates that generators reach on cores shared with it.
-pub fn write_through(bench: &Bench, round: usize, runtime: &str, switch: &str) {
+/// Writes the experiment for a DPDK switch of a stack, at rates that generators reach on cores shared with it.
+pub fn write_through(bench: &Bench, round: usize, runtime: &str, switch: &str, stack: &str) {
     let (fast, slow) = if switch == "linux-bridge" { (50_000, 1_000) } else { (10_000, 500) };
     let (fast, slow) = (fast + round, slow + round);
     let (fast_io, slow_io) = if switch == "linux-bridge" { ("udp-mmsg", "raw") } else { ("dpdk", "dpdk") };
-    let common = format!("L = \"local\"\nS = \"1vs1\"\nV = \"{switch}\"\nP = 64\nruntime = \"{runtime}\"\n");
+    let common = format!(
+        "L = \"local\"\nS = \"1vs1\"\nV = \"{switch}\"\nP = 64\nruntime = \"{runtime}\"\nstack = \"{stack}\"\n"
+    );
     bench.write(
         "small.toml",
         &format!(

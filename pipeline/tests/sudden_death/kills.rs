@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::bench::Bench;
 use super::experiment::{self, REPETITIONS, eventually, goes_on, stored, valid};
+use super::prefix::Prefix;
 use super::processes::{self, Process};
 use super::remains::{Host, turn};
 
@@ -124,6 +125,8 @@ struct Way {
     name: &'static str,
     runtime: &'static str,
     switch: &'static str,
+    /// The stack of a switch that no distribution has.
+    prefix: Option<Prefix>,
     bench: Bench,
     whole: Duration,
     rounds: usize,
@@ -132,10 +135,21 @@ struct Way {
 impl Way {
     /// After a whole run, which shows that it works and how long it takes.
     fn new(name: &'static str, runtime: &'static str, switch: &'static str, bench: Bench) -> Way {
-        experiment::write_through(&bench, 0, runtime, switch);
+        Way { name, runtime, switch, prefix: None, bench, whole: Duration::ZERO, rounds: 0 }.worked()
+    }
+
+    fn worked(mut self) -> Way {
+        self.write();
         let began = Instant::now();
-        bench.septet(&["run", "small.toml"]).code(0);
-        Way { name, runtime, switch, bench, whole: began.elapsed(), rounds: 0 }
+        self.bench.septet(&["run", "small.toml"]).code(0);
+        self.whole = began.elapsed();
+        self
+    }
+
+    /// The experiment of a round.
+    fn write(&self) {
+        let stack = if self.prefix.is_some() { "here" } else { "system" };
+        experiment::write_through(&self.bench, self.rounds, self.runtime, self.switch, stack);
     }
 
     /// Whether a death of the agent leaves settings to the next start.
@@ -159,13 +173,22 @@ impl Way {
         }
         for switch in OVER_DPDK.into_iter().filter(is_meant) {
             let Some(bench) = Bench::with_dpdk() else { return ways };
-            experiment::write_through(&bench, 0, "auto", switch);
+            let prefix = match switch {
+                "vpp" | "snabb" => match Prefix::of(switch) {
+                    None => continue,
+                    found => found,
+                },
+                _ => None,
+            };
             fs::create_dir_all(bench.path(".config/septet")).expect("the bench is writable");
-            bench.write(".config/septet/site.toml", SITE);
-            let plan = bench.septet(&["plan", "small.toml"]).code(0).stdout;
+            let stack = prefix.as_ref().map(Prefix::stack).unwrap_or_default();
+            bench.write(".config/septet/site.toml", &format!("{SITE}{stack}"));
+            let way = Way { name: switch, runtime: "auto", switch, prefix, bench, whole: Duration::ZERO, rounds: 0 };
+            way.write();
+            let plan = way.bench.septet(&["plan", "small.toml"]).code(0).stdout;
             match plan.contains("2 skipped") {
                 true => println!("skipped: {plan}"),
-                false => ways.push(Way::new(switch, "auto", switch, bench)),
+                false => ways.push(way.worked()),
             }
         }
         ways
@@ -185,7 +208,7 @@ impl Way {
     /// One run, killed if its victim shows up before it ends.
     fn round(&mut self, victim: Victim, random: &mut Random) -> bool {
         self.rounds += 1;
-        experiment::write_through(&self.bench, self.rounds, self.runtime, self.switch);
+        self.write();
         let mut host = Host::look();
         let stored_before = stored(&self.bench);
         let errors = File::create(self.bench.path("errors")).expect("the bench is writable");

@@ -14,6 +14,9 @@ mod cabled;
 mod faults;
 mod kills;
 mod over_ssh;
+#[allow(dead_code, reason = "the whole of it; not all is used here")]
+#[path = "../e2e/prefix.rs"]
+mod prefix;
 mod remote;
 mod stands;
 mod users;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use super::bed::{Testbed, until};
+use super::prefix::Prefix;
 
 /// A folder with an experiment and a site of two cabled hosts, for `septet` run where clients run.
 struct Client {
@@ -96,6 +97,7 @@ fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
             "{}",
             record["flags"]
         );
+        println!("{}: {} ms beyond window and trims", record["test"], beyond_ms(record));
         let names = [&record["host"]["aside"]["hostname"], &record["peers"][0]["host"]["aside"]["hostname"]];
         assert_eq!(names, ["north", "south"]);
         let clocks = &record["evidence"]["clocks"];
@@ -135,6 +137,12 @@ fn paced_packets_all_arrive_over_two_bridges_and_both_hosts_are_told() {
     assert!(page.contains("Host of those who answer") && page.contains("Drift over the test"));
 }
 
+/// What a test took besides its window and what is cut off at both ends, ms.
+fn beyond_ms(record: &serde_json::Value) -> u64 {
+    let times = ["duration_ns", "warmup_ns", "cooldown_ns"].map(|name| record["times"][name].as_u64().expect("a time"));
+    record["cost"]["total_ms"].as_u64().expect("a time").saturating_sub(times.iter().sum::<u64>() / 1_000_000)
+}
+
 fn sections(client: &Client, record: &serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
     let key = record["key"].as_str().expect("a key");
     let path = client.path("store/manifests").join(&key[..2]).join(format!("{key}.json"));
@@ -151,18 +159,28 @@ fn port(record: &serde_json::Value, peer: bool, when: &str, end: &str, name: &st
     port[name].as_u64().expect("a number")
 }
 
-fn over_ovs(uplink: &str) {
-    let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-gen-dpdk");
-    if !built.is_file() || !Path::new("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk").is_file() {
-        println!("skipped: there is no septet-gen-dpdk, or no ovs with DPDK");
-        return;
+/// Whether there is a generator over DPDK.
+fn has_dpdk() -> bool {
+    let built = Path::new(env!("CARGO_BIN_EXE_septet")).with_file_name("septet-gen-dpdk").is_file();
+    if !built {
+        println!("skipped: there is no septet-gen-dpdk");
     }
+    built
+}
+
+/// Through a switch that polls, of the system or of the stack that is at a prefix: every packet is accounted for.
+fn over(switch: &str, prefix: Option<&Prefix>, uplink: &str) {
     let Some(bed) = Testbed::up(&["north", "south"]) else { return };
     let client = Client::new(uplink);
-    let text = tests(
-        "[[tests]]\nid = \"ovs\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"ovs\"\nP = 64\nR = \
-         \"5kpps\"\nB = 8\n",
-    );
+    let site = client.path("config/septet/site.toml");
+    let hosts = std::fs::read_to_string(&site).expect("it is there");
+    let stack = prefix.map(Prefix::stack).unwrap_or_default();
+    std::fs::write(site, format!("{hosts}\n{stack}")).expect("a file");
+    let of = if prefix.is_some() { "stack = \"here\"\n" } else { "" };
+    let text = tests(&format!(
+        "[[tests]]\nid = \"{switch}\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"{switch}\"\nP = 64\nR = \
+         \"5kpps\"\nB = 8\n{of}"
+    ));
     std::fs::write(client.path("between.toml"), text).expect("a file");
     let output = client.septet(&bed, &["run", "between.toml"]);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -170,16 +188,19 @@ fn over_ovs(uplink: &str) {
         println!("skipped: {errors}");
         return;
     }
-    well(&output);
     let records = client.records();
+    let context: Vec<String> = records.iter().map(|record| record["evidence"].to_string()).collect();
+    assert!(output.status.success(), "{}\n{errors}\n{context:#?}", output.status);
     let record = &records[0];
+    // With two hosts on the cores of one this is an upper bound.
+    println!("over {switch} by {uplink}: {} ms beyond window and trims; {}", beyond_ms(record), record["cost"]);
     let (sent, received) = (count(record, "send-0", "sent"), count(record, "receive-0", "received"));
     let grown = |peer, end, name| port(record, peer, "after", end, name) - port(record, peer, "before", end, name);
     let dropped: u64 = [(false, "uplink"), (true, "receive-0"), (true, "uplink")]
         .map(|(peer, end)| grown(peer, end, "sent_dropped") + grown(peer, end, "received_dropped"))
         .iter()
         .sum();
-    assert!(received > 0 && received <= sent, "{received} of {sent}");
+    assert!(received > 0 && received <= sent, "{received} of {sent}; {record:#}");
     assert_eq!(received + dropped, sent, "{record:#}");
     assert!(grown(true, "uplink", "received") >= received);
     let sections = sections(&client, record);
@@ -193,8 +214,24 @@ fn over_ovs(uplink: &str) {
 /// One after the other: emulated hosts share the hugepages of this machine, as two at once would.
 #[test]
 fn ovs_accounts_for_every_packet_over_packet_and_xdp_sockets() {
-    over_ovs("af-packet");
-    over_ovs("af-xdp");
+    if !has_dpdk() {
+        return;
+    }
+    if !Path::new("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk").is_file() {
+        println!("skipped: there is no ovs with DPDK");
+        return;
+    }
+    over("ovs", None, "af-packet");
+    over("ovs", None, "af-xdp");
+}
+
+#[test]
+fn vpp_accounts_for_every_packet_over_packet_sockets() {
+    if !has_dpdk() {
+        return;
+    }
+    let Some(prefix) = Prefix::of("vpp") else { return };
+    over("vpp", Some(&prefix), "af-packet");
 }
 
 /// A test of some seconds, under way.
