@@ -7,6 +7,7 @@ mod basicfwd;
 pub mod custom;
 mod descriptor;
 mod direct;
+mod dpctl;
 mod fitting;
 mod forwarder;
 mod kept;
