@@ -35,7 +35,7 @@ for side in now before; do
     cp -a "$MANY/.septet/index" "$MANY/.septet/format" "$folder/.septet"
     cp -al "$MANY/.septet/results" "$MANY/.septet/manifests" "$folder/.septet"
     cd "$folder"
-    "$bin/septet" plan dirty.toml >/dev/null 2>&1 || echo 1 >.septet/format
+    "$bin/septet" plan dirty.toml >/dev/null 2>&1 || sed -i 's/[0-9][0-9]*/1/' .septet/format
     XDG_CACHE_HOME=$folder/cache "$bin/septet" run many.toml >log 2>&1 || {
         echo "before: the first report failed:" >&2
         tail -n 3 log >&2
