@@ -4,7 +4,7 @@
 # memory, so that the project's programs run in it as they are and cannot harm anything.
 #   guest.sh FOLDER SCRIPT [KERNEL PARAMETERS]     FOLDER as fetch.sh has filled it
 # What the script prints is printed; its exit code is ours. SECONDS_MOST (900), CPUS (8, a multiple of 4), MEMORY_MIB
-# (8192), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's). PARTS and DEATHS are
+# (8192), CARDS_NODE (1: the NUMA node of both), GUEST (0 to 9: its number, in the addresses of its cards), QEMU_MORE (more arguments of QEMU's). PARTS and DEATHS are
 # the scripts', SEPTET_VPP and SEPTET_SNABB switches that the machine has somewhere: the guest has them too.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,7 +63,7 @@ timeout "${SECONDS_MOST:-900}" "$folder/qemu/usr/bin/qemu-system-x86_64" -L "$fo
     -object memory-backend-ram,id=m0,size="$((memory / 2))M" -numa "node,nodeid=0,cpus=0-$((cpus / 2 - 1)),memdev=m0" \
     -object memory-backend-ram,id=m1,size="$((memory / 2))M" -numa "node,nodeid=1,cpus=$((cpus / 2))-$((cpus - 1)),memdev=m1" \
     -global q35-pcihost.pci-hole64-size=0 -device intel-iommu,intremap=on,eim=on,caching-mode=on \
-    -device pxb-pcie,id=near1,bus_nr=64,numa_node=1,bus=pcie.0 \
+    -device pxb-pcie,id=near1,bus_nr=64,numa_node=${CARDS_NODE:-1},bus=pcie.0 \
     -device pcie-root-port,id=port0,chassis=1,bus=near1 -device pcie-root-port,id=port1,chassis=2,bus=near1 \
     -netdev hubport,hubid=0,id=net0 -device igb,bus=port0,netdev=net0,mac=52:54:00:00:0$guest:01 \
     -netdev hubport,hubid=0,id=net1 -device igb,bus=port1,netdev=net1,mac=52:54:00:00:0$guest:02 \

@@ -84,7 +84,8 @@ fn an_ordinary_users_jobs_have_roots_agent_by_sudo_and_its_processes_end_with_th
     }
     println!("tracking: {}", cluster.said("scontrol show config | grep ProctrackType"));
     client.write("both.toml", BOTH);
-    let ran = client.septet(&["run", "both.toml", "--slurm", "--no-report", "--shard-time", "3s"]);
+    // Emulated hosts share this machine's hugepages: what needs them is one shard.
+    let ran = client.septet(&["run", "both.toml", "--slurm", "--no-report", "--shard-time", "1min"]);
     println!("{}{}", ran.stderr, ran.stdout);
     assert!(ran.code == 0 || ran.code == 1 && ran.stderr.contains("GIVEN UP"), "{ran:?}");
     assert!(!ran.stderr.contains("FAILED"), "{ran:?}");
