@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
@@ -22,6 +23,18 @@ fn fifo(scene: &Scene, name: &str) {
 const FORCED: [&str; 5] = ["run", "small.toml", "--force", "P=64", "--no-remote"];
 /// How often a signal may come just before the lock is waited for.
 const TRIES_MAX: usize = 50;
+/// `clock_nanosleep` on x86-64, as `/proc/PID/syscall` begins.
+const SLEEPING: &str = "230 ";
+
+/// Waits until the first thread of a process sleeps.
+fn eventually_sleeps(pid: i32) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    let calls = || fs::read_to_string(format!("/proc/{pid}/syscall")).expect("it is ours");
+    while !calls().starts_with(SLEEPING) {
+        assert!(Instant::now() < limit, "it does not wait");
+    }
+}
+
 const REPORT: [&str; 3] = ["report", "small.toml", "--no-remote"];
 
 #[test]
@@ -173,7 +186,8 @@ fn one_who_waits_for_a_lock_ends_when_asked_to() {
                 line.clear();
                 assert_ne!(said.read_line(&mut line).expect("it is text"), 0, "it ended before it had to measure");
             }
-            // What it does next is to take the lock; soon after this it waits.
+            // It looks again and again, and sleeps in between; it may sleep for another reason before, seldom.
+            eventually_sleeps(pid(&child).as_raw());
             kill(pid(&child), signal).expect("it lives");
             let mut rest = String::new();
             said.read_to_string(&mut rest).expect("it is text");
