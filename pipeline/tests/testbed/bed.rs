@@ -28,6 +28,11 @@ impl Testbed {
     /// monotonic clock is off by so much. None, with the reason printed,
     /// where that cannot be.
     pub fn up(hosts: &[&str]) -> Option<Testbed> {
+        Testbed::up_with_pages(hosts, 0)
+    }
+
+    /// Brings hosts up as [`Testbed::up`] does, and reserves so many more hugepages of 2 MiB while they are.
+    pub fn up_with_pages(hosts: &[&str], pages: u32) -> Option<Testbed> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: only root can make the namespaces of emulated hosts");
             return None;
@@ -38,7 +43,7 @@ impl Testbed {
         }
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new("sh");
-        command.arg(script()).arg(folder.path()).args(hosts);
+        command.arg(script()).args(["-p", &pages.to_string()]).arg(folder.path()).args(hosts);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut holder = command.spawn().expect("sh starts");
         let (input, out) = (holder.stdin.take(), holder.stdout.take().expect("it is piped"));

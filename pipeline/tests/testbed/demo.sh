@@ -31,7 +31,8 @@ ends = ["north:cable0", "south:cable0"]
 END
 echo "demo: two emulated hosts, north and south, as this site file has them:"
 sed 's/^/    /' "$folder/config/septet/site.toml"
+# Hugepages for a switch and a generator of each host, at most.
 code=0
-XDG_CONFIG_HOME="$folder/config" sh "$here/testbed.sh" -c "'$programs/septet' run '$experiment' $*" \
+XDG_CONFIG_HOME="$folder/config" sh "$here/testbed.sh" -p 1280 -c "'$programs/septet' run '$experiment' $*" \
     "$folder/hosts" north south || code=$?
 exit "$code"

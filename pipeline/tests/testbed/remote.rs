@@ -168,9 +168,12 @@ fn has_dpdk() -> bool {
     built
 }
 
+/// Hugepages that a switch and a generator of two hosts want, at most.
+const PAGES: u32 = 1280;
+
 /// Through a switch that polls, of the system or of the stack that is at a prefix: every packet is accounted for.
 fn over(switch: &str, prefix: Option<&Prefix>, uplink: &str) {
-    let Some(bed) = Testbed::up(&["north", "south"]) else { return };
+    let Some(bed) = Testbed::up_with_pages(&["north", "south"], PAGES) else { return };
     let client = Client::new(uplink);
     let site = client.path("config/septet/site.toml");
     let hosts = std::fs::read_to_string(&site).expect("it is there");

@@ -5,8 +5,11 @@
 # with the second, the third with the fourth; either end is called cable0. HOST=SECONDS is a host whose monotonic clock is
 # off by so much.
 #
-#   testbed.sh FOLDER HOST...              brings them up, says `up`, and takes all down once standard input ends
-#   testbed.sh -c COMMAND FOLDER HOST...   runs a shell command in the driver, then takes all down: its exit code
+#   testbed.sh [-p PAGES] FOLDER HOST...              brings them up, says `up`, and takes all down once standard input ends
+#   testbed.sh [-p PAGES] -c COMMAND FOLDER HOST...   runs a shell command in the driver, then takes all down: its exit code
+#
+# -p reserves so many more hugepages of 2 MiB while the hosts are up. Emulated hosts share this machine's, and each takes
+# for its own what is free when it looks: where several measure over DPDK, there must be enough for all.
 #
 # FOLDER must be empty; `FOLDER/HOST.pid` and `FOLDER/driver.pid` have the processes whose namespaces the places are:
 #
@@ -55,12 +58,17 @@ if [ "$1" = init ]; then
         /usr/sbin/sshd -D -e -f "/run/testbed/$host.sshd"
 fi
 
+pages=0
+if [ "$1" = -p ]; then
+    pages=$2
+    shift 2
+fi
 command=
 if [ "$1" = -c ]; then
     command=$2
     shift 2
 fi
-[ $# -ge 2 ] || fail "usage: testbed.sh [-c COMMAND] FOLDER HOST..."
+[ $# -ge 2 ] || fail "usage: testbed.sh [-p PAGES] [-c COMMAND] FOLDER HOST..."
 folder=$1
 shift
 
@@ -78,6 +86,7 @@ hugepages() {
     done
 }
 reserved=$(hugepages)
+of_all=/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
 
 # Everything that is started here dies with this script: what unshare forks with it, and unshare with its parent.
 started=
@@ -96,12 +105,13 @@ down() {
         kill -9 "$process" 2>/dev/null
         wait "$process" 2>/dev/null
     done
-    [ -z "$crashed" ] || echo "$reserved" | while read -r count file; do
+    [ -z "$crashed" ] && [ "$pages" = 0 ] || echo "$reserved" | while read -r count file; do
         [ "$(cat "$file")" = "$count" ] || echo "$count" >"$file"
     done
 }
 trap down EXIT
 trap 'exit 130' HUP INT TERM
+if [ "$pages" != 0 ] && [ -w "$of_all" ]; then echo $(($(cat "$of_all") + pages)) >"$of_all"; fi
 
 # The only child of a process; polled, since it has to be forked first.
 child_of() {
