@@ -114,7 +114,7 @@ fn under_json_an_error_is_a_document_too() {
         (&["site", "trust", "nowhere.toml"], 3),
         (&["site", "show", "bad"], 2),
         (&["archive", "verify", "not.tar.zst"], 2),
-        (&["archive", "verify", "nowhere"], 3),
+        (&["archive", "verify", "nowhere"], 2),
         (&["archive", "import", "not.tar.zst"], 2),
         (&["host", "apply", "--for", "parsecs"], 2),
     ];
