@@ -36,6 +36,8 @@ pub struct Wish<'a> {
     pub tracking: Option<&'a str>,
     /// After how many seconds jobs that have ended are forgotten.
     pub forgets_s: Option<u32>,
+    /// Hugepages of 2 MiB that are reserved for all hosts while they are up: they share this machine's.
+    pub pages: u32,
 }
 
 /// A new folder that all hosts see: they have a /tmp each.
@@ -60,7 +62,7 @@ impl Cluster {
         }
         let bed = match wish.hosts {
             [] => None,
-            hosts => Some(Testbed::up(hosts)?),
+            hosts => Some(Testbed::up_with_pages(hosts, wish.pages)?),
         };
         let folder = folder();
         let mut command = Command::new("sh");

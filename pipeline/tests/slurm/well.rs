@@ -14,6 +14,7 @@ const CABLED: Wish = Wish {
     extra: "",
     tracking: None,
     forgets_s: None,
+    pages: 0,
 };
 
 /// Hosts that share this machine's CPUs: each is given a half of them.
