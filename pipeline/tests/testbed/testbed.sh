@@ -225,7 +225,8 @@ done
 
 if [ -n "$command" ]; then
     code=0
-    nsenter --target "$driver" --net --mount sh -c "$command" || code=$?
+    # Another mount namespace begins in its root, and names of files are meant from here.
+    nsenter --target "$driver" --net --mount sh -c "cd \"\$1\" && $command" sh "$PWD" || code=$?
     exit "$code"
 fi
 echo up
