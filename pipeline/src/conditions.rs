@@ -41,8 +41,9 @@ pub const OWN_SECTION: &str = SectionName::Test.name();
 #[derive(Debug)]
 pub struct Conditions<'a> {
     ground: &'a Ground,
-    /// In the order of its hosts; and manifests of other stands under which tests are wanted, by the tests' names.
+    /// In the order of its hosts.
     hosts: Vec<HostConditions<'a>>,
+    /// Manifests of another stand under which tests are wanted, by the tests' names.
     wanted: BTreeMap<String, Manifest>,
 }
 
@@ -151,8 +152,7 @@ impl<'a> Conditions<'a> {
     /// explains.
     pub fn new(ground: &'a Ground) -> Conditions<'a> {
         let of_host = |(place, site): (usize, &'a Site)| HostConditions::new(place, &site.facts);
-        let hosts = ground.hosts.iter().enumerate().map(of_host).collect();
-        Conditions { ground, hosts, wanted: BTreeMap::new() }
+        Conditions { ground, hosts: ground.hosts.iter().enumerate().map(of_host).collect(), wanted: BTreeMap::new() }
     }
 
     /// The same, with other manifests for some tests: of another stand, from which this one may differ.
@@ -203,9 +203,9 @@ impl<'a> Conditions<'a> {
         let mut encoded = std::mem::take(&mut shared.buffer);
         let Surroundings { common, .. } = self.known(test, shared)?;
         encode_test(&test.tuple, &mut encoded);
-        let key = self.wanted(test).map_or_else(|| common.key_of(&mut encoded), Manifest::key);
+        let here = common.key_of(&mut encoded);
         shared.buffer = encoded;
-        Ok(key)
+        Ok(self.wanted(test).map_or(here, Manifest::key))
     }
 
     fn ready(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Ready, String> {

@@ -4,7 +4,6 @@
 //! result is there. It must not know what is in a result.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 use super::{Fault, INDEX, Status, Store, StoreError};
@@ -125,26 +124,7 @@ pub struct Index {
     starts: Vec<u32>,
     /// Newest entry of each test, by place in `entries`; made when it is first asked for, since a run that has
     /// nothing to do never asks.
-    newest: OnceLock<ByTest>,
-}
-
-/// Places of entries by test.
-type ByTest = HashMap<TestId, usize, BuildHasherDefault<OfDigest>>;
-
-/// A test's id is a digest already.
-#[derive(Default)]
-struct OfDigest(u64);
-
-impl Hasher for OfDigest {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 ^= bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-    }
-
-    fn write_usize(&mut self, _: usize) {}
+    newest: OnceLock<HashMap<TestId, usize>>,
 }
 
 /// The number that a key begins with.
@@ -159,8 +139,8 @@ fn bits(entries: usize) -> u32 {
 }
 
 /// The place of each test's newest entry.
-fn newest(entries: &[Entry]) -> ByTest {
-    let mut newest = ByTest::with_capacity_and_hasher(entries.len(), BuildHasherDefault::default());
+fn newest(entries: &[Entry]) -> HashMap<TestId, usize> {
+    let mut newest = HashMap::with_capacity(entries.len());
     for (place, entry) in entries.iter().enumerate() {
         let known = newest.entry(entry.test).or_insert(place);
         if entries[*known].stored_ms <= entry.stored_ms {
