@@ -75,6 +75,25 @@ fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
     tests.map(|test| (test.tuple.to_string(), key(test))).collect()
 }
 
+/// What another stand gives one test is that test's alone: the short way to a key keeps what it writes into.
+#[test]
+fn a_key_of_another_stand_is_one_tests_and_the_next_ones_stay() {
+    let facts = with_dpdk(host("root=/dev/vda1 ro quiet"));
+    let (ground, own, experiment) = (Ground::from(facts.clone()), keys(&facts), experiment());
+    let tests = &experiment.matrix.tests;
+    let Prospect::Ready(other) = Conditions::new(&ground).judge(&tests[1], &mut KnownSurroundings::default()) else {
+        panic!("it can be measured")
+    };
+    let conditions =
+        Conditions::new(&ground).wanted_as(BTreeMap::from([(tests[0].tuple.to_string(), other.manifest.clone())]));
+    let mut shared = KnownSurroundings::default();
+    assert_eq!(conditions.key(&tests[0], &mut shared), Ok(other.manifest.key()));
+    for test in &tests[1..] {
+        let key = conditions.key(test, &mut shared).ok().map(|key| key.to_string());
+        assert_eq!(key, own[&test.tuple.to_string()], "{}", test.tuple);
+    }
+}
+
 /// Names of the tests whose keys differ.
 fn differing(a: &Facts, b: &Facts) -> Vec<String> {
     let (a, b) = (keys(a), keys(b));

@@ -83,6 +83,29 @@ impl Testbed {
         command
     }
 
+    /// Gives a host an /etc of its own over this machine's, and folders of its own in place of some.
+    #[track_caller]
+    pub fn own_folders(&self, host: &str, folders: &str) {
+        self.said(
+            host,
+            &format!(
+                "mkdir -p /run/own/etc /run/own/work && mount -t overlay overlay -o \
+                 lowerdir=/etc,upperdir=/run/own/etc,workdir=/run/own/work /etc && for own in {folders}; do mount -t \
+                 tmpfs -o mode=755 tmpfs $own; done"
+            ),
+        );
+    }
+
+    /// Installs a program as the host's administrator does, where only root writes.
+    #[track_caller]
+    pub fn install(&self, host: &str, program: &Path) {
+        let name = program.file_name().and_then(|name| name.to_str()).expect("a program has a name");
+        let file = fs::File::open(program).expect("it is on the bench");
+        let script = format!("mkdir -p /opt/septet; cat >/opt/septet/{name}; chmod 755 /opt/septet/{name}");
+        let copied = self.in_host(host, "sh").arg("-c").arg(script).stdin(file).status();
+        assert!(copied.is_ok_and(|status| status.success()), "{name} can be installed");
+    }
+
     /// What a shell command prints in a host; it must end well.
     #[track_caller]
     pub fn said(&self, host: &str, script: &str) -> String {

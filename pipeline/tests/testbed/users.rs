@@ -1,7 +1,6 @@
 //! Hosts that are reached as an ordinary user: with the documented rule of sudo for an agent of root's, and without it.
 //! The user, the rule and the programs are the emulated host's alone.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::afar::Afar;
@@ -36,12 +35,7 @@ fn up() -> Option<Afar> {
     }
     let afar = Afar::up(&["north", "south"])?;
     for host in ["north", "south"] {
-        afar.bed.said(
-            host,
-            "mkdir -p /run/own/etc /run/own/work && mount -t overlay overlay -o \
-             lowerdir=/etc,upperdir=/run/own/etc,workdir=/run/own/work /etc && for own in /home /opt; do mount -t tmpfs \
-             -o mode=755 tmpfs $own; done",
-        );
+        afar.bed.own_folders(host, "/home /opt");
         afar.bed.said(
             host,
             "echo tester:x:4242:4242::/home/tester:/bin/sh >>/etc/passwd; echo tester:x:4242: >>/etc/group; echo \
@@ -51,10 +45,7 @@ fn up() -> Option<Afar> {
              \"/opt/septet/septet-gen\"\\n' >/etc/septet/host.toml",
         );
         for program in ["septet-host", "septet-gen"] {
-            let file = File::open(afar.bench.path(program)).expect("it is on the bench");
-            let script = format!("cat >/opt/septet/{program}; chmod 755 /opt/septet/{program}");
-            let copied = afar.bed.in_host(host, "sh").arg("-c").arg(script).stdin(file).status();
-            assert!(copied.is_ok_and(|status| status.success()), "{program} can be installed");
+            afar.bed.install(host, &afar.bench.path(program));
         }
     }
     Some(afar)
