@@ -40,6 +40,9 @@ pub struct Wish<'a> {
     pub pages: u32,
 }
 
+/// Hugepages that switches and generators of two nodes want, at most.
+pub const PAGES_OF_TWO: u32 = 1280;
+
 /// A new folder that all hosts see: they have a /tmp each.
 pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder can be made");

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::bed::until;
 use super::bench::Ran;
 use super::client::Client;
-use super::cluster::{Cluster, Wish};
+use super::cluster::{Cluster, PAGES_OF_TWO, Wish};
 use super::well::{CABLE, hosts};
 
 /// An experiment that ships, other texts in place of some of its own.
@@ -132,7 +132,7 @@ fn holds(cluster: &Cluster, site: &str, name: &str, text: &str, only: &str, shar
 #[test]
 fn experiments_that_ship_say_the_same_on_a_cluster_as_without_it() {
     let features = "n1=Feature=cab1,first n2=Feature=cab1";
-    let wish = Wish { hosts: &["n1", "n2"], features, pages: 1280, ..Wish::default() };
+    let wish = Wish { hosts: &["n1", "n2"], features, pages: PAGES_OF_TWO, ..Wish::default() };
     let Some(cluster) = Cluster::up(&wish) else { return };
     let one = "[slurm]\nnodes = \"n1\"\nconstraint = \"first\"\n";
     let short = [("\"1s\"", "\"150ms\""), ("\"200ms\"", "\"50ms\""), ("= 3", "= 2"), ("\"1Mpps\"", "\"20kpps\"")];

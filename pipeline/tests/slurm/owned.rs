@@ -7,7 +7,7 @@ use std::path::Path;
 use super::bed::{Testbed, until};
 use super::bench::SMALL;
 use super::client::Client;
-use super::cluster::{Cluster, Wish};
+use super::cluster::{Cluster, PAGES_OF_TWO, Wish};
 use super::well::{CABLE, hosts};
 
 /// Debian's user games: nodes know it.
@@ -73,7 +73,13 @@ fn an_ordinary_users_jobs_have_roots_agent_by_sudo_and_its_processes_end_with_th
     if !groups {
         println!("skipped: proctrack/cgroup, since this machine has no freezer of control groups of the first version");
     }
-    let wish = Wish { hosts: &["n1", "n2"], features: "n1=Feature=cab1 n2=Feature=cab1", tracking, ..Wish::default() };
+    let wish = Wish {
+        hosts: &["n1", "n2"],
+        features: "n1=Feature=cab1 n2=Feature=cab1",
+        tracking,
+        pages: PAGES_OF_TWO,
+        ..Wish::default()
+    };
     let Some(cluster) = Cluster::up(&wish) else { return };
     let site = hosts().replace("cores", "sudo = \"/opt/septet/septet-host\"\ncores");
     let client = Client::of(&cluster, Some(USER), &format!("[slurm]\n{site}{CABLE}"));
@@ -82,7 +88,6 @@ fn an_ordinary_users_jobs_have_roots_agent_by_sudo_and_its_processes_end_with_th
     }
     println!("tracking: {}", cluster.said("scontrol show config | grep ProctrackType"));
     client.write("both.toml", BOTH);
-    // Emulated hosts share this machine's hugepages: what needs them is one shard.
     let ran = client.septet(&["run", "both.toml", "--slurm", "--no-report", "--shard-time", "1min"]);
     println!("{}{}", ran.stderr, ran.stdout);
     assert!(ran.code == 0 || ran.code == 1 && ran.stderr.contains("GIVEN UP"), "{ran:?}");
