@@ -11,6 +11,7 @@ mod bed;
 mod bench;
 mod brought_up;
 mod cabled;
+mod demo;
 mod faults;
 mod kills;
 mod over_ssh;

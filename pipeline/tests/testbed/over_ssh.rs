@@ -94,3 +94,25 @@ fn programs_of_a_sites_own_are_measured_on_another_host_by_the_adapter_that_is_c
     assert!(afar.bed.said("north", &format!("ls {PROGRAMS}/*")).contains("septet-adapter"));
     assert!(afar.is_clean("north"));
 }
+
+#[test]
+fn a_host_behind_a_jump_host_is_reached_as_the_users_ssh_configuration_says() {
+    let Some(afar) = Afar::up(&["north", "south"]) else { return };
+    afar.bench.write("small.toml", SMALL);
+    // From where clients run there is no way to south's address; from north there is.
+    let driver = |script: &str| {
+        let done = afar.bed.in_driver("sh").arg("-c").arg(script).status().expect("nsenter starts");
+        assert!(done.success(), "{script}");
+    };
+    driver("ip route add blackhole $(ssh -G south | sed -n 's/^hostname //p')/32");
+    afar.site("[hosts.south]\n");
+    let ran = afar.septet(&["plan", "small.toml", "--refresh"]).code(3);
+    assert!(ran.stderr.contains("ssh -o BatchMode=yes -- south true"), "{}", ran.stderr);
+    driver("printf 'Host south\\n    ProxyJump north\\n' >>/etc/ssh/ssh_config");
+    let ran = afar.septet(&["run", "small.toml", "--json"]).code(0);
+    assert!(ran.json()["measured"].as_u64().is_some_and(|count| count > 0), "{}", ran.stdout);
+    assert!(!afar.bed.said("south", &format!("ls {PROGRAMS}")).is_empty());
+    // The one on the way is only that.
+    assert_eq!(afar.bed.said("north", "ls -A /root"), "");
+    assert!(afar.is_clean("south"));
+}
