@@ -1,6 +1,8 @@
 //! From facts to manifests: what a test runs through on this host, or why it is skipped. Pure: the same
 //! test and facts give the same manifest. It must not know what is stored.
 
+mod placed;
+mod reached;
 mod written;
 
 use std::borrow::Cow;
@@ -8,12 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use host_setup::containers;
-use host_setup::cores::{self, CorePlan, Needs};
+use host_setup::cores::CorePlan;
 use host_setup::eal::{GENERATOR_MIB, HUGEPAGE_MIB, Memory};
-use host_setup::facts::{Component, Facts, Offer, Part, Privilege, function_drivers};
-use host_setup::scene::checked::is_pci_address;
+use host_setup::facts::{Component, Facts, Offer, Part, Privilege};
 use host_setup::scene::{Runtime, Uplink};
-use host_setup::switch::uplink::By;
 use host_setup::switch::{Descriptor, Ends, Shape};
 use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch, io_name};
 use results::tuple::Tuple;
@@ -21,12 +21,15 @@ use results::tuple::Tuple;
 use crate::experiment::{Fault, Test, Times};
 use crate::key::Key;
 use crate::manifest::{Common, Manifest, Sealed, Section};
-use crate::ready::{Card, Ready, Side, SwitchPlan};
+use crate::ready::{Ready, Side, SwitchPlan};
 use crate::search::Goal;
 use crate::sections::SectionName;
-use crate::stand::{CableEnd, Ground, Site};
+use crate::stand::{Ground, Site};
 use crate::traffic;
 
+pub(crate) use self::placed::placed_as;
+use self::placed::{core_plan, near};
+use self::reached::{card, uplink};
 use self::written::{
     cable_section, cores_section, encode_test, host_parts, memory_section, nic_at, nic_section, traffic_section,
 };
@@ -278,8 +281,8 @@ impl<'a> Conditions<'a> {
         let uplink = end.map(|end| uplink(facts, descriptor, end, place)).transpose()?;
         let card = card(facts, tuple, descriptor, end)?;
 
-        let cores =
-            cores::plan_near(&host.facts.topology, &needs(tuple, descriptor), near(host.facts, tuple, descriptor));
+        let near = near(host.facts, descriptor, end);
+        let cores = core_plan(tuple, host.facts, descriptor, near);
         let memory = traffic::memory(tuple, host.memory());
         let switch = switch_plan(tuple, descriptor, &cores, memory, uplink.as_ref());
         let configuration = descriptor.render(&switch.shape).map_err(|error| error.to_string())?;
@@ -297,7 +300,7 @@ impl<'a> Conditions<'a> {
             sections.push((SectionName::Nic, Sealed::new(nic_section(nic_at(host.facts, end)))));
         }
         let configuration = configuration.into();
-        Ok((Side { cores, runtime, configuration, memory, switch, uplink, card }, sections))
+        Ok((Side { cores, near, runtime, configuration, memory, switch, uplink, card }, sections))
     }
 
     /// The hugepages that must be free on the host in that place for a test, as `(NUMA node, pages of 2 MiB)`; none
@@ -321,44 +324,6 @@ pub(crate) fn sides(locality: Locality) -> usize {
 /// Containers of a test on each of its hosts.
 fn containers_a_side(tuple: &Tuple) -> u32 {
     2 * u32::from(tuple.pairs.get()) / if tuple.locality == Locality::Remote { 2 } else { 1 }
-}
-
-/// How a switch reaches the other host over an end of a cable, or why it cannot.
-fn uplink(facts: &Facts, descriptor: &Descriptor, end: &CableEnd, place: usize) -> Result<Uplink, String> {
-    let by = match descriptor.uplinks() {
-        [By::Kernel] => By::Kernel,
-        _ => end.dpdk,
-    };
-    let name = &descriptor.name;
-    if by == By::Kernel && is_pci_address(&end.device) {
-        return Err(format!("{name} needs an interface, and the site file gives the PCI address {}", end.device));
-    }
-    if let Some(why) = facts.nics.iter().find(|nic| nic.name == end.device).and_then(|nic| nic.must_stay.as_ref()) {
-        return Err(format!("{} is not given to a switch: it {why}", end.device));
-    }
-    if by == By::Pci {
-        let why = "a device by its PCI address would have to be taken from the kernel, which this version does not do";
-        return Err(format!("{name} cannot reach the other host: {why}; name the interface in the site file"));
-    }
-    if facts.privilege != Privilege::Root {
-        return Err("only root can give a switch a network card".to_string());
-    }
-    facts.component_of_uplink(name, by)?;
-    Ok(Uplink { device: end.device.clone(), by, side: u8::try_from(place).unwrap_or(u8::MAX) })
-}
-
-/// The card whose virtual functions a test is measured over; absent where the switch is no card, or why there is none.
-fn card(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor, end: Option<&CableEnd>) -> Result<Option<Card>, String> {
-    if descriptor.ends != Ends::Functions {
-        return Ok(None);
-    }
-    let nic = end.map_or_else(|| facts.card(), |end| facts.card_at(&end.device))?;
-    let (most, wanted) = (nic.vfs_max.unwrap_or(0), containers_a_side(tuple));
-    if wanted > most {
-        return Err(format!("{} can have {most} virtual functions, and it takes {wanted}", nic.name));
-    }
-    let driver = nic.driver.as_deref().unwrap_or_default();
-    Ok(Some(Card { interface: nic.name.clone(), drivers: function_drivers(driver).unwrap_or_default() }))
 }
 
 /// The switch of a test, if it can be had here and takes what the test asks of it.
@@ -467,25 +432,6 @@ fn offered<'f>(facts: &'f Facts, part: Part) -> Result<&'f Offer, String> {
         Some(Offer { missing: Some(reason), .. }) => Err(format!("{name}: {reason}")),
         Some(offer) => Ok(offer),
     }
-}
-
-/// Cores that a test asks for: some switches run on their callers' cores.
-fn needs(tuple: &Tuple, descriptor: &Descriptor) -> Needs {
-    let switch_cores = descriptor.cores.given(tuple.variant.switch_cores.into());
-    Needs { switch_cores, generators: containers_a_side(tuple) }
-}
-
-/// The core plan of a test on a host of its record.
-pub(crate) fn core_plan(tuple: &Tuple, facts: &Facts) -> Result<CorePlan, String> {
-    let name = tuple.vswitch.name();
-    let descriptor = facts.descriptor(name).ok_or_else(|| format!("its host knows no switch called {name}"))?;
-    Ok(cores::plan_near(&facts.topology, &needs(tuple, descriptor), near(facts, tuple, descriptor)))
-}
-
-/// The NUMA node of the card whose virtual functions a test is measured over.
-fn near(facts: &Facts, tuple: &Tuple, descriptor: &Descriptor) -> Option<u32> {
-    let over_card = descriptor.ends == Ends::Functions && sides(tuple.locality) == 1;
-    facts.card().ok().filter(|_| over_card)?.node
 }
 
 /// The sections that follow from the facts and the core plan of the host in that place alone, by which what a record

@@ -191,6 +191,8 @@ fn record(
         host: facts.for_record(),
         achieved: (*achieved).clone(),
     };
+    let near = about.ready.sides.iter().map(|side| side.near).collect();
+    let cabled = !about.peers.is_empty() && about.ready.sides.iter().any(|side| side.near.is_some());
     Record {
         format: Record::format_of(1 + about.peers.len()),
         test: about.test.tuple.to_string(),
@@ -209,6 +211,7 @@ fn record(
         host: about.host.facts.for_record().into(),
         achieved: about.host.achieved.clone(),
         peers: about.peers.iter().map(peer).collect(),
+        near: if cabled { near } else { Vec::new() },
         search: None,
         stand: None,
         chosen: None,

@@ -24,6 +24,8 @@ pub struct Ready {
 pub struct Side {
     /// Who does what on which core.
     pub cores: CorePlan,
+    /// NUMA node of the card that its packets go through, where there is one.
+    pub near: Option<u32>,
     /// How its containers are made.
     pub runtime: Runtime,
     /// The switch's rendered configuration.

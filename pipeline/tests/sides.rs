@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use host_setup::facts::{Component, Facts, Offer, Privilege};
+use host_setup::facts::{Component, Core, Facts, Nic, Offer, Privilege};
 use host_setup::survey::{Around, of_tree};
 use host_setup::switch;
 use host_setup::switch::uplink::By;
 use pipeline::conditions::{Conditions, KnownSurroundings, Prospect};
 use pipeline::experiment::{self, Experiment, Test};
 use pipeline::manifest::Listing;
-use pipeline::ready::Ready;
+use pipeline::ready::{Ready, Side};
 use pipeline::sections::SectionName;
 use pipeline::stand::{Cable, CableEnd, Ground, Site};
 use pipeline::traffic;
@@ -157,6 +157,52 @@ fn by_what_the_cable_is_got_at_is_in_the_key_with_its_driver() {
     assert_eq!(reason, "on host south: ovs has no driver here for an uplink by af-xdp");
     let by_address = judged(&alike(By::Pci), test).expect_err("nobody binds devices");
     assert!(by_address.contains("on host north: ovs cannot reach the other host"), "{by_address}");
+}
+
+/// A host of two NUMA nodes of four cores each, whose card for the cable is on the second one.
+fn large(name: &str) -> Facts {
+    let mut facts = host(name);
+    let core = |cpu| Core { cpu, core: cpu, node: cpu / 4, package: cpu / 4, ..facts.topology[0].clone() };
+    facts.topology = (0..8).map(core).collect();
+    facts.memory.hugepages_2m = vec![(0, 0, 0), (1, 0, 0)];
+    facts.nics = vec![Nic {
+        name: "cable0".into(),
+        address: "0000:81:00.0".into(),
+        driver: Some("igb".into()),
+        node: Some(1),
+        vfs: Some(0),
+        vfs_max: Some(7),
+        ..Nic::default()
+    }];
+    facts
+}
+
+#[test]
+fn cores_and_memory_of_each_side_are_near_its_end_of_the_cable() {
+    for rest in ["V = \"linux-bridge\"\nio = \"udp\"", "V = \"ovs\""] {
+        let experiment = experiment(&format!("L = \"remote\"\nS = \"1vs1\"\n{rest}"));
+        let test = &experiment.matrix.tests[0];
+        let small = host("south");
+        let cabled = two(large("north"), small.clone(), By::AfPacket);
+        let ready = judged(&cabled, test).expect("it can be measured");
+        let [north, south] = &*ready.sides else { panic!("it has two sides") };
+        let used = |side: &Side| {
+            let generators = side.cores.generators.iter().flat_map(|it| it.cpus.clone());
+            side.cores.switch.iter().copied().chain(generators).collect::<Vec<_>>()
+        };
+        assert!(used(north).iter().all(|cpu| *cpu >= 4), "{:?}", north.cores);
+        assert!(north.cores.housekeeping >= Some(4), "{:?}", north.cores);
+        assert_eq!((north.cores.node, north.near, south.near), (Some(1), Some(1), None));
+        let pages = |place| Conditions::new(&cabled).hugepages(&ready, place).map(|(node, _)| node);
+        let memory = north.memory.is_some();
+        assert_eq!([pages(0), pages(1)], [memory.then_some(1), memory.then_some(0)]);
+        // Which node it is makes no other key, and one that is not known is as it was.
+        let mut elsewhere = large("north");
+        elsewhere.nics[0].node = Some(0);
+        assert_eq!(listing(&cabled, test).key(), listing(&two(elsewhere.clone(), small, By::AfPacket), test).key());
+        let ready = judged(&two(host("south"), elsewhere, By::AfPacket), test).expect("it can be measured");
+        assert_eq!(ready.sides[1].cores.node, Some(0));
+    }
 }
 
 #[test]

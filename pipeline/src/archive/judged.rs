@@ -2,10 +2,12 @@
 //! doubt which they raise, or that tells of another host than its key, was changed after it was written. Pure. It
 //! must not know files or samples.
 
+use host_setup::facts::Facts;
+use host_setup::protocol::Achieved;
 use results::axes::Rate;
 use results::tuple::Tuple;
 
-use crate::conditions::{core_plan, sections_of_host, sides};
+use crate::conditions::{placed_as, sections_of_host, sides};
 use crate::experiment::Times;
 use crate::judge::{Run, RunHost};
 use crate::manifest::{Listing, MANIFEST_VERSION};
@@ -26,7 +28,9 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
     {
         return Err("it does not tell of as many hosts as its test has".to_string());
     }
-    let plans = record.hosts().map(|(facts, _)| core_plan(&record.tuple, facts)).collect::<Result<Vec<_>, _>>()?;
+    let near = |place: usize| record.near.get(place).copied().flatten();
+    let plan = |(place, (facts, _)): (usize, (&Facts, &Achieved))| placed_as(&record.tuple, facts, near(place));
+    let plans = record.hosts().enumerate().map(plan).collect::<Result<Vec<_>, _>>()?;
     for (place, ((facts, _), cores)) in record.hosts().zip(&plans).enumerate() {
         if manifest.format != MANIFEST_VERSION {
             break;

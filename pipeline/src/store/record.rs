@@ -65,6 +65,10 @@ pub struct Record {
     /// The other hosts of a remote test, in the order of its sides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerHost>,
+    /// NUMA node of the card at the cable, for each side of a remote test, which cores were chosen by; empty where no side
+    /// has one, and in records of before this was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near: Vec<Option<u32>>,
     /// What the site calls the stand; absent where everything is measured on the client's own host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand: Option<String>,
