@@ -165,6 +165,11 @@ impl Netlink {
         self.acknowledged(RouteNetlinkMessage::SetLink(link), 0)
     }
 
+    /// Whether a link is up, whatever is at its other end.
+    pub(crate) fn is_up(&mut self, name: &str) -> Result<bool, NetlinkError> {
+        Ok(self.link(name)?.header.flags.contains(LinkFlags::Up))
+    }
+
     /// Deletes every link of a group at once, which is much faster than one by one.
     pub(crate) fn delete_group(&mut self, group: u32) -> Result<(), NetlinkError> {
         let mut link = LinkMessage::default();

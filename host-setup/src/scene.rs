@@ -91,12 +91,20 @@ pub struct Uplink {
     pub by: By,
     /// Which side of the test this is, 0 or 1.
     pub side: u8,
+    /// The kernel's driver of a device that a driver of DPDK's has to itself meanwhile; absent for an interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
 }
 
 impl Uplink {
     /// What of it is the switch's shape.
     pub fn shape(&self) -> uplink::Uplink {
         uplink::Uplink { by: self.by, side: self.side }
+    }
+
+    /// The name of the component that it is of a switch.
+    pub fn component(&self, switch: &str) -> String {
+        uplink::component(switch, self.by, self.card.as_deref())
     }
 }
 

@@ -192,7 +192,13 @@ fn scene() -> Scene {
 }
 
 fn uplinked(scene: &mut Scene, device: &str, by: By, side: u8) {
-    scene.switch.uplink = Some(Uplink { device: device.into(), by, side });
+    let card = (by == By::Pci).then(|| "ice".into());
+    scene.switch.uplink = Some(Uplink { device: device.into(), by, side, card });
+}
+
+fn of_card(scene: &mut Scene, by: By, card: Option<&str>) {
+    let device = if by == By::Pci { "0000:01:00.0" } else { "cable0" };
+    scene.switch.uplink = Some(Uplink { device: device.into(), by, side: 0, card: card.map(str::to_owned) });
 }
 
 /// Puts the scene on virtual functions of a card; each is a kernel interface if the scene's links are.
@@ -220,7 +226,7 @@ type Change = fn(&mut Scene);
 #[test]
 fn a_scene_is_checked_in_every_part() {
     check(&scene()).expect("a good scene");
-    let wrong: [(&str, Change); 29] = [
+    let wrong: [(&str, Change); 32] = [
         ("containers: there are 0", |scene| scene.containers.clear()),
         ("no switch called", |scene| scene.switch.kind = "magic".into()),
         ("has no link of its kind", |scene| over_card(scene, false)),
@@ -255,6 +261,9 @@ fn a_scene_is_checked_in_every_part() {
         ("is not the name of an interface", |scene| uplinked(scene, "e0,iface=e1", By::AfXdp, 0)),
         ("is not the name of an interface", |scene| uplinked(scene, "lo", By::AfPacket, 0)),
         ("is not a PCI address", |scene| uplinked(scene, "cable0", By::Pci, 0)),
+        ("no driver of DPDK's is known", |scene| of_card(scene, By::Pci, Some("../net_ice"))),
+        ("which driver the kernel has", |scene| of_card(scene, By::Pci, None)),
+        ("stays with the kernel's driver", |scene| of_card(scene, By::AfXdp, Some("ice"))),
         ("there is no side 2", |scene| uplinked(scene, "cable0", By::Kernel, 2)),
         ("cannot reach a second host by af-packet", |scene| uplinked(scene, "cable0", By::AfPacket, 0)),
         ("is the port to another host", |scene| scene.containers[0].name = "uplink".into()),
@@ -325,6 +334,17 @@ fn ovs_and_vpp_are_rendered_with_an_uplink_and_the_others_refuse_one() {
     ] {
         assert!(vpp.contains(line), "{vpp}");
     }
+    // Of a card that it has whole, and of no other, whatever is on the bus.
+    let [ovs, vpp] = ["ovs", "vpp"].map(|kind| rendered(kind, By::Pci, 0).expect("it reaches another host"));
+    assert!(ovs.contains("dpdk-extra=\"-a UPLINK --iova-mode=va") && !ovs.contains("--no-pci"), "{ovs}");
+    for line in [
+        "plugin vhost_plugin.so { enable } plugin dpdk_plugin.so { enable }",
+        "dpdk { uio-driver vfio-pci dev UPLINK { name uplink } }\n",
+        "set interface l2 bridge uplink 1\nset interface state uplink up\n",
+    ] {
+        assert!(vpp.contains(line), "{vpp}");
+    }
+    assert!(!vpp.contains("host-interface"), "{vpp}");
     for kind in ["basicfwd", "testpmd", "direct", "snabb"] {
         let refused = rendered(kind, By::AfPacket, 0).expect_err("it does not");
         assert!(refused.contains("does not reach a second host"), "{refused}");

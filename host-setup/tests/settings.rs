@@ -9,7 +9,7 @@ use host_setup::lease::list::is_setting;
 use host_setup::lease::tree::Tree as _;
 use host_setup::lease::{Entry, Record, Restored, restore};
 use host_setup::protocol::{Achieved, Failure, FailureKind, Setup, Vf, Vfs};
-use host_setup::settings::apply;
+use host_setup::settings::{apply, give_to_kernel, give_whole};
 use machines::{CPU, Machine, NODES, PCI};
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ fn holds(mut machine: Machine, setup: &Setup, look: impl FnOnce(&Machine, &Achie
     let mut notes = Notes::default();
     let achieved = try_apply(&mut machine, &mut notes, setup).unwrap_or_else(|failure| panic!("{failure}"));
     look(&machine, &achieved);
-    let outcomes = restore(&mut machine, &notes.entries);
+    let outcomes = restore(&mut machine, &notes.entries, &mut |_| {});
     assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "{outcomes:?}");
     assert_eq!(machine.differences(&before), []);
 }
@@ -54,7 +54,7 @@ fn fails(mut machine: Machine, setup: &Setup, words: &[&str]) -> Failure {
     for word in words {
         assert!(failure.to_string().contains(word), "{failure}");
     }
-    restore(&mut machine, &notes.entries);
+    restore(&mut machine, &notes.entries, &mut |_| {});
     assert_eq!(machine.differences(&before), []);
     failure
 }
@@ -255,7 +255,7 @@ fn virtual_functions_are_made_set_up_bound_and_gone() {
     assert_eq!(achieved.vfs, [("enp3s0f0".to_owned(), vec!["0000:3b:02.0".to_owned(), "0000:3b:02.1".to_owned()])]);
     assert_eq!(set[1], ("enp3s0f0".to_owned(), 1, Some("02:00:00:00:01:01".into())));
     assert_eq!(machine.target(&format!("{PCI}/devices/0000:3b:02.1/driver")).as_deref(), Some("vfio-pci"));
-    assert!(restore(&mut machine, &notes.entries).iter().all(|outcome| *outcome == Restored::Back));
+    assert!(restore(&mut machine, &notes.entries, &mut |_| {}).iter().all(|outcome| *outcome == Restored::Back));
     assert_eq!(machine.differences(&before), []);
 
     let mut whole = vfs("enp3s0f0", 2);
@@ -278,11 +278,11 @@ fn a_restore_that_is_cut_short_anywhere_is_finished_by_the_next_one() {
         let mut notes = Notes::default();
         try_apply(&mut machine, &mut notes, &setup).unwrap_or_else(|failure| panic!("{failure}"));
         machine.writes_left = Some(writes);
-        restore(&mut machine, &notes.entries);
+        restore(&mut machine, &notes.entries, &mut |_| {});
         let is_through = machine.writes_left != Some(0);
         machine.writes_left = None;
         // The journal is still there: whoever comes next goes by it.
-        let outcomes = restore(&mut machine, &notes.entries);
+        let outcomes = restore(&mut machine, &notes.entries, &mut |_| {});
         assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "after {writes} writes: {outcomes:?}");
         assert_eq!(machine.differences(&before), [], "after {writes} writes");
         if is_through {
@@ -316,6 +316,52 @@ fn a_device_changes_its_driver_and_gets_it_back() {
     for (address, driver) in [("../../x", "vfio-pci"), ("0000:03:00.0", "../vfio"), ("", "")] {
         assert_eq!(fails(Machine::r630("active"), &to(address, driver), &[]).kind, FailureKind::Request);
     }
+}
+
+/// A card goes from the kernel to a switch and back and again, and the machine dies after so many writes; whoever comes
+/// next gives it back to the kernel.
+#[test]
+fn a_card_that_switches_had_whole_is_the_kernels_again_whenever_they_die() {
+    let address = "0000:03:00.0";
+    let driver = |machine: &Machine| machine.target(&format!("{PCI}/devices/{address}/driver"));
+    for writes in 0.. {
+        let mut machine = Machine::r630("active");
+        let before = machine.clone();
+        let mut notes = Notes::default();
+        machine.writes_left = Some(writes);
+        let there = |machine: &mut Machine, notes: &mut Notes| {
+            give_whole(machine, notes, address)?;
+            assert_eq!(driver(machine).as_deref(), Some("vfio-pci"));
+            // Once more is nothing more.
+            give_whole(machine, notes, address)
+        };
+        let and_back = |machine: &mut Machine, notes: &mut Notes| {
+            give_to_kernel(machine, notes, address, "ixgbe")?;
+            assert_eq!(driver(machine).as_deref(), Some("ixgbe"));
+            give_to_kernel(machine, notes, address, "ixgbe")
+        };
+        let all = there(&mut machine, &mut notes)
+            .and_then(|()| and_back(&mut machine, &mut notes))
+            .and_then(|()| there(&mut machine, &mut notes));
+        machine.writes_left = None;
+        let outcomes = restore(&mut machine, &notes.entries, &mut |_| {});
+        assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "after {writes} writes: {outcomes:?}");
+        assert_eq!(machine.differences(&before), [], "after {writes} writes");
+        if all.is_ok() {
+            assert!(writes > 10, "{writes}");
+            break;
+        }
+    }
+    let refused = |machine: &mut Machine, address: &str| {
+        give_whole(machine, &mut Notes::default(), address).expect_err("it stays").to_string()
+    };
+    let route = refused(&mut Machine::vfs(), "0000:3b:00.0");
+    assert!(route.contains("ens1f0 carries the default route"), "{route}");
+    let mut alone = Machine::r630("active");
+    alone.links.remove(&format!("{PCI}/devices/{address}/iommu_group"));
+    assert!(refused(&mut alone, address).contains("no IOMMU group"));
+    let request = give_to_kernel(&mut alone, &mut Notes::default(), address, "../vfio").expect_err("no driver");
+    assert_eq!(request.kind, FailureKind::Request);
 }
 
 #[test]
@@ -360,7 +406,7 @@ fn what_somebody_else_changed_is_reported_and_left_alone() {
     // Neither what it was nor what was made of it.
     machine.file(theirs.clone(), "userspace");
     machine.files.remove("proc/irq/30/smp_affinity_list");
-    let outcomes = restore(&mut machine, &notes.entries);
+    let outcomes = restore(&mut machine, &notes.entries, &mut |_| {});
     let left: Vec<_> = outcomes.iter().filter(|outcome| **outcome != Restored::Back).collect();
     assert_eq!(left, [&Restored::ChangedByOthers { path: theirs.clone(), value: "userspace".into() }]);
     assert_eq!(machine.files[&theirs], "userspace");
@@ -419,10 +465,10 @@ proptest! {
         }
         machine.refusing.clear();
         machine.stubborn.clear();
-        let outcomes = restore(&mut machine, &notes.entries);
+        let outcomes = restore(&mut machine, &notes.entries, &mut |_| {});
         prop_assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "{:?}", outcomes);
         prop_assert_eq!(machine.differences(&before), vec![]);
-        restore(&mut machine, &notes.entries);
+        restore(&mut machine, &notes.entries, &mut |_| {});
         prop_assert_eq!(machine.differences(&before), vec![]);
     }
 }

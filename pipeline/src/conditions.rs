@@ -29,6 +29,7 @@ use crate::traffic;
 
 pub(crate) use self::placed::placed_as;
 use self::placed::{core_plan, near};
+pub(crate) use self::reached::cannot_reach;
 use self::reached::{card, uplink};
 use self::written::{
     cable_section, cores_section, encode_test, host_parts, memory_section, nic_at, nic_section, traffic_section,
@@ -384,7 +385,7 @@ fn switch_section(
     uplink: Option<&Uplink>,
 ) -> Result<Section, String> {
     let name = tuple.vswitch.name();
-    let driver = uplink.map(|uplink| facts.component_of_uplink(name, uplink.by)).transpose()?.flatten();
+    let driver = uplink.map(|uplink| facts.component_of_uplink(name, uplink)).transpose()?.flatten();
     let section = Section::new()
         .with("configuration", configuration)
         .with_some("uplink", driver.map(|component| component.digest.clone()));

@@ -162,11 +162,12 @@ fn stranger(evidence: &Evidence, about: &Circumstances) -> Option<String> {
     let application = traffic::application(tuple);
     let mut hosts = about.ready.sides.iter().zip(about.hosts()).zip(evidence.hosts());
     let stranger = hosts.find_map(|((side, host), seen)| {
+        let uplink = side.uplink.as_ref().map(|uplink| uplink.component(tuple.vswitch.name()));
         let through = Through {
             switch: tuple.vswitch.name(),
             application: &application,
             runtime: Some(side.runtime.name()),
-            uplink: side.uplink.as_ref().map(|uplink| uplink.by),
+            uplink: uplink.as_deref(),
         };
         let components = host.facts.components_on(&through);
         let known: BTreeSet<&str> =

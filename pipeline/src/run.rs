@@ -212,8 +212,8 @@ pub fn run(
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn try_cable(posts: &mut [crate::stand::Post], cable: &crate::stand::Cable) -> Result<Option<u32>, RunError> {
-    cabled::join(posts, cable)
+pub fn try_cable(posts: &mut [crate::stand::Post], interfaces: &[String]) -> Result<Option<u32>, RunError> {
+    cabled::join(posts, interfaces)
 }
 
 /// An error as the rest of a sentence that begins with "failed to".

@@ -44,6 +44,17 @@ pub struct CableEnd {
     pub dpdk: By,
 }
 
+impl Cable {
+    /// What the kernel calls the interfaces at the ends, on hosts with these facts.
+    pub fn interfaces<'f>(&self, hosts: impl Iterator<Item = &'f Facts>) -> Vec<String> {
+        let called = |(end, facts): (&CableEnd, &Facts)| {
+            let nic = facts.nics.iter().find(|nic| nic.address == end.device);
+            nic.map_or_else(|| end.device.clone(), |nic| nic.name.clone())
+        };
+        self.ends.iter().zip(hosts).map(called).collect()
+    }
+}
+
 /// A stand of one host.
 impl From<Facts> for Ground {
     fn from(facts: Facts) -> Ground {

@@ -155,8 +155,72 @@ fn by_what_the_cable_is_got_at_is_in_the_key_with_its_driver() {
     without.components.retain(|component| component.name != "ovs-af-xdp");
     let reason = judged(&two(host("north"), without, By::AfXdp), test).expect_err("there is no driver");
     assert_eq!(reason, "on host south: ovs has no driver here for an uplink by af-xdp");
-    let by_address = judged(&alike(By::Pci), test).expect_err("nobody binds devices");
-    assert!(by_address.contains("on host north: ovs cannot reach the other host"), "{by_address}");
+}
+
+#[test]
+fn a_card_by_its_address_is_had_whole_where_an_iommu_keeps_it_to_one_program() {
+    let experiment = experiment("L = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nio = \"udp\"\n");
+    let kernel = &experiment.matrix.tests[0];
+    let experiment = self::experiment("L = \"remote\"\nS = \"1vs1\"\nV = \"ovs\"\n");
+    let test = &experiment.matrix.tests[0];
+    let able = |name: &str| {
+        let mut facts = large(name);
+        facts.knobs.vfio = true;
+        facts.nics[0].iommu_group = Some("17".into());
+        facts.components.push(Component {
+            name: "ovs-pci-igb".into(),
+            digest: "of net_e1000".into(),
+            ..Component::default()
+        });
+        facts
+    };
+    let ready = judged(&two(able("north"), able("south"), By::Pci), test).expect("it can be measured");
+    for side in &*ready.sides {
+        let uplink = side.uplink.as_ref().expect("it reaches the other host");
+        assert_eq!((uplink.device.as_str(), uplink.by, uplink.card.as_deref()), ("0000:81:00.0", By::Pci, Some("igb")));
+        assert_eq!(side.cores.node, Some(1), "near the card");
+    }
+    let whole = ready.manifest.listing();
+    let by_packets = listing(&two(able("north"), able("south"), By::AfPacket), test);
+    let changes: Vec<String> =
+        by_packets.changes_to(&whole).iter().map(|it| format!("{} {}", it.section, it.field)).collect();
+    for change in ["cable first", "cable second", "switch configuration", "switch uplink", "peer-switch uplink"] {
+        assert!(changes.iter().any(|told| told == change), "{change} of {changes:?}");
+    }
+    let reason = |spoil: fn(&mut Facts)| {
+        let mut south = able("south");
+        spoil(&mut south);
+        judged(&two(able("north"), south, By::Pci), test).expect_err("it cannot be had")
+    };
+    let why: [(&str, fn(&mut Facts)); 7] = [
+        ("it is in no IOMMU group; switch VT-d", |facts| facts.nics[0].iommu_group = None),
+        ("vfio-pci is not loaded; modprobe vfio-pci", |facts| facts.knobs.vfio = false),
+        ("no driver of DPDK's is known for cards of mlx5_core", |facts| {
+            facts.nics[0].driver = Some("mlx5_core".into())
+        }),
+        ("it has virtual functions, which may be in use", |facts| facts.nics[0].vfs = Some(2)),
+        ("it is no card on the PCI bus", |facts| facts.nics.clear()),
+        ("ovs has no driver here for an uplink by pci of a card of igb", |facts| {
+            facts.components.retain(|component| component.name != "ovs-pci-igb");
+        }),
+        ("cable0 is not given to a switch: it carries the default route", |facts| {
+            facts.nics[0].must_stay = Some("carries the default route".into());
+        }),
+    ];
+    for (words, spoil) in why {
+        let reason = reason(spoil);
+        assert!(reason.starts_with("on host south: ") && reason.contains(words), "{reason:?} does not say {words:?}");
+    }
+    // The same by its address, which the kernel's own switches have no use for; they share the card otherwise.
+    let mut cabled = two(able("north"), able("south"), By::Pci);
+    judged(&cabled, kernel).expect("it goes over the interface");
+    if let Some(cable) = &mut cabled.cable {
+        cable.ends.iter_mut().for_each(|end| end.device = "0000:81:00.0".into());
+        assert_eq!(cable.interfaces([&able("north"), &able("south")].into_iter()), ["cable0", "cable0"]);
+    }
+    assert_eq!(judged(&cabled, test).expect("it can be measured").manifest.key(), ready.manifest.key());
+    let bridge = judged(&cabled, kernel).expect_err("it needs an interface");
+    assert!(bridge.contains("needs an interface, and the site file gives the PCI address 0000:81:00.0"), "{bridge}");
 }
 
 /// A host of two NUMA nodes of four cores each, whose card for the cable is on the second one.

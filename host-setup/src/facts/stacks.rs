@@ -72,7 +72,8 @@ impl Facts {
         if let Some(offer) = stack.switches.iter().find(|offer| offer.name == component) {
             facts.switches.retain(|other| other.name != component);
             facts.switches.push(offer.clone());
-            let uplinks = By::ALL.map(|by| uplink::component(component, by));
+            let of_kind = |by: By| by.cards().into_iter().map(move |card| uplink::component(component, by, card));
+            let uplinks: Vec<String> = By::ALL.into_iter().flat_map(of_kind).collect();
             let is_of_it = |other: &Component| other.name == component || uplinks.contains(&other.name);
             facts.components.retain(|other| !is_of_it(other));
             facts.components.extend(stack.components.iter().filter(|other| is_of_it(other)).cloned());

@@ -2,7 +2,8 @@
 //! pages. Pure. It must not know what a component is made of.
 
 use super::{Component, Facts, Offer};
-use crate::switch::uplink::{self, By};
+use crate::scene::Uplink;
+use crate::switch::uplink::By;
 
 /// One part of what a measurement runs through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub struct Through<'a> {
     pub application: &'a str,
     /// The test's container runtime; absent where it is not known: any could have been.
     pub runtime: Option<&'a str>,
-    /// By what the switch reaches another host; absent for a test that stays on one.
-    pub uplink: Option<By>,
+    /// The component by which the switch reaches another host; absent for a test that stays on one.
+    pub uplink: Option<&'a str>,
 }
 
 impl Facts {
@@ -72,12 +73,15 @@ impl Facts {
     ///
     /// # Errors
     /// When its driver is not here, in words that complete "skipped: ...".
-    pub fn component_of_uplink(&self, switch: &str, by: By) -> Result<Option<&Component>, String> {
-        if by == By::Kernel {
+    pub fn component_of_uplink(&self, switch: &str, uplink: &Uplink) -> Result<Option<&Component>, String> {
+        if uplink.by == By::Kernel {
             return Ok(None);
         }
-        let missing = || format!("{switch} has no driver here for an uplink by {by}");
-        self.component(&uplink::component(switch, by)).map(Some).ok_or_else(missing)
+        let missing = || {
+            let of = uplink.card.as_ref().map_or(String::new(), |card| format!(" of a card of {card}"));
+            format!("{switch} has no driver here for an uplink by {}{of}", uplink.by)
+        };
+        self.component(&uplink.component(switch)).map(Some).ok_or_else(missing)
     }
 
     /// The components of a whole measurement that are known, in order of the facts.
@@ -87,8 +91,7 @@ impl Facts {
         let parts = [Part::Switch(switch), Part::Application(application)];
         let parts = parts.into_iter().filter_map(|part| self.offer(part));
         let named: Vec<&String> = parts.chain(runtimes).flat_map(|offer| &offer.components).collect();
-        let uplink = uplink.map(|by| uplink::component(switch, by));
-        let is_used = |name: &String| named.contains(&name) || uplink.as_ref() == Some(name);
+        let is_used = |name: &String| named.contains(&name) || uplink == Some(name);
         self.components.iter().filter(|component| is_used(&component.name)).collect()
     }
 }

@@ -84,16 +84,13 @@ impl JournalFile {
         let entries = parse(&text).host(|| format!("read {}", self.path.display()))?;
         let mut words = Vec::new();
         let mut problems = Vec::new();
-        for entry in entries.iter().rev() {
-            let Entry::Moved { interface } = entry else { continue };
-            match returned(links, interface) {
-                Returned::Back => {}
-                Returned::Gone(said) => words.push(said),
-                Returned::NotYet => problems.push(format!("the interface {}: it is not there", interface.name)),
-                Returned::Failed(problem) => problems.push(format!("the interface {}: {problem}", interface.name)),
-            }
-        }
-        for outcome in restore(tree, &entries) {
+        let mut moved = |interface: &Interface| match returned(links, interface) {
+            Returned::Back => {}
+            Returned::Gone(said) => words.push(said),
+            Returned::NotYet => problems.push(format!("the interface {}: it is not there", interface.name)),
+            Returned::Failed(problem) => problems.push(format!("the interface {}: {problem}", interface.name)),
+        };
+        for outcome in restore(tree, &entries, &mut moved) {
             match outcome {
                 Restored::Back => {}
                 Restored::ChangedByOthers { path, value } => {
@@ -140,7 +137,7 @@ impl Record for JournalFile {
 }
 
 /// What comes of an interface, which may be on its way.
-fn returned(links: &mut dyn Links, interface: &Interface) -> Returned {
+pub(crate) fn returned(links: &mut dyn Links, interface: &Interface) -> Returned {
     let until = Instant::now() + RETURN_MAX;
     loop {
         match give_back(links, interface) {
@@ -197,6 +194,40 @@ mod tests {
         assert_eq!(found.restore(&mut HostTree::at(root.path())), Ok(Vec::new()));
         assert_eq!(fs::read_to_string(&setting).expect("a file"), "1");
         assert!(!found.exists());
+    }
+
+    /// Interfaces that are there when a file has a value.
+    struct There(PathBuf, Interface);
+
+    impl Links for There {
+        fn all(&mut self) -> io::Result<Vec<Interface>> {
+            let is_there = fs::read_to_string(&self.0)?.trim() == "1";
+            Ok(if is_there { vec![self.1.clone()] } else { Vec::new() })
+        }
+
+        fn change(&mut self, _: &str, _: &super::super::interface::Change) -> io::Result<()> {
+            Err(io::Error::other("it is what it was"))
+        }
+    }
+
+    #[test]
+    fn an_interface_comes_back_when_what_it_hangs_on_is_back() {
+        let (root, setting) = root();
+        let interface = Interface {
+            name: "ens1".into(),
+            mac: "02:00:00:00:00:01".into(),
+            kind: None,
+            mtu_bytes: 1500,
+            up: true,
+            addresses: Vec::new(),
+        };
+        let mut journal = JournalFile::at(&root.path().join("run"));
+        journal.append(&Entry::Moved { interface: interface.clone() }).expect("a note");
+        let mut tree = HostTree::at(root.path());
+        super::super::change(&mut tree, &mut journal, PATH, "0").expect("its card is given away");
+        let restored = journal.restore_with(&mut tree, &mut There(setting, interface));
+        assert_eq!(restored, Ok(Vec::new()));
+        assert!(!journal.exists());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod value;
 
 use self::interface::Interface;
 pub use self::journal::JournalFile;
+pub(crate) use self::journal::returned;
 use self::tree::Tree;
 use self::value::{get, is_means, may_vanish, set};
 
@@ -94,15 +95,16 @@ pub fn change(tree: &mut dyn Tree, record: &mut dyn Record, path: &str, new: &st
 }
 
 /// Gives every changed setting its old value back, last change first; one that fails does not keep the
-/// others from it. Where that was cut short, or done already, it can be done again.
-pub fn restore(tree: &mut dyn Tree, entries: &[Entry]) -> Vec<Restored> {
+/// others from it. Where that was cut short, or done already, it can be done again. Interfaces come back by `moved`, in
+/// the same order: one that the kernel was to have no more is there when its card has its driver again, and settings of
+/// one that was away can be reached when it is back.
+pub fn restore(tree: &mut dyn Tree, entries: &[Entry], moved: &mut dyn FnMut(&Interface)) -> Vec<Restored> {
     let mut outcomes = Vec::new();
     let mut became: Vec<(&str, &str)> = Vec::new();
     for (at, entry) in entries.iter().enumerate().rev() {
         match entry {
             Entry::Became { path, value } => became.push((path, value)),
-            // No file: whoever keeps the journal gives it back.
-            Entry::Moved { .. } => {}
+            Entry::Moved { interface } => moved(interface),
             Entry::Change { path, old, new } => {
                 // The note that belongs to this change is the last one seen of its path; without one the
                 // change was cut short, and what is there now is what it left.

@@ -81,11 +81,11 @@ proptest! {
             }
         }
         memory.writes_left = None;
-        let outcomes = restore(&mut memory, &notes.entries);
+        let outcomes = restore(&mut memory, &notes.entries, &mut |_| {});
         prop_assert!(outcomes.iter().all(|outcome| *outcome == Restored::Back), "{:?}", outcomes);
         prop_assert_eq!(&memory.files, &before.files);
         // Again, as after a kill in the middle of restoring.
-        restore(&mut memory, &notes.entries);
+        restore(&mut memory, &notes.entries, &mut |_| {});
         prop_assert_eq!(memory.files, before.files);
     }
 
@@ -95,7 +95,7 @@ proptest! {
         let mut notes = Notes::default();
         change(&mut memory, &mut notes, "0", &ours.to_string()).unwrap();
         memory.files.insert("0".into(), theirs.to_string());
-        let outcomes = restore(&mut memory, &notes.entries);
+        let outcomes = restore(&mut memory, &notes.entries, &mut |_| {});
         prop_assert_eq!(outcomes, vec![Restored::ChangedByOthers { path: "0".into(), value: theirs.to_string() }]);
         prop_assert_eq!(memory.read("0").unwrap(), theirs.to_string());
     }

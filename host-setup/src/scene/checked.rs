@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::{Container, Function, Interface, Link, Runtime, Scene, Uplink, VhostUser};
-use crate::switch::uplink::{By, SIDES_MAX, UPLINK};
+use crate::switch::uplink::{By, SIDES_MAX, UPLINK, card_drivers};
 
 /// Most containers of a scene; 8vs8 is 16.
 pub const CONTAINERS_MAX: usize = 64;
@@ -174,9 +174,16 @@ pub fn check(scene: &Scene) -> Result<CheckedScene, SceneError> {
 }
 
 fn check_uplink(uplink: &Uplink) -> Result<(), String> {
-    let Uplink { device, by, side } = uplink;
+    let Uplink { device, by, side, card } = uplink;
     if *side >= SIDES_MAX {
         return Err(format!("there is no side {side}"));
+    }
+    match (by, card) {
+        (By::Pci, Some(card)) if card_drivers(card).is_some() => {}
+        (By::Pci, Some(card)) => return Err(format!("no driver of DPDK's is known for cards of {}", quoted(card))),
+        (By::Pci, None) => return Err("which driver the kernel has for the card is not said".into()),
+        (_, None) => {}
+        (_, Some(_)) => return Err("an interface stays with the kernel's driver".into()),
     }
     let fits = match by {
         By::Pci => is_pci_address(device),

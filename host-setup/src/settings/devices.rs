@@ -6,7 +6,8 @@ use super::{Change, SetVf, refused};
 use crate::failure::During;
 use crate::lease::list::{is_driver, is_interface, is_pci};
 use crate::lease::tree::{Tree, number};
-use crate::protocol::{Failure, FailureKind, Vfs};
+use crate::lease::{Record, change};
+use crate::protocol::{Achieved, Failure, FailureKind, Vfs};
 
 const PCI: &str = "sys/bus/pci";
 /// PCI classes, by their beginnings: network devices, and what only leads to others.
@@ -102,6 +103,36 @@ pub(super) fn bind(change: &mut Change<'_>, address: &str, driver: &str) -> Resu
             let message = format!("{}: the kernel gave it to {:?}", doing(), now);
             Err(refused(message, format!("load the driver: modprobe {driver}")))
         }
+    }
+}
+
+/// Gives a network device to programs whole: from the kernel's driver to the one that does so behind an IOMMU.
+///
+/// # Errors
+/// When it must not be given away, or cannot be.
+pub fn give_whole(tree: &mut dyn Tree, record: &mut dyn Record, address: &str) -> Result<(), Failure> {
+    bind(&mut Change { tree, record, achieved: Achieved::default() }, address, VFIO)
+}
+
+/// Gives a network device that programs had whole back to the kernel's driver, for now: what it was before all of that
+/// the journal knows.
+///
+/// # Errors
+/// When the driver does not take it.
+pub fn give_to_kernel(
+    tree: &mut dyn Tree,
+    record: &mut dyn Record,
+    address: &str,
+    driver: &str,
+) -> Result<(), Failure> {
+    let doing = || format!("give {address} back to {driver}");
+    if !is_pci(address) || !is_driver(driver) {
+        return Err(Failure::new(FailureKind::Request, doing()));
+    }
+    let became = change(tree, record, &format!("{PCI}/devices/{address}/driver"), driver).host(doing)?;
+    match became == driver {
+        true => Ok(()),
+        false => Err(refused(format!("{}: the kernel gave it to {became:?}", doing()), format!("modprobe {driver}"))),
     }
 }
 

@@ -15,6 +15,7 @@ mod vf;
 
 use std::io;
 
+pub use self::devices::{give_to_kernel, give_whole};
 pub(crate) use self::devices::{may_have_functions, may_move};
 pub(crate) use self::frequency::turbo_paths;
 pub(crate) use self::interrupts::{affinity as irq_affinity, balancer};

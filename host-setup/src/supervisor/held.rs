@@ -14,6 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getegid, geteuid};
 
+use super::moved::Moved;
 use super::relay::Relay;
 use crate::commander::{Commander, commander};
 use crate::facts::Privilege;
@@ -26,7 +27,7 @@ use crate::links::HostLinks;
 use crate::meanings::Meanings;
 use crate::patience::Patience;
 use crate::protocol::{Achieved, Answer, Failure, FailureKind, Setup};
-use crate::scene::Scene;
+use crate::scene::{Scene, Uplink};
 use crate::{affinity, links, privilege, settings, sys, worker};
 
 /// How long a card that was brought up may take to have a link.
@@ -39,7 +40,7 @@ pub(super) struct Held {
     pub relay: Relay,
     journal: JournalFile,
     /// Interfaces that are in the worker's namespace.
-    interfaces: Vec<String>,
+    interfaces: Vec<Moved>,
     /// Virtual functions of the lease.
     functions: Vec<Function>,
     /// Open as long as CPUs must not sleep deeply.
@@ -100,14 +101,23 @@ impl Held {
             let message = format!("{}: there is no such interface", doing());
             return Err(Failure::new(FailureKind::Host, message).advise("septet host facts lists them"));
         };
-        self.journal.append(&Entry::Moved { interface }).host(doing)?;
-        self.interfaces.push(name.to_owned());
+        self.journal.append(&Entry::Moved { interface: interface.clone() }).host(doing)?;
+        self.interfaces.push(Moved::new(&HostTree::of_host(), interface));
         links::send_to(name, self.worker).host(doing)
     }
 
     /// Whether an interface of this name is in the worker's namespace by this lease.
     pub(super) fn has_moved_in(&self, name: &str) -> bool {
-        self.interfaces.iter().any(|interface| interface == name)
+        self.interfaces.iter().any(|moved| moved.interface.name == name)
+    }
+
+    /// Has the driver that a scene wants drive the card of its uplink: the kernel's, or one of DPDK's in a switch.
+    pub(super) fn drive(&mut self, uplink: &Uplink) -> Result<(), Failure> {
+        let Some(moved) = self.interfaces.iter().find(|moved| moved.is_of(uplink)) else {
+            let message = format!("build a scene: {:?} was not moved in", uplink.device);
+            return Err(Failure::new(FailureKind::Request, message));
+        };
+        moved.drive(uplink.by, &mut HostTree::of_host(), &mut self.journal, self.worker)
     }
 
     /// Where to look around in the scene's namespaces. Who looks there is root in them, so that one who commands an
@@ -133,10 +143,10 @@ impl Held {
 
     /// Ends the worker, and with it every process, link and mount of the scene, and restores the settings.
     pub(super) fn let_go(mut self) -> Result<(), Failure> {
-        for name in self.interfaces.iter().rev() {
+        for moved in self.interfaces.iter().rev() {
             // With the namespace a virtual one would be deleted, and another end up elsewhere. If the worker is dead
             // already that has happened: what can be made again of it is the journal's.
-            let _ = links::fetch_from(name, self.worker);
+            let _ = links::fetch_from(&moved.interface.name, self.worker);
         }
         // The kernel lets a process that is first of its namespace be reaped only when all others there are.
         let _ = kill(self.worker, Signal::SIGKILL);

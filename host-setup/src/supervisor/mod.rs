@@ -4,6 +4,7 @@
 
 pub(crate) mod held;
 pub(crate) mod lock;
+mod moved;
 mod output;
 mod relay;
 mod request;
@@ -267,11 +268,10 @@ impl Supervisor {
                 return Ok(Next::Exit);
             }
             Op::Build { scene } => {
-                if let (Some(held), Some(uplink)) = (&self.held, &scene.switch.uplink)
-                    && !held.has_moved_in(&uplink.device)
+                if let (Some(held), Some(uplink)) = (&mut self.held, &scene.switch.uplink)
+                    && let Err(failure) = held.drive(uplink)
                 {
-                    let message = format!("build a scene: {:?} was not moved in", uplink.device);
-                    return self.refuse(id, Failure::new(FailureKind::Request, message));
+                    return self.refuse(id, failure);
                 }
                 // The worker says if there is no such CPU.
                 let _ = scene.housekeeping.map_or_else(unpin, |cpu| pin(&[cpu]));

@@ -30,7 +30,7 @@ pub(super) fn read(rights: Rights, nics: &[Nic], meanings: &Meanings, digests: &
     let privilege = rights.privilege;
     let mut offers = Offers::default();
     offers.runtimes = runtimes(privilege, digests, &mut offers.components);
-    offers.switches = switches(rights, digests, &mut offers.components);
+    offers.switches = switches(rights, nics, digests, &mut offers.components);
     offers.switches.extend(customs(rights, &meanings.switches, digests, &mut offers.components));
     offers.applications = applications(meanings, digests, &mut offers.components);
     for descriptor in switch::descriptors().iter().filter(|descriptor| descriptor.ends == Ends::Functions) {
@@ -40,13 +40,20 @@ pub(super) fn read(rights: Rights, nics: &[Nic], meanings: &Meanings, digests: &
         }
     }
     let stacks = &meanings.stacks;
-    let looked = stacks.names().map(|name| (name.to_string(), stack(name, stacks, privilege, &offers, digests)));
+    let looked =
+        stacks.names().map(|name| (name.to_string(), stack(name, stacks, (privilege, nics), &offers, digests)));
     offers.stacks = looked.collect();
     offers
 }
 
 /// What a stack has that the system has not, or has otherwise.
-fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, digests: &mut DigestCache) -> StackFacts {
+fn stack(
+    name: &str,
+    stacks: &Stacks,
+    (privilege, nics): (Privilege, &[Nic]),
+    system: &Offers,
+    digests: &mut DigestCache,
+) -> StackFacts {
     let mut facts = StackFacts::default();
     for component in stack::components().iter().copied() {
         let source = match stacks.source(name, component) {
@@ -73,7 +80,7 @@ fn stack(name: &str, stacks: &Stacks, privilege: Privilege, system: &Offers, dig
                 offer.io = switch::descriptor(component).map(|descriptor| descriptor.io.clone()).unwrap_or_default();
                 facts.components.push(of_place(found, place));
                 if let Some(descriptor) = switch::descriptor(component) {
-                    facts.components.extend(uplinks(descriptor, privilege, &source, digests));
+                    facts.components.extend(uplinks(descriptor, (privilege, nics), &source, digests));
                 }
             }
             Ok(_) => continue,
@@ -149,7 +156,7 @@ fn makings_of(
     Ok(Some(found).filter(|found| own.is_none_or(|own| own.digest != found.digest)))
 }
 
-fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
+fn switches(rights: Rights, nics: &[Nic], digests: &mut DigestCache, components: &mut Vec<Component>) -> Vec<Offer> {
     let mut offers = Vec::new();
     for descriptor in switch::descriptors() {
         let name = &descriptor.name;
@@ -161,7 +168,7 @@ fn switches(rights: Rights, digests: &mut DigestCache, components: &mut Vec<Comp
                 offer.io = descriptor.io.clone();
                 offer.components.extend(component.iter().map(|component| component.name.clone()));
                 components.extend(component);
-                components.extend(uplinks(descriptor, rights.privilege, &Source::system(), digests));
+                components.extend(uplinks(descriptor, (rights.privilege, nics), &Source::system(), digests));
             }
             Err(reason) => offer.missing = Some(reason),
         }
@@ -218,19 +225,22 @@ fn may_stand(descriptor: &Descriptor, rights: Rights) -> Result<(), String> {
 /// What the uplinks of a switch run through besides itself, of those that its source has the drivers of.
 fn uplinks(
     descriptor: &Descriptor,
-    privilege: Privilege,
+    (privilege, nics): (Privilege, &[Nic]),
     source: &Source,
     digests: &mut DigestCache,
 ) -> Vec<Component> {
     let Ok(Some(software)) = switch::software(&descriptor.name, privilege, source) else { return Vec::new() };
-    let of = |by: &By| {
-        let files = software.files_of_uplink(*by).ok()?;
+    let of = |(by, card): (By, Option<&str>)| {
+        let files = software.files_of_uplink(by, card).ok()?;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let name = switch::uplink::component(&descriptor.name, *by);
+        let name = switch::uplink::component(&descriptor.name, by, card);
         fingerprint(&software.linker(), &name, &files, &[], digests).ok()
     };
+    let is_here =
+        |card: &Option<&str>| card.is_none_or(|card| nics.iter().any(|nic| nic.driver.as_deref() == Some(card)));
+    let kinds = descriptor.uplinks().iter().flat_map(|by| by.cards().into_iter().map(|card| (*by, card)));
     // A driver that is not there, or cannot be read, is one that cannot be had.
-    descriptor.uplinks().iter().filter_map(of).collect()
+    kinds.filter(|(_, card)| is_here(card)).filter_map(of).collect()
 }
 
 /// What can be had of a switch that is a card's: its functions need one that nobody else needs, and DPDK what drives

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use super::program::{Program, Start};
 use super::{Site, Software, Switch, vhost};
 use crate::failure::During;
-use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::protocol::{Failure, FailureKind, PortCounters, UplinkState};
 use crate::scene::checked::CheckedContainer;
 
 /// The program, its ports, and who is at them.
@@ -98,6 +98,10 @@ pub(super) trait Way {
     fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure>;
     /// What the ports counted, in order of containers.
     fn counters(&mut self, kept: &mut Kept) -> Result<Vec<PortCounters>, Failure>;
+    /// How its way to another host stands, where a driver of its own has the card.
+    fn uplink(&mut self, _kept: &mut Kept) -> Result<Option<UplinkState>, Failure> {
+        Ok(None)
+    }
     /// What it says of its own version.
     fn reported(&mut self, _kept: &mut Kept) -> Result<Option<String>, Failure> {
         Ok(None)
@@ -146,6 +150,11 @@ impl<W: Way> Switch for Single<W> {
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
         self.kept.running()?;
         self.way.counters(&mut self.kept)
+    }
+
+    fn uplink(&mut self) -> Result<Option<UplinkState>, Failure> {
+        self.kept.running()?;
+        self.way.uplink(&mut self.kept)
     }
 
     fn reported(&mut self) -> Result<Option<String>, Failure> {

@@ -15,10 +15,10 @@ use super::software::made_of;
 use super::source::{ProgramFile, Source};
 use super::uplink::{By, UPLINK, Uplink};
 use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, dpctl, unixctl, vhost};
-use crate::eal::{self, Memory};
+use crate::eal::{self, Memory, NO_PCI};
 use crate::failure::During;
 use crate::netlink::Netlink;
-use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::protocol::{Failure, FailureKind, PortCounters, UplinkState};
 use crate::scene;
 use crate::scene::checked::CheckedContainer;
 
@@ -75,10 +75,14 @@ fn descriptor() -> Descriptor {
 /// The daemon's settings.
 fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Vec<String> {
     // Memory is taken as needed, cores are said by masks.
-    let eal: Vec<String> = eal::arguments(pages(shape), MEMORY_MIB, &[])
+    let mut eal: Vec<String> = eal::arguments(pages(shape), MEMORY_MIB, &[])
         .into_iter()
         .filter(|word| word != "-m" && *word != MEMORY_MIB.to_string())
         .collect();
+    // Of all cards it is to look at the one that is given to it, and at no other.
+    if shape.uplink.is_some_and(|uplink| uplink.by == By::Pci) {
+        eal.iter_mut().filter(|word| *word == NO_PCI).for_each(|word| *word = format!("-a {}", names.uplink));
+    }
     vec![
         "other_config:dpdk-init=true".into(),
         format!("other_config:dpdk-extra=\"{} --no-telemetry\"", eal.join(" ")),
@@ -215,7 +219,7 @@ impl Ovs {
     fn start(site: &Site) -> Result<Ovs, Failure> {
         let uplink = site.scene.switch.uplink.clone();
         let software = software(&site.source()?).host(|| "start ovs".into())?;
-        let software = software.with_uplink(uplink.as_ref().map(|uplink| uplink.by));
+        let software = software.with_uplink(uplink.as_ref());
         let mut ovs = Ovs {
             parts: Parts::of(&software)?,
             database: None,
@@ -385,9 +389,21 @@ impl Switch for Ovs {
         match vhost::forward(&said, &self.sockets) {
             // The library says so before the datapath has taken the port up: until then it drops what it is to send there,
             // receives nothing, and has no counts.
-            Ok(forward) => Ok(forward && self.told()?.is_ok()),
+            Ok(forward) => Ok(forward && self.told()?.is_ok() && self.uplink()?.is_none_or(|uplink| uplink.carrier)),
             Err(line) => Err(self.daemon()?.failure("join ports of", &line)),
         }
+    }
+
+    /// A card that the kernel has is the kernel's to tell of.
+    fn uplink(&mut self) -> Result<Option<UplinkState>, Failure> {
+        if self.uplink.as_ref().is_none_or(|uplink| uplink.by != By::Pci) {
+            return Ok(None);
+        }
+        let columns = ["link_state", "link_resets"];
+        let row = unixctl::row(Path::new(&in_folder("db.sock")), "Interface", UPLINK, &columns);
+        let row = row.scene(|| "ask ovs how its uplink stands".into())?;
+        let changes = row["link_resets"].as_u64().and_then(|resets| u32::try_from(resets).ok());
+        Ok(Some(UplinkState { carrier: row["link_state"] == "up", changes: changes.unwrap_or(0) }))
     }
 
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {

@@ -32,7 +32,7 @@ impl Shown {
         let doing = || "choose the drivers of DPDK".to_string();
         let linker = software.linker();
         let Some(folders) = Folders::of(&linker, &software.programs).host(doing)? else { return Ok(Shown(Vec::new())) };
-        let drivers = software.drivers.iter().chain(software.uplink);
+        let drivers = software.drivers.iter().chain(&software.uplink);
         let wanted: Vec<PathBuf> = drivers.map(|driver| folders.driver(driver)).collect();
         let all: Vec<&Path> = software.programs.iter().chain(&wanted).map(PathBuf::as_path).collect();
         let mut kept: BTreeMap<OsString, PathBuf> = BTreeMap::new();

@@ -11,7 +11,7 @@ use super::source::{Source, Stacks};
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::functions::Function;
-use crate::protocol::{Failure, PortCounters};
+use crate::protocol::{Failure, PortCounters, UplinkState};
 use crate::scene::checked::{CheckedContainer, CheckedScene};
 
 /// What a switch that is being started needs to know.
@@ -57,6 +57,10 @@ pub(crate) trait Switch {
     /// What the ports counted, in order of attaching; nothing of those that count nothing.
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
         Ok(Vec::new())
+    }
+    /// How its way to another host stands, where a driver of its own has the card.
+    fn uplink(&mut self) -> Result<Option<UplinkState>, Failure> {
+        Ok(None)
     }
     /// What its program, which runs, says of its own version; none for one that is not asked.
     fn reported(&mut self) -> Result<Option<String>, Failure> {

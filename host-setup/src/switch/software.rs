@@ -8,6 +8,7 @@ use super::source::{self, ProgramFile, Source};
 use super::uplink::By;
 use crate::component::{self, ComponentError, Linker, Loaded};
 use crate::facts::Privilege;
+use crate::scene::Uplink;
 
 /// Programs that are run, their packages, drivers that DPDK loads by itself, and folders of libraries that go before
 /// the system's.
@@ -17,7 +18,7 @@ pub(crate) struct Software {
     pub packages: &'static [&'static str],
     pub drivers: &'static [&'static str],
     /// Drivers of DPDK by which its uplink is got at, where it has one; in a fingerprint of their own.
-    pub uplink: &'static [&'static str],
+    pub uplink: Vec<&'static str>,
     /// Files of another kind that programs load by themselves.
     pub loaded: Vec<PathBuf>,
     /// Plugins by kind of uplink, for a switch that does not drive uplinks through DPDK.
@@ -41,23 +42,24 @@ impl Software {
         let libraries = if own.is_some() { source.libraries.clone() } else { Vec::new() };
         let unwinder = libraries.iter().map(|folder| folder.join(UNWINDER)).find(|path| path.is_file());
         let (programs, loaded) = (own.unwrap_or_else(system), unwinder.into_iter().collect());
-        Software { programs, packages, drivers, uplink: &[], loaded, plugged: None, libraries }
+        Software { programs, packages, drivers, uplink: Vec::new(), loaded, plugged: None, libraries }
     }
 
-    /// Adds what an uplink of this kind needs.
-    pub(super) fn with_uplink(self, by: Option<By>) -> Software {
-        Software { uplink: by.map_or(&[], By::drivers), ..self }
+    /// Adds what an uplink needs.
+    pub(super) fn with_uplink(self, uplink: Option<&Uplink>) -> Software {
+        let drivers = uplink.map(|uplink| uplink.by.drivers(uplink.card.as_deref()));
+        Software { uplink: drivers.unwrap_or_default(), ..self }
     }
 
     /// What an uplink takes besides [`Software::files`]: drivers, and what those load that is no library. Programs that
     /// have their drivers inside take nothing else than themselves.
-    pub(crate) fn files_of_uplink(&self, by: By) -> Result<Vec<PathBuf>, ComponentError> {
+    pub(crate) fn files_of_uplink(&self, by: By, card: Option<&str>) -> Result<Vec<PathBuf>, ComponentError> {
         if let Some(plugged) = &self.plugged {
             let path = self.programs.first().map_or(String::new(), |program| program.display().to_string());
             let missing = || ComponentError::Missing { soname: format!("a plugin for {by}"), path };
             return plugged.get(&by).cloned().ok_or_else(missing);
         }
-        let drivers = component::plugins::wanted(&self.linker(), &self.programs, by.drivers())?;
+        let drivers = component::plugins::wanted(&self.linker(), &self.programs, &by.drivers(card))?;
         if drivers.is_empty() {
             return self.files();
         }

@@ -12,6 +12,27 @@ pub(super) const NEUTRAL: &str = "UPLINK";
 /// The most sides that a test has.
 pub const SIDES_MAX: u8 = 2;
 
+/// Cards that DPDK can have whole, by the kernel's driver that has them before: what of DPDK drives them. Others stay with
+/// the kernel's driver under DPDK as well, or were never looked at.
+const CARDS: [(&str, &[&str]); 11] = [
+    ("bnxt_en", &["net_bnxt"]),
+    ("e1000e", &["net_e1000"]),
+    ("ena", &["net_ena"]),
+    ("i40e", &["net_i40e"]),
+    ("iavf", &["net_iavf"]),
+    ("ice", &["net_ice"]),
+    ("igb", &["net_e1000"]),
+    ("igbvf", &["net_e1000"]),
+    ("igc", &["net_igc"]),
+    ("ixgbe", &["net_ixgbe"]),
+    ("ixgbevf", &["net_ixgbe"]),
+];
+
+/// What of DPDK drives a card that the kernel has with this driver, and that DPDK is given whole.
+pub fn card_drivers(kernel: &str) -> Option<&'static [&'static str]> {
+    CARDS.iter().find(|(driver, _)| *driver == kernel).map(|(_, drivers)| *drivers)
+}
+
 /// By what a switch gets at what its packets leave through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,14 +61,17 @@ impl By {
         }
     }
 
-    /// Drivers of DPDK that it takes, besides those of a switch without an uplink; none where they are not of this
-    /// version's knowing.
-    pub(crate) fn drivers(self) -> &'static [&'static str] {
+    /// Drivers of DPDK that it takes, besides those of a switch without an uplink; for a card that the kernel had with the
+    /// driver `card`.
+    pub(crate) fn drivers(self, card: Option<&str>) -> Vec<&'static str> {
         match self {
-            By::Kernel => &[],
-            By::AfPacket => &["net_af_packet"],
-            By::AfXdp => &["net_af_xdp"],
-            By::Pci => &["bus_pci"],
+            By::Kernel => Vec::new(),
+            By::AfPacket => vec!["net_af_packet"],
+            By::AfXdp => vec!["net_af_xdp"],
+            By::Pci => {
+                let of_card = card.and_then(card_drivers).unwrap_or_default();
+                [&["bus_pci"], of_card].concat()
+            }
         }
     }
 
@@ -63,6 +87,15 @@ impl By {
         const LOADED: [&str; 3] =
             ["/usr/lib/bpf/xsk_def_xdp_prog.o", "/usr/lib/bpf/xsk_def_xdp_prog_5.3.o", "/usr/lib/bpf/xdp-dispatcher.o"];
         if self == By::AfXdp { &LOADED } else { &[] }
+    }
+
+    /// The kernel's drivers of cards that can be got at so: what is taken of DPDK differs between them. One that is absent
+    /// where it makes no difference.
+    pub(crate) fn cards(self) -> Vec<Option<&'static str>> {
+        match self {
+            By::Pci => CARDS.iter().map(|(driver, _)| Some(*driver)).collect(),
+            _ => vec![None],
+        }
     }
 
     /// The device as DPDK is to make or find it: over an interface of that name, or at that PCI address.
@@ -82,9 +115,9 @@ impl fmt::Display for By {
 }
 
 /// The name of the component that a switch's uplink is, apart from the switch's own: a test that stays on one host does
-/// not run through it.
-pub fn component(switch: &str, by: By) -> String {
-    format!("{switch}-{by}")
+/// not run through it. For a card that is had whole the kernel's driver of it decides which drivers of DPDK's it takes.
+pub fn component(switch: &str, by: By, card: Option<&str>) -> String {
+    card.map_or_else(|| format!("{switch}-{by}"), |card| format!("{switch}-{by}-{card}"))
 }
 
 /// The uplink as part of a switch's shape.

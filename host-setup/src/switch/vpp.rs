@@ -10,14 +10,14 @@ use super::kept::{Kept, Single, Way};
 use super::program::pause;
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
-use super::uplink::{By, UPLINK};
+use super::uplink::{By, UPLINK, Uplink};
 use super::vppctl::Cli;
 use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, vhost};
 use crate::affinity;
 use crate::eal::Memory;
 use crate::failure::During;
 use crate::netlink::Netlink;
-use crate::protocol::{Failure, FailureKind, PortCounters};
+use crate::protocol::{Failure, FailureKind, PortCounters, UplinkState};
 
 /// The line in the table.
 pub(super) static ENTRY: Entry =
@@ -30,7 +30,7 @@ const PROGRAMS: [ProgramFile; 1] =
 const PACKAGES: [&str; 2] = ["vpp", "vpp-plugin-core"];
 /// What it loads by itself of the folder of plugins, all others being disabled; and what it takes for an uplink.
 const PLUGINS: [&str; 1] = ["vhost_plugin.so"];
-const UPLINK_PLUGINS: [(By, &str); 1] = [(By::AfPacket, "af_packet_plugin.so")];
+const UPLINK_PLUGINS: [(By, &str); 2] = [(By::AfPacket, "af_packet_plugin.so"), (By::Pci, "dpdk_plugin.so")];
 /// Below the libraries that it is installed with: plugins, of which it is told where they are, and what it loads
 /// whatever it is told.
 const PLUGIN_FOLDER: &str = "vpp_plugins";
@@ -74,6 +74,13 @@ fn configuration(shape: &Shape, names: &Names, plugins: &str) -> String {
     let of_uplink = UPLINK_PLUGINS.iter().filter(|(by, _)| shape.uplink.is_some_and(|uplink| uplink.by == *by));
     let enabled = PLUGINS.iter().chain(of_uplink.map(|(_, plugin)| plugin));
     let enabled: String = enabled.map(|plugin| format!(" plugin {plugin} {{ enable }}")).collect();
+    // Whoever starts it has bound the card.
+    let card = match shape.uplink {
+        Some(Uplink { by: By::Pci, .. }) => {
+            format!("dpdk {{ uio-driver vfio-pci dev {} {{ name {UPLINK} }} }}\n", names.uplink)
+        }
+        _ => String::new(),
+    };
     format!(
         "unix {{ nodaemon nosyslog nocolor nobanner runtime-dir {FOLDER} cli-listen {FOLDER}/cli.sock pidfile \
          {FOLDER}/vpp.pid }}\n\
@@ -83,7 +90,7 @@ fn configuration(shape: &Shape, names: &Names, plugins: &str) -> String {
          memory {{ main-heap-size {HEAP_MIB}M main-heap-page-size {page} }}\n\
          cpu {{ main-core {}{workers} }}\n\
          buffers {{ buffers-per-numa {BUFFERS} default data-size 2048 page-size {page} }}\n\
-         plugins {{ path {plugins} plugin default {{ disable }}{enabled} }}\n",
+         plugins {{ path {plugins} plugin default {{ disable }}{enabled} }}\n{card}",
         names.main
     )
 }
@@ -109,25 +116,23 @@ fn port(place: usize, socket: &str) -> [(String, String); 3] {
     ]
 }
 
-/// The lines that add an interface of the host, each with the answer to it.
-fn uplink_port(device: &str) -> [(String, String); 3] {
-    let name = uplink_interface(device);
-    [
-        (format!("create host-interface name {device}"), name.clone()),
-        (format!("set interface l2 bridge {name} 1"), String::new()),
-        (format!("set interface state {name} up"), String::new()),
-    ]
+/// The lines that add what leads to another host, each with the answer to it. A card is an interface from the start.
+fn uplink_port(by: By, device: &str) -> Vec<(String, String)> {
+    let name = uplink_interface(by, device);
+    let made = (by != By::Pci).then(|| (format!("create host-interface name {device}"), name.clone()));
+    let joined = (format!("set interface l2 bridge {name} 1"), String::new());
+    made.into_iter().chain([joined, (format!("set interface state {name} up"), String::new())]).collect()
 }
 
 /// VPP's name of the uplink.
-fn uplink_interface(device: &str) -> String {
-    format!("host-{device}")
+fn uplink_interface(by: By, device: &str) -> String {
+    if by == By::Pci { UPLINK.to_owned() } else { format!("host-{device}") }
 }
 
 fn render(shape: &Shape) -> String {
     let names = Names::neutral(shape.cores, shape.ports);
     let ports = names.sockets.iter().enumerate().flat_map(|(place, socket)| port(place, socket));
-    let uplink = shape.uplink.iter().flat_map(|_| uplink_port(&names.uplink));
+    let uplink = shape.uplink.iter().flat_map(|uplink| uplink_port(uplink.by, &names.uplink));
     let lines: String = bridge().into_iter().chain(ports).chain(uplink).map(|(line, _)| line + "\n").collect();
     let queues = format!("queues {}, as each port's driver says\n", shape.queues);
     configuration(shape, &names, "PLUGINS") + &lines + &queues
@@ -182,9 +187,11 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let uplink = site.scene.switch.uplink.clone();
     if let Some(uplink) = &uplink {
         // One without a plugin has no component, and so no test that could be measured.
-        software.files_of_uplink(uplink.by).host(doing)?;
-        let up = Netlink::open().and_then(|mut netlink| netlink.set_up(&uplink.device, false));
-        up.scene(|| format!("bring {} up", uplink.device))?;
+        software.files_of_uplink(uplink.by, uplink.card.as_deref()).host(doing)?;
+        if uplink.by != By::Pci {
+            let up = Netlink::open().and_then(|mut netlink| netlink.set_up(&uplink.device, false));
+            up.scene(|| format!("bring {} up", uplink.device))?;
+        }
     }
     let shape = Shape::of(&site.scene.switch, site.scene.containers.len());
     let wanted = Cpus { main: site.scene.housekeeping, workers: site.scene.switch.cpus.clone() };
@@ -194,7 +201,7 @@ fn start(site: &Site) -> Result<Box<dyn Switch>, Failure> {
     let mut kept = Kept::new(site, NAME, software, FOLDER, site.scene.housekeeping)?;
     let text = kept.write("startup.conf", &configuration(&shape, &names, &plugins))?;
     kept.start(&["-c".to_owned(), text.display().to_string()])?;
-    Ok(Single::boxed(kept, Vpp { cpus: wanted, cli: None, uplink: uplink.map(|uplink| uplink.device) }))
+    Ok(Single::boxed(kept, Vpp { cpus: wanted, cli: None, uplink: uplink.map(|uplink| (uplink.by, uplink.device)) }))
 }
 
 /// Where its threads belong.
@@ -233,8 +240,8 @@ impl Cpus {
 struct Vpp {
     cpus: Cpus,
     cli: Option<Cli>,
-    /// The interface to another host.
-    uplink: Option<String>,
+    /// What leads to another host, and by what.
+    uplink: Option<(By, String)>,
 }
 
 impl Vpp {
@@ -302,19 +309,29 @@ impl Way for Vpp {
         for (place, socket) in kept.sockets.clone().iter().enumerate() {
             self.tell(kept, port(place, &socket.display().to_string()))?;
         }
-        self.uplink.clone().map_or(Ok(()), |device| self.tell(kept, uplink_port(&device)))
+        self.uplink.clone().map_or(Ok(()), |(by, device)| self.tell(kept, uplink_port(by, &device)))
     }
 
     fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure> {
         kept.running()?;
         let text = self.ask("show hardware-interfaces brief")?;
-        Ok((0..kept.sockets.len()).all(|place| is_up(&text, &interface(place))))
+        let card = self.uplink.iter().filter(|(by, _)| *by == By::Pci).map(|_| UPLINK.to_owned());
+        Ok((0..kept.sockets.len()).map(interface).chain(card).all(|name| is_up(&text, &name)))
+    }
+
+    /// How often that has changed it does not count.
+    fn uplink(&mut self, _kept: &mut Kept) -> Result<Option<UplinkState>, Failure> {
+        if self.uplink.as_ref().is_none_or(|(by, _)| *by != By::Pci) {
+            return Ok(None);
+        }
+        let text = self.ask("show hardware-interfaces brief")?;
+        Ok(Some(UplinkState { carrier: is_up(&text, UPLINK), changes: 0 }))
     }
 
     fn counters(&mut self, kept: &mut Kept) -> Result<Vec<PortCounters>, Failure> {
         let (interfaces, errors) = (self.ask("show interface")?, self.ask("show errors")?);
         let ports = kept.containers.iter().enumerate().map(|(place, name)| (interface(place), name.as_str()));
-        let uplink = self.uplink.iter().map(|device| (uplink_interface(device), UPLINK));
+        let uplink = self.uplink.iter().map(|(by, device)| (uplink_interface(*by, device), UPLINK));
         let port = |(port, end): (String, &str)| counters(&interfaces, &errors, &port, end);
         Ok(ports.chain(uplink).map(port).collect())
     }

@@ -284,7 +284,7 @@ impl<'a> Worker<'a> {
             },
             Op::Snapshot => {
                 let ports = self.stage.as_mut().map_or(Ok(Vec::new()), Stage::counters)?;
-                let uplink = self.stage.as_ref().map_or(Ok(None), Stage::uplink)?;
+                let uplink = self.stage.as_mut().map_or(Ok(None), Stage::uplink)?;
                 let snapshot = snapshot::take(ports, &[])?;
                 return Ok(Answer::Snapshot(Snapshot { uplink, ..snapshot }));
             }

@@ -31,6 +31,8 @@ pub(super) struct Stage {
     switch: Option<Box<dyn Switch>>,
     /// The interface to another host.
     uplink: Option<Uplink>,
+    /// Whether that was down when the scene was built, so that its link has to come first.
+    awaits_link: bool,
     pub containers: Vec<Container>,
 }
 
@@ -67,7 +69,7 @@ impl Stage {
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
         let uplink = scene.switch.uplink.clone();
-        let mut stage = Stage { switch: None, uplink, containers: Vec::new() };
+        let mut stage = Stage { switch: None, uplink, awaits_link: false, containers: Vec::new() };
         match stage.fill(scene, given, &makings) {
             Ok(()) => Ok(stage),
             Err(failure) => {
@@ -93,6 +95,7 @@ impl Stage {
             functions,
             privilege,
         };
+        self.awaits_link = self.brings_up()?;
         let switch = self.switch.insert(switch::start(&site)?);
         for container in &self.containers {
             container.wait_prepared()?;
@@ -112,7 +115,25 @@ impl Stage {
     /// Goes on joining the switch's ports to applications; whether every port forwards.
     pub(super) fn join(&mut self) -> Result<bool, Failure> {
         self.check_applications()?;
-        self.switch.as_mut().map_or(Ok(true), |switch| switch.join())
+        let joined = self.switch.as_mut().map_or(Ok(true), |switch| switch.join())?;
+        if joined && self.awaits_link {
+            self.awaits_link = self.uplink()?.is_some_and(|uplink| !uplink.carrier);
+        }
+        Ok(joined && !self.awaits_link)
+    }
+
+    /// Brings the interface to another host up if it is down, as it is when the kernel has just got its card back.
+    fn brings_up(&self) -> Result<bool, Failure> {
+        let Some(Uplink { device, by, .. }) = self.uplink.as_ref().filter(|uplink| uplink.by != By::Pci) else {
+            return Ok(false);
+        };
+        let doing = || format!("bring {device} up");
+        let mut netlink = Netlink::open().scene(doing)?;
+        let was_down = !netlink.is_up(device).scene(doing)?;
+        if was_down {
+            netlink.set_up(device, *by == By::Kernel).scene(doing)?;
+        }
+        Ok(was_down)
     }
 
     /// The container whose application runs, and has not made the socket yet that the one of container `name`
@@ -168,10 +189,10 @@ impl Stage {
     }
 
     /// How the interface to another host stands.
-    pub(super) fn uplink(&self) -> Result<Option<UplinkState>, Failure> {
+    pub(super) fn uplink(&mut self) -> Result<Option<UplinkState>, Failure> {
         let Some(Uplink { device, by, .. }) = &self.uplink else { return Ok(None) };
         if *by == By::Pci {
-            return Ok(None);
+            return self.switch.as_mut().map_or(Ok(None), |switch| switch.uplink());
         }
         let doing = || format!("look at {device}");
         let carrier = Netlink::open().and_then(|mut netlink| netlink.carrier(device)).scene(doing)?;

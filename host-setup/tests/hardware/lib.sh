@@ -40,10 +40,13 @@ state() {
         /sys/devices/system/node/node*/hugepages/*/nr_hugepages /proc/irq/default_smp_affinity \
         /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/*/cgroup.freeze | sort
     # By who is served: numbers change with the vectors of a card, and some have nobody.
+    # No process for each: an emulated machine takes its time to start one.
     for handler in /proc/irq/*/*/; do
-        irq=${handler%/*/}
-        echo "interrupt of $(basename "$handler") $(cat "$irq/smp_affinity_list" 2>/dev/null)"
-    done | sort
+        handler=${handler%/}
+        cpus=
+        if [ -e "$handler" ]; then read -r cpus <"${handler%/*}/smp_affinity_list"; fi
+        echo "interrupt of ${handler##*/} $cpus"
+    done 2>/dev/null | sort
     ls -l /sys/bus/pci/devices/*/driver 2>/dev/null | sed 's/.* \/sys/\/sys/'
     ip -o link | sed 's/^[0-9]*: //; s/ qdisc .*//; s/ mode .*//' | sort
     ip -o addr | sed 's/^[0-9]*: //; s/ *\\.*//' | grep -v ' fe80' | sort

@@ -26,22 +26,36 @@ tries=0
 until ssh south true 2>/dev/null || [ "$tries" = 200 ]; do tries=$((tries + 1)); sleep 1; done
 check "the second guest is reached" ssh south true
 far=$(ssh south "grep -l 52:54:00:00:01:01 /sys/class/net/*/address | cut -d / -f 5")
-cat >"$HOME/.config/septet/site.toml" <<S
+site() { # UPLINK: by what switches of DPDK's get at both cards
+    cat >"$HOME/.config/septet/site.toml" <<S
 [hosts.north]
 here = true
+uplink = "$1"
 [hosts.south]
+uplink = "$1"
 [[cables]]
 ends = ["north:$card", "south:$far"]
 S
-mkdir "$work/remote"
-cd "$work/remote"
-cp "$here/remote.toml" .
+}
+measure() { # EXPERIMENT WHAT
+    mkdir "$work/$1"
+    cd "$work/$1"
+    cp "$here/$1.toml" .
+    check "a plan" septet plan "$1.toml"
+    cat "$work/said"
+    check "a run between two guests, $2" septet run -k "$1.toml"
+    cat "$work/said"
+    check "the first host is what it was" same "$work/before"
+    counts .
+    echo "($1 is through $(cut -d . -f 1 /proc/uptime) s after the guest's start)"
+}
 state >"$work/before"
-check "a plan" septet plan remote.toml
-cat "$work/said"
-check "a run between two guests, from function over wire to function" septet run -k remote.toml
-cat "$work/said"
-check "the first host is what it was" same "$work/before"
-counts .
+for part in ${PARTS:-remote uplink}; do
+    case $part in
+        remote) site af-packet; measure remote "from function over wire to function" ;;
+        uplink) site pci; septet host check | grep -A9 '^stand'; measure uplink "from switch to switch that have their cards whole" ;;
+        *) check "a part called $part" false ;;
+    esac
+done
 ssh south touch /run/enough
 finish

@@ -14,11 +14,12 @@ use serde::Serialize;
 use super::stands::at_once;
 use super::{host, say, say_json, share, stacks};
 use crate::agent::{Agent, AgentError, Bell};
+use crate::conditions::cannot_reach;
 use crate::exit::{Exit, Trouble};
 use crate::run;
 use crate::site::{Cable, Host, Reach, Testbed};
 use crate::slurm::place::ClusterPlace;
-use crate::stand::Post;
+use crate::stand::{self, Post};
 
 /// A clock that is off by more than this is told, though nothing depends on it but the times in records.
 const CLOCK_OFF_MAX_MS: f64 = 1000.0;
@@ -77,6 +78,9 @@ struct StandJson {
     local: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<Vec<String>>,
+    /// Why others that are there are not among those, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_remote: Vec<String>,
 }
 
 /// Hosts, each with what became of reaching it.
@@ -120,6 +124,7 @@ pub(super) fn check(folder: &Path, json: bool) -> Result<Exit, Trouble> {
         hosts: plan.hosts,
         local: None,
         remote: None,
+        not_remote: Vec::new(),
     };
     let told = SiteJson { hosts: told, cables, stands: testbed.stands(pairs).into_iter().map(stand).collect() };
     end(hosts);
@@ -192,23 +197,29 @@ fn of_cable(testbed: &Testbed, cable: &Cable, hosts: &mut [(&Host, Result<Reache
 
 fn tried(
     names: &[String],
-    cable: &crate::stand::Cable,
+    cable: &stand::Cable,
     hosts: &mut [(&Host, Result<Reached, Trouble>)],
 ) -> Result<Option<u32>, String> {
     let mut posts: Vec<Post> = Vec::new();
+    let mut known: Vec<(&str, &Facts)> = Vec::new();
     for (host, reached) in hosts.iter_mut().filter(|(host, _)| names.contains(&host.name)) {
         match reached {
-            Ok(Reached { agent, .. }) => posts.push(Post { name: host.name.clone(), agent }),
+            Ok(Reached { agent, facts, .. }) => {
+                posts.push(Post { name: host.name.clone(), agent });
+                known.push((&host.name, facts));
+            }
             Err(_) => return Err(format!("{} was not reached", host.name)),
         }
     }
     // In the order of the cable's ends.
     posts.sort_by_key(|post| names.iter().position(|name| *name == post.name));
+    known.sort_by_key(|(known, _)| names.iter().position(|name| name == known));
+    let interfaces = cable.interfaces(known.into_iter().map(|(_, facts)| facts));
     let leased = posts.iter_mut().try_for_each(|post| {
         let leased = post.agent.lease(Duration::ZERO, Setup::default(), &mut |_| true);
         leased.map(drop).map_err(|error| error.on(post.name.clone()).to_string())
     });
-    let result = leased.and_then(|()| run::try_cable(&mut posts, cable).map_err(|error| error.to_string()));
+    let result = leased.and_then(|()| run::try_cable(&mut posts, &interfaces).map_err(|error| error.to_string()));
     for post in &mut posts {
         if let (Err(error), true) = (post.agent.done("give the host back", Op::Release), result.is_ok()) {
             return Err(error.on(post.name.clone()).to_string());
@@ -313,6 +324,7 @@ pub(super) fn check_hosts(json: bool) -> Result<Option<Exit>, Trouble> {
             out.push_str(&format!("; remote tests with {}", list(&stand.remote)));
         }
         out.push('\n');
+        out.extend(stand.not_remote.iter().map(|why| format!("    no remote tests: {why}\n")));
     }
     let paper_grade = checks.iter().all(|check| check.paper_grade);
     match json {
@@ -334,16 +346,33 @@ fn stands(testbed: &Testbed, known: &BTreeMap<&str, &Facts>) -> Vec<StandJson> {
         let descriptor = known.get(host.as_str()).and_then(|facts| facts.descriptor(name));
         descriptor.is_some_and(|descriptor| !descriptor.uplinks().is_empty())
     };
+    // What stands in its way at the cable, by host.
+    let hindered = |hosts: &[String], cable: &stand::Cable, name: &str| {
+        hosts.iter().zip(&cable.ends).find_map(|(host, end)| {
+            let facts = known.get(host.as_str())?;
+            let why = cannot_reach(facts, facts.descriptor(name)?, end)?;
+            Some(format!("on host {host}: {why}"))
+        })
+    };
     let one = |plan: crate::site::StandPlan| {
         let local = plan.hosts.first().and_then(has);
+        let cable = plan.cable.as_ref().and_then(|cable| stacks::cable_of(&plan.hosts, cable, testbed));
+        let mut not_remote = Vec::new();
         let remote = match &plan.hosts[..] {
             [first, second] => has(first).zip(has(second)).map(|(of_first, of_second)| {
-                of_first.intersection(&of_second).filter(|name| takes_uplink(first, name)).cloned().collect()
+                let mut names: Vec<String> =
+                    of_first.intersection(&of_second).filter(|name| takes_uplink(first, name)).cloned().collect();
+                names.retain(|name| {
+                    let why = cable.as_ref().and_then(|cable| hindered(&plan.hosts, cable, name));
+                    not_remote.extend(why.clone());
+                    why.is_none()
+                });
+                names
             }),
             _ => None,
         };
         let local = local.map(|names| names.into_iter().collect());
-        StandJson { class: testbed.class_of(&plan), name: plan.name, hosts: plan.hosts, local, remote }
+        StandJson { class: testbed.class_of(&plan), name: plan.name, hosts: plan.hosts, local, remote, not_remote }
     };
     testbed.stands(!testbed.cables.is_empty()).into_iter().map(one).collect()
 }

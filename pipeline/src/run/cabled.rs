@@ -6,20 +6,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use host_setup::protocol::{CABLE_MTU_BYTES, CableSeen, Op};
 
 use super::RunError;
-use crate::stand::{Cable, Post, error_of, on_each};
+use crate::stand::{Post, error_of, on_each};
 
 /// How long the agents wait for a carrier and for each other, milliseconds.
 const PATIENCE_MS: u64 = 8000;
 
-/// Moves both ends in, and has the agents speak over the cable.
+/// Moves both ends in, by what the kernel calls them, and has the agents speak over the cable.
 /// The speed of the link, Mbit/s, where the drivers tell.
 ///
 /// # Errors
 /// When an end cannot be had, or the two do not hear each other.
-pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<Option<u32>, RunError> {
-    let ends = &cable.ends;
+pub(super) fn join(posts: &mut [Post], interfaces: &[String]) -> Result<Option<u32>, RunError> {
+    let [_, _] = interfaces else {
+        return Err(RunError::Cable("a cable has two ends".to_string()));
+    };
     let moved = on_each(posts, |place, agent| {
-        agent.done("take the cable", Op::MoveIn { interface: ends[place].device.clone() })
+        agent.done("take the cable", Op::MoveIn { interface: interfaces[place].clone() })
     });
     moved.map_err(|(place, error)| error_of(posts, place, error))?;
     // Of nobody else who tries out a cable of his own at the same time.
@@ -29,27 +31,27 @@ pub(super) fn join(posts: &mut [Post], cable: &Cable) -> Result<Option<u32>, Run
             .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     let seen = on_each(posts, |place, agent| {
         let end = u8::try_from(place).unwrap_or(u8::MAX);
-        agent.cable(Op::Cable { interface: ends[place].device.clone(), end, word, patience_ms: PATIENCE_MS })
+        agent.cable(Op::Cable { interface: interfaces[place].clone(), end, word, patience_ms: PATIENCE_MS })
     });
     let seen = seen.map_err(|(place, error)| error_of(posts, place, error))?;
     let [Some(first), Some(second)] = [0, 1].map(|place| posts.get(place).map(|post| post.name.as_str())) else {
         return Err(RunError::Cable("a cable has two ends".to_string()));
     };
-    match problem([first, second], cable, &seen) {
+    match problem([first, second], interfaces, &seen) {
         Some(problem) => Err(RunError::Cable(problem)),
         None => Ok(seen.iter().find_map(|seen| seen.speed_mbps)),
     }
 }
 
 /// What is wrong with a cable, in words, if anything is.
-fn problem(hosts: [&str; 2], cable: &Cable, seen: &[CableSeen]) -> Option<String> {
-    let at = |place: usize| format!("{} of host {}", cable.ends[place].device, hosts[place]);
+fn problem(hosts: [&str; 2], interfaces: &[String], seen: &[CableSeen]) -> Option<String> {
+    let at = |place: usize| format!("{} of host {}", interfaces[place], hosts[place]);
     for (place, CableSeen { carrier, mtu_bytes, .. }) in seen.iter().enumerate() {
         if !carrier {
             return Some(format!("{} has no link: is the cable plugged in, and the other end up?", at(place)));
         }
         if *mtu_bytes < CABLE_MTU_BYTES {
-            let to_do = format!("ip link set {} mtu {CABLE_MTU_BYTES}", cable.ends[place].device);
+            let to_do = format!("ip link set {} mtu {CABLE_MTU_BYTES}", interfaces[place]);
             return Some(format!(
                 "{} takes packets of {mtu_bytes} bytes, not of {CABLE_MTU_BYTES}: {to_do}",
                 at(place)
@@ -76,17 +78,13 @@ fn problem(hosts: [&str; 2], cable: &Cable, seen: &[CableSeen]) -> Option<String
 
 #[cfg(test)]
 mod tests {
-    use host_setup::switch::uplink::By;
-
     use super::*;
-    use crate::stand::CableEnd;
 
     #[test]
     fn what_is_wrong_with_a_cable_is_told_with_its_end() {
-        let end = |device: &str| CableEnd { device: device.to_string(), dpdk: By::AfPacket };
-        let cable = Cable { ends: [end("enp1s0"), end("enp2s0")] };
+        let interfaces = ["enp1s0", "enp2s0"].map(str::to_string);
         let well = CableSeen { carrier: true, mtu_bytes: 1500, speed_mbps: Some(10_000), heard: true };
-        let told = |one: CableSeen, other: CableSeen| problem(["north", "south"], &cable, &[one, other]);
+        let told = |one: CableSeen, other: CableSeen| problem(["north", "south"], &interfaces, &[one, other]);
         assert_eq!(told(well.clone(), well.clone()), None);
         assert_eq!(told(well.clone(), CableSeen { speed_mbps: None, ..well.clone() }), None);
         let words = |seen: CableSeen| told(well.clone(), seen).expect("something is wrong");

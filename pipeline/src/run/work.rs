@@ -202,7 +202,7 @@ impl<'t> Work<'t> {
             }
         }
         match (wanted.remote, &self.conditions.ground().cable) {
-            (true, Some(cable)) => cabled::join(&mut self.hosts, cable).map(drop),
+            (true, Some(cable)) => cabled::join(&mut self.hosts, &cable.interfaces(self.conditions.hosts())).map(drop),
             _ => Ok(()),
         }
     }

@@ -21,8 +21,9 @@ pub const CABLE_KEYS: [&str; 2] = ["ends", "feature"];
 pub const STAND_KEYS: [&str; 1] = ["hosts"];
 /// Keys of `[classes.NAME]`.
 pub const CLASS_KEYS: [&str; 1] = ["may-differ"];
-/// By what switches of DPDK's can get at an interface, the usual one first: an XDP socket sees one queue of a card only.
-pub(super) const UPLINKS: [By; 2] = [By::AfPacket, By::AfXdp];
+/// By what switches of DPDK's can get at the end of a cable, the usual one first: an XDP socket sees one queue of a card
+/// only, and what has a card whole takes it from the kernel.
+pub(super) const UPLINKS: [By; 3] = [By::AfPacket, By::AfXdp, By::Pci];
 /// Most hosts, cables or stands of a site.
 pub const COUNT_MAX: usize = 1000;
 /// The class of hosts of which nothing is said.
@@ -61,7 +62,7 @@ pub struct Host {
     pub class: String,
     /// The CPUs that may be used, as the kernel writes lists of them; all that the agent may use if absent.
     pub cores: Option<String>,
-    /// By what switches of DPDK's get at the host's end of a cable, where that is an interface of the kernel's.
+    /// By what switches of DPDK's get at the host's end of a cable.
     pub uplink: By,
 }
 
@@ -332,7 +333,7 @@ impl Reader {
             let found = UPLINKS.into_iter().find(|by| by.name() == text);
             if found.is_none() {
                 let names = UPLINKS.map(By::name).join(" or ");
-                let help = format!("it is {names}; a device that a cable names by its PCI address is got at by that");
+                let help = format!("it is {names}; a card that a cable names by its PCI address is got at by that");
                 findings.error(node.span(), format!("{} is no way to an interface", quoted(text)), Some(help));
             }
             found

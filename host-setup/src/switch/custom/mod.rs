@@ -109,7 +109,7 @@ impl Customs {
             programs,
             packages: kept(&definition.packages),
             drivers: kept(&definition.drivers),
-            uplink: &[],
+            uplink: Vec::new(),
             loaded: Vec::new(),
             plugged: None,
             libraries: Vec::new(),
