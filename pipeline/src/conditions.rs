@@ -306,14 +306,23 @@ impl<'a> Conditions<'a> {
 
     /// The hugepages that must be free on the host in that place for a test, as `(NUMA node, pages of 2 MiB)`; none
     /// for one that needs none there.
-    pub fn hugepages(&self, ready: &Ready, place: usize) -> Option<(u32, u64)> {
-        let side = ready.sides.get(place).filter(|side| side.memory == Some(Memory::Hugepages2m))?;
+    pub fn hugepages(&self, ready: &Ready, place: usize) -> Vec<(u32, u64)> {
+        let Some(side) = ready.sides.get(place).filter(|side| side.memory == Some(Memory::Hugepages2m)) else {
+            return Vec::new();
+        };
         let node = side.cores.node.unwrap_or(0);
         let generators = side.switch.shape.ports;
         let switch_mib = side.switch.memory_mib;
         let programs = generators + u32::from(switch_mib > 0);
         let mib = generators * GENERATOR_MIB + switch_mib + programs * SPARE_MIB;
-        Some((node, u64::from(mib.div_ceil(HUGEPAGE_MIB))))
+        let mut pages = vec![(node, u64::from(mib.div_ceil(HUGEPAGE_MIB)))];
+        // A switch that keeps house on another node has the little there that DPDK takes where it starts.
+        let keeps_house = self.hosts.get(place).and_then(|host| {
+            let core = host.facts.topology.iter().find(|core| Some(core.cpu) == side.cores.housekeeping)?;
+            (switch_mib > 0 && core.node != node).then_some(core.node)
+        });
+        pages.extend(keeps_house.map(|node| (node, u64::from(SPARE_MIB.div_ceil(HUGEPAGE_MIB)))));
+        pages
     }
 }
 

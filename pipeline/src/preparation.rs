@@ -46,7 +46,7 @@ pub fn setup<'t>(conditions: &Conditions, place: usize, tests: impl Iterator<Ite
         if let Some(card) = ready.sides.get(place).and_then(|side| side.card.as_ref()) {
             vfs.entry(card.interface.clone()).or_default().extend(functions(test, &ready, place));
         }
-        if let Some((node, wanted)) = conditions.hugepages(&ready, place) {
+        for (node, wanted) in conditions.hugepages(&ready, place) {
             let most = pages.entry(node).or_default();
             *most = wanted.max(*most);
         }

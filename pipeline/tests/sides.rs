@@ -158,6 +158,20 @@ fn by_what_the_cable_is_got_at_is_in_the_key_with_its_driver() {
 }
 
 #[test]
+fn a_switch_that_keeps_house_on_another_node_has_memory_there_too() {
+    let experiment = experiment("L = \"remote\"\nS = [\"1vs1\", \"2vs2\"]\nV = \"ovs\"\nswitch_cores = 2\n");
+    let cabled = two(large("north"), large("south"), By::AfPacket);
+    let nodes = |test: &Test| {
+        let ready = judged(&cabled, test).expect("it can be measured");
+        let pages = Conditions::new(&cabled).hugepages(&ready, 0);
+        pages.into_iter().map(|(node, _)| node).collect::<Vec<_>>()
+    };
+    // Three of the node's four cores, and all four.
+    let [small, full] = &experiment.matrix.tests[..] else { panic!("there are two") };
+    assert_eq!((nodes(small), nodes(full)), (vec![1], vec![1, 0]));
+}
+
+#[test]
 fn a_card_by_its_address_is_had_whole_where_an_iommu_keeps_it_to_one_program() {
     let experiment = experiment("L = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nio = \"udp\"\n");
     let kernel = &experiment.matrix.tests[0];
@@ -257,7 +271,7 @@ fn cores_and_memory_of_each_side_are_near_its_end_of_the_cable() {
         assert!(used(north).iter().all(|cpu| *cpu >= 4), "{:?}", north.cores);
         assert!(north.cores.housekeeping >= Some(4), "{:?}", north.cores);
         assert_eq!((north.cores.node, north.near, south.near), (Some(1), Some(1), None));
-        let pages = |place| Conditions::new(&cabled).hugepages(&ready, place).map(|(node, _)| node);
+        let pages = |place| Conditions::new(&cabled).hugepages(&ready, place).first().map(|(node, _)| *node);
         let memory = north.memory.is_some();
         assert_eq!([pages(0), pages(1)], [memory.then_some(1), memory.then_some(0)]);
         // Which node it is makes no other key, and one that is not known is as it was.
