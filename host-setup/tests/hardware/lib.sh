@@ -23,7 +23,7 @@ check() { # WHAT CONDITION...: runs the condition, and says whether it holds
 fails() { ! "$@"; }
 
 modules() {
-    for module in igb igbvf virtio_net vfio_iommu_type1 vfio-pci acpi-cpufreq cpufreq_powersave bridge veth; do
+    for module in igb igbvf virtio_net tun vfio_iommu_type1 vfio-pci acpi-cpufreq cpufreq_powersave bridge veth; do
         modprobe "$module" || echo "no module $module"
     done
 }
