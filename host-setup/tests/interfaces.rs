@@ -178,7 +178,7 @@ fn a_switch_is_given_no_interface_but_one_that_was_moved_in() {
     let Some(host) = Host::invent() else { return };
     let mut agent = host.leased();
     let uplinked = |device: &str| {
-        let uplink = Some(Uplink { device: device.to_string(), by: By::Kernel, side: 0 });
+        let uplink = Some(Uplink { device: device.to_string(), by: By::Kernel, side: 0, card: None });
         let mut scene = harness::scene(1, Runtime::Netns);
         let shape = Shape { ports: 2, cores: 0, queues: 1, memory: None, uplink: uplink.as_ref().map(Uplink::shape) };
         scene.switch.configuration = switch::render("linux-bridge", &shape).expect("a bridge");
