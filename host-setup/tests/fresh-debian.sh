@@ -120,7 +120,7 @@ case "$what" in
         timed "a PDF as a user" as_user sh -c "$tex"
         timed "a PDF without lmodern" inside sh -c "dpkg --purge --force-depends lmodern fonts-lmodern && $tex"
         # What is tried here next gets the packages as they are: apt does nothing while one that others need is gone.
-        timed "lmodern again" inside apt-get install -y -qq --no-install-recommends --fix-broken lmodern
+        timed "lmodern again" inside sh -c "apt-get install -y -qq --no-install-recommends --fix-broken && apt-get install -y -qq --no-install-recommends lmodern"
         ;;
     *)
         timed "make $what as root" inside make -C /srv/septet "$what"
