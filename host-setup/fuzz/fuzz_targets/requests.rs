@@ -44,7 +44,7 @@ fn settings(setup: &Setup) {
     // The machine panics on a write to anything that is no setting.
     let _ = apply(&mut machine, &mut notes, setup, &mut |_, _, _| Ok(()));
     assert!(machine.written.iter().all(|path| is_setting(path) || is_action(path)));
-    restore(&mut machine, &notes.0);
+    restore(&mut machine, &notes.0, &mut |_| {});
     assert_eq!(machine.differences(&MACHINE), []);
 }
 
@@ -58,7 +58,7 @@ fn journal(bytes: &[u8]) {
     };
     let entries: Vec<Entry> = entries.into_iter().filter(safe).collect();
     let mut machine = MACHINE.clone();
-    restore(&mut machine, &entries);
+    restore(&mut machine, &entries, &mut |_| {});
     assert!(machine.written.iter().all(|path| is_setting(path) || is_action(path)));
 }
 
