@@ -139,3 +139,14 @@ fn what_reaches_slurms_programs_is_one_word_that_is_no_option() {
     assert!(told[0].contains("cannot be a feature"), "{told:?}");
     assert!(wrong("[slurm]\n")[0].contains("no node of the cluster is named"));
 }
+
+#[test]
+fn ways_to_a_cable_are_a_few_words() {
+    let of = |word: &str| format!("[hosts.a]\nuplink = \"{word}\"\n");
+    for word in ["af-packet", "af-xdp", "pci"] {
+        let host = site::parse(&of(word), "site.toml").expect("it is right").testbed.hosts["a"].clone();
+        assert_eq!(host.uplink.name(), word);
+    }
+    assert_eq!(wrong(&of("dpdk")), ["2:10: 'dpdk' is no way to an interface"]);
+    assert_eq!(wrong(&of("kernel")).len(), 1, "DPDK has no use for it");
+}
