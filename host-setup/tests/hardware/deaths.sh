@@ -22,13 +22,17 @@ changing() { # RUN: waits until that run has noted its first change; fails if it
     done
 }
 
+ended() { # RUN: whether it ended by itself and well; that a repetition is suspect fails nothing
+    wait "$1" || [ "$?" = 1 ]
+}
+
 # How long it takes from its first change of the host to its end.
 septet run provisioning.toml >run.log 2>&1 &
 run=$!
 began=$(now)
 check "a run that nobody kills changes the host" changing "$run"
 changed=$(now)
-check "it ends well" wait "$run"
+check "it ends well" ended "$run"
 took=$(($(now) - changed))
 echo "  it changes the host $((changed - began)) hundredths of a second after its start, and ends $took later"
 check "the host is what it was" same "$work/before"
@@ -83,5 +87,5 @@ while [ "$death" -le "${DEATHS:-20}" ] && [ "$tries" -lt 60 ]; do
 done
 check "there were ${DEATHS:-20} deaths while the host was changed" test "$death" -gt "${DEATHS:-20}"
 check "all is back after each of $((death - 1)) deaths" test "$back" = "$((death - 1))"
-check "a run after them" septet run --force "V=sriov" provisioning.toml
+check "a run after them" ran provisioning.toml
 check "the host is what it was" same "$work/before"

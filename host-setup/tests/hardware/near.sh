@@ -37,14 +37,13 @@ uplink = "$1"
 ends = ["north:$card", "south:$far"]
 S
 }
-measure() { # EXPERIMENT WHAT
+measure() { # EXPERIMENT TESTS WHAT
     mkdir "$work/$1"
     cd "$work/$1"
     cp "$here/$1.toml" .
-    check "a plan" septet plan "$1.toml"
+    check "a run between two guests, $3" ran "$1.toml"
     cat "$work/said"
-    check "a run between two guests, $2" septet run -k "$1.toml"
-    cat "$work/said"
+    check "each of $2 tests is measured" measured "$2"
     check "the first host is what it was" same "$work/before"
     counts .
     echo "($1 is through $(cut -d . -f 1 /proc/uptime) s after the guest's start)"
@@ -52,8 +51,8 @@ measure() { # EXPERIMENT WHAT
 state >"$work/before"
 for part in ${PARTS:-remote uplink}; do
     case $part in
-        remote) site af-packet; measure remote "from function over wire to function" ;;
-        uplink) site pci; septet host check | grep -A9 '^stand'; measure uplink "from switch to switch that have their cards whole" ;;
+        remote) site af-packet; measure remote 4 "from function over wire to function" ;;
+        uplink) site pci; septet host check | grep -A9 '^stand'; measure uplink 3 "from switch to switch that have their cards whole" ;;
         *) check "a part called $part" false ;;
     esac
 done

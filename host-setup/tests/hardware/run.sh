@@ -23,12 +23,12 @@ remote() {
     line="-netdev stream,id=line,addr.type=unix,addr.path=$keys/line,server=SERVER"
     more="$wire -netdev hubport,hubid=0,id=plug,netdev=wire $line -device virtio-net-pci,bus=pcie.0,netdev=line,mac=52:54:00:00:09:0"
     export SECONDS_MOST="${SECONDS_MOST:-300}" CPUS=8
-    GUEST=0 QEMU_MORE=$(echo "$more" | sed 's/SERVER/on/g')1 sh "$here/guest.sh" "$folder" "$here/near.sh" >"$keys/near.log" 2>&1 &
+    GUEST=0 QEMU_MORE=$(echo "$more" | sed 's/SERVER/on/g')1 sh "$here/guest.sh" "$folder" "$here/near.sh" "$isolated" >"$keys/near.log" 2>&1 &
     near=$!
     tries=0
     while [ ! -S "$keys/line" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
     status=0
-    GUEST=1 QEMU_MORE=$(echo "$more" | sed 's/SERVER/off/g')2 sh "$here/guest.sh" "$folder" "$here/far.sh" >"$keys/far.log" 2>&1 || status=$?
+    GUEST=1 QEMU_MORE=$(echo "$more" | sed 's/SERVER/off/g')2 sh "$here/guest.sh" "$folder" "$here/far.sh" "$isolated" >"$keys/far.log" 2>&1 || status=$?
     wait "$near" || status=$?
     sed 's/^/first:  /' "$keys/near.log"
     sed 's/^/second: /' "$keys/far.log"
