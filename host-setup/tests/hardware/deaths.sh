@@ -87,5 +87,5 @@ while [ "$death" -le "${DEATHS:-20}" ] && [ "$tries" -lt 60 ]; do
 done
 check "there were ${DEATHS:-20} deaths while the host was changed" test "$death" -gt "${DEATHS:-20}"
 check "all is back after each of $((death - 1)) deaths" test "$back" = "$((death - 1))"
-check "a run after them" ran provisioning.toml
+check "a run after them" ran --force "V=sriov" provisioning.toml
 check "the host is what it was" same "$work/before"

@@ -71,8 +71,8 @@ finish() {
     [ "$count" = 0 ]
 }
 
-ran() { # EXPERIMENT: measures all of it; a suspect repetition, as where a busy machine stops an emulated CPU, fails nothing
-    septet run -k "$1" || [ "$?" = 1 ]
+ran() { # [OPTIONS] EXPERIMENT: measures all of it; a suspect repetition, as where a busy machine stops an emulated CPU, fails nothing
+    septet run -k "$@" || [ "$?" = 1 ]
 }
 
 measured() { # COUNT: whether so many tests have a repetition that did not fail, and none has one that did
