@@ -333,7 +333,8 @@ impl Reader {
             let found = UPLINKS.into_iter().find(|by| by.name() == text);
             if found.is_none() {
                 let names = UPLINKS.map(By::name).join(", ");
-                let help = format!("it is one of {names}; a card that a cable names by its PCI address is got at by that");
+                let help =
+                    format!("it is one of {names}; a card that a cable names by its PCI address is got at by that");
                 findings.error(node.span(), format!("{} is no way to an interface", quoted(text)), Some(help));
             }
             found
