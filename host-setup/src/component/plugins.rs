@@ -52,7 +52,9 @@ fn built_with(library: &Path, name: &str) -> Result<Option<String>, ComponentErr
     let read = |source| ComponentError::Read { path: library.display().to_string(), source };
     let bytes = fs::read(library).map_err(read)?;
     let name = format!("/{name}\0");
-    let Some(place) = bytes.windows(name.len()).position(|window| window == name.as_bytes()) else { return Ok(None) };
+    // The first byte by itself: comparing everywhere would take a millisecond, for each of many programs.
+    let is_here = |window: &[u8]| window[0] == b'/' && window == name.as_bytes();
+    let Some(place) = bytes.windows(name.len()).position(is_here) else { return Ok(None) };
     let starts = |byte: &u8| !byte.is_ascii_graphic() || *byte == b'=';
     let start = bytes[..place].iter().rposition(starts).map_or(0, |before| before + 1);
     let path = String::from_utf8_lossy(&bytes[start..place + name.len() - 1]).into_owned();

@@ -30,25 +30,52 @@ pub enum Limit {
     Bursts(u64),
 }
 
-impl Limit {
-    /// The first limit that a test is beyond, if there is one.
-    pub fn of(tuple: &Tuple, times: &Times) -> Option<Limit> {
+/// What the limits of tests with the same times have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    times: Times,
+    intervals: u64,
+    traffic_ns: u64,
+}
+
+impl Timed {
+    /// For tests with these times.
+    pub fn new(times: &Times) -> Timed {
         let schedule = traffic::schedule(&times.longest());
+        Timed { times: *times, intervals: schedule.intervals(), traffic_ns: schedule.traffic_ns() }
+    }
+
+    /// The first limit that a test is beyond, if there is one.
+    pub fn limit(&self, tuple: &Tuple) -> Option<Limit> {
+        let Timed { times, intervals, traffic_ns } = *self;
         let io = tuple.variant.io;
         if tuple.variant.flows > flows_max(io) {
             return Some(Limit::Flows(io, tuple.variant.flows));
         }
-        if schedule.intervals() > INTERVALS_MAX {
-            return Some(Limit::Intervals(schedule.intervals()));
+        if intervals > INTERVALS_MAX {
+            return Some(Limit::Intervals(intervals));
         }
         let Rate::Pps(rate_pps) = tuple.rate else { return None };
         let burst = tuple.burst.get();
         let due_by = |time_ns: u64| bursts_intended(time_ns, rate_pps.into(), burst);
-        if due_by(times.warmup_ns + times.duration_ns) == due_by(times.warmup_ns) {
+        // A window that is as long as from burst to burst has one, wherever it begins.
+        let is_short = u128::from(times.duration_ns) * u128::from(rate_pps) < u128::from(burst) * 1_000_000_000;
+        if is_short && due_by(times.warmup_ns + times.duration_ns) == due_by(times.warmup_ns) {
             return Some(Limit::NoBurst { rate_pps, burst });
         }
-        let bursts = due_by(schedule.traffic_ns());
-        (tuple.dimension == Dimension::Latency && bursts > CLIENT_BURSTS_MAX).then_some(Limit::Bursts(bursts))
+        if tuple.dimension != Dimension::Latency {
+            return None;
+        }
+        let bursts = due_by(traffic_ns);
+        (bursts > CLIENT_BURSTS_MAX).then_some(Limit::Bursts(bursts))
+    }
+}
+
+impl Limit {
+    /// Whether tests that differ on this axis alone can differ in their limit: where they cannot, one is asked for all.
+    pub fn depends_on(axis: Axis) -> bool {
+        // The switch chooses the technique where none is named.
+        matches!(axis, Axis::D | Axis::V | Axis::R | Axis::B | Axis::Io | Axis::Flows)
     }
 
     /// The axis whose value is to be changed; none if it is the times.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::axis_value::AxisValue;
 use super::index::Index;
-use super::limits::Limit;
+use super::limits::{Limit, Timed};
 use super::rules::Fault;
 use super::units::with_commas;
 
@@ -209,6 +209,9 @@ fn walk(
     let mut excluded = vec![false; group.exclude.len()];
     let mut faults = BTreeSet::new();
     let mut limits = BTreeSet::new();
+    // Most tests differ from the one before in nothing that these two look at.
+    let timed = Timed::new(&group.times);
+    let (mut ask_fault, mut ask_limit) = (true, true);
     let mut kept = false;
     loop {
         let mut keep = true;
@@ -220,12 +223,14 @@ fn walk(
         }
         if keep {
             kept = true;
-            if let Some(fault) = Fault::of(&tuple).filter(|fault| faults.insert(fault.clone())) {
+            let fault = std::mem::take(&mut ask_fault).then(|| Fault::of(&tuple)).flatten();
+            if let Some(fault) = fault.filter(|fault| faults.insert(fault.clone())) {
                 let place = group.axes.iter().position(|axis| axis.axis == fault.axis());
                 let value = place.map_or(0, |place| digits[place]);
                 errors.push(MatrixError::Impossible { group: index, axis: fault.axis(), value, fault });
             }
-            if let Some(limit) = Limit::of(&tuple, &group.times).filter(|limit| limits.insert(*limit)) {
+            let limit = std::mem::take(&mut ask_limit).then(|| timed.limit(&tuple)).flatten();
+            if let Some(limit) = limit.filter(|limit| limits.insert(*limit)) {
                 let place = limit.axis().map(|axis| {
                     let place = group.axes.iter().position(|named| named.axis == axis);
                     (axis, place.map_or(0, |place| digits[place]))
@@ -242,6 +247,10 @@ fn walk(
         for (digit, axis) in digits.iter_mut().zip(&group.axes).skip(place + 1) {
             *digit = 0;
             set(&mut tuple, &axis.values[0]);
+        }
+        for axis in &group.axes[place..] {
+            ask_fault |= Fault::depends_on(axis.axis);
+            ask_limit |= Limit::depends_on(axis.axis);
         }
     }
     let unused = excluded.iter().enumerate().filter(|(_, used)| !**used);
@@ -277,4 +286,107 @@ fn too_many(groups: &[Group]) -> Vec<MatrixError> {
         errors.push(MatrixError::TooManyTogether { sum });
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+    use results::axes::Rate;
+
+    use crate::experiment::axis_value::Scalar;
+    use crate::experiment::parse;
+
+    const QUICK: &str = include_str!("../../../experiments/quick.toml");
+
+    fn texts(axis: Axis, texts: &[&str]) -> AxisValues {
+        axis_of(axis, texts.iter().map(|text| AxisValue::parse(axis, Scalar::Text(text)).expect("it is one")).collect())
+    }
+
+    fn numbers(axis: Axis, numbers: &[i128]) -> AxisValues {
+        let parse = |number: &i128| AxisValue::parse(axis, Scalar::Whole(*number)).expect("it is one");
+        axis_of(axis, numbers.iter().map(parse).collect())
+    }
+
+    fn axis_of(axis: Axis, values: Vec<AxisValue>) -> AxisValues {
+        AxisValues { axis, count: values.len() as u64, values }
+    }
+
+    /// Every axis, with values that go together and values that do not.
+    fn all() -> Vec<AxisValues> {
+        let mut rates = numbers(Axis::R, &[1, 1000, 1_000_000_000]).values;
+        rates.push(AxisValue::Rate(Rate::Ndr));
+        let touch = [true, false].map(AxisValue::Touch).into();
+        vec![
+            texts(Axis::D, &["throughput", "latency"]),
+            texts(Axis::L, &["local", "remote"]),
+            texts(Axis::S, &["1vs1", "4vs4", "60vs60"]),
+            texts(Axis::V, &["linux-bridge", "ovs", "basicfwd", "snabb", "direct", "sriov"]),
+            numbers(Axis::P, &[64, 1500, 1518]),
+            axis_of(Axis::R, rates),
+            numbers(Axis::B, &[1, 32, 1024]),
+            texts(Axis::Io, &["udp", "raw-mmsg", "dpdk"]),
+            axis_of(Axis::Touch, touch),
+            numbers(Axis::Queues, &[1, 2, 64]),
+            numbers(Axis::Flows, &[1, 64, 4096]),
+            texts(Axis::Stack, &["system", "other"]),
+            numbers(Axis::SwitchCores, &[1, 2, 256]),
+            texts(Axis::Runtime, &["netns", "lxc"]),
+            texts(Axis::Frame, &["no-fcs", "with-fcs"]),
+        ]
+    }
+
+    /// One to three values of some axes, in any order.
+    fn axes() -> impl Strategy<Value = Vec<AxisValues>> {
+        let some = |axis: AxisValues| {
+            let most = axis.values.len().min(3);
+            let values = prop::sample::subsequence(axis.values, 1..=most).prop_shuffle();
+            prop::option::weighted(0.6, values.prop_map(move |values| axis_of(axis.axis, values)))
+        };
+        let axes: Vec<_> = all().into_iter().map(some).collect();
+        axes.prop_map(|axes| axes.into_iter().flatten().collect::<Vec<_>>())
+            .prop_filter("a group has at most so many tests", |axes| {
+                axes.iter().map(|axis| axis.count).product::<u64>() < 20_000
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_group_has_the_faults_and_limits_of_each_of_its_tests(
+            axes in axes(), window in prop::sample::select(vec![1_000, 40_000_000, 1_000_000_000, u64::MAX / 4]), excluded in 0usize..3,
+        ) {
+            let quick = parse(QUICK, "quick.toml").unwrap_or_else(|errors| panic!("{errors}"));
+            let times = Times { duration_ns: window, warmup_ns: 1_000_000, cooldown_ns: 0, chosen: false };
+            let mut group = Group { axes: axes.clone(), exclude: Vec::new(), times, ..quick.groups[0].clone() };
+            for axis in &axes {
+                axis.values[0].apply(&mut group.first);
+                if let (AxisValue::VSwitch(vswitch), false) = (&axis.values[0], axes.iter().any(|it| it.axis == Axis::Io)) {
+                    group.first.variant.io = Variant::default_for(*vswitch).io;
+                }
+            }
+            let first = |axis: &AxisValues| Partial(vec![(axis.axis, vec![axis.values[0].clone()])]);
+            group.exclude = axes.iter().filter(|axis| axis.count > 1).take(excluded).map(first).collect();
+
+            let (matrix, errors) = expand(std::slice::from_ref(&group));
+            let timed = Timed::new(&times);
+            let (mut faults, mut limits) = (Vec::new(), Vec::new());
+            for test in &matrix.tests {
+                faults.extend(Fault::of(&test.tuple).filter(|fault| !faults.contains(fault)));
+                limits.extend(timed.limit(&test.tuple).filter(|limit| !limits.contains(limit)));
+            }
+            let found = errors.iter().filter_map(|error| match error {
+                MatrixError::Impossible { fault, .. } => Some(fault.clone()),
+                _ => None,
+            });
+            prop_assert_eq!(found.collect::<Vec<_>>(), faults);
+            let found = errors.iter().filter_map(|error| match error {
+                MatrixError::Beyond { limit, .. } => Some(*limit),
+                _ => None,
+            });
+            prop_assert_eq!(found.collect::<Vec<_>>(), limits);
+        }
+    }
 }

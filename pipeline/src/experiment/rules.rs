@@ -43,6 +43,11 @@ impl Fault {
         None
     }
 
+    /// Whether tests that differ on this axis alone can differ in their fault: where they cannot, one is asked for all.
+    pub fn depends_on(axis: Axis) -> bool {
+        !matches!(axis, Axis::B | Axis::Touch | Axis::Flows | Axis::Stack | Axis::Runtime)
+    }
+
     /// The first thing that a test asks of its switch and that the switch cannot do on any host.
     pub fn of_switch(tuple: &Tuple, descriptor: &Descriptor) -> Option<Fault> {
         let (vswitch, variant) = (tuple.vswitch, &tuple.variant);
