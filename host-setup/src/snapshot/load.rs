@@ -2,7 +2,8 @@
 //! others. Read twice, before a window and after it, and never within. It must not know windows, scenes or thresholds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -16,6 +17,8 @@ const NAMED_MAX: usize = 3;
 const UNNAMED: &str = "another-user's";
 /// The flag of a kernel's thread (`PF_KTHREAD`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
+/// Longer than any `stat` of a process: 52 numbers of at most 20 digits, and a name of at most 64 characters.
+const STAT_BYTES_MAX: usize = 2048;
 
 /// One process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +53,20 @@ impl Reading {
         let busy = busy(&fs::read_to_string(root.join("proc/stat")).unwrap_or_default());
         let entries = fs::read_dir(root.join("proc")).into_iter().flatten().flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let stat = |pid: u32| {
-            // The folder is the user's also where a process lets nobody look into it; its files are root's then.
+        // There are many, and each repetition waits for them twice: one call reads one, and only of those that may be
+        // named is it asked whose they are.
+        let mut bytes = [0; STAT_BYTES_MAX];
+        let mut stat = |pid: u32| {
             let folder = root.join(format!("proc/{pid}"));
-            process(pid, fs::metadata(&folder).ok()?.uid(), &fs::read_to_string(folder.join("stat")).ok()?)
+            let length = File::open(folder.join("stat")).and_then(|mut file| file.read(&mut bytes)).ok()?;
+            let found = process(pid, &bytes[..length])?;
+            match found.kernel {
+                true => Some(found),
+                // The folder is the user's also where a process lets nobody look into it; its files are root's then.
+                false => Some(Process { user: fs::metadata(&folder).ok()?.uid(), ..found }),
+            }
         };
-        let processes = numbers.filter_map(stat).map(|process| (process.pid, process));
+        let processes = numbers.filter_map(&mut stat).map(|process| (process.pid, process));
         Reading { mono_ns, busy, processes: processes.collect() }
     }
 
@@ -132,8 +143,11 @@ fn busy(stat: &str) -> Vec<(u32, u64)> {
     stat.lines().filter_map(of_cpu).collect()
 }
 
-/// A process out of its `stat` line; the name may hold anything, brackets too.
-fn process(pid: u32, user: u32, stat: &str) -> Option<Process> {
+/// A process out of its `stat` line, which does not say whose it is: root's, as the kernel's threads are. The name may
+/// hold anything, brackets too.
+fn process(pid: u32, stat: &[u8]) -> Option<Process> {
+    // Names are cut to 15 bytes, in the midst of a character too.
+    let stat = String::from_utf8_lossy(stat);
     let (head, tail) = stat.rsplit_once(')')?;
     let name = head.split_once('(')?.1;
     // state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime ... start ... cpu
@@ -144,7 +158,7 @@ fn process(pid: u32, user: u32, stat: &str) -> Option<Process> {
         parent: u32::try_from(number(1)?).ok()?,
         began: number(19)?,
         name: name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).take(15).collect(),
-        user,
+        user: 0,
         kernel: number(6)? & KERNEL_THREAD != 0,
         cpu: u32::try_from(number(36)?).ok()?,
         own_ticks: number(11)?.saturating_add(number(12)?),
@@ -167,7 +181,8 @@ mod tests {
             100 + pid
         );
         let user = if kernel_or_system(pid) { 0 } else { 1000 + u32::from(pid == 23) };
-        process(pid, user, &stat).expect("it is one")
+        let found = process(pid, stat.as_bytes()).expect("it is one");
+        Process { user, ..found }
     }
 
     fn reading(mono_ns: u64, busy: &[(u32, u64)], processes: Vec<Process>) -> Reading {
@@ -220,7 +235,15 @@ mod tests {
             load.busiest.iter().map(|busy| (busy.name.as_str(), busy.pid, busy.cpu_ns)).collect();
         assert_eq!(named, [("a)?b", 20, ticks(40)), ("new?", 22, ticks(5)), (UNNAMED, 23, ticks(4))]);
         // The same number is another process if it began at another time.
-        assert_eq!(process(1, 0, "1 (x) R 1"), None);
+        assert_eq!(process(1, b"1 (x) R 1"), None);
+        let cut = line(30, "long name of 1", 1, 0, (0, 0), 0);
+        let stat = format!(
+            "30 (long name of 1X) R 1 1 1 0 -1 0 1 0 7 0 0 0 0 0 20 0 1 0 {}",
+            "130 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 17 0 0 0"
+        );
+        let stat: Vec<u8> = stat.bytes().map(|byte| if byte == b'X' { 0xc3 } else { byte }).collect();
+        let found = process(30, &stat).expect("a name that is cut in a character hides no process");
+        assert_eq!((found.began, found.name.as_str()), (cut.began, "long?name?of?1?"));
     }
 
     #[test]
