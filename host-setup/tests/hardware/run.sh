@@ -22,7 +22,7 @@ remote() {
     wire="-netdev stream,id=wire,addr.type=unix,addr.path=$keys/wire,server=SERVER"
     line="-netdev stream,id=line,addr.type=unix,addr.path=$keys/line,server=SERVER"
     more="$wire -netdev hubport,hubid=0,id=plug,netdev=wire $line -device virtio-net-pci,bus=pcie.0,netdev=line,mac=52:54:00:00:09:0"
-    export SECONDS_MOST="${SECONDS_MOST:-300}" CPUS=8
+    export SECONDS_MOST="${SECONDS_MOST:-450}" CPUS=8
     GUEST=0 QEMU_MORE=$(echo "$more" | sed 's/SERVER/on/g')1 sh "$here/guest.sh" "$folder" "$here/near.sh" "$isolated" >"$keys/near.log" 2>&1 &
     near=$!
     tries=0
