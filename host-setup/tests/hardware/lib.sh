@@ -84,6 +84,7 @@ counts() { # FOLDER: every packet of every stored repetition is accounted for, t
     for record in "$1"/.septet/results/*/*/record.json; do
         name=$(jq -r .test "$record")
         jq -r '.evidence.parties | to_entries[] | "  \(.key): \(.value.totals | "sent \(.sent) received \(.received) lost \(.lost) corrupt \(.corrupt) duplicates \(.duplicates) foreign \(.foreign) rejected \(.rejected)")"' "$record"
+        jq -r '.seen[]? | "  \(.flag): \(.words)"' "$record"
         check "$name: what was sent was received, once and whole" jq -e '
             [.evidence.parties[].totals] | (map(.sent) | add) == (map(.received) | add)
             and (map(.sent) | add) > 0 and all(.lost == 0 and .corrupt == 0 and .duplicates == 0 and .foreign == 0)' "$record"
