@@ -256,6 +256,16 @@ impl Sealed {
     }
 }
 
+fn key_of_sections<'a>(format: u32, sections: impl Iterator<Item = (&'a str, [u8; 32])>) -> Key {
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(b"septet manifest\0");
+    out.extend_from_slice(&format.to_le_bytes());
+    for (name, digest) in sections {
+        push_sealed(name, &digest, &mut out);
+    }
+    Key(*blake3::hash(&out).as_bytes())
+}
+
 fn push_sealed(name: &str, digest: &[u8; 32], out: &mut Vec<u8>) {
     push_bytes(out, name.as_bytes());
     out.extend_from_slice(digest);
@@ -415,14 +425,8 @@ pub struct Listing {
 impl Listing {
     /// The key that the listing's manifest has: what a stored manifest is checked by.
     pub fn key(&self) -> Key {
-        let mut out = Vec::new();
-        out.extend_from_slice(b"septet manifest\0");
-        out.extend_from_slice(&self.format.to_le_bytes());
-        for (name, section) in &self.sections {
-            push_bytes(&mut out, name.as_bytes());
-            out.extend_from_slice(blake3::hash(&section.encode()).as_bytes());
-        }
-        Key(*blake3::hash(&out).as_bytes())
+        let digested = |section: &Section| *blake3::hash(&section.encode()).as_bytes();
+        key_of_sections(self.format, self.sections.iter().map(|(name, section)| (name.as_str(), digested(section))))
     }
 
     /// What the listed manifest has in common with others, if they differ in the section `own`; absent for a
@@ -490,5 +494,6 @@ impl std::fmt::Display for Change {
     }
 }
 
+pub mod known;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub(crate) use index::abstract_of;
 pub use index::index;
 pub use reproduction::reproduction;
 pub use since::since;
-pub use test_page::test_page;
+pub use test_page::{inputs, test_page};
 
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ use results::flags::Flag;
 use results::summary::Grade;
 
 use crate::model::{Accepted, ComponentRow, Fact, FactList};
+use crate::templates::{Prepared, RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
 /// A label and a value, cleaned.
@@ -35,7 +36,23 @@ struct FactRow {
 #[derive(Serialize)]
 struct FactTable {
     heading: String,
-    rows: Vec<FactRow>,
+    #[serde(flatten)]
+    rows: Shown<FactRow>,
+}
+
+/// Rows, and the markup that shows them.
+#[derive(Serialize)]
+struct Shown<Row> {
+    rows: Vec<Row>,
+    shown: String,
+}
+
+impl<Row: Serialize> Shown<Row> {
+    fn by(templates: &Templates, template: &str, rows: Vec<Row>) -> Result<Shown<Row>, RenderError> {
+        let mut list = Shown { rows, shown: String::new() };
+        list.shown = templates.piece(template, &list)?;
+        Ok(list)
+    }
 }
 
 #[derive(Serialize)]
@@ -66,8 +83,19 @@ fn fact_row(fact: &Fact) -> FactRow {
     FactRow { label: text::cleaned(&fact.label, LABEL_MAX), value: text::cleaned(&fact.value, PROSE_MAX) }
 }
 
-fn fact_table(list: &FactList) -> FactTable {
-    FactTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows: list.facts.iter().map(fact_row).collect() }
+fn fact_table(templates: &Templates, list: &FactList) -> Result<FactTable, RenderError> {
+    let rows = Shown::by(templates, "fact-list.html", list.facts.iter().map(fact_row).collect())?;
+    Ok(FactTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows })
+}
+
+/// Facts as a test's page shows them.
+pub fn facts(templates: &Templates, list: &FactList) -> Result<Prepared, RenderError> {
+    Prepared::new(&fact_table(templates, list)?)
+}
+
+/// Components as a test's page shows them.
+pub fn components(rows: &[ComponentRow]) -> Result<Prepared, RenderError> {
+    Prepared::new(&rows.iter().map(component_line).collect::<Vec<_>>())
 }
 
 fn component_line(row: &ComponentRow) -> ComponentLine {

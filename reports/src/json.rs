@@ -9,6 +9,7 @@ use std::sync::Arc;
 use results::axes::Axis;
 use results::dictionary::{self, Column};
 use results::tuple;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::claim;
@@ -68,15 +69,43 @@ pub fn summary(report: &Report) -> String {
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "claims": report.claims.iter().map(claim).collect::<Vec<_>>(),
-        "tests": report.tests.iter().map(|test| self::test(test)).collect::<Vec<_>>(),
+        "tests": null,
     });
     let accepted = accepted_changes(report.tests);
     if !accepted.is_empty() {
         value["accepted"] = accepted.into_iter().map(|(change, tests)| self::accepted(change, tests)).collect();
     }
-    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    let Value::Object(fields) = value else { return String::new() };
+    let mut text = serde_json::to_string_pretty(&Summary { fields, tests: report.tests }).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The file: of its tests, of which there may be many, one is made of values at a time.
+struct Summary<'a> {
+    fields: Map<String, Value>,
+    tests: &'a [&'a TestView],
+}
+
+impl Serialize for Summary<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
+        for (name, value) in &self.fields {
+            match name.as_str() {
+                "tests" => map.serialize_entry(name, &Tests(self.tests))?,
+                _ => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+struct Tests<'a>(&'a [&'a TestView]);
+
+impl Serialize for Tests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|test| self::test(test)))
+    }
 }
 
 /// With a fixed number of digits; null for what is no number.

@@ -10,6 +10,7 @@ use results::summary::{Grade, Summary};
 use results::tuple::Tuple;
 
 use crate::spec::Id;
+use crate::templates::Prepared;
 use crate::topology::Route;
 
 /// One test as reports see it.
@@ -144,12 +145,12 @@ pub struct Details {
     pub rates: Option<RatesOverTime>,
     /// How round-trip times were distributed; absent for throughput tests.
     pub round_trips: Option<Distribution>,
-    /// The host, and when and for how long it was measured.
-    pub facts: Vec<FactList>,
-    /// Every input of the test's key, by section.
-    pub inputs: Vec<FactList>,
-    /// Components of this test alone.
-    pub components: Vec<ComponentRow>,
+    /// The host, and when and for how long it was measured: [`crate::html::facts`].
+    pub facts: Vec<Prepared>,
+    /// Every input of the test's key, by section: [`crate::html::inputs`].
+    pub inputs: Vec<Prepared>,
+    /// Components of this test alone: [`crate::html::components`].
+    pub components: Option<Prepared>,
     /// The command that measures this test again: `septet run FILE --force NAME`.
     pub command: Option<String>,
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::LazyLock;
 
-use serde::Serialize;
-use tera::{Context, Delimiters, Tera};
+use serde::{Serialize, Serializer};
+use tera::{Context, Delimiters, Tera, Value};
 
 use crate::text;
 
@@ -19,7 +19,7 @@ macro_rules! embedded {
 }
 
 /// Templates of pages and drawings.
-const MARKUP: [(&str, &str); 20] = embedded![
+const MARKUP: [(&str, &str); 22] = embedded![
     "plot.svg",
     "hatch.svg",
     "figure.svg",
@@ -29,6 +29,8 @@ const MARKUP: [(&str, &str); 20] = embedded![
     "head.html",
     "foot.html",
     "facts.html",
+    "fact-list.html",
+    "input-list.html",
     "components.html",
     "flags.html",
     "index.html",
@@ -45,6 +47,23 @@ const MARKUP: [(&str, &str); 20] = embedded![
 const LATEX: [(&str, &str); 5] = embedded!["figure.tex", "table.tex", "comparison.tex", "layout.tex", "report.tex"];
 /// Files that are used as they are.
 const STATIC: [(&str, &str); 4] = embedded!["plot.css", "page.css", "septet.js", "septet-report.sty"];
+
+/// Data as templates take it, made ready once for all pages that show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared(Value);
+
+impl Prepared {
+    pub(crate) fn new(data: &impl Serialize) -> Result<Prepared, RenderError> {
+        let failed = |source| RenderError { template: "a page".to_string(), whose: FAULT, source: Box::new(source) };
+        Value::try_from_serializable(data).map(Prepared).map_err(failed)
+    }
+}
+
+impl Serialize for Prepared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 /// A template and its data do not fit. With the built-in templates not reachable from user input.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +173,13 @@ impl Templates {
     /// otherwise.
     pub(crate) fn markup(&self, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
         self.render(&self.markup, template, data)
+    }
+
+    /// A piece of a page from its template, without the line break behind it.
+    pub(crate) fn piece(&self, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
+        let mut piece = self.markup(template, data)?;
+        piece.truncate(piece.trim_end_matches('\n').len());
+        Ok(piece)
     }
 
     /// A LaTeX file from its template; likewise.

@@ -224,6 +224,10 @@ impl Folder {
 
     /// A plain file, to be read. What is none is not even opened, since that alone can wait for ever, or do something.
     pub fn file(&self, name: &Below) -> Result<File, Error> {
+        self.file_and_len(name).map(|(file, _)| file)
+    }
+
+    fn file_and_len(&self, name: &Below) -> Result<(File, u64), Error> {
         let opened = self.in_parent(name, |fd, last| {
             let found = FileKind::of(&resolve::stat(fd, last)?);
             if found != FileKind::File {
@@ -237,7 +241,8 @@ impl Folder {
 
     /// The content of a plain file, which may have so many bytes.
     pub fn read(&self, name: &Below, bytes_max: u64) -> Result<Vec<u8>, Error> {
-        read_all(self.file(name)?, bytes_max).map_err(Error::new("read", &self.path_of(name)))
+        let (file, len) = self.file_and_len(name)?;
+        read_all(file, len, bytes_max).map_err(Error::new("read", &self.path_of(name)))
     }
 
     /// A file's content; nothing where it is not there.
@@ -306,23 +311,37 @@ fn as_name(name: &CStr) -> OsString {
     OsStr::from_bytes(name.to_bytes()).to_os_string()
 }
 
-/// An open file, if it is a plain one.
-pub(super) fn plain(file: File) -> io::Result<File> {
-    match FileKind::of(&fstat(&file)?) {
-        FileKind::File => Ok(file),
+/// An open file and its length, if it is a plain one.
+pub(super) fn plain(file: File) -> io::Result<(File, u64)> {
+    let stat = fstat(&file)?;
+    match FileKind::of(&stat) {
+        FileKind::File => Ok((file, u64::try_from(stat.st_size).unwrap_or(0))),
         found => Err(Odd::Itself { found, wanted: FileKind::File }.into()),
     }
 }
 
-/// All of a file, if it is not longer than it may be.
-pub(super) fn read_all(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let len = file.metadata()?.len();
+/// All of a file that had so many bytes when it was opened, if it is not longer than it may be.
+pub(super) fn read_all(file: File, len: u64, bytes_max: u64) -> io::Result<Vec<u8>> {
     let large = |bytes| Odd::Large { bytes, most: bytes_max };
     if len > bytes_max {
         return Err(large(len).into());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
-    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    // A file that stays as it is is read at once: asked for one byte more, it has given what it had.
+    let expected = usize::try_from(len).unwrap_or(usize::MAX - 1);
+    let mut bytes = vec![0; expected + 1];
+    let (mut file, mut filled) = (file.take(bytes_max.saturating_add(1)), 0);
+    while filled < expected {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    if filled != expected || expected == 0 {
+        file.read_to_end(&mut bytes)?;
+    }
     match bytes.len() as u64 > bytes_max {
         true => Err(large(bytes.len() as u64).into()),
         false => Ok(bytes),

@@ -62,7 +62,8 @@ impl Folder {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let opened =
             self.only(name, FileKind::File).and_then(|_| resolve::open(self.fd(), name, flags, mode, Reach::Mounts));
-        opened.and_then(|fd| super::folder::plain(File::from(fd))).map_err(Error::new("open", &self.path_of(name)))
+        let plain = opened.and_then(|fd| super::folder::plain(File::from(fd)));
+        plain.map(|(file, _)| file).map_err(Error::new("open", &self.path_of(name)))
     }
 
     /// The lock of that name, if nobody holds it otherwise.

@@ -11,11 +11,16 @@ use super::{Error, FileKind, Folder, NameError, Odd, Replacement};
 
 /// The content of a plain file by its path, which may have so many bytes; links on the way are followed.
 pub fn plain_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
-    open_plain_file(path).and_then(|file| read_all(file, bytes_max).map_err(Error::new("read", path)))
+    let (file, len) = open_plain(path)?;
+    read_all(file, len, bytes_max).map_err(Error::new("read", path))
 }
 
 /// A plain file by its path, to be read; links on the way are followed.
 pub fn open_plain_file(path: &Path) -> Result<File, Error> {
+    open_plain(path).map(|(file, _)| file)
+}
+
+fn open_plain(path: &Path) -> Result<(File, u64), Error> {
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
     // Asked first, since to open a device may do something.
     let found = std::fs::metadata(path).map_err(Error::new("open", path))?.file_type();
@@ -86,6 +91,6 @@ pub fn append_line(path: &Path, line: &str) -> Result<(), Error> {
     std::fs::create_dir_all(parent).map_err(Error::new("make the folder", parent))?;
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
     let file = OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).and_then(plain);
-    let added: io::Result<()> = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    let added: io::Result<()> = file.and_then(|(mut file, _)| file.write_all(line.as_bytes()));
     added.map_err(Error::new("write", path))
 }

@@ -5,16 +5,18 @@ use std::io;
 use std::path::Path;
 
 use reports::model::{Details, Distribution, Fact, FactList, PartyCounts, RatesOverTime, RepetitionView};
+use reports::templates::Prepared;
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use results::statistics::precise;
 use wire::Role;
 
-use super::views::{self, ViewedTests};
+use super::ReportError;
+use super::shared::Shared;
+use super::views::ViewedTests;
 use crate::clock;
 use crate::clocks::Clocks;
 use crate::key::ResultId;
-use crate::manifest::Section;
 use crate::plan;
 use crate::search::trials::{Search, Trial};
 use crate::store::{Record, Store, StoreError, bounded, judged_by};
@@ -30,7 +32,12 @@ const LOG_LINES: usize = 16;
 const LOG_LINE_CHARS: usize = 400;
 
 /// The details of a test.
-pub(super) fn of(workspace: &Workspace, measured: &ViewedTests, place: usize) -> Result<Details, StoreError> {
+pub(super) fn of(
+    workspace: &Workspace,
+    measured: &ViewedTests,
+    place: usize,
+    shared: &Shared,
+) -> Result<Details, ReportError> {
     let records = measured.records(place);
     let repetitions: Result<_, _> = records.iter().map(|(id, record)| repetition(workspace, id, record)).collect();
     let mut details = Details { repetitions: repetitions?, ..Details::default() };
@@ -46,11 +53,12 @@ pub(super) fn of(workspace: &Workspace, measured: &ViewedTests, place: usize) ->
     };
     details.rates = rates(&streams, record);
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
-    details.facts = facts(records, record);
-    details.facts.extend(record.search.as_ref().map(trial_list));
-    details.facts.extend(precision_list(workspace, records));
-    details.inputs = inputs(workspace, record)?;
-    details.components = views::components(record);
+    details.facts = facts(records, record, shared)?;
+    for list in record.search.as_ref().map(trial_list).into_iter().chain(precision_list(workspace, records)) {
+        details.facts.push(shared.facts(&list)?);
+    }
+    details.inputs = inputs(workspace, record, shared)?;
+    details.components = Some(shared.components(record)?);
     let file = workspace.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     details.command = Some(format!("septet run {file} --only '{0}' --force '{0}'", record.test));
     Ok(details)
@@ -101,7 +109,7 @@ fn precision_list(workspace: &Workspace, records: &[(ResultId, Record)]) -> Opti
 }
 
 /// The host as `shown` was measured on it, and when all repetitions were.
-fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
+fn facts(records: &[(ResultId, Record)], shown: &Record, shared: &Shared) -> Result<Vec<Prepared>, ReportError> {
     let started: Vec<&str> = records.iter().map(|(_, record)| record.started.as_str()).collect();
     let mean_ms = records.iter().map(|(_, record)| record.cost.total_ms).sum::<u64>() / records.len().max(1) as u64;
     let mut run = vec![Fact::new("First repetition started", started.iter().min().copied().unwrap_or_default())];
@@ -110,17 +118,8 @@ fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
     }
     run.push(Fact::new("A repetition took", clock::shown(std::time::Duration::from_millis(mean_ms))));
     run.extend(shown.origin.iter().map(|origin| Fact::new("Comes from", origin.clone())));
-    let mut lists = vec![FactList { heading: "Measured".to_string(), facts: run }];
-    let several = shown.hosts().count() > 1;
-    for (place, (host, _)) in shown.hosts().enumerate() {
-        let heading = match (several, place) {
-            (false, _) => "Host",
-            (true, 0) => "Host of those who begin",
-            (true, _) => "Host of those who answer",
-        };
-        let facts = views::host_facts(host).into_iter().map(|(label, value)| Fact::new(label, value)).collect();
-        lists.push(FactList { heading: heading.to_string(), facts });
-    }
+    let mut lists = vec![shared.facts(&FactList { heading: "Measured".to_string(), facts: run })?];
+    lists.extend(shared.hosts(shown)?);
     if let Some(Clocks { offset_ns, uncertainty_ns, drift_ns, drift_uncertainty_ns, .. }) = &shown.evidence.clocks {
         let us = |ns: f64| format!("{:.1} us", ns / 1e3);
         let give_or_take = |ns: i64, off: u64| format!("{} ± {}", us(ns as f64), us(off as f64));
@@ -128,19 +127,15 @@ fn facts(records: &[(ResultId, Record)], shown: &Record) -> Vec<FactList> {
             Fact::new("Second host's clock ahead by", give_or_take(*offset_ns, *uncertainty_ns)),
             Fact::new("Drift over the test", give_or_take(*drift_ns, *drift_uncertainty_ns)),
         ];
-        lists.push(FactList { heading: "Clocks".to_string(), facts });
+        lists.push(shared.facts(&FactList { heading: "Clocks".to_string(), facts })?);
     }
-    lists
+    Ok(lists)
 }
 
 /// The sections of the test's manifest.
-fn inputs(workspace: &Workspace, record: &Record) -> Result<Vec<FactList>, StoreError> {
-    let Some(listing) = workspace.store.manifest(&record.key)? else { return Ok(Vec::new()) };
-    let list = |(name, section): (&String, &Section)| FactList {
-        heading: name.clone(),
-        facts: section.fields().map(|(name, field)| Fact::new(name, field.whole())).collect(),
-    };
-    Ok(listing.sections.iter().map(list).collect())
+fn inputs(workspace: &Workspace, record: &Record, shared: &Shared) -> Result<Vec<Prepared>, ReportError> {
+    let sections = workspace.store.sections(&record.key)?.unwrap_or_default();
+    sections.iter().map(|(name, section)| shared.inputs(name, section)).collect()
 }
 
 fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<RepetitionView, StoreError> {

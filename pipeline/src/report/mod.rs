@@ -4,6 +4,7 @@
 
 mod details;
 mod overrides;
+mod shared;
 mod since;
 mod stamps;
 mod verdicts;
@@ -26,11 +27,12 @@ use reports::table::{Table, build_table};
 use reports::templates::{RENDERER_VERSION, RenderError, TemplateError, Templates};
 use results::summary::REDUCTION_VERSION;
 
-use crate::beneath::{self, Below, Destination, FileKind, Folder, UNFINISHED};
+use crate::beneath::{self, Below, Destination, FileKind, Folder, Look, UNFINISHED};
 use crate::store::{Generation, Store, StoreError};
 use crate::workspace::Workspace;
 pub use details::log;
 pub use overrides::FOLDER as TEMPLATES;
+use shared::Shared;
 pub use since::write_since;
 pub use stamps::Inputs;
 use stamps::Stamps;
@@ -152,8 +154,17 @@ fn write_with(
         output.put(file, None)?;
     }
     let meta = measured.meta(workspace);
-    drawables(&Drawn::new(workspace, &measured)?, &meta, &measured, &mut output)?;
-    test_pages(workspace, &meta, &measured, &mut output)?;
+    let drawn = Drawn::new(workspace, &measured)?;
+    drawables(&drawn, &mut output)?;
+    // What holds all tests is rendered beside their pages: one after the other, most of the time is one thread's.
+    let (front, pages) = rayon::join(
+        || front(&drawn, &meta, &measured, templates),
+        || test_pages(workspace, &meta, &measured, &mut output),
+    );
+    for file in front? {
+        output.put(file, None)?;
+    }
+    pages?;
     let files = output.files;
     let finished = stamps.finish(inputs)?;
     Ok(written(folder, files + finished.removed, finished.forgotten))
@@ -231,8 +242,8 @@ impl Drawn {
     }
 }
 
-/// Figures, tables, claims, and the pages that hold them all.
-fn drawables(drawn: &Drawn, meta: &Meta, measured: &ViewedTests, output: &mut Output) -> Result<(), ReportError> {
+/// Figures and tables.
+fn drawables(drawn: &Drawn, output: &mut Output) -> Result<(), ReportError> {
     let templates = output.templates;
     for figure in &drawn.figures {
         output.put_all(&figure.id, figure, || render::render_figure(templates, figure))?;
@@ -240,19 +251,28 @@ fn drawables(drawn: &Drawn, meta: &Meta, measured: &ViewedTests, output: &mut Ou
     for table in &drawn.tables {
         output.put_all(&table.id, table, || render::render_table(templates, table))?;
     }
+    Ok(())
+}
+
+/// The files that hold everything.
+fn front(
+    drawn: &Drawn,
+    meta: &Meta,
+    measured: &ViewedTests,
+    templates: &Templates,
+) -> Result<Vec<OutputFile>, ReportError> {
     let views: Vec<&TestView> = measured.views.iter().collect();
     let report = drawn.report(meta, &views);
     let rendering = |what: &str| {
         let what = what.to_string();
         move |source| ReportError::Render { what, source }
     };
-    output.put(render::render_index(templates, &report).map_err(rendering("index.html"))?, None)?;
-    if let Some(page) = render::render_claims(templates, &report).map_err(rendering("claims.html"))? {
-        output.put(page, None)?;
-    }
-    output.put(render::render_latex_document(templates, &report).map_err(rendering("report.tex"))?, None)?;
-    output.put(render::render_package(&report), None)?;
-    output.put(render::render_summary(&report), None)
+    let mut files = vec![render::render_index(templates, &report).map_err(rendering("index.html"))?];
+    files.extend(render::render_claims(templates, &report).map_err(rendering("claims.html"))?);
+    files.push(render::render_latex_document(templates, &report).map_err(rendering("report.tex"))?);
+    files.push(render::render_package(&report));
+    files.push(render::render_summary(&report));
+    Ok(files)
 }
 
 /// A page a test; rendered and written side by side, since each reads its own samples.
@@ -266,26 +286,31 @@ fn test_pages(
     const BATCH: usize = 4096;
     let templates = output.templates;
     let header = Inputs::of_debug(templates, &page_header(workspace, meta));
-    let stale: Vec<(usize, Inputs, String)> = measured
-        .views
-        .iter()
-        .enumerate()
-        .filter_map(|(place, view)| {
+    let all: Vec<(usize, Inputs, String)> = (0..measured.views.len())
+        .into_par_iter()
+        .filter_map(|place| {
+            let view = &measured.views[place];
             let path = format!("tests/{}.html", view.key.as_ref()?);
-            let inputs = header.with(&(view, measured.ids(place)));
-            (!output.stamps.keep_if_fresh(&path, inputs)).then_some((place, inputs, path))
+            Some((place, header.with(&(view, measured.ids(place))), path))
         })
         .collect();
+    let mut stale = all;
+    stale.retain(|(_, inputs, path)| !output.stamps.keep_if_fresh(path, *inputs));
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let folder = output.folder;
+    let tests = folder.make_folder(&folder.name(["tests"])?)?;
+    let shared = Shared::new(templates);
     for batch in stale.chunks(BATCH) {
-        let folder = output.folder;
         let pages: Vec<Result<Option<Put>, ReportError>> = batch
             .par_iter()
             .map(|(place, _, path)| {
                 let view = &measured.views[*place];
-                let details = details::of(workspace, measured, *place)?;
+                let details = details::of(workspace, measured, *place, &shared)?;
                 let page = render::render_test_page(templates, meta, view, &details)
                     .map_err(|source| ReportError::Render { what: path.clone(), source })?;
-                page.map(|page| Put::place(folder, &page)).transpose()
+                page.map(|page| Put::page(folder, &tests, &page)).transpose()
             })
             .collect();
         for (page, (_, inputs, _)) in pages.into_iter().zip(batch) {
@@ -333,6 +358,7 @@ impl<'a> ByGroup<'a> {
 /// A file that is in its place.
 struct Put {
     target: Below,
+    look: Option<Look>,
     /// Whether it was written, and did not have these bytes already.
     written: bool,
 }
@@ -341,7 +367,17 @@ impl Put {
     fn place(folder: &Folder, file: &OutputFile) -> Result<Put, ReportError> {
         let target = folder.name([&file.path])?;
         let written = folder.replace_if_different(&target, &file.bytes)?;
-        Ok(Put { target, written })
+        let look = folder.look(&target).ok().flatten();
+        Ok(Put { target, look, written })
+    }
+
+    /// A page of a test, in the folder of all of them, which is open.
+    fn page(folder: &Folder, tests: &Folder, file: &OutputFile) -> Result<Put, ReportError> {
+        let target = folder.name([&file.path])?;
+        let name = tests.name([target.last()])?;
+        let written = tests.replace_if_different(&name, &file.bytes)?;
+        let look = tests.look(&name).ok().flatten();
+        Ok(Put { target, look, written })
     }
 }
 
@@ -364,7 +400,9 @@ impl Output<'_> {
     /// Takes note of what a file that is in its place was made of.
     fn note(&mut self, put: Put, inputs: Inputs) {
         self.files += usize::from(put.written);
-        self.stamps.keep(&put.target, inputs);
+        if let Some(look) = put.look {
+            self.stamps.keep(&put.target, look, inputs);
+        }
     }
 
     /// Renders the files of a drawable unless all of them are there and made of the same inputs.

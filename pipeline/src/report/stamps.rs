@@ -10,7 +10,7 @@ use reports::templates::Templates;
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use crate::beneath::{Below, FileKind, Folder, Nearby};
+use crate::beneath::{Below, FileKind, Folder, Look, Nearby};
 use crate::store::{Store, StoreError};
 
 /// Most bytes of a file of stamps: those of 100,000 pages have 20 million.
@@ -196,11 +196,8 @@ impl Stamps {
     }
 
     /// Stamps a file that has just been written, or found to have the right bytes.
-    pub(super) fn keep(&mut self, path: &Below, inputs: Inputs) {
-        // The folder may have been made since it was looked at.
-        if let Ok(Some(look)) = self.root.look(path) {
-            self.now.insert(path.to_string(), Stamp { inputs, len: look.len, mtime_ns: look.mtime_ns });
-        }
+    pub(super) fn keep(&mut self, path: &Below, look: Look, inputs: Inputs) {
+        self.now.insert(path.to_string(), Stamp { inputs, len: look.len, mtime_ns: look.mtime_ns });
     }
 
     /// Removes files that the report no longer has, and keeps the stamps. One that cannot be removed keeps its stamp,

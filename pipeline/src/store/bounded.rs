@@ -2,10 +2,12 @@
 //! they are unpacked, values and texts as they are parsed, so that a small file never becomes large. It must not know
 //! what files mean.
 
+use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Read};
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use zstd::stream::read::Decoder;
+use zstd::zstd_safe::{DCtx, DParameter, get_error_name};
 
 /// Bytes that one byte of zstd may become, where an honest file is mostly digests and names.
 const RATIO_MAX: u64 = 100;
@@ -33,38 +35,63 @@ pub(crate) fn unpacked<R: Read>(reader: R, packed: u64) -> io::Result<impl Read>
     Ok(Capped { inner: decoder(reader, WINDOW_LOG_MAX)?, left: bytes_max, bytes_max })
 }
 
+fn context() -> Result<DCtx<'static>, &'static str> {
+    let mut context = DCtx::create();
+    context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(get_error_name)?;
+    Ok(context)
+}
+
+/// Does something with what bytes of zstd hold, as a stream. What unpacking needs a thread makes once: for a short text
+/// that is most of the work.
+fn unpacking<T>(packed: &[u8], action: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    thread_local! {
+        static CONTEXT: RefCell<Result<DCtx<'static>, &'static str>> = RefCell::new(context());
+    }
+    CONTEXT.with_borrow_mut(|kept| match kept {
+        Ok(context) => action(&mut Decoder::with_context(packed, context)),
+        Err(reason) => Err(io::Error::other(*reason)),
+    })
+}
+
 /// What bytes of zstd hold, if it is at most `bytes_max`.
 pub(crate) fn unpack(packed: &[u8], bytes_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    Capped { inner: decoder(packed, WINDOW_LOG_MAX)?, left: bytes_max, bytes_max }.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    unpacking(packed, |inner| {
+        let mut bytes = Vec::new();
+        Capped { inner, left: bytes_max, bytes_max }.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
 }
 
 /// The last bytes, at most `keep`, of what bytes of zstd hold, which may be any number.
 pub(crate) fn unpacked_end(packed: &[u8], keep: usize) -> io::Result<Vec<u8>> {
-    const PIECE: usize = 64 << 10;
-    let mut decoder = decoder(packed, WINDOW_LOG_MAX)?;
-    let (mut end, mut piece) = (Vec::new(), vec![0; PIECE]);
-    loop {
-        match decoder.read(&mut piece)? {
-            0 => break,
-            count => end.extend_from_slice(&piece[..count]),
+    const PIECE: usize = 8 << 10;
+    unpacking(packed, |stream| {
+        let (mut end, mut piece) = (Vec::new(), [0; PIECE]);
+        loop {
+            match stream.read(&mut piece)? {
+                0 => break,
+                count => end.extend_from_slice(&piece[..count]),
+            }
+            if end.len() > 2 * keep + PIECE {
+                end.drain(..end.len() - keep);
+            }
         }
-        if end.len() > 2 * keep + PIECE {
-            end.drain(..end.len() - keep);
-        }
-    }
-    end.drain(..end.len().saturating_sub(keep));
-    Ok(end)
+        end.drain(..end.len().saturating_sub(keep));
+        Ok(end)
+    })
 }
 
 /// JSON in bytes.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut guard = Guard::new(bytes.len() as u64);
-    guard.look(bytes).map_err(|error| error.to_string())?;
+pub(crate) fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    // So few bytes hold no text that is too long, and no values that are too many; so few brackets are not too deep.
+    let brackets = bytes.iter().fold(0u32, |count, byte| count.wrapping_add(u32::from(matches!(byte, b'{' | b'['))));
+    if bytes.len() > TEXT_BYTES_MAX || brackets > DEPTH_MAX {
+        let mut guard = Guard::new(bytes.len() as u64);
+        guard.look(bytes).map_err(|error| error.to_string())?;
+    }
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
@@ -183,6 +210,9 @@ mod tests {
         assert!(error.to_string().contains("which no such file has"), "{error}");
         assert!(unpack(&zeros, 1 << 20).is_err());
         assert_eq!(unpacked_end(&zeros, 100).expect("any length").len(), 100);
+        assert_eq!(unpack(&zstd::bulk::compress(b"abc", 3).expect("zstd works"), 3).expect("it fits"), b"abc");
+        // Nothing of what was given up, or is broken, is left for the next.
+        assert!(unpack(&zeros[..zeros.len() / 2], 1 << 30).is_err() && unpack(b"no zstd", 9).is_err());
         assert_eq!(unpack(&zstd::bulk::compress(b"abc", 3).expect("zstd works"), 3).expect("it fits"), b"abc");
     }
 

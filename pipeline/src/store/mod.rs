@@ -62,7 +62,7 @@ pub use verify::{Damage, DamagedFile, Finding, Of, Verification};
 
 use crate::beneath::{self, Below, FileKind, Odd};
 use crate::key::{Key, ResultId};
-use crate::manifest::Listing;
+use crate::manifest::{Listing, Sealed, known};
 use files::{Root, StorePlace};
 
 /// Version of the store's layout and of everything in it.
@@ -201,6 +201,9 @@ impl From<beneath::Error> for StoreError {
         StoreError::Io { doing, path, source }
     }
 }
+
+/// Said of a manifest that is not the one that its name says.
+const OTHER_KEY: &str = "its content does not have the key that its name says";
 
 impl Store {
     /// The store that is meant: at `asked`, else at `$SEPTET_STORE`, else in its usual place in the folder `beside`.
@@ -381,9 +384,21 @@ impl Store {
         let path = store.path_of(&name);
         let listing: Listing = bounded::json(&bytes).map_err(|error| StoreError::damaged(&path, error))?;
         if listing.key() != *key {
-            return Err(StoreError::damaged(&path, "its content does not have the key that its name says"));
+            return Err(StoreError::damaged(&path, OTHER_KEY));
         }
         Ok(Some(listing))
+    }
+
+    /// The sections of a key's manifest in order of name, checked like it; absent if the store has none.
+    pub fn sections(&self, key: &Key) -> Result<Option<Vec<(String, Sealed)>>, StoreError> {
+        let name = self.manifest_name(key)?;
+        let store = self.having(&name);
+        let Some(bytes) = store.read(&name, MANIFEST_BYTES_MAX)? else { return Ok(None) };
+        let damaged = |reason| StoreError::damaged(&store.path_of(&name), reason);
+        match known::sections(&bytes).map_err(damaged)? {
+            (found, sections) if found == *key => Ok(Some(sections)),
+            _ => Err(damaged(OTHER_KEY.to_string())),
+        }
     }
 
     /// Names of the folders that results lie in, by the first digits of their ids.

@@ -105,7 +105,7 @@ pub fn index(templates: &Templates, report: &Report) -> Result<String, RenderErr
         tables: table_views(report),
         claims: claims::lines(report.claims),
         flags: flag_lines(report.tests),
-        facts: meta.facts.iter().map(super::fact_table).collect(),
+        facts: meta.facts.iter().map(|list| super::fact_table(templates, list)).collect::<Result<_, _>>()?,
         components: meta.components.iter().map(super::component_line).collect(),
         protocol: meta.protocol.iter().map(super::fact_row).collect(),
         tests: report.tests.iter().map(|test| test_line(test, &common)).collect(),

@@ -7,7 +7,7 @@ use results::flags::Flag;
 use results::metric::{Metric, Quantity, Unit};
 use results::summary::Estimate;
 
-use super::{AcceptedChange, ComponentLine, FactRow, FactTable, FlagLine};
+use super::{AcceptedChange, FactRow, FlagLine, Shown};
 use crate::model::{
     Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView, State, TestView,
 };
@@ -16,11 +16,11 @@ use crate::plot::{Form, Plot, PlotAxis, Point, Series, Tick};
 use crate::spec::Scale;
 use crate::style::Look;
 use crate::svg::{self, Setting};
-use crate::templates::{RenderError, Templates};
+use crate::templates::{Prepared, RenderError, Templates};
 use crate::text::{self, LABEL_MAX, PROSE_MAX};
 
 #[derive(Serialize)]
-struct Page {
+struct Page<'a> {
     name: String,
     report: String,
     key: String,
@@ -36,9 +36,9 @@ struct Page {
     seen: Vec<SeenLine>,
     parties: Vec<PartyView>,
     flags: Vec<FlagLine>,
-    facts: Vec<FactTable>,
-    inputs: Vec<InputTable>,
-    components: Vec<ComponentLine>,
+    facts: &'a [Prepared],
+    inputs: &'a [Prepared],
+    components: Option<&'a Prepared>,
     command: String,
     logs: Vec<LogView>,
 }
@@ -92,7 +92,8 @@ struct CountLine {
 #[derive(Serialize)]
 struct InputTable {
     heading: String,
-    rows: Vec<InputLine>,
+    #[serde(flatten)]
+    rows: Shown<InputLine>,
 }
 
 #[derive(Serialize)]
@@ -156,9 +157,9 @@ pub fn test_page(
                 summary.flags.iter().map(|(flag, count)| super::flag_line(*flag, count.to_string())).collect()
             })
             .unwrap_or_default(),
-        facts: details.facts.iter().map(super::fact_table).collect(),
-        inputs: details.inputs.iter().map(input_table).collect(),
-        components: details.components.iter().map(super::component_line).collect(),
+        facts: &details.facts,
+        inputs: &details.inputs,
+        components: details.components.as_ref(),
         command: text::cleaned(details.command.as_deref().unwrap_or_default(), PROSE_MAX),
         logs: details
             .repetitions
@@ -274,8 +275,8 @@ fn parties<'a>(repetitions: &'a [RepetitionView]) -> Vec<PartyView> {
     names.into_iter().map(view).collect()
 }
 
-/// Long values, such as a switch's configuration, keep their lines.
-fn input_table(list: &FactList) -> InputTable {
+/// Inputs of a key as a test's page shows them. Long values, such as a switch's configuration, keep their lines.
+pub fn inputs(templates: &Templates, list: &FactList) -> Result<Prepared, RenderError> {
     const SHORT_CHARS_MAX: usize = 80;
     let line = |fact: &Fact| {
         let long = fact.value.contains('\n') || fact.value.chars().count() > SHORT_CHARS_MAX;
@@ -285,7 +286,8 @@ fn input_table(list: &FactList) -> InputTable {
         };
         InputLine { label: text::cleaned(&fact.label, LABEL_MAX), value, long }
     };
-    InputTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows: list.facts.iter().map(line).collect() }
+    let rows = Shown::by(templates, "input-list.html", list.facts.iter().map(line).collect())?;
+    Prepared::new(&InputTable { heading: text::cleaned(&list.heading, LABEL_MAX), rows })
 }
 
 fn charts(templates: &Templates, details: &Details) -> Result<Vec<Chart>, RenderError> {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use reports::html;
 use reports::model::{
     Accepted, ComponentRow, Details, Distribution, Fact, FactList, Meta, PartyCounts, RatesOverTime, RepetitionView,
     State, TestView,
@@ -422,6 +423,11 @@ pub fn details(test: &TestView) -> Details {
         ],
         log: (number == 0).then(|| "sender: ready\nreceiver: \u{1b}[31mready\u{1b}[0m\n".to_string()),
     };
+    let switch = [("kind", "linux-bridge"), ("configuration", "bridge br0\nveth p0\n")];
+    let list = |heading: &str, facts: &[(&str, &str)]| {
+        let facts = facts.iter().map(|(label, value)| Fact::new(*label, *value)).collect();
+        FactList { heading: heading.into(), facts }
+    };
     let wave = |at: usize| 4.4e5 + 2e4 * ((at * 7919 % 13) as f64 - 6.0) / 6.0;
     Details {
         repetitions: vec![repetition(0, false), repetition(1, false), repetition(2, true)],
@@ -437,12 +443,9 @@ pub fn details(test: &TestView) -> Details {
                 .map(|at| (20e3 + 1e3 * f64::from(at), 21e3 + 1e3 * f64::from(at), (40 - at as u64) * 17))
                 .collect(),
         }),
-        facts: vec![FactList { heading: "Setup".into(), facts: vec![Fact::new("Governor", "not available")] }],
-        inputs: vec![FactList {
-            heading: "switch".into(),
-            facts: vec![Fact::new("kind", "linux-bridge"), Fact::new("configuration", "bridge br0\nveth p0\n")],
-        }],
-        components: Vec::new(),
+        facts: vec![html::facts(built_in(), &list("Setup", &[("Governor", "not available")])).expect("facts")],
+        inputs: vec![html::inputs(built_in(), &list("switch", &switch)).expect("inputs")],
+        components: None,
         command: Some(format!("septet run quick.toml --force {}", test.name)),
     }
 }
