@@ -1,9 +1,10 @@
 //! Drivers that DPDK loads by itself: every library of one folder, whose path it was built with; for a program with
 //! libraries of a stack, also drivers of that. It must not know what they drive.
 
-use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::remembered::Remembered;
 use super::{ComponentError, Linker};
 
 /// The library that loads drivers.
@@ -47,18 +48,30 @@ impl Folders {
     }
 }
 
-/// The path that ends in `name` among the texts of a library.
+/// The path that ends in `name` among the texts of a library: each program of a host asks the same of the same one.
 fn built_with(library: &Path, name: &str) -> Result<Option<String>, ComponentError> {
-    let read = |source| ComponentError::Read { path: library.display().to_string(), source };
-    let bytes = fs::read(library).map_err(read)?;
+    static ASKED: Remembered<(String, Option<String>)> = Remembered::new();
+    let read = |mut file: std::fs::File| -> io::Result<(String, Option<String>)> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((name.to_owned(), path_among(&bytes, name)))
+    };
+    let failed = |source| ComponentError::Read { path: library.display().to_string(), source };
+    match ASKED.of(library, read).map_err(failed)? {
+        (asked, path) if asked == name => Ok(path),
+        _ => Ok(path_among(&std::fs::read(library).map_err(failed)?, name)),
+    }
+}
+
+fn path_among(bytes: &[u8], name: &str) -> Option<String> {
     let name = format!("/{name}\0");
-    // The first byte by itself: comparing everywhere would take a millisecond, for each of many programs.
+    // The first byte by itself: comparing everywhere would take a millisecond.
     let is_here = |window: &[u8]| window[0] == b'/' && window == name.as_bytes();
-    let Some(place) = bytes.windows(name.len()).position(is_here) else { return Ok(None) };
+    let place = bytes.windows(name.len()).position(is_here)?;
     let starts = |byte: &u8| !byte.is_ascii_graphic() || *byte == b'=';
     let start = bytes[..place].iter().rposition(starts).map_or(0, |before| before + 1);
     let path = String::from_utf8_lossy(&bytes[start..place + name.len() - 1]).into_owned();
-    Ok(Some(path).filter(|path| path.starts_with('/')))
+    Some(path).filter(|path| path.starts_with('/'))
 }
 
 /// The files of `drivers` that programs are to load; none for programs that have them inside.
@@ -69,6 +82,8 @@ pub(crate) fn wanted(linker: &Linker, programs: &[PathBuf], drivers: &[&str]) ->
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

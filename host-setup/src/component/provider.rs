@@ -3,7 +3,14 @@
 //! anything.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+
+use super::remembered::Remembered;
+
+/// What Debian says of its packages, whole: some megabyte, that several programs are looked up in.
+static STATUS: Remembered<Arc<str>> = Remembered::new();
 
 /// Where a file is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +44,12 @@ pub(super) fn provenance(root: &Path, file: Option<&Path>, packages: &[&str]) ->
             list.lines().any(|line| line == path || line == short)
         };
         if fs::read_to_string(list).is_ok_and(lists_it) {
-            let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap_or_default();
-            let (version, source) = in_status(&status, package);
+            let status = STATUS.of(&root.join("var/lib/dpkg/status"), |mut file| {
+                let mut text = String::new();
+                file.read_to_string(&mut text)?;
+                Ok(text.into())
+            });
+            let (version, source) = in_status(&status.unwrap_or_default(), package);
             return Provenance { provider: "debian".into(), id: Some((*package).into()), version, source };
         }
     }
@@ -55,8 +66,12 @@ fn version_of_store_path(name: &str) -> Option<String> {
 /// Version of a package, and its source with the source's version, which are left out of its paragraph where they
 /// are the same.
 fn in_status(status: &str, package: &str) -> (Option<String>, Option<String>) {
-    let header = format!("Package: {package}");
-    let paragraph = status.split("\n\n").find(|paragraph| paragraph.lines().next() == Some(header.as_str()));
+    let header = format!("\n\nPackage: {package}\n");
+    let start = match status.starts_with(&header[2..]) {
+        true => Some(0),
+        false => status.find(&header).map(|place| place + 2),
+    };
+    let paragraph = start.and_then(|start| status[start..].split("\n\n").next());
     let field = |name: &str| paragraph?.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     let version = field("Version: ");
     let source = field("Source: ").unwrap_or_else(|| package.to_owned());
