@@ -33,6 +33,11 @@ ip addr add 10.77.0.1/24 dev "$card"
 ip addr add 10.78.0.1/24 dev "$other"
 ip route add default via 10.77.0.254 dev "$card"
 ip route add default via 10.78.0.254 dev "$other" metric 10
+# A link comes some time after it was asked for.
+for _ in $(seq 100); do
+    if grep -q 1 "/sys/class/net/$card/carrier" && grep -q 1 "/sys/class/net/$other/carrier"; then break; fi
+    sleep 0.1
+done
 state >"$work/routed"
 septet plan sriov.toml >plan.log
 check "neither card is taken" grep -q "$card carries the default route; $other carries the default route" plan.log
