@@ -22,19 +22,24 @@ changing() { # RUN: waits until that run has noted its first change; fails if it
     done
 }
 
+held_by() { # RUN: waits until what it changed is given back, or it has ended
+    while [ -e "$journal" ] && kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+}
+
 ended() { # RUN: whether it ended by itself and well; that a repetition is suspect fails nothing
     wait "$1" || [ "$?" = 1 ]
 }
 
-# How long it takes from its first change of the host to its end.
+# How long it has the host changed.
 septet run provisioning.toml >run.log 2>&1 &
 run=$!
 began=$(now)
 check "a run that nobody kills changes the host" changing "$run"
 changed=$(now)
-check "it ends well" ended "$run"
+held_by "$run"
 took=$(($(now) - changed))
-echo "  it changes the host $((changed - began)) hundredths of a second after its start, and ends $took later"
+check "it ends well" ended "$run"
+echo "  it changes the host $((changed - began)) hundredths of a second after its start, for $took"
 check "the host is what it was" same "$work/before"
 
 random() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
