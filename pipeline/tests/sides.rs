@@ -201,12 +201,13 @@ fn a_card_by_its_address_is_had_whole_where_an_iommu_keeps_it_to_one_program() {
     for change in ["cable first", "cable second", "switch configuration", "switch uplink", "peer-switch uplink"] {
         assert!(changes.iter().any(|told| told == change), "{change} of {changes:?}");
     }
-    let reason = |spoil: fn(&mut Facts)| {
+    type Spoil = fn(&mut Facts);
+    let reason = |spoil: Spoil| {
         let mut south = able("south");
         spoil(&mut south);
         judged(&two(able("north"), south, By::Pci), test).expect_err("it cannot be had")
     };
-    let why: [(&str, fn(&mut Facts)); 7] = [
+    let why: [(&str, Spoil); 7] = [
         ("it is in no IOMMU group; switch VT-d", |facts| facts.nics[0].iommu_group = None),
         ("vfio-pci is not loaded; modprobe vfio-pci", |facts| facts.knobs.vfio = false),
         ("no driver of DPDK's is known for cards of mlx5_core", |facts| {
