@@ -85,6 +85,8 @@ while [ "$death" -le "${DEATHS:-20}" ] && [ "$tries" -lt 60 ]; do
     fi
     if [ "$held" = 0 ] && [ "$whole" = yes ]; then
         tail -n 5 run.log
+        # The first run may have measured longer than these do.
+        took=$((took * 4 / 5 + 1))
         continue
     fi
     [ "$whole" = no ] || back=$((back + 1))

@@ -38,7 +38,7 @@ seen() {
 state >"$work/before"
 (while :; do seen; sleep 0.3; done) >seen.log 2>/dev/null &
 watcher=$!
-check "a run with everything set" septet run provisioning.toml
+check "a run with everything set" ran provisioning.toml
 cat "$work/said"
 kill "$watcher"
 sort seen.log | uniq -c | sort -rn | head -n 12
