@@ -2,6 +2,7 @@
 //! samples with the evidence that they are whole, or a failure with its reason. It must not know plans,
 //! stores or how samples are judged.
 
+mod begun;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ const LEAD_NS_EACH: u64 = 1_000_000;
 /// How often the agent looks at the host while the window lasts, ms: each look takes the housekeeping CPU a
 /// fraction of a millisecond.
 const WATCH_EVERY_MS: u64 = 250;
+/// How long programs of a site's own are looked for where there is no warm-up.
+const BEGIN_MAX: Duration = Duration::from_millis(100);
 /// How often an interruption is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -97,7 +100,8 @@ pub fn measure(
     let scenes: Vec<Scene> = ready.sides.iter().enumerate().map(scene).collect();
     let mut session = Session { hosts, bell, log, interrupted, started: Instant::now(), cost: Cost::default() };
     let cpus = ready.sides.iter().map(|side| drift::measuring(&side.cores)).collect();
-    let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus };
+    let of_site = traffic::of_site(&test.tuple).is_some();
+    let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus, of_site };
     let result = session.build(&scenes).and_then(|()| session.traffic(&parties, window));
     if let (Some(keep), Err(Stop::Failed { reason, last_lines })) = (keep, &result)
         && let Some(first) = session.hosts.first_mut()
@@ -126,6 +130,8 @@ struct WindowPlan {
     schedule: Schedule,
     /// CPUs of generators and switch, of each host.
     cpus: Vec<Vec<u32>>,
+    /// Whether programs of a site's own make the traffic.
+    of_site: bool,
 }
 
 type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
@@ -252,7 +258,7 @@ impl Session<'_, '_> {
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
         self.cost.ready_ms = ms(began.elapsed());
 
-        let WindowPlan { schedule, cpus } = window;
+        let WindowPlan { schedule, cpus, of_site } = window;
         let mut seen = self.each(|place, agent| {
             let (mapped, reported) = agent.mapped()?;
             let before = agent.snapshot()?;
@@ -273,6 +279,9 @@ impl Session<'_, '_> {
                 Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS },
             )
         })?;
+        if of_site {
+            self.see_begun(parties, &mut seen, Duration::from_nanos(schedule.warmup_ns).max(BEGIN_MAX))?;
+        }
         let traffic = Duration::from_nanos(schedule.traffic_ns());
         let initiators: BTreeSet<&str> =
             parties.iter().filter(|party| party.initiates()).map(|party| party.container.as_str()).collect();

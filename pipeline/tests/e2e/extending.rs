@@ -324,7 +324,10 @@ fn iperf3_stands_in_place_of_our_generators() {
         assert_eq!(flags.contains("unproven"), theirs, "{record}");
         assert!(!flags.contains("counters-disagree") && !flags.contains("accounting-mismatch"), "{record}");
         let mapped = record["evidence"]["mapped"].as_array().expect("what ran is recorded");
-        assert_eq!(mapped.iter().any(|file| file["path"] == "/usr/bin/iperf3"), theirs, "{record}");
+        for party in ["send-0", "receive-0"] {
+            let is_theirs = |file: &Value| file["path"] == "/usr/bin/iperf3" && file["process"] == party;
+            assert_eq!(mapped.iter().any(is_theirs), theirs, "{party}: {record}");
+        }
         let sent = record["evidence"]["parties"]["send-0"]["totals"]["sent"].as_u64().expect("a count");
         assert!(sent > 4000, "{record}");
         let received = record["evidence"]["parties"]["receive-0"]["totals"]["received"].as_u64().expect("a count");
