@@ -18,7 +18,6 @@ use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Softwar
 use crate::eal::{self, Memory, NO_PCI};
 use crate::failure::During;
 use crate::netlink::Netlink;
-use crate::patience::Patience;
 use crate::protocol::{Failure, FailureKind, PortCounters, UplinkState};
 use crate::scene;
 use crate::scene::checked::CheckedContainer;
@@ -56,8 +55,6 @@ const TAPS: [&str; 2] = [BRIDGE, "ovs-netdev"];
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
 /// A step of a small program takes milliseconds, more beside what polls; this bounds a host that hangs.
 const STEP: Duration = Duration::from_secs(60);
-/// DPDK and the bridge stand within a second; a loaded host takes its time.
-const STANDING: Duration = Duration::from_secs(30);
 
 fn descriptor() -> Descriptor {
     let memory = MemoryUse::Pages {
@@ -213,8 +210,6 @@ struct Ovs {
     containers: Vec<String>,
     sockets: Vec<PathBuf>,
     uplink: Option<scene::Uplink>,
-    /// What is left to wait for the daemon.
-    patience: Patience,
     /// Whether the ports have been added, which is done when their sockets are there: a port that finds none
     /// tries again only after a second.
     added: bool,
@@ -234,7 +229,6 @@ impl Ovs {
             containers: Vec::new(),
             sockets: vhost::sockets(site.scene)?,
             uplink,
-            patience: Patience::of(STANDING),
             added: false,
         };
         match ovs.raise(site, &software) {
@@ -368,17 +362,23 @@ impl Switch for Ovs {
         Ok(())
     }
 
-    /// Nobody waits for the daemon before this: while it starts DPDK, so do the applications.
+    fn ready(&mut self, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            self.check()?;
+            let said = self.daemon()?.said();
+            if STANDS.iter().all(|words| said.contains(words)) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(self.daemon()?.failure("wait for", "DPDK and its bridge did not come up in time"));
+            }
+            pause()?;
+        }
+    }
+
     fn join(&mut self) -> Result<bool, Failure> {
         self.check()?;
         if !self.added {
-            let said = self.daemon()?.said();
-            if !STANDS.iter().all(|words| said.contains(words)) {
-                if self.patience.is_over() {
-                    return Err(self.daemon()?.failure("wait for", "DPDK and its bridge did not come up in time"));
-                }
-                return Ok(false);
-            }
             if !self.sockets.iter().all(|socket| socket.exists()) {
                 return Ok(false);
             }

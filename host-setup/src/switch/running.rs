@@ -45,8 +45,7 @@ pub(crate) trait Switch {
     fn attach(&mut self, _container: &CheckedContainer, _process: Pid) -> Result<(), Failure> {
         Ok(())
     }
-    /// Returns when every port forwards, or waits for nothing but an application to open its end. What applications need
-    /// not find when they start can be left to [`Switch::join`], so that it becomes ready while they do.
+    /// Returns when every port forwards, or waits for nothing but an application to open its end.
     fn ready(&mut self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
