@@ -4,28 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::bed::script;
+use super::remote::tests;
 
-const BETWEEN: &str = r#"[experiment]
-name = "between"
-title = "Between"
-
-[protocol]
-duration = "200ms"
-warmup = "50ms"
-cooldown = "50ms"
-repetitions = 1
-
-[[tests]]
-id = "bridge"
-D = "throughput"
-L = "remote"
-S = "1vs1"
-V = "linux-bridge"
-P = 64
-R = "2kpps"
-B = 8
-io = "udp"
-"#;
+/// One short test over a bridge on each side.
+const BETWEEN: &str = "[[tests]]\nid = \"bridge\"\nD = \"throughput\"\nL = \"remote\"\nS = \"1vs1\"\nV = \"linux-bridge\"\nP = 64\n\
+                       R = \"2kpps\"\nB = 8\nio = \"udp\"\n";
 
 #[test]
 fn the_demo_measures_between_two_hosts_from_the_folder_in_which_it_was_started() {
@@ -35,7 +18,7 @@ fn the_demo_measures_between_two_hosts_from_the_folder_in_which_it_was_started()
     }
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::create_dir(folder.path().join("experiments")).expect("a folder");
-    std::fs::write(folder.path().join("experiments/between.toml"), BETWEEN).expect("a file");
+    std::fs::write(folder.path().join("experiments/between.toml"), tests(BETWEEN)).expect("a file");
     let programs = Path::new(env!("CARGO_BIN_EXE_septet")).parent().expect("it is in a folder");
     let mut demo = Command::new("sh");
     demo.arg(script().with_file_name("demo.sh")).arg(programs).arg("experiments/between.toml");

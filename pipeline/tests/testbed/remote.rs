@@ -66,7 +66,8 @@ fn well(output: &Output) {
     assert!(output.status.success(), "{}\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr));
 }
 
-fn tests(text: &str) -> String {
+/// An experiment of short windows with these tests.
+pub fn tests(text: &str) -> String {
     format!(
         "[experiment]\nname = \"between\"\ntitle = \"Between\"\n\n[protocol]\nduration = \"200ms\"\nwarmup = \
          \"50ms\"\ncooldown = \"50ms\"\nrepetitions = 1\n\n{text}"
