@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 use nix::sched::CloneFlags;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Uid, getegid, geteuid};
+use nix::unistd::{Pid, Uid, getegid, geteuid};
 
 use crate::facts::Privilege;
 use crate::netlink::Netlink;
@@ -40,17 +40,45 @@ const TRIES: usize = 3;
 
 /// Tries as root, then as root of a user namespace.
 pub(crate) fn probe() -> Rights {
-    let of = |privilege, could: i32| Rights { privilege, bridges: could & BRIDGES != 0 };
-    let as_root = if geteuid().is_root() { tried_in(worker_namespaces(), attempt) } else { 0 };
-    if as_root & MOUNTS != 0 {
-        return of(Privilege::Root, as_root);
+    begin().end()
+}
+
+/// What is being found out.
+pub(crate) struct Probing {
+    /// The first process that tries, if it could be made.
+    first: Option<Pid>,
+}
+
+/// Begins to try: the first process is on its way while its maker does something else. Whoever begins must end it.
+#[must_use]
+pub(crate) fn begin() -> Probing {
+    Probing { first: if geteuid().is_root() { begun(worker_namespaces(), &attempt) } else { begun_in_own() } }
+}
+
+impl Probing {
+    /// Waits for what was found out.
+    pub(crate) fn end(self) -> Rights {
+        let of = |privilege, could: i32| Rights { privilege, bridges: could & BRIDGES != 0 };
+        let mut first = self.first;
+        if geteuid().is_root() {
+            let as_root = ended(first.take(), || begun(worker_namespaces(), &attempt));
+            if as_root & MOUNTS != 0 {
+                return of(Privilege::Root, as_root);
+            }
+            first = begun_in_own();
+        }
+        let in_own = ended(first, begun_in_own);
+        of(if in_own & MOUNTS != 0 { Privilege::UserNamespace } else { Privilege::None }, in_own)
     }
+}
+
+/// A process that tries as root of a user namespace of its own.
+fn begun_in_own() -> Option<Pid> {
     let (user, group) = (geteuid(), getegid());
-    let in_own = tried_in(worker_namespaces() | CloneFlags::CLONE_NEWUSER, || {
+    begun(worker_namespaces() | CloneFlags::CLONE_NEWUSER, &|| {
         let is_root = become_root(user.as_raw(), group.as_raw()).is_ok() && Uid::effective().is_root();
         if is_root { attempt() } else { 0 }
-    });
-    of(if in_own & MOUNTS != 0 { Privilege::UserNamespace } else { Privilege::None }, in_own)
+    })
 }
 
 /// One process tries all, since making its namespaces takes longest.
@@ -79,18 +107,23 @@ fn make_bridge() -> bool {
     Netlink::open().and_then(|mut netlink| netlink.probe_bridge()).is_ok()
 }
 
-/// The bits of what a process in new namespaces could do; none if it could not be made, or died each time.
-fn tried_in(namespaces: CloneFlags, attempt: impl Fn() -> i32) -> i32 {
-    for _ in 0..TRIES {
-        match sys::fork_into(namespaces) {
-            Ok(None) => sys::exit_now(attempt()),
-            Ok(Some(child)) => match waitpid(child, None) {
-                Ok(WaitStatus::Exited(_, could)) => return could,
-                // Killed by whoever killed it, which says nothing of what it could have done.
-                Ok(WaitStatus::Signaled(..)) => {}
-                _ => return 0,
-            },
-            Err(_) => return 0,
+/// A process in new namespaces that tries and ends.
+fn begun(namespaces: CloneFlags, attempt: &dyn Fn() -> i32) -> Option<Pid> {
+    match sys::fork_into(namespaces) {
+        Ok(None) => sys::exit_now(attempt()),
+        Ok(Some(child)) => Some(child),
+        Err(_) => None,
+    }
+}
+
+/// The bits of what such a process could do; none if it could not be made, or died each time, as those after it.
+fn ended(mut begun: Option<Pid>, again: impl Fn() -> Option<Pid>) -> i32 {
+    for tries_left in (0..TRIES).rev() {
+        match begun.map(|child| waitpid(child, None)) {
+            Some(Ok(WaitStatus::Exited(_, could))) => return could,
+            // Killed by whoever killed it, which says nothing of what it could have done.
+            Some(Ok(WaitStatus::Signaled(..))) if tries_left > 0 => begun = again(),
+            _ => return 0,
         }
     }
     0
@@ -104,7 +137,7 @@ mod tests {
     #[test]
     fn a_try_that_is_killed_is_made_again() {
         let (read, write) = nix::unistd::pipe().expect("a pipe");
-        let could = tried_in(CloneFlags::empty(), || {
+        let attempt = || {
             let _ = nix::unistd::write(&write, &[1]);
             let mut tries = [0; 8];
             // What those before have written is still in the pipe.
@@ -114,12 +147,16 @@ mod tests {
                 let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL);
             }
             MOUNTS
-        });
-        assert_eq!(could, MOUNTS);
+        };
+        let tried_in = |attempt: &dyn Fn() -> i32| {
+            let begin = || begun(CloneFlags::empty(), attempt);
+            ended(begin(), begin)
+        };
+        assert_eq!(tried_in(&attempt), MOUNTS);
         let always = || {
             let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL);
             MOUNTS
         };
-        assert_eq!(tried_in(CloneFlags::empty(), always), 0);
+        assert_eq!(tried_in(&always), 0);
     }
 }

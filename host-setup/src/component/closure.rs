@@ -12,6 +12,7 @@ use super::ComponentError;
 use super::cache::{Cached, read_cache};
 use super::elf::{Wants, wants_of_file};
 use super::hwcaps;
+use super::looks::is_file;
 use super::remembered::Remembered;
 
 /// Searched after everything else, the folders of multiarch systems included.
@@ -115,7 +116,7 @@ impl Linker {
                 if !names.insert(name.clone()) {
                     continue;
                 }
-                let Some(path) = self.find(asked, &folders).into_iter().find(|path| path.is_file()) else {
+                let Some(path) = self.find(asked, &folders).into_iter().find(|path| is_file(path)) else {
                     return Err(ComponentError::Missing { soname: name, path: file.path.display().to_string() });
                 };
                 open.push_back(read(&path, rpath.clone())?);

@@ -8,13 +8,15 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::looks::identity_of;
+
 /// First line of the file; another version is thrown away.
 const HEADER: &str = "septet-digests 1";
 /// A file that changed so lately could change again without a new time stamp, and is not remembered.
 const SETTLED: Duration = Duration::from_millis(100);
 const ENTRIES_MAX: usize = 10_000;
-/// Start of the names of files that are being written; the process's number follows.
-const UNFINISHED: &str = "digests.";
+/// End of the names of files that are being written; the process's number follows.
+const UNFINISHED: &str = ".";
 
 /// What tells one content of a file from another without reading it.
 pub(super) type Identity = [i128; 5];
@@ -54,7 +56,7 @@ impl DigestCache {
 
     /// BLAKE3 of a file's content, hex.
     pub(crate) fn digest(&mut self, path: &Path) -> io::Result<String> {
-        if let Some(digest) = self.entries.get(&identity(&fs::metadata(path)?)) {
+        if let Some(digest) = self.entries.get(&identity_of(path)?) {
             return Ok(digest.clone());
         }
         let mut file = File::open(path)?;
@@ -78,25 +80,40 @@ impl DigestCache {
     }
 
     fn write(&self, file: &Path) -> io::Result<()> {
-        let folder = file.parent().unwrap_or(Path::new("/"));
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-        let new = folder.join(format!("{UNFINISHED}{}", std::process::id()));
         let mut text = format!("{HEADER}\n");
         let skip = self.entries.len().saturating_sub(ENTRIES_MAX);
         for (identity, digest) in self.entries.iter().skip(skip) {
-            let numbers: Vec<String> = identity.iter().map(i128::to_string).collect();
-            text.push_str(&format!("{} {digest}\n", numbers.join(" ")));
+            text.push_str(&format!("{} {digest}\n", shown(identity)));
         }
-        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        // As long as it is locked nobody takes it for a dead process's.
-        out.try_lock()?;
-        let written =
-            out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&new, file));
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
+        replace(file, &text)
     }
+}
+
+/// Replaces a file by a whole one, synced before it is renamed into place.
+pub(super) fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder.join(format!("{name}{UNFINISHED}{}", std::process::id()));
+    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    // As long as it is locked nobody takes it for a dead process's.
+    out.try_lock()?;
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&new, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+/// An identity in words, with blanks between them.
+pub(super) fn shown(identity: &Identity) -> String {
+    identity.map(|number| number.to_string()).join(" ")
+}
+
+/// An identity from its words.
+pub(super) fn parse_identity(words: &[&str]) -> Option<Identity> {
+    let numbers: Vec<i128> = words.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    numbers.try_into().ok()
 }
 
 /// Removes what agents that were killed while they wrote have left. One that is being written is locked; if it
@@ -104,7 +121,11 @@ impl DigestCache {
 fn clear_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_unfinished = |(name, process): (&str, &str)| {
+            ["digests", "read"].contains(&name) && process.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if name.split_once(UNFINISHED).is_some_and(is_unfinished)
             && fs::OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(&path);
@@ -139,9 +160,8 @@ fn parse(text: &str) -> Option<BTreeMap<Identity, String>> {
     let entry = |line: &str| -> Option<(Identity, String)> {
         let words: Vec<&str> = line.split(' ').collect();
         let (digest, numbers) = words.split_last()?;
-        let numbers: Vec<i128> = numbers.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
         let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_digest.then_some((numbers.try_into().ok()?, (*digest).to_owned()))
+        is_digest.then_some((parse_identity(numbers)?, (*digest).to_owned()))
     };
     lines.map(entry).collect()
 }

@@ -8,11 +8,12 @@ use object::Endianness;
 use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::{Dyn as _, FileHeader as _, NoteIterator, ProgramHeader as _};
 use object::read::{ReadCache, ReadRef};
+use serde::{Deserialize, Serialize};
 
 use super::remembered::Remembered;
 
 /// What a file asks for. All of it is empty for a static program.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wants {
     /// Path of the dynamic linker.
     pub interpreter: Option<String>,
@@ -31,14 +32,20 @@ pub(crate) fn is_elf(bytes: &[u8]) -> bool {
 
 /// Whether a file is an ELF program that loads nothing.
 pub(crate) fn is_static(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| is_elf(&bytes) && wants(&*bytes).is_ok_and(|wants| wants == Wants::default()))
+    static KNOWN: Remembered<bool> = Remembered::new();
+    let read = |mut file: File| {
+        let mut magic = Vec::new();
+        (&mut file).take(4).read_to_end(&mut magic)?;
+        Ok(is_elf(&magic) && wants(&ReadCache::new(file)).is_ok_and(|wants| wants == Wants::default()))
+    };
+    KNOWN.of_kept("static", path, read).unwrap_or(false)
 }
 
 /// What a file asks for, reading no more of it than that; nothing for one that is no ELF file. The inner error
 /// is what [`wants`] says.
 pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String>> {
     static KNOWN: Remembered<Result<Wants, String>> = Remembered::new();
-    KNOWN.of(path, |mut file| {
+    KNOWN.of_kept("wants", path, |mut file| {
         let mut magic = Vec::new();
         (&mut file).take(4).read_to_end(&mut magic)?;
         if !is_elf(&magic) {
@@ -50,7 +57,12 @@ pub(crate) fn wants_of_file(path: &Path) -> std::io::Result<Result<Wants, String
 
 /// The GNU build-id of a file, hex; none for one without, or that is no ELF file.
 pub(crate) fn build_id(path: &Path) -> Option<String> {
-    let bytes = ReadCache::new(File::open(path).ok()?);
+    static KNOWN: Remembered<Option<String>> = Remembered::new();
+    KNOWN.of_kept("build-id", path, |file| Ok(build_id_of(file))).ok()?
+}
+
+fn build_id_of(file: File) -> Option<String> {
+    let bytes = ReadCache::new(file);
     let header = FileHeader64::<Endianness>::parse(&bytes).ok()?;
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, &bytes).ok()?;

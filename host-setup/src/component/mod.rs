@@ -6,6 +6,8 @@ mod closure;
 mod digests;
 pub(crate) mod elf;
 mod hwcaps;
+mod kept;
+mod looks;
 pub(crate) mod plugins;
 mod provider;
 mod remembered;
@@ -14,6 +16,8 @@ use std::path::Path;
 
 pub(crate) use self::closure::{Linker, Loaded};
 pub(crate) use self::digests::DigestCache;
+pub(crate) use self::kept::{keep, recall};
+pub(crate) use self::looks::{is_file, look_once};
 use self::provider::{Provenance, provenance};
 use crate::facts::Component;
 

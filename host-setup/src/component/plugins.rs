@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::remembered::Remembered;
-use super::{ComponentError, Linker};
+use super::{ComponentError, Linker, is_file};
 
 /// The library that loads drivers.
 const EAL: &str = "librte_eal.so.";
@@ -43,7 +43,7 @@ impl Folders {
     /// The file of a driver.
     pub(crate) fn driver(&self, name: &str) -> PathBuf {
         let file = format!("librte_{name}.so.{}", self.version);
-        let found = self.holds.iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
+        let found = self.holds.iter().map(|folder| folder.join(&file)).find(|path| is_file(path));
         found.unwrap_or_else(|| self.loads.join(&file))
     }
 }
@@ -57,7 +57,7 @@ fn built_with(library: &Path, name: &str) -> Result<Option<String>, ComponentErr
         Ok((name.to_owned(), path_among(&bytes, name)))
     };
     let failed = |source| ComponentError::Read { path: library.display().to_string(), source };
-    match ASKED.of(library, read).map_err(failed)? {
+    match ASKED.of_kept("drivers", library, read).map_err(failed)? {
         (asked, path) if asked == name => Ok(path),
         _ => Ok(path_among(&std::fs::read(library).map_err(failed)?, name)),
     }

@@ -7,10 +7,13 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::digests::{identity, is_settled};
+use super::kept;
+use super::looks::identity_of;
 use super::remembered::Remembered;
 
 /// What Debian says of its packages, whole: some megabyte, that several programs are looked up in.
-static STATUS: Remembered<Arc<str>> = Remembered::new();
+static STATUS: Remembered<Arc<String>> = Remembered::new();
 
 /// Where a file is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +47,7 @@ pub(super) fn provenance(root: &Path, file: Option<&Path>, packages: &[&str]) ->
             list.lines().any(|line| line == path || line == short)
         };
         if fs::read_to_string(list).is_ok_and(lists_it) {
-            let status = STATUS.of(&root.join("var/lib/dpkg/status"), |mut file| {
-                let mut text = String::new();
-                file.read_to_string(&mut text)?;
-                Ok(text.into())
-            });
-            let (version, source) = in_status(&status.unwrap_or_default(), package);
+            let (version, source) = known(&root.join("var/lib/dpkg/status"), package);
             return Provenance { provider: "debian".into(), id: Some((*package).into()), version, source };
         }
     }
@@ -61,6 +59,26 @@ fn version_of_store_path(name: &str) -> Option<String> {
     let place = name.match_indices('-').skip(1).map(|(place, _)| place + 1);
     let mut starts = place.filter(|place| name[*place..].starts_with(|first: char| first.is_ascii_digit()));
     starts.next().map(|place| name[place..].to_owned())
+}
+
+/// What Debian's list says of a package, as it is kept or else as it is read.
+fn known(list: &Path, package: &str) -> (Option<String>, Option<String>) {
+    let what = format!("package:{package}");
+    let before = identity_of(list).ok();
+    if let Some(known) = before.and_then(|identity| kept::of(&what, &identity)) {
+        return known;
+    }
+    let status = STATUS.of(list, |mut file| {
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(text.into())
+    });
+    let found = in_status(&status.unwrap_or_default(), package);
+    let now = fs::metadata(list).ok().filter(is_settled).map(|about| identity(&about));
+    if let Some(identity) = now.filter(|now| Some(*now) == before) {
+        kept::note(&what, identity, &found);
+    }
+    found
 }
 
 /// Version of a package, and its source with the source's version, which are left out of its paragraph where they

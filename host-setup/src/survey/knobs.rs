@@ -9,6 +9,7 @@ const CPU: &str = "sys/devices/system/cpu";
 const NODES: &str = "sys/devices/system/node";
 
 pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
+    let interrupts = interrupts(tree);
     Knobs {
         frequency: tree
             .numbered(&format!("{CPU}/cpufreq"), "policy")
@@ -19,7 +20,6 @@ pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
         idle_driver: tree.text(&format!("{CPU}/cpuidle/current_driver")).filter(|name| name != "none"),
         idle_states: idle_states(tree),
         hugepages: hugepages(tree),
-        interrupts: interrupts(tree),
         nmi_watchdog: tree.number::<u8>("proc/sys/kernel/nmi_watchdog").map(|value| value != 0),
         watchdog: tree.number::<u8>("proc/sys/kernel/soft_watchdog").map(|value| value != 0),
         numa_balancing: tree.number::<u8>("proc/sys/kernel/numa_balancing").map(|value| value != 0),
@@ -29,7 +29,8 @@ pub(super) fn read(tree: &Tree, privilege: Privilege) -> Knobs {
         vfio: tree.exists("sys/bus/pci/drivers/vfio-pci"),
         pressure: tree.exists("proc/pressure/cpu"),
         throttle_counters: tree.exists(&format!("{CPU}/cpu0/thermal_throttle")),
-        settable: settable(tree, privilege),
+        settable: settable(tree, &interrupts, privilege),
+        interrupts,
         left: false,
         asked: AskedSettings::default(),
     }
@@ -121,7 +122,7 @@ fn mitigations(tree: &Tree) -> Vec<(String, String)> {
 
 /// Names of the settings that this agent may change: it is root, the file is there, and it is not mounted to
 /// be read only, as in most containers.
-fn settable(tree: &Tree, privilege: Privilege) -> Vec<String> {
+pub(super) fn settable(tree: &Tree, interrupts: &Interrupts, privilege: Privilege) -> Vec<String> {
     if privilege != Privilege::Root {
         return Vec::new();
     }
@@ -135,7 +136,9 @@ fn settable(tree: &Tree, privilege: Privilege) -> Vec<String> {
     note("hugepages", may("proc/sys/vm/nr_hugepages"));
     note("idle-latency", may("dev/cpu_dma_latency"));
     note("interrupts", may("proc/irq/default_smp_affinity"));
-    note("irqbalance", balancer(&host).is_some_and(|balancer| balancer.freezer.is_some_and(|path| may(&path))));
+    // Looking for it takes a look at every process.
+    let balancer = if interrupts.irqbalance.is_some() { balancer(&host) } else { None };
+    note("irqbalance", balancer.is_some_and(|balancer| balancer.freezer.is_some_and(|path| may(&path))));
     let smt = tree.text(&format!("{CPU}/smt/control"));
     note("smt", smt.is_some_and(|smt| smt == "on" || smt == "off") && may(&format!("{CPU}/smt/control")));
     note("transparent-hugepages", may("sys/kernel/mm/transparent_hugepage/enabled"));

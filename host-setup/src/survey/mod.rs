@@ -15,7 +15,7 @@ use std::path::Path;
 use nix::unistd::geteuid;
 
 use self::tree::Tree;
-use crate::component::DigestCache;
+use crate::component::{self, DigestCache};
 use crate::facts::{Facts, Privilege};
 use crate::meanings::Meanings;
 use crate::switch;
@@ -24,17 +24,28 @@ use crate::{privilege, sys};
 /// Reads everything, changing nothing but the cache of digests; with `refresh` that is not trusted. `allowed`
 /// are the CPUs that may be used.
 pub(crate) fn read(allowed: &[u32], meanings: &Meanings, refresh: bool) -> Facts {
-    let rights = privilege::probe();
-    let mut digests = DigestCache::load(DigestCache::folder(geteuid().is_root()).as_deref(), refresh);
+    component::look_once(|| read_once(allowed, meanings, refresh))
+}
+
+fn read_once(allowed: &[u32], meanings: &Meanings, refresh: bool) -> Facts {
+    // What a process in new namespaces finds out takes a while, in which files are read.
+    let probing = privilege::begin();
+    let kept = DigestCache::folder(geteuid().is_root());
+    let mut digests = DigestCache::load(kept.as_deref(), refresh);
+    component::recall(kept.as_deref(), refresh);
     let around = Around {
         allowed: allowed.to_vec(),
-        privilege: rights.privilege,
+        privilege: Privilege::None,
         signature: sys::hypervisor_signature(),
         firmware: sys::firmware_version,
     };
-    let host = of_tree(Path::new("/"), &around);
+    let mut host = of_tree(Path::new("/"), &around);
+    let rights = probing.end();
+    host.privilege = rights.privilege;
+    host.knobs.settable = knobs::settable(&Tree::at(Path::new("/")), &host.knobs.interrupts, rights.privilege);
     let offers = offers::read(rights, &host.nics, meanings, &mut digests);
     digests.save();
+    component::keep();
     Facts {
         runtimes: offers.runtimes,
         switches: offers.switches,

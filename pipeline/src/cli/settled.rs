@@ -97,29 +97,37 @@ fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled>
     // What a store says may be somebody else's word.
     let name = Id::new(&stamp.experiment)?;
     stamp.generation.parse::<GenerationName>().ok()?;
-    if !stamp.is_of(&Sight::take(asked.file, &store, name.as_str())?) {
-        return None;
-    }
-    let report = match stamp.report.filter(|_| with_report) {
-        Some(made_of) => {
-            let to = match asked.output {
-                Some(named) => Destination::Named(named.to_path_buf()),
-                None => usual_output(name.as_str()).ok()?,
-            };
-            Some(report::stands(&store, name.as_str(), &to, made_of)?)
-        }
-        None => None,
-    };
     let site = site::find(&share::beside(asked.file)).ok()?.site;
     if !site.testbed.hosts.is_empty() {
         return None;
     }
     let known = |name: &String| (name.clone(), site.stacks.get(name).cloned());
     let names = Names { stacks: stamp.stacks.iter().map(known).collect(), ..Names::default() };
-    let mut agent = stacks::start(names).ok()?;
-    let facts = agent.facts(false).ok()?;
-    agent.bye().ok()?;
-    stamp.stands_on(facts).then_some(Settled { stamp, report })
+    let of_host = move || {
+        let mut agent = stacks::start(names).ok()?;
+        let facts = agent.facts(false).ok()?;
+        agent.bye().ok()?;
+        Some(facts)
+    };
+    let of_files = || {
+        if !stamp.is_of(&Sight::take(asked.file, &store, name.as_str())?) {
+            return None;
+        }
+        let Some(made_of) = stamp.report.filter(|_| with_report) else { return Some(None) };
+        let to = match asked.output {
+            Some(named) => Destination::Named(named.to_path_buf()),
+            None => usual_output(name.as_str()).ok()?,
+        };
+        report::stands(&store, name.as_str(), &to, made_of).map(Some)
+    };
+    // The agent looks at the host while files are looked at here.
+    let (facts, report) = std::thread::scope(|scope| {
+        let host = std::thread::Builder::new().spawn_scoped(scope, of_host).ok();
+        let report = of_files();
+        (host.and_then(|host| host.join().ok().flatten()), report)
+    });
+    let report = report?;
+    stamp.stands_on(facts?).then_some(Settled { stamp, report })
 }
 
 impl Before {
