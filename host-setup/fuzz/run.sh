@@ -1,16 +1,21 @@
 #!/bin/sh
-# Runs the fuzz target without cargo-fuzz, by the nightly compiler alone: the same instrumentation, no sanitizer
-# (there is no unsafe code in what it reaches).
+# Runs the fuzz target without cargo-fuzz and without nightly, with the instrumentation of pipeline/fuzz/instrument.sh.
 #   run.sh [INPUTS]
+#   COMPARES=no run.sh ...      more inputs in a second, which do not see what numbers and texts are compared with
 set -eu
 cd "$(dirname "$0")"
 inputs=${1:-1000000}
-target=$(rustc +nightly -vV | sed -n 's/^host: //p')
-RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
--Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Ccodegen-units=1" \
-    cargo +nightly build --release --target "$target"
+compares=-Cllvm-args=-sanitizer-coverage-trace-compares
+[ "${COMPARES:-yes}" = yes ] || compares=
+target=${CARGO_TARGET_DIR:-target}
+# cargo does not see what its wrapper adds.
+if [ "$(cat "$target/compares" 2>/dev/null)" != "with $compares" ]; then
+    cargo clean --release -p septet-host-fuzz -p septet-host-setup -p serde_json
+    mkdir -p "$target"
+    echo "with $compares" >"$target/compares"
+fi
+RUSTC_WRAPPER=$PWD/../../pipeline/fuzz/instrument.sh SEPTET_COMPARES=$compares cargo build --release
 mkdir -p corpus/requests
 cp seeds/* corpus/requests/
-"${CARGO_TARGET_DIR:-target}/$target/release/requests" -runs="$inputs" -dict=requests.dict -max_len=2048 \
+"$target/release/requests" -runs="$inputs" -dict=requests.dict -max_len=2048 \
     -timeout=10 -print_final_stats=1 corpus/requests
