@@ -2,7 +2,7 @@
 # These programs beside those of another commit, in turn on the same machine, store for store: nothing to do, one
 # test of many to do, and the short commands.
 #   BEFORE   the folder of the other commit's programs (none: skipped)
-#   MANY     a folder that `SEPTET_MANY_IN=FOLDER cargo bench -p septet-pipeline --bench many` has left
+#   MANY     a folder that `SEPTET_MANY_IN=FOLDER cargo bench --workspace --bench many` has left
 #   PAIRS    pairs of runs (11); TIMES   how often a command is run in each, since one is short (10)
 #
 # Each has a copy of the store of its own, and makes its own report of it before anything is timed. A program that

@@ -4,4 +4,4 @@
 # Needs cargo.
 set -eu
 cd "$(dirname "$0")/.."
-cargo bench -q -p septet-pipeline --bench doubt
+cargo bench -q --workspace --bench doubt

@@ -12,10 +12,10 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/septet-reduction.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 echo "reduction: $TESTS tests of $ROUND_TRIPS round trips each"
-cargo bench -p septet-results --bench reduction --no-run --message-format json 2>/dev/null |
+cargo bench --workspace --bench reduction --no-run --message-format json 2>/dev/null |
     sed -n 's/.*"executable":"\([^"]*\/reduction-[^"]*\)".*/\1/p' | tail -1 > "$work/program"
 program=$(cat "$work/program")
-[ -x "$program" ] || { echo "reduction: the benchmark did not build: cargo bench -p septet-results --bench reduction"; exit 1; }
+[ -x "$program" ] || { echo "reduction: the benchmark did not build: cargo bench --workspace --bench reduction"; exit 1; }
 "$program" make "$work/samples" "$TESTS" "$ROUND_TRIPS"
 echo "on disk: $(du -sm "$work/samples" | cut -f1) MB"
 

@@ -9,7 +9,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/septet-search.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 echo "septet:"
-cargo bench -q -p septet-pipeline --bench search
+cargo bench -q --workspace --bench search
 if ! { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q 'MLRsearch==1.2.1' 2> "$work/pip"; }; then
     echo "MLRsearch is left out: $(tail -1 "$work/pip" 2> /dev/null)"
     exit 0

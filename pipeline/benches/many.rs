@@ -1,7 +1,7 @@
 //! How septet does with many tests, beside ninja with as many edges in the same run: nothing to do, and one
 //! thing to do. Makes a store of synthetic results first (no packet was sent for them; they are never kept).
 //!
-//!   cargo bench -p septet-pipeline --bench many            100,000 tests
+//!   cargo bench --workspace --bench many            100,000 tests
 //!   SEPTET_MANY=10000 cargo bench ...                       fewer
 //!   SEPTET_MANY_IN=FOLDER cargo bench ...                   made in that folder, which is new and stays
 //!   SEPTET_MANY_REPORT=no cargo bench ...                   no report: nothing to do only, of a million say

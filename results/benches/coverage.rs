@@ -1,7 +1,7 @@
 //! What the intervals that Septet prints are worth: how often they hold the truth, by simulation, with the true
 //! value known. Prints `results/COVERAGE.md`; the seeds are fixed, so that everybody gets the same bytes.
 //!
-//!   cargo bench -p septet-results --bench coverage > results/COVERAGE.md
+//!   cargo bench --workspace --bench coverage > results/COVERAGE.md
 
 // A benchmark prints what it measured.
 #![allow(clippy::print_stdout)]
@@ -25,7 +25,7 @@ const SHAPES: [&str; 5] =
 
 fn main() {
     println!("# What the intervals are worth\n");
-    println!("Made by `cargo bench -p septet-results --bench coverage`; seeds are fixed. Each number is the part of");
+    println!("Made by `cargo bench --workspace --bench coverage`; seeds are fixed. Each number is the part of");
     println!("simulated samples whose 95 % interval holds the true value, of {SAMPLES} samples unless said otherwise.");
     println!("Two states means two tight modes: a repetition is wholly in one of them.\n");
     student_table();
