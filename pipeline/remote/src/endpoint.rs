@@ -48,6 +48,11 @@ impl Keys {
             (true, false) => Err("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not".to_string()),
             (false, true) => Err("AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not".to_string()),
             (false, false) if identity => Ok(Keys::Environment),
+            (false, false) if has("AWS_PROFILE") => {
+                Err("AWS_PROFILE is set, but files of profiles are not read: set AWS_ACCESS_KEY_ID and \
+                     AWS_SECRET_ACCESS_KEY"
+                    .to_string())
+            }
             (false, false) => Err("there are no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
                                    AWS_SKIP_SIGNATURE=true for a store that everybody may read, or \
                                    AWS_EC2_METADATA_DISABLED=false to ask this machine's cloud for keys"
@@ -109,6 +114,7 @@ mod tests {
         };
         assert!(keys(&[]).is_err_and(|why| why.contains("AWS_ACCESS_KEY_ID")));
         assert!(keys(&[("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "")]).is_err());
+        assert!(keys(&[("AWS_PROFILE", "lab")]).is_err_and(|why| why.contains("profiles are not read")));
         assert!(keys(&[("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")]).is_err());
         assert!(keys(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x")]).is_err());
         assert_eq!(keys(&[("AWS_EC2_METADATA_DISABLED", "false")]), Ok(Keys::OfTheCloud));

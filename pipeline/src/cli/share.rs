@@ -36,7 +36,10 @@ impl From<SiteError> for Trouble {
 
 impl From<TrustError> for Trouble {
     fn from(error: TrustError) -> Trouble {
-        Trouble::host(error.to_string())
+        match error {
+            TrustError::Unread(_) => Trouble::input(error.to_string()),
+            TrustError::Homeless | TrustError::Unwritten(_) => Trouble::host(error.to_string()),
+        }
     }
 }
 
@@ -61,6 +64,14 @@ pub(super) fn site_of(folder: &Path) -> Result<Site, Trouble> {
         remark(&format!("septet: {reason}; going on without it"));
     }
     Ok(found.site)
+}
+
+/// The same of a folder that the user named: one that is not there has no site, which is not to be taken for a good one.
+pub(super) fn site_in(folder: &Path) -> Result<Site, Trouble> {
+    if !folder.is_dir() {
+        return Err(Trouble::input(format!("failed to look for a site file in {}: it is no folder", folder.display())));
+    }
+    site_of(folder)
 }
 
 fn remote(url: Option<&str>, place: &PlaceArgs) -> Result<Remote, Trouble> {
@@ -312,7 +323,7 @@ pub(super) fn site(command: SiteCommand) -> Result<Exit, Trouble> {
             false => say(&format!("{} is trusted already", file.display())),
         },
         SiteCommand::Show { folder, json } => {
-            let site = site_of(&folder)?;
+            let site = site_in(&folder)?;
             if json {
                 let stacks: BTreeMap<&str, BTreeMap<String, String>> = site
                     .stacks

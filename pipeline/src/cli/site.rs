@@ -113,7 +113,7 @@ fn reach(testbed: &Testbed) -> Result<Hosts<'_>, Trouble> {
 
 /// `septet site check`.
 pub(super) fn check(folder: &Path, json: bool) -> Result<Exit, Trouble> {
-    let testbed = share::site_of(folder)?.testbed;
+    let testbed = share::site_in(folder)?.testbed;
     let mut hosts = reach(&testbed)?;
     let told: Vec<HostJson> = hosts.iter().map(|(host, reached)| of_host(host, reached)).collect();
     let cables: Vec<CableJson> = testbed.cables.iter().map(|cable| of_cable(&testbed, cable, &mut hosts)).collect();

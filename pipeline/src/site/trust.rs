@@ -17,9 +17,12 @@ pub enum TrustError {
     /// There is no home to keep it in.
     #[error("failed to remember what is trusted: neither $XDG_CONFIG_HOME nor $HOME names a folder")]
     Homeless,
-    /// The system refused.
+    /// The file that was named cannot be read.
     #[error(transparent)]
-    Io(#[from] beneath::Error),
+    Unread(beneath::Error),
+    /// The list cannot be written.
+    #[error(transparent)]
+    Unwritten(beneath::Error),
 }
 
 fn list() -> Option<PathBuf> {
@@ -40,13 +43,13 @@ pub(super) fn is_trusted(bytes: &[u8]) -> bool {
 
 /// Trusts a file as it is now; false if it was trusted already.
 pub fn trust(path: &Path) -> Result<bool, TrustError> {
-    let bytes = beneath::plain_file(path, FILE_BYTES_MAX)?;
+    let bytes = beneath::plain_file(path, FILE_BYTES_MAX).map_err(TrustError::Unread)?;
     if is_trusted(&bytes) {
         return Ok(false);
     }
     let list = list().ok_or(TrustError::Homeless)?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let line = format!("{} {}\n", digest(&bytes), absolute.display().to_string().replace('\n', "?"));
-    beneath::append_line(&list, &line)?;
+    beneath::append_line(&list, &line).map_err(TrustError::Unwritten)?;
     Ok(true)
 }
