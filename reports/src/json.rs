@@ -281,7 +281,8 @@ fn test(test: &TestView) -> Value {
             .map(|(quantity, estimate)| {
                 let Column { name, unit, .. } = dictionary::quantity(*quantity);
                 let (mean, half) = (number(estimate.mean), estimate.half_width.map_or(Value::Null, number));
-                (name, json!({ "mean": mean, "half_width": half, "n": estimate.n, "unit": unit }))
+                let ends = interval(estimate.half_width.map(|half| positive::ends(estimate.mean, half)));
+                (name, json!({ "mean": mean, "ci95": ends, "half_width": half, "n": estimate.n, "unit": unit }))
             })
             .collect();
         object.insert("values".into(), Value::Object(values));

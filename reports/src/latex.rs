@@ -98,7 +98,7 @@ fn options(plot: &Plot) -> String {
         format!("ytick={{{}}}", at(&plot.y)),
         format!("yticklabels={{{y_labels}}}"),
     ];
-    // pgfplots keeps a fixed room beside the axis, which four digits fill.
+    // pgfplots keeps a fixed room beside the axis, which four digits of ten-point text fill; larger text is made to fit.
     let widest = plot.y.ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
     if widest > Y_DIGITS_FIT {
         options.push(format!("width=\\linewidth-{}pt", (widest - Y_DIGITS_FIT) * Y_DIGIT_PT));

@@ -12,7 +12,7 @@ use crate::text;
 
 /// Version of everything between a figure and its bytes that is not a template: raise it when code changes
 /// what is written, so that stored reports are written again.
-pub const RENDERER_VERSION: u32 = 6;
+pub const RENDERER_VERSION: u32 = 7;
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };

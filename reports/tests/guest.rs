@@ -22,10 +22,17 @@ struct Paper {
     frame: (&'static str, &'static str),
 }
 
-const PAPERS: [Paper; 8] = [
+const PAPERS: [Paper; 9] = [
     Paper {
         name: "article",
         class: "\\documentclass{article}",
+        preamble: "",
+        needs: ("article.cls", "texlive-latex-base"),
+        frame: ("", ""),
+    },
+    Paper {
+        name: "article with large letters",
+        class: "\\documentclass[12pt]{article}",
         preamble: "",
         needs: ("article.cls", "texlive-latex-base"),
         frame: ("", ""),
@@ -213,7 +220,7 @@ fn options_that_are_asked_for_later_do_not_clash() {
     let folder = folder();
     let body = "\\input{figures/throughput}\\input{tables/2}";
     for later in LATER {
-        for kind in PAPERS[..1].iter().chain(&PAPERS[7..]) {
+        for kind in PAPERS[..1].iter().chain(&PAPERS[8..]) {
             // A paper that loads pgfplots first has settled the options of xcolor and graphicx itself.
             if kind.preamble.contains("pgfplots") && later.contains("[") {
                 continue;
@@ -248,7 +255,8 @@ fn figures_and_tables_fit_a_column_and_a_page() {
         for line in lines {
             let numbers: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
             let [width, column, height, page] = numbers[..] else { panic!("{line}") };
-            assert!(width <= column + 0.01, "{}: wider than its column: {line}", kind.name);
+            // As much more as TeX lets pass (\hfuzz).
+            assert!(width <= column + 0.1, "{}: wider than its column: {line}", kind.name);
             assert!(height <= 0.8 * page, "{}: no room for a caption: {line}", kind.name);
         }
     }

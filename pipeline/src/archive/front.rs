@@ -17,7 +17,7 @@ use crate::experiment::Experiment;
 
 /// Version of what this file writes; another one's is not made again but taken on trust. Whoever changes what is
 /// written raises it, or older archives are taken for forged ones.
-pub const FRONT_VERSION: u32 = 3;
+pub const FRONT_VERSION: u32 = 4;
 
 /// Where a reader's file comes from.
 pub const LICENSE: &str = "LICENSE";
@@ -148,7 +148,8 @@ for path in sorted(glob.glob('store/results/*/*/samples.parquet')):
     record, rows = json.load(open(path.replace('samples.parquet', 'record.json'))), pandas.read_parquet(path)
     times, start = record['times'], rows['interval'] * record['interval_ns']
     inside = (start >= times['warmup_ns']) & (start < times['warmup_ns'] + times['duration_ns'])
-    received = rows[inside & (rows['kind'] == 'interval') & (rows['role'] == 'receive')]
+    counted = inside & (rows['kind'] == 'interval') & ~rows['source'].str.startswith('t')
+    received = rows[counted & rows['role'].isin(['receive', 'client'])]
     print(record['test'], received['packets'].sum() * 1e9 / times['duration_ns'])
 ";
 
@@ -177,7 +178,7 @@ fn readme(name: &str, title: &str, file: &str) -> String {
          too, which no number of the report does: `interval` counts from 0 at the common start. A search keeps the\n\
          samples of its trials, `t000.send-0` and so on, which have lengths of their own.\n\n\
          {query}\n\
-         What was received in each, in pandas:\n\n\
+         What was received in each, or came back to clients, in pandas:\n\n\
          {pandas}"
     )
 }

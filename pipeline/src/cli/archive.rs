@@ -302,7 +302,7 @@ const DIFFERENCES_SHOWN: usize = 20;
 
 fn told(path: &Path, sha256: Option<&str>, signed: Option<&Signed>, verified: &Verified) -> String {
     let mut out = format!(
-        "{}: {} of {}, {:.1} MiB\n",
+        "{}: {} of {}, {:.1} MiB unpacked\n",
         path.display(),
         plural(verified.results, "result"),
         plural(verified.tests, "test"),

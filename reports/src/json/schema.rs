@@ -89,7 +89,7 @@ fn ci95() -> Value {
         "items": {"type": "number"},
         "minItems": 2,
         "maxItems": 2,
-        "description": "Ends of the 95 % interval; null with one repetition",
+        "description": "Ends of the 95 % interval, above 0 where the mean is; null with one repetition",
     })
 }
 
@@ -266,10 +266,11 @@ fn test() -> Value {
         let column = dictionary::quantity(quantity);
         let schema = object(
             &column.meaning,
-            &["mean", "half_width", "n", "unit"],
+            &["mean", "ci95", "half_width", "n", "unit"],
             json!({
                 "mean": {"type": ["number", "null"]},
-                "half_width": nullable("number", "Half of the 95 % interval; null with one repetition"),
+                "ci95": ci95(),
+                "half_width": nullable("number", "Half of the 95 % interval as if it were symmetric; null with one repetition"),
                 "n": {"type": "integer", "minimum": 1},
                 "unit": {"const": column.unit},
             }),
