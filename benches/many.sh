@@ -3,13 +3,13 @@
 # many dirty, a component upgraded; and how long their first report takes. Goals: nothing to do 0.1 of ninja's, one test
 # dirty 0.5, the first report of 100,000 tests 20 s. Then nothing to do of ten times as many, without a report: it must
 # not grow.
-#   MANY      tests (100000); some 2 GB of disk in $TMPDIR
-#   MORE      tests of the second part (1000000: some 20 GB, many minutes to make; none unless it is set)
+#   RESULTS   stored tests (100000; some 6 GB in $TMPDIR)
+#   MORE      stored tests of the second part (none; 1000000 need some 16 GB and minutes to be made)
 # Needs cargo; ninja and GNU time for the peer's rows.
 set -eu
 cd "$(dirname "$0")/.."
-MANY=${MANY:-100000}
-SEPTET_MANY=$MANY cargo bench -q -p septet-pipeline --bench many
+RESULTS=${RESULTS:-100000}
+SEPTET_MANY=$RESULTS cargo bench -q -p septet-pipeline --bench many
 if [ -n "${MORE:-}" ]; then
     SEPTET_MANY=$MORE SEPTET_MANY_REPORT=no cargo bench -q -p septet-pipeline --bench many
 fi

@@ -104,7 +104,8 @@ struct Run<'e> {
     views: Vec<TestView>,
     values: Vec<Vec<f64>>,
     repetitions: Vec<Vec<Repetition>>,
-    random: Random,
+    /// One a test: what its repetitions show does not depend on the order in which tests are measured.
+    randoms: Vec<Random>,
 }
 
 impl<'e> Run<'e> {
@@ -129,14 +130,14 @@ impl<'e> Run<'e> {
             views: tests.iter().map(view).collect(),
             values: vec![Vec::new(); tests.len()],
             repetitions: vec![Vec::new(); tests.len()],
-            random,
+            randoms: tests.iter().map(|_| Random::seeded(random.bits())).collect(),
         }
     }
 
     /// Measures a test once; what the next repetition takes, if it wants one.
     fn measure(&mut self, place: usize) -> Option<Duration> {
         let test = &self.experiment.matrix.tests[place];
-        let (value, repetition) = self.systems[place].repetition(test, &mut self.random);
+        let (value, repetition) = self.systems[place].repetition(test, &mut self.randoms[place]);
         self.values[place].push(value);
         self.repetitions[place].push(repetition);
         let judged = match test.tuple.dimension {

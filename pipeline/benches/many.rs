@@ -4,7 +4,8 @@
 //!   cargo bench --workspace --bench many            100,000 tests
 //!   SEPTET_MANY=10000 cargo bench ...                       fewer
 //!   SEPTET_MANY_IN=FOLDER cargo bench ...                   made in that folder, which is new and stays
-//!   SEPTET_MANY_REPORT=no cargo bench ...                   no report: nothing to do only, of a million say
+//!   SEPTET_MANY_REPORT=no cargo bench ...                   no report: nothing to do only, of a million say, whose
+//!                                                           results have records alone, and short ones
 //!
 //! Needs ninja and GNU time (Debian packages ninja-build and time); without them the peer's rows are left
 //! out, and it says so.
@@ -53,10 +54,10 @@ fn main() {
     let many = folder.join("many.toml");
     fs::write(&many, experiment(tests / 100)).expect("it is ours");
     let began = Instant::now();
-    make_store(&many, &septet);
+    let report = std::env::var_os("SEPTET_MANY_REPORT").is_none_or(|wanted| wanted != "no");
+    make_store(&many, &septet, report);
     println!("made a store of {} synthetic results in {:.0} s", tests / 100 * 100, began.elapsed().as_secs_f64());
 
-    let report = std::env::var_os("SEPTET_MANY_REPORT").is_none_or(|wanted| wanted != "no");
     let nothing_to_do = [&septet.display().to_string(), "run", "many.toml"].map(String::from).to_vec();
     if !report {
         let row = [nothing_to_do, vec!["--no-report".into()]].concat();
@@ -103,11 +104,27 @@ fn main() {
     let septet = septet.display().to_string();
     let rows: Vec<(&str, Vec<String>)> = vec![
         ("septet run, nothing to do", nothing_to_do),
-        ("septet plan, one test of many dirty", vec![septet, "plan".into(), "dirty.toml".into()]),
+        ("septet plan, one test of many dirty", vec![septet.clone(), "plan".into(), "dirty.toml".into()]),
         ("septet plan, one component upgraded", vec![upgraded.clone(), "plan".into(), "many.toml".into()]),
         ("septet plan, that upgrade accepted", vec![upgraded, "plan".into(), "accepted.toml".into()]),
     ];
     compare(folder, rows, tests);
+    verify(folder, &septet);
+}
+
+/// What `store verify` takes, beside sha256sum over the same files: all that it proves, and reading and hashing alone.
+fn verify(folder: &Path, septet: &str) {
+    let hashing = "find .septet/results .septet/manifests -type f -print0 | xargs -0 sha256sum";
+    let commands = [
+        ("septet store verify", vec![septet.to_string(), "store".into(), "verify".into()]),
+        ("sha256sum of the same files", vec!["sh".into(), "-c".into(), hashing.into()]),
+    ];
+    // Once before, so that both find the files in memory.
+    timed(folder, &commands[1].1);
+    for (name, command) in commands {
+        let (seconds, kib) = timed(folder, &command);
+        println!("{name:<40} {seconds:>10.2} {:>43.1}", kib as f64 / 1024.0);
+    }
 }
 
 /// Times commands in turn, ninja's with as many edges among them; nothing to do comes first.
@@ -218,21 +235,25 @@ fn timed(folder: &Path, command: &[String]) -> (f64, u64) {
     }
 }
 
-/// Writes a result for every test, as the store would hold it, and the index of them.
-fn make_store(many: &Path, septet: &Path) {
+/// Writes a result for every test, as the store would hold it, and the index of them. Not `whole` ones have neither
+/// samples nor what a host is made of.
+fn make_store(many: &Path, septet: &Path, whole: bool) {
     let mut agent = Agent::spawn(&septet.with_file_name("septet-host")).expect("septet-host lies beside septet");
     let facts = agent.facts(false).expect("facts can be read");
     agent.bye().expect("it ends");
     let workspace = Workspace::load(many, None).expect("the experiment is right");
     let ground = Ground::from(facts.clone());
     let conditions = Conditions::new(&ground);
+    let host = if whole { facts } else { Facts { components: Vec::new(), ..facts } };
     let samples = results::dataset::write_parquet(&[]).expect("no samples are samples");
     let log = zstd::bulk::compress(b"synthetic\n", 3).expect("it is short");
     workspace.tests().par_chunks(512).for_each(|tests| {
         let mut shared = KnownSurroundings::default();
         for test in tests {
             match conditions.judge(test, &mut shared) {
-                Prospect::Ready(ready) => write(&workspace, test, &ready.manifest, &facts, &samples, &log),
+                Prospect::Ready(ready) => {
+                    write(&workspace, test, &ready.manifest, &host, if whole { Some((&samples, &log)) } else { None })
+                }
                 Prospect::Skipped(reason) => panic!("this host cannot take the benchmark's tests: {reason}"),
             }
         }
@@ -240,7 +261,9 @@ fn make_store(many: &Path, septet: &Path) {
     workspace.store.rebuild_index().expect("the store is writable");
 }
 
-fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts, samples: &[u8], log: &[u8]) {
+fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts, files: Option<(&[u8], &[u8])>) {
+    let files = files.map(|(samples, log)| [("samples.parquet", samples), ("log.zst", log)]);
+    let files: Vec<(&str, &[u8])> = files.into_iter().flatten().collect();
     let digest =
         |bytes: &[u8]| FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
     let rate = 1e5 + f64::from(test.tuple.burst.get());
@@ -267,7 +290,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         chosen: None,
         stand: None,
         origin: None,
-        files: BTreeMap::from([("samples.parquet".to_string(), digest(samples)), ("log.zst".to_string(), digest(log))]),
+        files: files.iter().map(|(name, bytes)| (name.to_string(), digest(bytes))).collect(),
     };
     let listing = serde_json::to_vec(&manifest.listing()).expect("manifests are JSON");
     let path = workspace.store.manifest_path(&record.key);
@@ -276,7 +299,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
     let json = serde_json::to_vec(&record).expect("records are JSON");
     let folder = workspace.store.result_folder(&ResultId(*blake3::hash(&json).as_bytes()));
     fs::create_dir_all(&folder).expect("the store is writable");
-    for (name, bytes) in [("record.json", &json[..]), ("samples.parquet", samples), ("log.zst", log)] {
+    for (name, bytes) in [("record.json", &json[..])].into_iter().chain(files) {
         fs::write(folder.join(name), bytes).expect("the store is writable");
     }
 }
