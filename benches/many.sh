@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 RESULTS=${RESULTS:-100000}
-SEPTET_MANY=$RESULTS cargo bench -q -p septet-pipeline --bench many
+SEPTET_MANY=$RESULTS cargo bench -q --workspace --bench many
 if [ -n "${MORE:-}" ]; then
-    SEPTET_MANY=$MORE SEPTET_MANY_REPORT=no cargo bench -q -p septet-pipeline --bench many
+    SEPTET_MANY=$MORE SEPTET_MANY_REPORT=no cargo bench -q --workspace --bench many
 fi
