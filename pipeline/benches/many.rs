@@ -52,11 +52,14 @@ fn main() {
     let folder = kept.as_deref().unwrap_or(temporary.path());
     let septet = PathBuf::from(env!("CARGO_BIN_EXE_septet"));
     let many = folder.join("many.toml");
-    fs::write(&many, experiment(tests / 100)).expect("it is ours");
+    // A packet has some 1,400 sizes.
+    let bursts = if tests > 100_000 { 1000 } else { 100 };
+    let tests = tests / bursts * bursts;
+    fs::write(&many, experiment(tests / bursts, bursts)).expect("it is ours");
     let began = Instant::now();
     let report = std::env::var_os("SEPTET_MANY_REPORT").is_none_or(|wanted| wanted != "no");
     make_store(&many, &septet, report);
-    println!("made a store of {} synthetic results in {:.0} s", tests / 100 * 100, began.elapsed().as_secs_f64());
+    println!("made a store of {tests} synthetic results in {:.0} s", began.elapsed().as_secs_f64());
 
     let nothing_to_do = [&septet.display().to_string(), "run", "many.toml"].map(String::from).to_vec();
     if !report {
@@ -84,19 +87,22 @@ fn main() {
     // One axis value more: a hundred tests of which one is taken.
     fs::write(
         folder.join("dirty.toml"),
-        experiment(tests / 100)
+        experiment(tests / bursts, bursts)
             .replace("exclude = []", "")
             .replace(
-                "B = { from = 1, to = 100, step = 1 }",
-                "B = { from = 1, to = 101, step = 1 }\nexclude = [{ B = 101, P = { from = 65, to = LAST, step = 1 } }]",
-            )
-            .replace("LAST", &(63 + tests / 100).to_string()),
+                &format!("B = {{ from = 1, to = {bursts}, step = 1 }}"),
+                &format!(
+                    "B = {{ from = 1, to = {0}, step = 1 }}\nexclude = [{{ B = {0}, P = {{ from = 65, to = {1}, step = 1 }} }}]",
+                    bursts + 1,
+                    63 + tests / bursts
+                ),
+            ),
     )
     .expect("it is ours");
 
     let upgraded = upgrade(folder, &septet);
     // The same tests as another experiment, for which that upgrade is accepted.
-    let accepted = experiment(tests / 100).replace("name = \"many\"", "name = \"accepted\"");
+    let accepted = experiment(tests / bursts, bursts).replace("name = \"many\"", "name = \"accepted\"");
     fs::write(folder.join("accepted.toml"), accepted).expect("it is ours");
     let accept = ["accept", "accepted.toml", "--trigger", "generator"];
     let said = Command::new(&upgraded).args(accept).current_dir(folder).output().expect("septet starts");
@@ -164,8 +170,8 @@ fn compare(folder: &Path, mut rows: Vec<(&str, Vec<String>)>, tests: u64) {
     }
 }
 
-/// A hundred burst sizes times so many packet sizes.
-fn experiment(sizes: u64) -> String {
+/// So many packet sizes times so many burst sizes.
+fn experiment(sizes: u64, bursts: u64) -> String {
     format!(
         r#"
 [experiment]
@@ -184,7 +190,7 @@ S = "1vs1"
 V = "linux-bridge"
 P = {{ from = 64, to = {}, step = 1 }}
 R = "1Mpps"
-B = {{ from = 1, to = 100, step = 1 }}
+B = {{ from = 1, to = {bursts}, step = 1 }}
 exclude = []
 [[figure]]
 id = "some"

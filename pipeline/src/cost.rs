@@ -10,8 +10,12 @@ use crate::experiment::Test;
 use crate::search::{TRIALS_USUAL, WINDOWS_USUAL};
 use crate::store::Entry;
 
-/// What a repetition takes beyond its traffic where nothing is known yet, milliseconds.
-const BEYOND_MS: u64 = 400;
+/// What a trial of a search takes beyond its traffic where nothing is known yet, milliseconds.
+const BEYOND_TRIAL_MS: u64 = 400;
+/// What a repetition takes beyond its traffic where nothing is known yet, milliseconds: over sockets, and where DPDK
+/// starts in each of its programs.
+const BEYOND_MS: u64 = 200;
+const BEYOND_DPDK_MS: u64 = 700;
 /// What one can take beyond its traffic, milliseconds: more was something else.
 const BEYOND_MS_MAX: u64 = 5_000;
 /// Repetitions of like tests that are enough to know.
@@ -162,7 +166,7 @@ impl Costs {
         let quantile = |part: f64| known.and_then(|known| at(known, part));
         match kin.search {
             None => {
-                let guess = BEYOND_MS + chosen_ms(test).0;
+                let guess = beyond_ms(test) + chosen_ms(test).0;
                 // Of a single one, and of none, nobody knows by how much others differ from it.
                 let few = known.is_none_or(|known| known.len() < VALUES_MIN);
                 let middle = quantile(0.5).unwrap_or(guess);
@@ -206,7 +210,15 @@ pub fn own(entries: &[Entry]) -> Option<(u64, u64, u64)> {
 fn search_ms(test: &Test) -> u64 {
     let times = &test.times;
     let trims_ms = (times.warmup_ns + times.cooldown_ns) / 1_000_000;
-    times.duration_ns / 1_000_000 * WINDOWS_USUAL + (trims_ms + BEYOND_MS) * TRIALS_USUAL
+    times.duration_ns / 1_000_000 * WINDOWS_USUAL + (trims_ms + BEYOND_TRIAL_MS) * TRIALS_USUAL
+}
+
+/// What a repetition takes beyond its traffic as long as nothing is known.
+fn beyond_ms(test: &Test) -> u64 {
+    match test.tuple.variant.io {
+        Io::Dpdk => BEYOND_DPDK_MS,
+        _ => BEYOND_MS,
+    }
 }
 
 /// What is known of a test's traffic beforehand: of a window that is chosen, nothing.
@@ -300,10 +312,10 @@ io = "raw"
         let other = called(&tests, ["ovs/64B", "1kpps"]);
         let mut costs = Costs::default();
         let guess = costs.of_like(large);
-        assert_eq!(guess.ms, 1200 + BEYOND_MS);
+        assert_eq!((guess.ms, costs.of_like(other).ms), (1200 + BEYOND_MS, 1200 + BEYOND_DPDK_MS));
         assert!(guess.low_ms < guess.ms && guess.high_ms > guess.ms);
         assert!(costs.learn(small, 1350));
-        assert_eq!((costs.of_like(large).ms, costs.of_like(other)), (1350, guess));
+        assert_eq!((costs.of_like(large).ms, costs.of_like(other).ms), (1350, 1200 + BEYOND_DPDK_MS));
         // What took much longer, or less than its traffic, was with other times.
         assert!(!costs.learn(small, 61_200) && !costs.learn(small, 600));
         assert_eq!(costs.of_like(large).ms, 1350);
