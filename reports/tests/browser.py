@@ -16,7 +16,9 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 667}
-SUMMARY_PX_MIN, FLAGS_PX_MIN = 24, 110
+SUMMARY_PX_MIN, FLAGS_PX_MIN, ROW_HEAD_PX_MIN = 24, 110, 70
+# What printers leave of A4.
+PAPER = {"width": 718, "height": 1047}
 wrong = []
 
 
@@ -164,6 +166,25 @@ def printed(page, name):
     missing = [value for value in values if value.strip() and " ".join(value.split()) not in " ".join(text.split())]
     expect(values and not missing, f"{name}: published values are not in print: {missing[:5]} of {len(values)}")
     expect("Skip to the content" not in text, f"{name}: the link that skips is in print")
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print")
+    beside(page, f"{name} on paper")
+    for table in page.locator("table.beside").all():
+        out = table.evaluate("table => table.getBoundingClientRect().right - table.closest('figure').getBoundingClientRect().right")
+        expect(out <= 1, f"{name} on paper: a table of published values sticks out by {out} px")
+    page.emulate_media(media="screen")
+    page.set_viewport_size(WIDE)
+
+
+def beside(page, name):
+    """Published values beside ours, in a figure that shares its line with another: no row's head is broken letter by letter."""
+    page.evaluate("document.querySelectorAll('details.published').forEach(details => details.open = true)")
+    page.add_style_tag(content="figure:has(.beside){width:342px}")
+    page.locator("table.beside tbody td.number:nth-of-type(2)").evaluate_all(
+        "cells => cells.forEach(cell => { cell.textContent = '1234.5 (1160.1 to 1345.0) kpps'; })"
+    )
+    for width in page.locator("table.beside tbody th").evaluate_all("heads => heads.map(head => head.getBoundingClientRect().width)"):
+        expect(width >= ROW_HEAD_PX_MIN, f"{name}: the head of a row of published values is {width} px wide")
 
 
 def checked_by_axe(page, name):
@@ -204,6 +225,7 @@ def main():
         for path in pages():
             page.goto(path.as_uri())
             narrow(page, path.name)
+            beside(page, f"{path.name} on a narrow screen")
         page.goto(pages()[0].as_uri())
         touch(page, "index.html")
         browser.close()
