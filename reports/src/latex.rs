@@ -42,6 +42,10 @@ struct SeriesData {
     /// Options of intervals that are drawn beside the points.
     whisker_look: String,
     whiskers: Vec<String>,
+    /// Options of arrows where intervals go on beyond the plot, and where these stand.
+    beyond_look: String,
+    above: Vec<String>,
+    below: Vec<String>,
     label: String,
 }
 
@@ -147,8 +151,22 @@ fn series_data(plot: &Plot, (place, count): (usize, usize), series: &Series) -> 
     let whisker = Whisker::of(plot.form, place, count, plot.x.ticks.len());
     let caps = format!("error bars/error mark options/.append={{, mark size={}\\linewidth}}", machine(whisker.cap));
     let aside = format!("{}, xshift={}\\linewidth, {caps}", series.look.ink.tex(), machine(whisker.aside));
+    // Bars stand beside the middle of their group.
+    let (beyond_look, offset) = match plot.form {
+        Form::Lines => (format!("{}, xshift={}\\linewidth", series.look.ink.tex(), machine(whisker.aside)), 0.0),
+        Form::Bars => ("black".to_string(), plot::bar_offset(place, count)),
+    };
+    let beyond = |edge: f64, is_beyond: &dyn Fn(f64, f64) -> bool| {
+        let held = drawn
+            .iter()
+            .filter(|point| has_intervals && point.interval.is_some_and(|(low, high)| is_beyond(low, high)));
+        held.map(|point| format!("({},{})", machine(point.x + offset), machine(edge))).collect()
+    };
     SeriesData {
         look,
+        above: beyond(plot.y.max, &|_, high| high > plot.y.max),
+        below: beyond(plot.y.min, &|low, _| low < plot.y.min),
+        beyond_look,
         intervals: if bars { format!("septet intervals, {caps}") } else { String::new() },
         coordinates,
         whisker_look: if lines { aside } else { String::new() },
