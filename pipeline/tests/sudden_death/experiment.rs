@@ -100,7 +100,9 @@ pub fn nothing_unfinished(bench: &Bench) {
         .files("")
         .into_keys()
         .filter(|name| {
-            name.starts_with(".septet/tmp/") || name.ends_with(".unfinished") || name.contains("septet/digests.")
+            name.starts_with(".septet/tmp/")
+                || name.ends_with(".unfinished")
+                || ["digests", "read"].iter().any(|kept| name.contains(&format!("septet/{kept}.")))
         })
         .collect();
     assert_eq!(unfinished, Vec::<String>::new());

@@ -292,11 +292,11 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
-/// Root's digests lie in one place for all, where others may be writing just now.
+/// Root's digests, and what was read out of programs, lie in one place for all, where others may be writing just now.
 fn root_cache_is_finished() -> Result<(), String> {
     for entry in fs::read_dir("/var/cache/septet").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "digests" {
+        if !["digests", "read"].contains(&name.as_str()) {
             return Err(format!("{name} is left in /var/cache/septet"));
         }
     }
