@@ -8,7 +8,7 @@ use results::statistics::mean::{mean, variance};
 
 use crate::experiment::Test;
 use crate::search::{TRIALS_USUAL, WINDOWS_USUAL};
-use crate::store::Entry;
+use crate::store::{Entry, Standing};
 
 /// What a trial of a search takes beyond its traffic where nothing is known yet, milliseconds.
 const BEYOND_TRIAL_MS: u64 = 400;
@@ -20,6 +20,8 @@ const BEYOND_DPDK_MS: u64 = 700;
 const BEYOND_MS_MAX: u64 = 5_000;
 /// Repetitions of like tests that are enough to know.
 const ENOUGH: usize = 64;
+/// A test is not tried more often than this for each repetition that is to count.
+const TRIES_MAX: f64 = 3.0;
 /// Values that tell how they vary.
 pub const VALUES_MIN: usize = 3;
 /// A search takes between a tenth of what one usually takes and thirty times as much; what took longer or less was with
@@ -49,6 +51,8 @@ pub struct Costs {
     took: HashMap<Kin, Vec<u64>>,
     /// Variances of a test's repetitions, as parts of the square of their mean; in order.
     varied: HashMap<Kin, Vec<f64>>,
+    /// Repetitions that count, and all of them: a suspect one is made again.
+    tries: HashMap<Kin, (u32, u32)>,
 }
 
 /// What something will take, milliseconds: the middle, and between what it lies in eight of ten cases.
@@ -67,6 +71,15 @@ impl Estimate {
     pub fn times(self, Often { expected, low, high }: Often) -> Estimate {
         let times = |ms: u64, count: u32| ms.saturating_mul(u64::from(count));
         Estimate { ms: times(self.ms, expected), low_ms: times(self.low_ms, low), high_ms: times(self.high_ms, high) }
+    }
+}
+
+impl Estimate {
+    /// The estimate where so many repetitions are made for one that counts. None may have to be made again.
+    #[must_use]
+    pub fn tried(self, tries: f64) -> Estimate {
+        let more = |ms: u64| (ms as f64 * tries).round() as u64;
+        Estimate { ms: more(self.ms), high_ms: more(self.high_ms), ..self }
     }
 }
 
@@ -145,6 +158,21 @@ impl Costs {
         if values.len() >= VALUES_MIN && relative.is_finite() && known.len() < ENOUGH {
             known.insert(known.partition_point(|other| *other < relative), relative);
         }
+    }
+
+    /// Takes note of how many of a test's repetitions count.
+    pub fn learn_tries(&mut self, test: &Test, entries: &[Entry]) {
+        let valid = entries.iter().filter(|entry| entry.standing == Standing::Valid).count();
+        let (counted, all) = self.tries.entry(Kin::of(test)).or_default();
+        *counted = counted.saturating_add(u32::try_from(valid).unwrap_or(u32::MAX));
+        *all = all.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+    }
+
+    /// How many repetitions it takes to have one that counts, by like tests; 1 where nothing is known.
+    pub fn tries(&self, test: &Test) -> f64 {
+        let (counted, all) = self.tries.get(&Kin::of(test)).copied().unwrap_or_default();
+        // One more that counted, so that a single suspect one does not double what is announced.
+        ((f64::from(all) + 1.0) / (f64::from(counted) + 1.0)).min(TRIES_MAX)
     }
 
     /// The variance of repetitions of a test like others of its kin, as a part of the square of their mean: that which
@@ -324,6 +352,20 @@ io = "raw"
         let like = costs.of_like(called(&tests, ["linux-bridge/128B", "ndr"])).ms;
         assert!(like.abs_diff(73_600) < 200, "{like}");
         assert_eq!(costs.of_like(large).ms, 1350);
+    }
+
+    #[test]
+    fn what_like_tests_had_to_repeat_is_expected_again() {
+        let tests = tests();
+        let (small, other) = (called(&tests, ["linux-bridge/64B", "1kpps"]), called(&tests, ["ovs/64B", "1kpps"]));
+        let mut costs = Costs::default();
+        assert_eq!((costs.tries(small), costs.tries(other)), (1.0, 1.0));
+        costs.tries.insert(Kin::of(small), (9, 19));
+        assert_eq!((costs.tries(small), costs.tries(other)), (2.0, 1.0));
+        costs.tries.insert(Kin::of(small), (0, 100));
+        assert_eq!(costs.tries(small), TRIES_MAX);
+        let estimate = Estimate { ms: 1000, low_ms: 800, high_ms: 1500 };
+        assert_eq!(estimate.tried(2.0), Estimate { ms: 2000, low_ms: 800, high_ms: 3000 });
     }
 
     #[test]

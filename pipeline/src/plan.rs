@@ -200,6 +200,7 @@ fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, in
         }
         let own = entries(decision);
         costs.learn_values(test, &values(own));
+        costs.learn_tries(test, own);
         let older = own.is_empty().then(|| newest(index, &test.tuple)).flatten();
         let middle = cost::own(own).map(|(_, middle, _)| middle);
         if let Some(cost_ms) = middle.or(older.map(|entry| u64::from(entry.cost_ms))) {
@@ -214,7 +215,7 @@ fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, in
         if decision.why != [Why::Forced] {
             decision.missing = missing(wanted, own, decision.repetitions.have, &|part| costs.variance(test, part));
         }
-        decision.eta = costs.of(test, own).times(decision.missing);
+        decision.eta = costs.of(test, own).times(decision.missing).tried(costs.tries(test));
     });
 }
 
