@@ -422,6 +422,12 @@ fn what_two_stacks_share_is_one_result_in_archives_and_comparisons() {
     assert!(run.stdout.contains("measured 2 repetitions"), "{}", run.stdout);
     let compared = lab.septet(&["compare", "shared.toml", "stack:lab", "stack:system", "--json"]).code(0).json();
     assert_eq!((&compared["same"], &compared["left_out"]), (&1.into(), &Value::Array(Vec::new())), "{compared}");
+    // Their page is about the first of them, whichever is written faster.
+    let pages = lab.bench.files("out/shared/tests");
+    assert_eq!(pages.len(), 1, "{pages:?}");
+    let page = pages.values().next().map(|(_, _, page)| String::from_utf8_lossy(page)).expect("a page");
+    let title = page.lines().find(|line| line.contains("<title>")).expect("a title");
+    assert!(!title.contains("stack=lab"), "{title}");
     lab.septet(&["archive", "create", "shared.toml", "--license", "CC-BY-4.0", "-o", "shared.tar.zst"]).code(0);
     let verified = lab.septet(&["archive", "verify", "shared.tar.zst"]).code(0);
     assert!(verified.stdout.contains("verified up to level 3 of 3"), "{}", verified.stdout);
