@@ -19,8 +19,8 @@ pub use crate::meanings::Names;
 use crate::scene::Scene;
 
 /// Version of the protocol. An agent refuses another version with both numbers. 2: [`Op::Afar`], heartbeats of the
-/// client, and what was added since 1 without a number of its own.
-pub const PROTOCOL: u32 = 2;
+/// client, and what was added since 1 without a number of its own. 3: [`Op::Renew`].
+pub const PROTOCOL: u32 = 3;
 /// Longest request, bytes.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -158,6 +158,9 @@ pub enum Op {
         /// Name of the container.
         container: String,
     },
+    /// Ends the scene's applications, says so, and makes its containers ready for new ones: their processes and output
+    /// folders are new, their network namespaces with the links and the switch stay. Answered by [`Answer::Renewed`].
+    Renew,
     /// Ends applications, containers, switch and links of the scene. Answered by [`Answer::Done`].
     Teardown,
     /// Takes the scene down if there is one, restores every setting, gives the host back. Answered by
@@ -281,6 +284,11 @@ pub enum Answer {
         pid: u32,
         /// Whether they are below a user namespace of their own.
         user_namespace: bool,
+    },
+    /// Answers [`Op::Renew`].
+    Renewed {
+        /// Whether applications can be started again; if not, the scene is as it was.
+        renewed: bool,
     },
     /// Answers [`Op::Processes`]: name and process id, as the worker sees it.
     Processes(Vec<(String, u32)>),

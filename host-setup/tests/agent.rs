@@ -86,19 +86,31 @@ fn tells_facts_as_any_user() {
 
 /// Builds, runs, collects and takes down `pairs` on a leased host; the counts must agree.
 fn measure(agent: &mut Agent, pairs: usize, runtime: Runtime) {
+    let names = build(agent, pairs, runtime);
+    traffic(agent, &names);
+    agent.ok(Op::Teardown);
+}
+
+/// Builds a scene; the names of its containers.
+fn build(agent: &mut Agent, pairs: usize, runtime: Runtime) -> Vec<String> {
     agent.events.clear();
     let scene = scene(pairs, runtime);
-    let names: Vec<String> = scene.containers.iter().map(|container| container.name.clone()).collect();
+    let names = scene.containers.iter().map(|container| container.name.clone()).collect();
     agent.ok(Op::Build { scene });
+    names
+}
+
+/// Runs and collects once in a scene that stands; returns what its ports have counted since it was built.
+fn traffic(agent: &mut Agent, names: &[String]) -> Vec<u64> {
     for (place, container) in names.iter().enumerate() {
         agent.ok(Op::Start { container: container.clone(), line: request(place) });
     }
-    for container in &names {
+    for container in names {
         assert_eq!(agent.line(container)["event"], "ready");
     }
     let Answer::Clock { mono_ns } = agent.ok(Op::Clock) else { panic!("no clock") };
     let start = serde_json::json!({ "command": "start", "epoch_mono_ns": mono_ns + 5_000_000 }).to_string();
-    for container in &names {
+    for container in names {
         agent.ok(Op::Send { container: container.clone(), line: start.clone() });
     }
     let mut sent = Vec::new();
@@ -113,7 +125,7 @@ fn measure(agent: &mut Agent, pairs: usize, runtime: Runtime) {
         let count = |name: &str| totals[name].as_u64();
         assert_eq!(count("received").zip(count("lost")).map(|(received, lost)| received + lost), sent[pair]);
     }
-    for name in &names {
+    for name in names {
         let exit = agent.wait_event(|event| matches!(event, Event::Exit { container, .. } if container == name));
         assert!(matches!(exit, Event::Exit { status: 0, .. }), "{exit:?}");
     }
@@ -123,7 +135,44 @@ fn measure(agent: &mut Agent, pairs: usize, runtime: Runtime) {
     agent.files.clear();
     agent.ok(Op::Collect { container: names[0].clone() });
     assert!(agent.files.keys().is_sorted() && agent.files.contains_key("intervals.bin"), "{:?}", agent.files.keys());
-    agent.ok(Op::Teardown);
+    snapshot.ports.iter().map(|port| port.received).collect()
+}
+
+#[test]
+fn applications_are_started_again_over_the_same_switch_as_any_user() {
+    let Some(programs) = Programs::install_with_generator() else { return };
+    for user in users() {
+        let before = links_and_mounts();
+        let mut agent = Agent::leased(&programs, user, Setup::default());
+        assert!(agent.ask(Op::Renew).is_err_and(|failure| failure.message.contains("no scene stands")));
+        let names = build(&mut agent, 2, Runtime::Netns);
+        let mut counted = vec![0; names.len()];
+        for window in 0..3 {
+            if window > 0 {
+                assert_eq!(agent.ok(Op::Renew), Answer::Renewed { renewed: true });
+                // What the applications before have said is said, and nothing of it comes later.
+                agent.events.clear();
+                agent.files.clear();
+                agent.ok(Op::Collect { container: names[0].clone() });
+                assert!(agent.files.is_empty(), "{:?} are of the window before", agent.files.keys());
+            }
+            let now = traffic(&mut agent, &names);
+            assert!(now.iter().zip(&counted).step_by(2).all(|(now, before)| now > before), "{counted:?}, then {now:?}");
+            counted = now;
+        }
+        // Applications that still run are ended.
+        assert_eq!(agent.ok(Op::Renew), Answer::Renewed { renewed: true });
+        agent.ok(Op::Start { container: names[1].clone(), line: request(1) });
+        assert_eq!(agent.line(&names[1])["event"], "ready");
+        assert_eq!(agent.ok(Op::Renew), Answer::Renewed { renewed: true });
+        let ended = |event: &Event| matches!(event, Event::Exit { container, .. } if *container == names[1]);
+        assert!(agent.events.iter().any(ended), "its end is said before the answer");
+        agent.ok(Op::Teardown);
+        agent.ok(Op::Release);
+        agent.ok(Op::Bye);
+        assert_eq!(agent.close(), 0);
+        assert_eq!(links_and_mounts(), before);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod error;
 mod inside;
 mod listening;
 mod programs;
+mod renewal;
 mod srun;
 mod ssh;
 mod transport;
@@ -312,13 +313,6 @@ impl Agent {
             true => Err(self.gone(format!("it said nothing for {} s", self.silence_max.as_secs()))),
             false => Ok(()),
         }
-    }
-
-    /// Takes the scene down. What its applications did last belongs to no later scene.
-    pub fn teardown(&mut self) -> Result<(), AgentError> {
-        self.done("take the scene down", Op::Teardown)?;
-        self.events.clear();
-        Ok(())
     }
 
     /// The clean end: the host is given back, the agent says so and exits. One that still owes an answer, to a

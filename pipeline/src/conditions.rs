@@ -384,7 +384,7 @@ fn switch_plan(
     let uplink = uplink.map(Uplink::shape);
     let cores = u32::try_from(cores.switch.len()).unwrap_or(u32::MAX);
     let shape = descriptor.shape(&Shape { ports, cores, queues: tuple.variant.queues, memory, uplink });
-    SwitchPlan { ends: descriptor.ends, shape, memory_mib: descriptor.memory_mib(ports) }
+    SwitchPlan { ends: descriptor.ends, shape, memory_mib: descriptor.memory_mib(ports), renews: descriptor.renews }
 }
 
 fn switch_section(

@@ -1,6 +1,8 @@
 //! From raw samples and evidence to a record: reduction, doubts, and whether the repetition counts.
 //! Pure but for the time that it is given. It must not know the agent or where records are kept.
 
+mod set_up;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_setup::cores::CorePlan;
@@ -11,16 +13,17 @@ use host_setup::switch::Ends;
 use results::accounting::{check_offer, check_totals};
 use results::dataset::{About, DatasetError, RawStream, write_parquet_about};
 use results::flags::{Flag, INVOLUNTARY_SWITCHES_PER_S_MAX, STALLED_NS_MAX};
-use results::reduce::{CountedWindow, reduce, within_window};
+use results::reduce::CountedWindow;
 use results::summary::{REDUCTION_VERSION, Reduction};
 use results::tuple::Tuple;
 
+use self::set_up::SetUp;
 use crate::counters;
 use crate::drift;
 use crate::experiment::{Test, Times};
 use crate::measure::{Failed, Measured};
 use crate::precise::Chosen;
-use crate::ready::{Ready, Side};
+use crate::ready::Ready;
 use crate::store::{Cost, Evidence, PeerHost, Record, Repetition, Seen, Status};
 use crate::traffic::{self, INTERVAL_NS, Seating};
 
@@ -83,43 +86,14 @@ pub enum Refused {
 ///
 /// # Errors
 /// When it is refused.
-pub fn judge<'a>(measured: Measured, about: &Circumstances<'a>, log: String) -> Result<Repetition, Refused> {
-    if let Some(reason) = stranger(&measured.evidence, about) {
-        return Err(Refused::Unexpected(reason));
-    }
-    let Measured { files, evidence, cost } = measured;
-    let mut streams = Vec::new();
-    for (container, (role, files)) in &files {
-        let file = |name: &str| files.get(name).map(Vec::as_slice);
-        let intervals = file(wire::INTERVALS_FILE).unwrap_or_default();
-        streams.push(RawStream::from_files(
-            container,
-            *role,
-            intervals,
-            file(wire::RTT_FILE),
-            file(wire::OVERFLOW_FILE),
-        )?);
-    }
-    let window = CountedWindow::from(&traffic::schedule(&about.test.times));
-    let reduction = reduce(&streams, &window, &about.test.tuple);
-    let Test { tuple, times, .. } = about.test;
-    let side = |(side, host): (&'a Side, &KnownHost<'a>)| RunHost {
-        cores: &side.cores,
-        facts: host.facts,
-        achieved: host.achieved,
-    };
-    let hosts: Vec<RunHost> = about.ready.sides.iter().zip(about.hosts()).map(side).collect();
-    let Doubts { flags: mut of_the_run, seen } = Run { tuple, times, hosts: &hosts, evidence: &evidence }.doubts();
-    let mut flags = reduction.flags.clone();
-    flags.append(&mut of_the_run);
-    flags.sort_unstable();
-    flags.dedup();
+pub fn judge(measured: Measured, about: &Circumstances, log: String) -> Result<Repetition, Refused> {
+    let Measured { windows, cost } = measured;
+    let SetUp { streams, evidence, reduction, flags, seen, within, windows } = set_up::judged(windows, about)?;
     let status = if flags.iter().any(|flag| flag.suspect()) { Status::Suspect } else { Status::Valid };
-    let chosen = about
-        .chosen
-        .clone()
-        .map(|chosen| Chosen { seen_within: within_window(&streams, &window, &about.test.tuple), ..chosen });
-    let record = Record { seen, chosen, ..record(about, status, flags, reduction, evidence, cost) };
+    let chosen = about.chosen.clone().map(|chosen| Chosen { seen_within: within, ..chosen });
+    let format = Record::format_of(1 + about.peers.len(), windows.len());
+    let record = record(about, status, flags, reduction, evidence, cost);
+    let record = Record { format, seen, chosen, windows, ..record };
     Ok(Repetition { samples: write_samples(&streams, &record)?, record, log })
 }
 
@@ -152,7 +126,7 @@ pub fn reduce_again(record: &Record, streams: &[RawStream]) -> Reduction {
     }
     let window =
         CountedWindow { warmup_ns: times.warmup_ns, duration_ns: times.duration_ns, interval_ns: *interval_ns };
-    reduce(streams, &window, tuple)
+    record.reduce_set_up(streams, &window, tuple)
 }
 
 /// What ran and is in no fingerprint that the key was made of (promise 9), in words that follow "failed to ":
@@ -195,7 +169,7 @@ fn record(
     let near = about.ready.sides.iter().map(|side| side.near).collect();
     let cabled = !about.peers.is_empty() && about.ready.sides.iter().any(|side| side.near.is_some());
     Record {
-        format: Record::format_of(1 + about.peers.len()),
+        format: Record::format_of(1 + about.peers.len(), 1),
         test: about.test.tuple.to_string(),
         tuple: about.test.tuple.clone(),
         times: about.test.times,
@@ -216,6 +190,7 @@ fn record(
         search: None,
         stand: None,
         chosen: None,
+        windows: Vec::new(),
         origin: None,
         files: BTreeMap::new(),
     }

@@ -4,6 +4,7 @@
 
 mod begun;
 mod standing;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -45,12 +46,19 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What one repetition left.
 #[derive(Debug)]
 pub struct Measured {
-    /// Files of each generator, by container: `(role, name → bytes)`.
-    pub files: BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>,
-    /// What shows that it was measured.
-    pub evidence: Evidence,
+    /// The one window, or several of a set-up, in their order.
+    pub windows: Vec<MeasuredWindow>,
     /// What it cost.
     pub cost: Cost,
+}
+
+/// What one window left.
+#[derive(Debug)]
+pub struct MeasuredWindow {
+    /// Files of each generator, by container: `(role, name → bytes)`.
+    pub files: Files,
+    /// What shows that it was measured.
+    pub evidence: Evidence,
 }
 
 /// Why a repetition failed while the agent goes on.
@@ -78,8 +86,8 @@ pub enum Outcome {
 /// Who looks around in a scene that failed, before it is taken down; see [`measure`].
 pub type Keep<'k> = &'k (dyn Fn(&mut Agent, &Test, &str, &[String]) + Sync);
 
-/// Measures a test once, on as many of the hosts as it has sides; where it fails, `keep` is called while its scene
-/// still stands on the first of them.
+/// Measures a test once, on as many of the hosts as it has sides, in so many windows, or fewer where traffic cannot be
+/// started again; where it fails, `keep` is called while its scene still stands on the first of them.
 ///
 /// # Errors
 /// Only when an agent itself cannot go on. All that concerns this test is in the [`Outcome`].
@@ -87,6 +95,7 @@ pub fn measure(
     hosts: &mut [Post],
     test: &Test,
     ready: &Ready,
+    windows: u32,
     interrupted: &dyn Fn() -> bool,
     keep: Option<Keep<'_>>,
     log: &mut String,
@@ -102,7 +111,7 @@ pub fn measure(
     let cpus = ready.sides.iter().map(|side| drift::measuring(&side.cores)).collect();
     let of_site = traffic::of_site(&test.tuple).is_some();
     let window = WindowPlan { schedule: traffic::schedule(&test.times), cpus, of_site };
-    let result = session.build(&scenes).and_then(|()| session.traffic(&parties, window));
+    let result = session.build(&scenes).and_then(|()| session.windows(&parties, &window, windows));
     if let (Some(keep), Err(Stop::Failed { reason, last_lines })) = (keep, &result)
         && let Some(first) = session.hosts.first_mut()
     {
@@ -118,7 +127,7 @@ pub fn measure(
     let cost = session.cost;
     session.note(&format!("down after {} ms", cost.total_ms));
     match result {
-        Ok((files, evidence)) => Ok(Outcome::Measured(Box::new(Measured { files, evidence, cost }))),
+        Ok(windows) => Ok(Outcome::Measured(Box::new(Measured { windows, cost }))),
         Err(Stop::Failed { reason, last_lines }) => Ok(Outcome::Failed(Failed { reason, last_lines, cost })),
         Err(Stop::Interrupted) => Ok(Outcome::Interrupted),
         Err(Stop::Agent(error)) => Err(error),
@@ -134,7 +143,8 @@ struct WindowPlan {
     of_site: bool,
 }
 
-type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
+/// Files of generators.
+pub type Files = BTreeMap<String, (Role, BTreeMap<String, Vec<u8>>)>;
 
 enum Stop {
     Failed { reason: String, last_lines: Vec<String> },
@@ -251,12 +261,12 @@ impl Session<'_, '_> {
         self.wait_for(&all, parties, READY_MAX, "become ready", evidence, |event| matches!(event, Event::Ready { .. }))
     }
 
-    fn traffic(&mut self, parties: &[Party], window: WindowPlan) -> Result<(Files, Evidence), Stop> {
+    fn traffic(&mut self, parties: &[Party], window: &WindowPlan) -> Result<MeasuredWindow, Stop> {
         let began = Instant::now();
         let mut evidence = Evidence::default();
         self.up(parties, &mut evidence)?;
         let all: BTreeSet<&str> = parties.iter().map(|party| party.container.as_str()).collect();
-        self.cost.ready_ms = ms(began.elapsed());
+        self.cost.ready_ms += ms(began.elapsed());
 
         let WindowPlan { schedule, cpus, of_site } = window;
         let mut seen = self.each(|place, agent| {
@@ -279,7 +289,7 @@ impl Session<'_, '_> {
                 Op::Watch { cpus, from_mono_ns, until_mono_ns, every_ms: WATCH_EVERY_MS },
             )
         })?;
-        if of_site {
+        if *of_site {
             self.see_begun(parties, &mut seen, Duration::from_nanos(schedule.warmup_ns).max(BEGIN_MAX))?;
         }
         let traffic = Duration::from_nanos(schedule.traffic_ns());
@@ -309,7 +319,7 @@ impl Session<'_, '_> {
         }
         let responders: BTreeSet<&str> = all.difference(&initiators).copied().collect();
         self.wait_for(&responders, parties, REPORT_MAX, "report after the drain", &mut evidence, is_done)?;
-        self.cost.traffic_ms = ms(began.elapsed());
+        self.cost.traffic_ms += ms(began.elapsed());
         // Nothing is under way any more, and over DPDK no generator has closed its port yet, of which some switches
         // would forget the counts then.
         let after = self.each(|_, agent| agent.snapshot())?;
@@ -333,8 +343,8 @@ impl Session<'_, '_> {
             };
             here.map(files).collect::<Result<Vec<_>, AgentError>>()
         })?;
-        self.cost.collect_ms = ms(began.elapsed());
-        Ok((collected.into_iter().flatten().collect(), evidence))
+        self.cost.collect_ms += ms(began.elapsed());
+        Ok(MeasuredWindow { files: collected.into_iter().flatten().collect(), evidence })
     }
 
     /// When traffic begins, by each host's clock, with so many generators to be told, and what was read of the clocks

@@ -7,8 +7,10 @@ use host_setup::eal::Memory;
 use host_setup::scene::{Runtime, Uplink};
 use host_setup::switch::{Ends, Shape};
 
+use results::tuple::Tuple;
+
 use crate::manifest::Manifest;
-use crate::traffic::Seating;
+use crate::traffic::{self, Seating};
 
 /// A test that can be measured here.
 #[derive(Clone, Debug)]
@@ -49,6 +51,15 @@ pub struct Card {
     pub drivers: &'static [&'static str],
 }
 
+impl Ready {
+    /// Whether a set-up can have several windows: traffic is started again over the same switch. Where it has two hosts, or
+    /// programs of a site's own, it has one.
+    pub fn renews(&self, tuple: &Tuple) -> bool {
+        let can = |side: &Side| side.switch.renews && side.card.is_none();
+        self.sides.len() == 1 && self.sides.iter().all(can) && traffic::of_site(tuple).is_none()
+    }
+}
+
 impl Side {
     /// What generators find there.
     pub fn seating(&self) -> Seating<'_> {
@@ -66,4 +77,6 @@ pub struct SwitchPlan {
     pub shape: Shape,
     /// How much memory it has, MiB.
     pub memory_mib: u32,
+    /// Whether its ports take other applications after those before have ended.
+    pub renews: bool,
 }

@@ -9,7 +9,7 @@
 //!
 //! | column | type | rows | meaning |
 //! |---|---|---|---|
-//! | `source` | string | all | the process that wrote it, `send-0` |
+//! | `source` | string | all | the process that wrote it, `send-0`; `t007.send-0` of a trial, `w001.send-0` of one of several windows |
 //! | `role` | string | all | `send`, `receive`, `client`, `server` |
 //! | `kind` | string | all | `interval`, `rtt`, `overflow` |
 //! | `interval` | u32 | interval | number of the interval; it starts `interval * interval_ns` after the common start |

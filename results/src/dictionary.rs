@@ -46,7 +46,10 @@ pub fn samples() -> Vec<Column> {
     let text = |name: &str, meaning: &str| Column::new(name, ColumnKind::Text, None, meaning);
     let number = |name: &str, unit, meaning: &str| Column::new(name, ColumnKind::Integer, unit, meaning);
     let mut columns = vec![
-        text(SOURCE, "The process that wrote the row: send-0; t007.send-0 in the eighth trial of a search."),
+        text(
+            SOURCE,
+            "The process that wrote the row: send-0; t007.send-0 in the eighth trial of a search, w001.send-0 in the second of several windows of a set-up.",
+        ),
         text(ROLE, "What the process did: send, receive, client or server."),
         text(KIND, "What the row is: interval, rtt (one round trip) or overflow (a bucket of further round trips)."),
     ];

@@ -14,6 +14,7 @@ mod doubts;
 mod latency;
 mod spread;
 mod trial;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ use crate::tuple::Tuple;
 
 pub use spread::within_window;
 pub use trial::{TrialCount, trial};
+pub use windows::average;
 
 /// The part of a repetition that counts, in nanoseconds from the common start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -295,6 +295,7 @@ impl Supervisor {
             | Op::Captured { .. }
             | Op::Send { .. }
             | Op::Collect { .. }
+            | Op::Renew
             | Op::Teardown
             | Op::Watch { .. }
             | Op::Watched

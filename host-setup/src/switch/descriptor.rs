@@ -40,6 +40,9 @@ pub struct Descriptor {
     /// Why only root can run it; absent if others can, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_root: Option<String>,
+    /// Whether a port of it takes another application after one has ended, so that a set-up can have several windows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renews: bool,
     /// How its configuration is rendered; absent for one whose driver does it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Template>,

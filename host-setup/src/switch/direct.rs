@@ -23,6 +23,7 @@ fn descriptor() -> Descriptor {
         programs: false,
         packages: Vec::new(),
         needs_root: None,
+        renews: true,
         configuration: None,
     }
 }

@@ -28,6 +28,7 @@ fn descriptor() -> Descriptor {
         programs: false,
         packages: Vec::new(),
         needs_root: None,
+        renews: false,
         configuration: None,
     }
 }

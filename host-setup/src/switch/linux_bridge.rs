@@ -83,6 +83,7 @@ fn descriptor() -> Descriptor {
         programs: false,
         packages: Vec::new(),
         needs_root: None,
+        renews: true,
         configuration: None,
     }
 }

@@ -68,6 +68,7 @@ fn descriptor() -> Descriptor {
         uplink: true,
         packages: PACKAGES.map(str::to_owned).into(),
         needs_root: Some("its datapath makes taps".into()),
+        renews: true,
         ..vhost::descriptor("ovs", memory)
     }
 }
@@ -213,6 +214,8 @@ struct Ovs {
     /// Whether the ports have been added, which is done when their sockets are there: a port that finds none
     /// tries again only after a second.
     added: bool,
+    /// How much the daemon had said when applications were started anew; nothing before that.
+    renewed: Option<usize>,
 }
 
 impl Ovs {
@@ -230,6 +233,7 @@ impl Ovs {
             sockets: vhost::sockets(site.scene)?,
             uplink,
             added: false,
+            renewed: None,
         };
         match ovs.raise(site, &software) {
             Ok(()) => Ok(ovs),
@@ -386,12 +390,22 @@ impl Switch for Ovs {
             self.added = true;
         }
         let said = self.daemon()?.said();
-        match vhost::forward(&said, &self.sockets) {
+        let of_these = said.get(self.renewed.unwrap_or(0)..).unwrap_or_default();
+        match vhost::forward(of_these, &self.sockets) {
+            // A port that was there before has counts all the time, and the daemon says when it has taken it up again.
+            Ok(true) if self.renewed.is_some() && !self.sockets.iter().all(|socket| taken_up(of_these, socket)) => {
+                Ok(false)
+            }
             // The library says so before the datapath has taken the port up: until then it drops what it is to send there,
             // receives nothing, and has no counts.
             Ok(forward) => Ok(forward && self.told()?.is_ok() && self.uplink()?.is_none_or(|uplink| uplink.carrier)),
             Err(line) => Err(self.daemon()?.failure("join ports of", &line)),
         }
+    }
+
+    fn renew(&mut self) -> Result<(), Failure> {
+        self.renewed = Some(self.daemon()?.said().len());
+        Ok(())
     }
 
     /// A card that the kernel has is the kernel's to tell of.
@@ -443,6 +457,11 @@ impl Switch for Ovs {
             _ => result,
         }
     }
+}
+
+/// Whether the daemon says that its datapath has taken up what is at a socket.
+fn taken_up(said: &str, socket: &Path) -> bool {
+    said.contains(&format!("vHost Device '{}' has been added", socket.display()))
 }
 
 /// The versions of itself and of DPDK that the daemon says when it starts.

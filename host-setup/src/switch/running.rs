@@ -54,6 +54,10 @@ pub(crate) trait Switch {
     fn join(&mut self) -> Result<bool, Failure> {
         Ok(true)
     }
+    /// Is told that all applications have ended, and that others will be started in the same containers.
+    fn renew(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
     /// What the ports counted, in order of attaching; nothing of those that count nothing.
     fn counters(&mut self) -> Result<Vec<PortCounters>, Failure> {
         Ok(Vec::new())

@@ -37,6 +37,7 @@ fn descriptor() -> Descriptor {
         programs: false,
         packages: Vec::new(),
         needs_root: Some("it makes virtual functions".into()),
+        renews: false,
         configuration: None,
     }
 }

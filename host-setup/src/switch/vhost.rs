@@ -34,6 +34,7 @@ pub(super) fn descriptor(name: &str, memory: MemoryUse) -> Descriptor {
         programs: true,
         packages: Vec::new(),
         needs_root: None,
+        renews: false,
         configuration: None,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::CloneFlags;
+use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
@@ -80,7 +80,7 @@ impl Container {
     pub(super) fn start(checked: &CheckedContainer, around: &Around) -> Result<Container, Failure> {
         let rootfs = around.rootfs;
         let output = rootfs.make_output(&checked.name, checked.output_bytes_max)?;
-        let started = Self::fork(checked, around, &output);
+        let started = Self::fork(checked, around, &output, None);
         if started.is_err() {
             rootfs.remove_output(&output)?;
         }
@@ -89,22 +89,30 @@ impl Container {
         Ok(Container { checked: checked.clone(), pid, state: State::Held, streams, output, control, network })
     }
 
+    /// Starts the process anew, where the one before has ended: in the same network namespace, in which the link is, with
+    /// an empty output folder.
+    pub(super) fn renew(&mut self, around: &Around) -> Result<(), Failure> {
+        around.rootfs.empty_output(&self.output)?;
+        let (pid, control, streams) = Self::fork(&self.checked, around, &self.output, self.network.as_ref())?;
+        (self.pid, self.control, self.streams, self.state) = (pid, control, streams, State::Held);
+        Ok(())
+    }
+
     fn fork(
         checked: &CheckedContainer,
         around: &Around,
         output: &std::path::Path,
+        network: Option<&File>,
     ) -> Result<(Pid, OwnedFd, Streams), Failure> {
         let doing = || format!("start container {}", checked.name);
         let (inside, streams) = pipes()?;
         let (control, far) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).scene(doing)?;
-        let namespaces = CloneFlags::CLONE_NEWNET
-            | CloneFlags::CLONE_NEWNS
-            | CloneFlags::CLONE_NEWPID
-            | CloneFlags::CLONE_NEWIPC
-            | CloneFlags::CLONE_NEWUTS;
+        let mut namespaces =
+            CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+        namespaces.set(CloneFlags::CLONE_NEWNET, network.is_none());
         let Some(pid) = sys::fork_into(namespaces).scene(doing)? else {
-            let Err(failure) = hold(checked, around, output, &inside, &far);
+            let Err(failure) = hold(checked, around, output, &inside, &far, network);
             tell(&far, &serde_json::to_vec(&failure).unwrap_or_default());
             sys::exit_now(1);
         };
@@ -191,10 +199,14 @@ fn hold(
     output: &std::path::Path,
     inside: &Inside,
     control: &OwnedFd,
+    network: Option<&File>,
 ) -> Result<Infallible, Failure> {
     let Around { makings, rootfs, sysctls, devices } = around;
     let doing = || format!("prepare container {}", checked.name);
     prctl::set_pdeathsig(Signal::SIGKILL).scene(doing)?;
+    if let Some(network) = network {
+        setns(network, CloneFlags::CLONE_NEWNET).scene(doing)?;
+    }
     // A session of its own, as LXC gives one: a kernel that shares time out by session (autogroup) then treats
     // the containers of both runtimes alike.
     setsid().scene(doing)?;
@@ -222,7 +234,10 @@ fn hold(
     }
     tell(control, DONE);
     expect(control, LINK_IS_THERE);
-    take_link(&mut netlink, checked)?;
+    // In a namespace that was there before, the link has its addresses.
+    if network.is_none() {
+        take_link(&mut netlink, checked)?;
+    }
     drop(netlink);
     tell(control, DONE);
     expect(control, BECOME_THE_APPLICATION);

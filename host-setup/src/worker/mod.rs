@@ -295,6 +295,7 @@ impl<'a> Worker<'a> {
                 let watch = self.watch.as_ref().map_err(Failure::clone)?;
                 return Ok(Answer::Watched(watch.as_ref().map(|watch| watch.seen().clone()).unwrap_or_default()));
             }
+            Op::Renew => return self.renew().map(|renewed| Answer::Renewed { renewed }),
             Op::Teardown => {
                 self.watch = Ok(None);
                 self.capture = None;
@@ -346,6 +347,32 @@ impl<'a> Worker<'a> {
         }
         self.reap();
         Ok(())
+    }
+
+    /// Ends all applications, says so, and makes their containers ready for others; whether that can be done here.
+    fn renew(&mut self) -> Result<bool, Failure> {
+        let Some(stage) = &self.stage else {
+            return Err(Failure::new(FailureKind::Request, "start applications again: no scene stands"));
+        };
+        if !stage.can_renew() {
+            return Ok(false);
+        }
+        stage.containers.iter().for_each(container::Container::kill);
+        self.watch = Ok(None);
+        self.capture = None;
+        let mut patience = Patience::of(JOIN);
+        while let Some(stage) = &mut self.stage {
+            if stage.containers.iter().all(|container| matches!(container.state, State::Ended(_))) {
+                stage.renew(&self.rootfs)?;
+                break;
+            }
+            if patience.is_over() {
+                let message = format!("end applications within {} s", JOIN.as_secs());
+                return Err(Failure::new(FailureKind::Scene, message));
+            }
+            self.pause()?;
+        }
+        Ok(true)
     }
 
     /// Waits until every port of the switch forwards to its application.

@@ -229,6 +229,18 @@ impl Rootfs {
         }
     }
 
+    /// Removes what an application left in its output folder.
+    pub(super) fn empty_output(&self, path: &Path) -> Result<(), Failure> {
+        let doing = || "empty an output folder".to_string();
+        for entry in fs::read_dir(path).scene(doing)? {
+            let entry = entry.scene(doing)?;
+            let is_folder = entry.file_type().scene(doing)?.is_dir();
+            let removed = if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+            removed.scene(doing)?;
+        }
+        Ok(())
+    }
+
     /// Gives the memory of an output folder back.
     pub(super) fn remove_output(&self, path: &Path) -> Result<(), Failure> {
         umount2(path, MntFlags::MNT_DETACH).scene(|| "unmount an output folder".into())?;

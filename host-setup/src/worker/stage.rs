@@ -1,6 +1,7 @@
 //! Builds a scene, and takes it down: containers first, so that they prepare themselves while the switch
 //! starts; then links; then everything is ready, or nothing is left. It must not know the protocol's lines.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,14 +11,14 @@ use super::container::{Around, Container, State};
 use super::makings::Makings;
 use super::mapped::{self, Digests};
 use super::rootfs::Rootfs;
-use crate::affinity::pin;
+use crate::affinity::{pin, unpin};
 use crate::facts::Privilege;
 use crate::failure::During;
 use crate::functions::{Function, devices};
 use crate::meanings::Meanings;
 use crate::netlink::Netlink;
 use crate::protocol::{Failure, FailureKind, Mapped, PortCounters, UplinkState};
-use crate::scene::checked::CheckedScene;
+use crate::scene::checked::{CheckedLink, CheckedScene};
 use crate::scene::{PORT_SOCKET, Uplink};
 use crate::switch::uplink::By;
 use crate::switch::{self, Site, Switch};
@@ -34,6 +35,15 @@ pub(super) struct Stage {
     /// Whether that was down when the scene was built, so that its link has to come first.
     awaits_link: bool,
     pub containers: Vec<Container>,
+    /// What containers are made with again; absent where applications cannot be started a second time.
+    renewal: Option<Renewal>,
+    housekeeping: Option<u32>,
+}
+
+/// What containers of a scene that stands are made with again.
+struct Renewal {
+    makings: Makings,
+    sysctls: &'static [(&'static str, &'static str)],
 }
 
 /// What scenes of a lease are built with.
@@ -57,6 +67,26 @@ pub(super) enum Ended {
     Switch { name: String, status: i32, last_lines: Vec<String> },
 }
 
+/// Whether applications of a scene can be started a second time: a card's functions are given once, and of switches not
+/// all take a second one.
+fn renews(scene: &CheckedScene) -> bool {
+    scene.switch.uplink.is_none()
+        && switch::descriptor(&scene.switch.kind).is_some_and(|descriptor| descriptor.renews)
+        && scene.containers.iter().all(|container| !matches!(container.link, CheckedLink::Function { .. }))
+}
+
+/// Removes the socket that an application made and left when it was killed: in all scenes that are renewed it is theirs
+/// to make.
+fn forget_socket(container: &Container) -> Result<(), Failure> {
+    let Some(folder) = switch::vhost_folder(&container.checked.link) else { return Ok(()) };
+    match fs::remove_file(folder.join(PORT_SOCKET)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).scene(|| "remove the socket of an application that has ended".into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Stage {
     /// Builds all of the scene; when a part fails, takes down what had been built.
     pub(super) fn build(scene: &CheckedScene, given: Given) -> Result<Stage, Failure> {
@@ -69,9 +99,15 @@ impl Stage {
             return Err(Failure::new(FailureKind::Host, message).advise("release the host and lease it again"));
         }
         let uplink = scene.switch.uplink.clone();
-        let mut stage = Stage { switch: None, uplink, awaits_link: false, containers: Vec::new() };
+        let housekeeping = scene.housekeeping;
+        let mut stage =
+            Stage { switch: None, uplink, awaits_link: false, containers: Vec::new(), renewal: None, housekeeping };
         match stage.fill(scene, given, &makings) {
-            Ok(()) => Ok(stage),
+            Ok(()) => {
+                let sysctls = switch::container_sysctls(&scene.switch.kind);
+                stage.renewal = renews(scene).then_some(Renewal { makings, sysctls });
+                Ok(stage)
+            }
             Err(failure) => {
                 stage.take_down(rootfs)?;
                 Err(failure)
@@ -106,10 +142,36 @@ impl Stage {
             container.wait_linked()?;
         }
         switch.ready(Instant::now() + READY)?;
-        if let Some(cpu) = scene.housekeeping {
-            pin(&[cpu]).scene(|| format!("keep the agent to CPU {cpu}"))?;
+        self.keep_house()
+    }
+
+    /// Keeps this process to the CPU of those who do not measure.
+    fn keep_house(&self) -> Result<(), Failure> {
+        let Some(cpu) = self.housekeeping else { return Ok(()) };
+        pin(&[cpu]).scene(|| format!("keep the agent to CPU {cpu}"))
+    }
+
+    /// Whether its applications can be ended and others started in their place.
+    pub(super) fn can_renew(&self) -> bool {
+        self.renewal.is_some() && self.containers.iter().all(|container| container.network.is_some())
+    }
+
+    /// Makes containers whose applications have ended ready for others; the switch is the same.
+    pub(super) fn renew(&mut self, rootfs: &Rootfs) -> Result<(), Failure> {
+        let Some(Renewal { makings, sysctls }) = &self.renewal else { return Ok(()) };
+        self.switch.as_mut().map_or(Ok(()), |switch| switch.renew())?;
+        // As when the scene was built: containers that are kept to no CPU would keep to this process's.
+        unpin().scene(|| "give the agent its CPUs back".into())?;
+        for container in &mut self.containers {
+            forget_socket(container)?;
+            container.renew(&Around { makings, rootfs, sysctls, devices: Vec::new() })?;
         }
-        Ok(())
+        for container in &self.containers {
+            container.wait_prepared()?;
+            container.link_is_there();
+        }
+        self.containers.iter().try_for_each(Container::wait_linked)?;
+        self.keep_house()
     }
 
     /// Goes on joining the switch's ports to applications; whether every port forwards.

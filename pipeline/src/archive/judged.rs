@@ -5,6 +5,7 @@
 use host_setup::facts::Facts;
 use host_setup::protocol::Achieved;
 use results::axes::Rate;
+use results::flags::Flag;
 use results::tuple::Tuple;
 
 use crate::conditions::{placed_as, sections_of_host, sides};
@@ -13,7 +14,7 @@ use crate::judge::{Run, RunHost};
 use crate::manifest::{Listing, MANIFEST_VERSION};
 use crate::search::trials::Search;
 use crate::search::{self, Next, SEARCH_VERSION};
-use crate::store::{Record, Status};
+use crate::store::{Evidence, Record, Status};
 
 /// Holds a record against itself and the manifest of its key.
 ///
@@ -24,7 +25,7 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
         return Ok(());
     }
     if record.hosts().count() != sides(record.tuple.locality)
-        || record.evidence.hosts().count() != record.hosts().count()
+        || record.evidence_of_windows().any(|evidence| evidence.hosts().count() != record.hosts().count())
     {
         return Err("it does not tell of as many hosts as its test has".to_string());
     }
@@ -46,8 +47,9 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
     let (tuple, times) = evidenced(record);
     let host = |((facts, achieved), cores)| RunHost { cores, facts, achieved };
     let hosts: Vec<RunHost> = record.hosts().zip(&plans).map(host).collect();
-    let run = Run { tuple: &tuple, times: &times, hosts: &hosts, evidence: &record.evidence };
-    let mut raised = run.doubts().flags;
+    let doubts = |evidence: &Evidence| Run { tuple: &tuple, times: &times, hosts: &hosts, evidence }.doubts().flags;
+    of_each_window(record, &doubts)?;
+    let mut raised: Vec<Flag> = record.evidence_of_windows().flat_map(&doubts).collect();
     raised.extend(&record.reduction.flags);
     if let Some(search) = &record.search {
         raised.extend(search.deciding().filter_map(|place| search.trials.get(place)).flat_map(|trial| &trial.flags));
@@ -61,6 +63,24 @@ pub fn again(record: &Record, manifest: &Listing) -> Result<(), String> {
         (None, false) => Err("it is left out as suspect without a flag that says why".to_string()),
         _ => Ok(()),
     }
+}
+
+/// Whether each of several windows has its own evidence and all doubts that it raises, and the set-up all of theirs.
+fn of_each_window(record: &Record, doubts: &dyn Fn(&Evidence) -> Vec<Flag>) -> Result<(), String> {
+    let windows = &record.windows;
+    let own = windows.iter().enumerate().all(|(place, window)| (place == 0) == window.evidence.is_none());
+    if windows.len() == 1 || !own {
+        return Err("its windows are not as many as there is evidence of".to_string());
+    }
+    for (place, (window, evidence)) in windows.iter().zip(record.evidence_of_windows()).enumerate() {
+        let raised = [doubts(evidence), window.reduction.flags.clone()].concat();
+        let missing = raised.into_iter().find(|flag| !window.flags.contains(flag));
+        let missing = missing.or_else(|| window.flags.iter().find(|flag| !record.flags.contains(flag)).copied());
+        if let Some(flag) = missing {
+            return Err(format!("window {} lacks the flag {}, which what it holds raises", place + 1, flag.name()));
+        }
+    }
+    Ok(())
 }
 
 /// The test that a record's evidence is of: of a search, the last full trial at the rate that was found.

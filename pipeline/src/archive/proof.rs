@@ -9,6 +9,7 @@ use results::accounting::check_totals;
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
 use results::flags::Flag;
+use results::reduce::CountedWindow;
 use results::summary::REDUCTION_VERSION;
 use results::tuple::Tuple;
 use wire::Role;
@@ -26,7 +27,7 @@ use crate::manifest::Listing;
 use crate::search::trials::{Search, streams_of, window};
 use crate::sections::SectionName;
 use crate::stood::Identity;
-use crate::store::{Generation, GenerationTest, Record, Status, Store, StoreError};
+use crate::store::{Evidence, Generation, GenerationTest, Record, Status, Store, StoreError, streams_of_window};
 use crate::workspace::Workspace;
 
 /// Records by id.
@@ -257,10 +258,11 @@ fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> 
     }
     match &record.search {
         Some(search) => {
-            of_these_parties(&search.evidenced(&streams), record)?;
+            of_these_parties(&search.evidenced(&streams), &record.evidence)?;
             of_these_trials(search, &streams, record)?;
         }
-        None => of_these_parties(&streams, record)?,
+        None if record.windows.is_empty() => of_these_parties(&streams, &record.evidence)?,
+        None => of_these_windows(&streams, record)?,
     }
     if record.reduction_version != REDUCTION_VERSION {
         return Ok(());
@@ -277,10 +279,33 @@ fn summary(store: &Store, id: &ResultId, record: &Record) -> Result<(), String> 
             None => "its samples do not give what its record says".to_string(),
         });
     }
+    let window = CountedWindow {
+        warmup_ns: record.times.warmup_ns,
+        duration_ns: record.times.duration_ns,
+        interval_ns: record.interval_ns,
+    };
+    let windows = record.reduce_windows(&streams, &window, &record.tuple);
+    if let Some(place) = windows.iter().zip(&record.windows).position(|(again, window)| *again != window.reduction) {
+        return Err(format!("the samples of window {} do not give what its record says", place + 1));
+    }
     // The doubts of the samples are in the reduction, which is equal, and those of the run were judged again.
     match record.is_valid() {
-        true => balanced(record),
+        true => record.evidence_of_windows().try_for_each(|evidence| balanced(evidence, &record.tuple)),
         false => Ok(()),
+    }
+}
+
+/// Whether the samples are those of all windows of a set-up, and of nothing else.
+fn of_these_windows(streams: &[RawStream], record: &Record) -> Result<(), String> {
+    let mut known = 0;
+    for (place, evidence) in record.evidence_of_windows().enumerate() {
+        let own = streams_of_window(streams, place);
+        known += own.len();
+        of_these_parties(&own, evidence).map_err(|reason| format!("window {}: {reason}", place + 1))?;
+    }
+    match known == streams.len() {
+        true => Ok(()),
+        false => Err("its samples are of other windows than its record says".to_string()),
     }
 }
 
@@ -298,15 +323,14 @@ fn of_these_trials(search: &Search, streams: &[RawStream], record: &Record) -> R
 }
 
 /// Whether the samples are those of the generators whose counts are in the record.
-fn of_these_parties(streams: &[RawStream], record: &Record) -> Result<(), String> {
-    let told: BTreeMap<&str, Role> =
-        record.evidence.parties.iter().map(|(name, party)| (name.as_str(), party.role)).collect();
+fn of_these_parties(streams: &[RawStream], evidence: &Evidence) -> Result<(), String> {
+    let told: BTreeMap<&str, Role> = evidence.parties.iter().map(|(name, party)| (name.as_str(), party.role)).collect();
     let found: BTreeMap<&str, Role> = streams.iter().map(|stream| (stream.source.as_str(), stream.role)).collect();
     if told != found {
         return Err("its samples are of other processes than its record says: samples of another test".to_string());
     }
     for stream in streams {
-        let Some(party) = record.evidence.parties.get(&stream.source) else { continue };
+        let Some(party) = evidence.parties.get(&stream.source) else { continue };
         let counted: u64 = stream.intervals.iter().map(|interval| u64::from(interval.packets)).sum();
         let totals = &party.totals;
         let expected = if stream.role == Role::Send { totals.sent } else { totals.received };
@@ -323,18 +347,18 @@ fn of_these_parties(streams: &[RawStream], record: &Record) -> Result<(), String
 }
 
 /// Whether each pair's two independent counts agree.
-fn balanced(record: &Record) -> Result<(), String> {
-    let (source, sink) = match record.tuple.dimension {
+fn balanced(evidence: &Evidence, tuple: &Tuple) -> Result<(), String> {
+    let (source, sink) = match tuple.dimension {
         Dimension::Throughput => ("send", "receive"),
         Dimension::Latency => ("client", "server"),
     };
-    let parties = &record.evidence.parties;
-    for pair in 0..record.tuple.pairs.get() {
+    let parties = &evidence.parties;
+    for pair in 0..tuple.pairs.get() {
         let of = |role: &str| parties.get(&format!("{role}-{pair}")).map(|party| &party.totals);
         let (Some(source), Some(sink)) = (of(source), of(sink)) else {
             return Err(format!("it counts as valid without the counts of pair {pair}"));
         };
-        if check_totals(record.tuple.dimension, source, sink).contains(&Flag::AccountingMismatch) {
+        if check_totals(tuple.dimension, source, sink).contains(&Flag::AccountingMismatch) {
             return Err(format!("it counts as valid although the two counts of pair {pair} disagree"));
         }
     }

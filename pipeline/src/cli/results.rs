@@ -15,7 +15,7 @@ use crate::exit::{Exit, Trouble};
 use crate::key::ResultId;
 use crate::planned::plural;
 use crate::report::{self, ReportError};
-use crate::store::{Generation, Record, Status, Store};
+use crate::store::{Generation, Record, Status, Store, judged_by};
 use crate::workspace::{Workspace, usual_output};
 
 /// What a report became.
@@ -268,6 +268,15 @@ fn shown(id: &ResultId, record: &Record) -> String {
             "  trial    {offered} for {} ms: {lost} of {intended} lost\n",
             trial.duration_ns / 1_000_000
         ));
+    }
+    for (place, window) in record.windows.iter().enumerate() {
+        let quantity = judged_by(record.tuple.dimension);
+        let unit = quantity.units()[0];
+        let value = window.reduction.values.get(&quantity).map_or("none".into(), |value| rounded(value / unit.scale()));
+        let metric = results::metric::Metric { quantity, unit };
+        let flags: String =
+            window.flags.iter().filter(|flag| flag.suspect()).map(|flag| format!(" {}", flag.name())).collect();
+        out.push_str(&format!("  window {:<2} {} {value}{flags}\n", place + 1, metric.label()));
     }
     for flag in &record.flags {
         out.push_str(&format!("  flag     {}: {}\n", flag.name(), flag.meaning()));

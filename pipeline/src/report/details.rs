@@ -8,6 +8,7 @@ use reports::model::{Details, Distribution, Fact, FactList, PartyCounts, RatesOv
 use reports::templates::Prepared;
 use results::axes::{Dimension, Rate};
 use results::dataset::{RawStream, read_parquet};
+use results::metric::Metric;
 use results::statistics::precise;
 use wire::Role;
 
@@ -19,7 +20,7 @@ use crate::clocks::Clocks;
 use crate::key::ResultId;
 use crate::plan;
 use crate::search::trials::{Search, Trial};
-use crate::store::{Record, Store, StoreError, bounded, judged_by};
+use crate::store::{Record, SetUpWindow, Store, StoreError, bounded, judged_by};
 use crate::workspace::Workspace;
 
 /// Points of a cumulative distribution.
@@ -49,12 +50,19 @@ pub(super) fn of(
     let streams = read_parquet(&samples).map_err(|error| StoreError::damaged(&path, error))?;
     let streams = match &record.search {
         Some(search) => search.evidenced(&streams),
-        None => streams,
+        None => record.streams_of_first(streams),
     };
     details.rates = rates(&streams, record);
     details.round_trips = (record.tuple.dimension == Dimension::Latency).then(|| distribution(&streams)).flatten();
     details.facts = facts(records, record, shared)?;
-    for list in record.search.as_ref().map(trial_list).into_iter().chain(precision_list(workspace, records)) {
+    for list in record
+        .search
+        .as_ref()
+        .map(trial_list)
+        .into_iter()
+        .chain(precision_list(workspace, records))
+        .chain(window_list(records))
+    {
         details.facts.push(shared.facts(&list)?);
     }
     details.inputs = inputs(workspace, record, shared)?;
@@ -95,6 +103,7 @@ fn precision_list(workspace: &Workspace, records: &[(ResultId, Record)]) -> Opti
         Fact::new("Asked", percent(asked.half_width_ratio)),
         Fact::new("Reached", reached),
         Fact::new("Set-ups", values.len().to_string()),
+        Fact::new("Windows of a set-up", window_counts(&valid)),
         Fact::new(
             "Windows",
             if shortest == longest { shown(shortest) } else { format!("{} to {}", shown(shortest), shown(longest)) },
@@ -103,9 +112,40 @@ fn precision_list(workspace: &Workspace, records: &[(ResultId, Record)]) -> Opti
     if let Some(chosen) = valid.iter().rev().find_map(|record| record.chosen.as_ref()) {
         let share = |variance: f64| format!("{:.2} % of the mean", variance.sqrt() * 100.0);
         facts.push(Fact::new("Deviation between set-ups", share(chosen.between_set_ups)));
+        facts.extend(
+            chosen.between_windows.map(|variance| Fact::new("Deviation between windows of a set-up", share(variance))),
+        );
         facts.push(Fact::new("Deviation of a window of 1 s", share(chosen.within_s)));
     }
     Some(FactList { heading: "Precision".to_string(), facts })
+}
+
+/// How many windows set-ups have.
+fn window_counts(records: &[&Record]) -> String {
+    let counts = || records.iter().map(|record| record.windows.len().max(1));
+    match (counts().min().unwrap_or(1), counts().max().unwrap_or(1)) {
+        (least, most) if least == most => least.to_string(),
+        (least, most) => format!("{least} to {most}"),
+    }
+}
+
+/// The values of each window, by set-up, where there are several.
+fn window_list(records: &[(ResultId, Record)]) -> Option<FactList> {
+    let several = records.iter().filter(|(_, record)| !record.windows.is_empty());
+    let fact = |(id, record): &(ResultId, Record)| {
+        let quantity = judged_by(record.tuple.dimension);
+        let unit = quantity.units()[0];
+        let value = |window: &SetUpWindow| {
+            let value = window.reduction.values.get(&quantity).map(|value| format!("{:.2}", value / unit.scale()));
+            let suspect = if window.flags.iter().any(|flag| flag.suspect()) { " (suspect)" } else { "" };
+            format!("{}{suspect}", value.as_deref().unwrap_or("none"))
+        };
+        let values: Vec<String> = record.windows.iter().map(value).collect();
+        let metric = Metric { quantity, unit };
+        Fact::new(format!("Set-up {}", id.short()), format!("{}: {}", metric.label(), values.join(", ")))
+    };
+    let facts: Vec<Fact> = several.map(fact).collect();
+    (!facts.is_empty()).then(|| FactList { heading: "Windows of set-ups, in order".to_string(), facts })
 }
 
 /// The host as `shown` was measured on it, and when all repetitions were.
@@ -140,7 +180,7 @@ fn inputs(workspace: &Workspace, record: &Record, shared: &Shared) -> Result<Vec
 
 fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<RepetitionView, StoreError> {
     let mut counts: Vec<PartyCounts> = Vec::new();
-    for (container, party) in &record.evidence.parties {
+    for (container, party) in record.parties() {
         let totals = &party.totals;
         let of_role: &[(&'static str, u64)] = match party.role {
             Role::Send => &[
@@ -171,7 +211,7 @@ fn repetition(workspace: &Workspace, id: &ResultId, record: &Record) -> Result<R
                 ("lost", totals.lost),
             ],
         };
-        counts.push(PartyCounts { name: container.clone(), counts: of_role.to_vec() });
+        counts.push(PartyCounts { name: container, counts: of_role.to_vec() });
     }
     let log = Some(last_lines(&workspace.store, id, record)?);
     Ok(RepetitionView {

@@ -117,7 +117,8 @@ impl<'t> Work<'t> {
         self.await_quiet(ready)?;
         let started = clock::now_rfc3339()?;
         let mut log = String::new();
-        let measured = match measure::measure(&mut self.hosts, test, ready, &|| until.asked(), until.keep, &mut log)? {
+        let measured = match measure::measure(&mut self.hosts, test, ready, 1, &|| until.asked(), until.keep, &mut log)?
+        {
             Outcome::Measured(measured) => measured,
             Outcome::Failed(failed) => return Ok(Made::Failed(pending, failed)),
             Outcome::Interrupted => return Ok(Made::Interrupted),

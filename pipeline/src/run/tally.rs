@@ -27,6 +27,8 @@ pub(super) struct AskedTest<'t> {
     pub(super) key: Key,
     /// Whether it is measured whatever is stored.
     force: bool,
+    /// Whether a set-up of it can have several windows.
+    renews: bool,
     /// Repetitions that this run has added, suspect ones counted: what is always suspect ends, too.
     added: u32,
     /// Repetitions that it wants as far as is known.
@@ -86,7 +88,9 @@ impl<'t> Tally<'t> {
             if !seen.insert(key) {
                 continue;
             }
-            let asked = AskedTest { test, manifest: ready.manifest, key, force, added: 0, missing: 0, eta_ms: 0 };
+            let renews = ready.renews(&test.tuple);
+            let asked =
+                AskedTest { test, manifest: ready.manifest, key, force, renews, added: 0, missing: 0, eta_ms: 0 };
             tally.tests.push(asked);
             let at = tally.tests.len() - 1;
             tally.read(at)?;
@@ -167,9 +171,9 @@ impl<'t> Tally<'t> {
 
     /// What is next for a test whose windows are chosen.
     fn next(&self, at: usize) -> Option<precise::Next> {
-        let AskedTest { test, key, .. } = &self.tests[at];
+        let AskedTest { test, key, renews, .. } = &self.tests[at];
         let asked = plan::asked(self.repetitions).filter(|_| test.times.chosen)?;
-        Some(self.shown.next(test, key, &asked, self.repetitions.cap_ns?))
+        Some(self.shown.next(test, key, &asked, self.repetitions.cap_ns?, *renews))
     }
 
     /// How long the next window of a test is, where that is chosen, and by what.

@@ -233,7 +233,8 @@ impl<'t> Work<'t> {
         let until = self.until;
         let timed = chosen.as_ref().map(|(window_ns, _)| test.with_window(*window_ns));
         let test = timed.as_ref().unwrap_or(test);
-        let outcome = measure::measure(&mut self.hosts, test, ready, &|| until.asked(), until.keep, &mut log)?;
+        let windows = chosen.as_ref().map_or(1, |(_, chosen)| chosen.windows);
+        let outcome = measure::measure(&mut self.hosts, test, ready, windows, &|| until.asked(), until.keep, &mut log)?;
         let about = Circumstances::new(test, ready, facts, &self.achieved, started).ok_or(RunError::Ended)?;
         let about = Circumstances { chosen: chosen.as_ref().map(|(_, chosen)| chosen.clone()), ..about };
         match outcome {

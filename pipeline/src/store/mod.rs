@@ -54,7 +54,8 @@ pub use index::{Entry, Index, Standing, TestId};
 pub(crate) use index::{index_bytes, index_entries};
 pub use pending::{Occasion, Pending, PendingTrial};
 pub use record::{
-    Cost, Evidence, FileDigest, HostEvidence, Party, PeerEvidence, PeerHost, RECORD_VERSION, Record, Seen, Status,
+    Cost, Evidence, FileDigest, HostEvidence, Party, PeerEvidence, PeerHost, RECORD_VERSION, Record, Seen, SetUpWindow,
+    Status, streams_of_window, window_stream,
 };
 pub(crate) use salt::names_a_boot;
 use verify::Fault;

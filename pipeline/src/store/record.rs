@@ -3,6 +3,7 @@
 //! it could not be known.
 
 mod alike;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +21,20 @@ use crate::key::{Key, ResultId};
 use crate::precise::Chosen;
 use crate::search::trials::Search;
 
+pub use windows::{SetUpWindow, streams_of_window, window_stream};
+
 /// Version of the record. A newer one is refused with its number.
-pub const RECORD_VERSION: u32 = 2;
+pub const RECORD_VERSION: u32 = 3;
+/// Version of a record of several hosts.
+const OF_SEVERAL_HOSTS: u32 = 2;
 /// Version of a record of one host, which is what the first version was.
 const OF_ONE_HOST: u32 = 1;
 
 /// One repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// [`RECORD_VERSION`], or 1 for a record of one host: nothing of it has changed since.
+    /// [`RECORD_VERSION`] where a set-up had several windows; otherwise 2 for a record of several hosts and 1 for one of one
+    /// host: nothing of them has changed since.
     pub format: u32,
     /// Name of the test.
     pub test: String,
@@ -78,6 +84,10 @@ pub struct Record {
     /// How long its window was chosen to be and by what, where that was not fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<Chosen>,
+    /// The windows of its set-up, where there were several; the samples hold those of all, the reduction is of all, and
+    /// the evidence is that of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<SetUpWindow>,
     /// Where it came from, if it was not measured into this store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
@@ -247,9 +257,13 @@ pub struct FileDigest {
 }
 
 impl Record {
-    /// The version of a record of so many hosts.
-    pub fn format_of(hosts: usize) -> u32 {
-        if hosts > 1 { RECORD_VERSION } else { OF_ONE_HOST }
+    /// The version of a record of so many hosts and windows.
+    pub fn format_of(hosts: usize, windows: usize) -> u32 {
+        match (hosts, windows) {
+            (_, 2..) => RECORD_VERSION,
+            (2.., _) => OF_SEVERAL_HOSTS,
+            _ => OF_ONE_HOST,
+        }
     }
 
     /// The hosts in the order of the test's sides, each with the settings that it was given.

@@ -80,7 +80,15 @@ fn properties() -> Value {
             }))},
         "near": {"type": "array", "items": {"type": ["integer", "null"], "minimum": 0},
             "description": "NUMA node of each side's card at the cable, which its cores are near to"},
-        "chosen": {"type": "object", "description": "How long the window was chosen to be and by what"},
+        "chosen": {"type": "object", "description": "How long windows were chosen to be, how many, and by what"},
+        "windows": {"type": "array", "minItems": 2, "description": "The windows of its set-up, where there were several: the \
+            reduction is of all, the evidence that of the first, and streams of the samples are called w000.send-0 and so on",
+            "items": object("A window", &["reduction", "flags"], json!({
+                "reduction": reduction(),
+                "flags": flags(),
+                "seen_within": {"type": "number", "description": "Variance of its mean times its length, by its own samples"},
+                "evidence": evidence(),
+            }))},
         "search": {"type": "object", "description": "The trials, where the rate was searched"},
         "stand": text("What the site calls the stand"),
         "origin": text("Where it came from, if it was not measured into its store"),

@@ -23,7 +23,7 @@ use crate::statistics::mean::{mean, variance};
 use crate::statistics::{SampleError, require, student};
 
 /// Version of the rule; in the keys of tests that are measured by it.
-pub const RULE_VERSION: u64 = 1;
+pub const RULE_VERSION: u64 = 2;
 /// Fewest set-ups of a test.
 pub const SET_UPS_MIN: usize = 5;
 /// Shortest window, seconds.
@@ -162,9 +162,9 @@ pub fn spread(set_ups: &[Vec<Window>]) -> Spread {
 /// What levels cost, in seconds besides the windows themselves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Costs {
-    /// A set-up: building, getting ready, warming up, taking down.
+    /// A set-up: building and taking down.
     pub set_up_s: f64,
-    /// A window: what is left out before and after it, where a set-up has several.
+    /// A window: starting traffic, what is left out before and after it, and collecting.
     pub window_s: f64,
 }
 
@@ -188,25 +188,27 @@ pub struct Most {
     pub windows: u32,
     /// Set-ups.
     pub set_ups: usize,
-    /// Length of a window, seconds; at least [`WINDOW_S_MIN`] is allowed whatever it says.
-    pub window_s: f64,
+    /// What a set-up takes with all its windows, seconds; one window of [`WINDOW_S_MIN`] is allowed whatever it says.
+    pub set_up_s: f64,
 }
 
 /// The cheapest plan that is expected to reach a half width with variances like these: no shorter windows than
 /// [`WINDOW_S_MIN`], no longer ones than [`WINDOW_S_MAX`], no fewer set-ups than [`SET_UPS_MIN`]. Nothing where even the
 /// most set-ups are too few.
 pub fn choose(spread: &Spread, costs: &Costs, half_width: f64, most: &Most) -> Option<Choice> {
-    let window_s_max = most.window_s.clamp(WINDOW_S_MIN, WINDOW_S_MAX);
     let lengths = std::iter::successors(Some(WINDOW_S_MIN), |length| Some(length * STEP));
-    let lengths: Vec<f64> = lengths.take_while(|length| *length <= window_s_max).collect();
+    let lengths: Vec<f64> = lengths.take_while(|length| *length <= WINDOW_S_MAX).collect();
     let doubled = || std::iter::successors(Some(1u32), |count| count.checked_mul(2));
     let counts = || doubled().take_while(|count| *count <= most.windows);
     let plans = lengths.iter().flat_map(|length| counts().map(move |windows| (*length, windows)));
+    let each = |window_s: f64, windows: u32| costs.set_up_s + f64::from(windows) * (costs.window_s + window_s);
+    let is_least = |window_s: f64, windows: u32| windows == 1 && window_s <= WINDOW_S_MIN;
+    let plans =
+        plans.filter(|(window_s, windows)| is_least(*window_s, *windows) || each(*window_s, *windows) <= most.set_up_s);
     let plans = plans.filter_map(|(window_s, windows)| {
         let inside = (spread.between_windows + spread.within / window_s) / f64::from(windows);
         let set_ups = fewest(spread.between_set_ups + inside, half_width, most.set_ups)?;
-        let each = costs.set_up_s + f64::from(windows) * (costs.window_s + window_s);
-        Some(Choice { window_s, windows, set_ups, cost_s: set_ups as f64 * each })
+        Some(Choice { window_s, windows, set_ups, cost_s: set_ups as f64 * each(window_s, windows) })
     });
     plans.min_by(|a, b| a.cost_s.total_cmp(&b.cost_s))
 }

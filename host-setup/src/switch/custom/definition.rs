@@ -359,6 +359,7 @@ impl Definition {
             programs: true,
             packages: self.packages.clone(),
             needs_root: self.needs_root.clone(),
+            renews: false,
             configuration: Some(self.rendered()),
         }
     }

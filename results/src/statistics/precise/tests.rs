@@ -6,7 +6,7 @@ use super::*;
 use crate::statistics::random::Random;
 
 const ASKED: Asked = Asked { half_width_ratio: 0.02, half_width_floor: 0.0, set_ups_max: 100 };
-const MOST: Most = Most { windows: 4, set_ups: 100, window_s: WINDOW_S_MAX };
+const MOST: Most = Most { windows: 4, set_ups: 100, set_up_s: f64::INFINITY };
 
 fn unit(random: &mut Random) -> f64 {
     (random.bits() >> 11) as f64 / (1u64 << 53) as f64 + f64::EPSILON / 4.0
@@ -83,7 +83,7 @@ proptest! {
     ) {
         let spread = Spread { between_set_ups, between_windows, within };
         let costs = Costs { set_up_s, window_s };
-        let most = Most { windows: windows_max, set_ups: 1_000, window_s: WINDOW_S_MAX };
+        let most = Most { windows: windows_max, set_ups: 1_000, set_up_s: f64::INFINITY };
         let Some(choice) = choose(&spread, &costs, half_width, &most) else { return Ok(()) };
         prop_assert!(choice.window_s >= WINDOW_S_MIN && choice.window_s <= WINDOW_S_MAX);
         prop_assert!(choice.set_ups >= SET_UPS_MIN && choice.windows >= 1 && choice.windows <= windows_max);
@@ -91,7 +91,11 @@ proptest! {
         let of_set_up = between_set_ups + (between_windows + within / choice.window_s) / f64::from(choice.windows);
         prop_assert!(of_set_up.sqrt() * multiplier(choice.set_ups) <= half_width);
         prop_assert!(choice.set_ups == SET_UPS_MIN || of_set_up.sqrt() * multiplier(choice.set_ups - 1) > half_width);
-        // What is easier is never dearer.
+        // What is easier is never dearer, nor is what may take longer.
+        let bound = set_up_s + 2.0 * (window_s + WINDOW_S_MIN);
+        if let Some(short) = choose(&spread, &costs, half_width, &Most { set_up_s: bound, ..most }) {
+            prop_assert!(short.cost_s >= choice.cost_s && short.cost_s / short.set_ups as f64 <= bound + 1e-9);
+        }
         let wider = choose(&spread, &costs, half_width * 1.5, &most).expect("it is easier");
         prop_assert!(wider.cost_s <= choice.cost_s);
         let quieter = Spread { within: within / 2.0, ..spread };
