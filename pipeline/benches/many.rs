@@ -274,7 +274,7 @@ fn write(workspace: &Workspace, test: &Test, manifest: &Manifest, facts: &Facts,
         |bytes: &[u8]| FileDigest { len: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() };
     let rate = 1e5 + f64::from(test.tuple.burst.get());
     let record = Record {
-        format: Record::format_of(1),
+        format: Record::format_of(1, 1),
         test: test.tuple.to_string(),
         tuple: test.tuple.clone(),
         times: test.times,

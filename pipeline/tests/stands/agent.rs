@@ -92,6 +92,7 @@ impl StandIn {
                 Outcome::Ok(Answer::Cable(CableSeen { carrier: true, mtu_bytes: 1500, speed_mbps: None, heard: true }))
             }
             Op::MoveIn { .. } | Op::Join | Op::Release | Op::Bye => done,
+            Op::Renew => Outcome::Ok(Answer::Renewed { renewed: false }),
         };
         self.write(&Message::Reply(Reply { id, outcome }), &[]);
     }
