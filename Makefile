@@ -26,7 +26,7 @@ demo-remote: setup build
 
 # Sets up, runs every test.
 test: setup-test build
-	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(HEARING) $(CARGO) test $(PROFILE) --workspace --quiet
+	SEPTET_GEN=$(CURDIR)/$(OUT)/septet-gen $(HEARING) $(CARGO) test $(PROFILE) --workspace --quiet --no-fail-fast
 	$(GENERATORS) $(HEARING) $(CARGO) test $(PROFILE) --quiet
 	$(if $(DPDK),$(GENERATORS) $(CARGO) test $(PROFILE) --quiet $(DPDK),@echo "skipped: the tests of septet-gen-dpdk: pkg-config finds no libdpdk")
 	sh generators/tests/reproducible.sh
