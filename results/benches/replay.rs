@@ -117,12 +117,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("replays of records of real systems, {REPLAYS} each; the truth is the mean of the record");
     for ratio in [0.05, 0.02] {
         println!(
-            "to ±{:.0} %\n{:<20} {:<24} {:<44} {}",
+            "to ±{:.0} %\n{:<20} {:<24} {:<44} precision",
             ratio * 100.0,
             "system",
             "record",
             "fixed: 50+10 s, 3 to 10",
-            "precision"
         );
         let (mut hours, count) = ([0.0; 2], systems.len().max(1) as f64);
         for system in &systems {
