@@ -73,8 +73,8 @@ mod tests {
             assert_eq!(sees(), (false, None));
         });
         assert!(is_file(&path));
-        let before = look_once(&sees);
+        let before = look_once(sees);
         fs::write(&path, "another").expect("a file");
-        assert_ne!(look_once(&sees), before);
+        assert_ne!(look_once(sees), before);
     }
 }

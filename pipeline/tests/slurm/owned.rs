@@ -126,7 +126,7 @@ fn nodes_that_differ_in_what_does_not_count_share_the_work_and_others_say_in_wha
     let site = "[slurm]\n[hosts.n1]\n[hosts.n2]\ncores = \"0\"\n";
     let client = Client::of(&cluster, None, site);
     client.write("small.toml", &SMALL.replace("repetitions = 2", "repetitions = 1"));
-    let run = ["run", "small.toml", "--slurm", "--no-report", "--shard-time", "1s"];
+    let run = ["run", "small.toml", "--slurm", "--no-report", "--shard-time", "500ms"];
     let only = |node: &str, other: &str| {
         cluster.said(&format!("scontrol update nodename={other} state=drain reason=tried"));
         cluster.said(&format!("scontrol update nodename={node} state=resume"));
