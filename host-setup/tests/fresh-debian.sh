@@ -61,6 +61,8 @@ mount -o remount,bind,ro "$root/etc/apt"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
+# A system of its own has its own shared memory: tests look at what is left there.
+mount -t tmpfs tmpfs "$root/dev/shm"
 mount -t tmpfs tmpfs "$root/run"
 for file in resolv.conf hosts; do
     # A host may have neither.
