@@ -253,7 +253,7 @@ impl Ovs {
         }
         fs::create_dir_all(FOLDER).scene(|| "create a folder for ovs".into())?;
         let schema = self.parts.schema.display().to_string();
-        self.run("ovsdb-tool", &self.parts.tool, &["create".into(), in_folder("conf.db"), schema])?;
+        self.run("ovsdb-tool", &["create".into(), in_folder("conf.db"), schema])?;
         let quiet = ["-vsyslog:off".to_owned(), "-vfile:off".to_owned()];
         let mut arguments = vec![
             in_folder("conf.db"),
@@ -289,26 +289,28 @@ impl Ovs {
         Ok(())
     }
 
-    fn run(&self, name: &'static str, program: &Path, arguments: &[String]) -> Result<String, Failure> {
+    fn run(&mut self, name: &'static str, arguments: &[String]) -> Result<String, Failure> {
+        let Ovs { parts, database, daemon, cpu, .. } = self;
         let start = Start {
             name,
-            program,
+            program: if name == "ovsdb-tool" { &parts.tool } else { &parts.control },
             arguments,
-            environment: &self.parts.environment,
-            cpu: self.cpu,
+            environment: &parts.environment,
+            cpu: *cpu,
             folder: &Path::new(FOLDER).join("once"),
         };
-        let result = Program::run(&start, Instant::now() + STEP);
+        let mut others = || [&mut *database, &mut *daemon].into_iter().flatten().try_for_each(Program::check);
+        let result = Program::run(&start, Instant::now() + STEP, &mut others);
         fs::remove_dir_all(start.folder).scene(|| format!("remove what {name} said"))?;
         result
     }
 
     /// Runs the control program; what it printed.
-    fn control(&self, words: &[String]) -> Result<String, Failure> {
+    fn control(&mut self, words: &[String]) -> Result<String, Failure> {
         let mut arguments =
             vec![format!("--db=unix:{}", in_folder("db.sock")), format!("--timeout={}", STEP.as_secs())];
         arguments.extend_from_slice(words);
-        self.run("ovs-vsctl", &self.parts.control, &arguments)
+        self.run("ovs-vsctl", &arguments)
     }
 
     fn daemon(&mut self) -> Result<&mut Program, Failure> {

@@ -65,20 +65,25 @@ impl Program {
         Ok(Program { name: start.name, pid, log, status: None, _input: input })
     }
 
-    /// Runs a program to its end and returns what it said.
-    pub(super) fn run(start: &Start, deadline: Instant) -> Result<String, Failure> {
+    /// Runs a program to its end and returns what it said. One that may wait for others ends when they fail.
+    pub(super) fn run(
+        start: &Start,
+        deadline: Instant,
+        others: &mut dyn FnMut() -> Result<(), Failure>,
+    ) -> Result<String, Failure> {
         let mut program = Program::start(start)?;
         loop {
             match program.look()? {
                 Some(0) => return Ok(program.said()),
                 Some(_) => return Err(program.dead()),
-                None if Instant::now() >= deadline => {
-                    let late = program.failure("end", "in time");
-                    program.kill()?;
-                    return Err(late);
-                }
-                None => pause()?,
+                None => {}
             }
+            let late = (Instant::now() >= deadline).then(|| program.failure("end", "in time"));
+            if let Err(failure) = late.map_or_else(&mut *others, Err) {
+                program.kill()?;
+                return Err(failure);
+            }
+            pause()?;
         }
     }
 
@@ -177,4 +182,34 @@ fn execute(start: &Start, input: &OwnedFd, output: &File) -> Result<std::convert
     let environment = std::iter::once(PATH).chain(start.environment.iter().map(String::as_str));
     let environment = environment.map(text).collect::<Result<Vec<_>, _>>()?;
     execve(&program, &arguments, &environment).scene(doing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_waits_for_one_that_has_died_waits_no_longer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = ["600.0625".to_owned()];
+        let start = Start {
+            name: "sleep",
+            program: Path::new("/bin/sleep"),
+            arguments: &arguments,
+            environment: &[],
+            cpu: None,
+            folder: folder.path(),
+        };
+        let mut looks = 0;
+        let mut others = || {
+            looks += 1;
+            if looks < 3 { Ok(()) } else { Err(Failure::new(FailureKind::Scene, "the daemon is dead")) }
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let failure = Program::run(&start, deadline, &mut others).expect_err("it cannot end by itself");
+        assert_eq!(failure.message, "the daemon is dead");
+        let commands = fs::read_dir("/proc").expect("processes").flatten();
+        let waits = |command: String| command.contains(&arguments[0]);
+        assert!(!commands.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok()).any(waits));
+    }
 }

@@ -262,7 +262,7 @@ impl Custom {
     }
 
     /// Runs a program of the definition to its end; what it said.
-    fn tool(&self, key: &'static str, doing: &str, tool: &Tool, arguments: &[String]) -> Result<String, Failure> {
+    fn tool(&mut self, key: &'static str, doing: &str, tool: &Tool, arguments: &[String]) -> Result<String, Failure> {
         let log = Path::new(FOLDER).join(format!("{key}.log"));
         // What it said when it was run last is no answer.
         match fs::remove_file(&log) {
@@ -279,9 +279,13 @@ impl Custom {
             cpu: self.cpu,
             folder: Path::new(FOLDER),
         };
-        Program::run(&start, Instant::now() + TOOL).map_err(|failure| Failure {
-            last_lines: failure.last_lines.clone(),
-            ..self.failure(doing, &failure.message, key)
+        // It may wait for the switch, which is told when that has died.
+        let mut others = || self.program.as_mut().map_or(Ok(()), Program::check);
+        let ran = Program::run(&start, Instant::now() + TOOL, &mut others);
+        ran.or_else(|failure| {
+            self.alive()?;
+            let last_lines = failure.last_lines.clone();
+            Err(Failure { last_lines, ..self.failure(doing, &failure.message, key) })
         })
     }
 
@@ -370,10 +374,10 @@ impl Switch for Custom {
         let tool = match &self.definition.counters {
             Counters::None => return Ok(Vec::new()),
             Counters::DpdkTelemetry => return telemetry::counters(&self.containers),
-            Counters::Tool(tool) => tool,
+            Counters::Tool(tool) => tool.clone(),
         };
         let arguments = self.filled(|filling| filling.words(&tool.arguments));
-        let said = self.tool("counters", "ask for the counters of", tool, &arguments)?;
+        let said = self.tool("counters", "ask for the counters of", &tool, &arguments)?;
         let wrong = |problem: String| self.failure("read the counters of", &problem, "counters");
         let counted = said.lines().filter(|line| !line.trim().is_empty()).map(|line| {
             let shown: String = line.chars().take(200).collect();
@@ -399,10 +403,10 @@ impl Switch for Custom {
 
     fn reported(&mut self) -> Result<Option<String>, Failure> {
         self.alive()?;
-        match (&self.definition.version, &self.definition.counters) {
+        match (self.definition.version.clone(), &self.definition.counters) {
             (Some(tool), _) => {
                 let arguments = self.filled(|filling| filling.words(&tool.arguments));
-                let said = self.tool("version", "ask for the version of", tool, &arguments)?;
+                let said = self.tool("version", "ask for the version of", &tool, &arguments)?;
                 let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
                 Ok(Some(line.chars().filter(|c| !c.is_control()).take(VERSION_CHARS_MAX).collect()))
             }
