@@ -36,7 +36,10 @@ fn the_users_own_site_file_has_the_agent_started_by_sudo() {
     bench.write("config/septet/site.toml", &format!("[agent]\nsudo = \"{agent}\"\n"));
     for arguments in [&["host", "facts"][..], &["host", "apply", "-n"], &["run", "small.toml", "--only", "P=64"]] {
         fs::remove_file(bench.path("asked")).ok();
-        septet(&bench, arguments).code(0);
+        let ran = septet(&bench, arguments);
+        // The stand-in makes nobody root.
+        let may_not = !nix::unistd::geteuid().is_root() && ran.stderr.contains("run septet as root to have settings");
+        assert!(ran.code == 0 || arguments[0] == "host" && ran.code == 3 && may_not, "{arguments:?}: {ran:?}");
         let asked = fs::read_to_string(bench.path("asked")).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         assert!(asked.lines().all(|line| line == format!("-n {agent} agent")), "{arguments:?}: {asked}");
     }

@@ -326,7 +326,8 @@ fn kill_in_turn(mut ways: Vec<Way>, victims: &[Victim], kills: usize) {
         if done == kills {
             return;
         }
-        assert!(round < 4 * kills, "{done} victims were found in {round} runs");
+        // Where the host has nothing to set, a run is often over before one is looked for.
+        assert!(round < 10 * kills, "{done} victims were found in {round} runs");
     }
 }
 
