@@ -35,6 +35,7 @@ mod lines;
 mod links;
 mod netlink;
 mod patience;
+mod plain;
 mod privilege;
 mod root;
 mod site;

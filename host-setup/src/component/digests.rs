@@ -2,21 +2,28 @@
 //! be absent, damaged or unwritable: then files are read again. It must not know what the files are.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
 use super::looks::identity_of;
+use crate::plain;
 
 /// First line of the file; another version is thrown away.
 const HEADER: &str = "septet-digests 1";
 /// A file that changed so lately could change again without a new time stamp, and is not remembered.
 const SETTLED: Duration = Duration::from_millis(100);
 const ENTRIES_MAX: usize = 10_000;
+/// Most bytes of what is kept in a file; more is nothing kept.
+const KEPT_BYTES_MAX: u64 = 64 << 20;
 /// End of the names of files that are being written; the process's number follows.
 const UNFINISHED: &str = ".";
+/// A name that somebody else made is not followed, nor waited for.
+const AS_IT_IS: i32 = O_NOFOLLOW | O_NONBLOCK;
 
 /// What tells one content of a file from another without reading it.
 pub(super) type Identity = [i128; 5];
@@ -39,7 +46,7 @@ impl DigestCache {
     pub(crate) fn load(folder: Option<&Path>, refresh: bool) -> DigestCache {
         folder.into_iter().for_each(clear_abandoned);
         let file = folder.map(|folder| folder.join("digests"));
-        let text = file.as_ref().filter(|_| !refresh).and_then(|file| fs::read_to_string(file).ok());
+        let text = file.as_ref().filter(|_| !refresh).and_then(|file| text_of(file));
         let entries = text.and_then(|text| parse(&text)).unwrap_or_default();
         DigestCache { entries, file, changed: refresh }
     }
@@ -59,7 +66,7 @@ impl DigestCache {
         if let Some(digest) = self.entries.get(&identity_of(path)?) {
             return Ok(digest.clone());
         }
-        let mut file = File::open(path)?;
+        let mut file = plain::open(path)?;
         let before = file.metadata()?;
         let key = identity(&before);
         let mut hasher = blake3::Hasher::new();
@@ -89,13 +96,20 @@ impl DigestCache {
     }
 }
 
+/// What is kept in a file. The folder may be anybody's whose user this is, and so may be what is in it.
+pub(super) fn text_of(file: &Path) -> Option<String> {
+    String::from_utf8(plain::bytes(file, KEPT_BYTES_MAX).ok()?).ok()
+}
+
 /// Replaces a file by a whole one, synced before it is renamed into place.
 pub(super) fn replace(file: &Path, text: &str) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let new = folder.join(format!("{name}{UNFINISHED}{}", std::process::id()));
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(AS_IT_IS);
+    let mut out = options.open(&new)?;
     // As long as it is locked nobody takes it for a dead process's.
     out.try_lock()?;
     let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&new, file));
@@ -126,7 +140,11 @@ fn clear_abandoned(folder: &Path) {
             ["digests", "read"].contains(&name) && process.bytes().all(|byte| byte.is_ascii_digit())
         };
         if name.split_once(UNFINISHED).is_some_and(is_unfinished)
-            && fs::OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_ok())
+            && fs::OpenOptions::new()
+                .write(true)
+                .custom_flags(AS_IT_IS)
+                .open(&path)
+                .is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(&path);
         }
@@ -192,6 +210,31 @@ mod tests {
         assert!(!again.changed);
         settled_file(folder.path(), "two");
         assert_ne!(again.digest(&path).expect("a digest"), one);
+    }
+
+    /// The folder is a user's, and a root agent's cache may have been anybody's before.
+    #[test]
+    fn what_lies_there_in_place_of_files_is_neither_waited_for_nor_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [file, kept, gone, theirs] = ["digests", "read", "digests.1", "theirs"].map(|name| folder.path().join(name));
+        let fifo = |path: &Path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+        [&*file, &kept, &gone].into_iter().for_each(fifo);
+        std::os::unix::fs::symlink("/dev/zero", &theirs).expect("a link");
+        let mut cache = DigestCache::load(Some(folder.path()), false);
+        assert!(cache.entries.is_empty());
+        assert_eq!([&kept, &theirs].map(|path| text_of(path)), [None, None]);
+        let program = settled_file(folder.path(), "one");
+        assert_eq!(text_of(&program).as_deref(), Some("one"));
+        assert!(cache.digest(&kept).is_err() && cache.digest(&theirs).is_err());
+        cache.digest(&program).expect("a digest");
+        // The name that this process would write to is taken by a link to somebody's file.
+        let own = folder.path().join(format!("digests.{}", std::process::id()));
+        std::os::unix::fs::symlink(&program, &own).expect("a link");
+        cache.save();
+        assert_eq!(text_of(&program).as_deref(), Some("one"));
+        fs::remove_file(&own).expect("the link");
+        cache.save();
+        assert_eq!(DigestCache::load(Some(folder.path()), false).entries.len(), 1);
     }
 
     #[test]

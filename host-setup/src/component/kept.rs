@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::digests::{Identity, parse_identity, replace, shown};
+use super::digests::{Identity, parse_identity, replace, shown, text_of};
 
 /// First line of the file; another version is thrown away.
 const HEADER: &str = "septet-read 1";
@@ -43,7 +43,7 @@ pub(crate) fn recall(folder: Option<&Path>, refresh: bool) {
         (kept.entries, kept.changed) = (BTreeMap::new(), true);
     }
     let Some(file) = folder.map(|folder| folder.join(NAME)).filter(|_| kept.file.is_none()) else { return };
-    let text = if refresh { None } else { std::fs::read_to_string(&file).ok() };
+    let text = if refresh { None } else { text_of(&file) };
     for (key, json) in text.and_then(|text| parse(&text)).unwrap_or_default() {
         kept.entries.entry(key).or_insert(Entry { json, asked: false });
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::remembered::Remembered;
 use super::{ComponentError, Linker, is_file};
+use crate::plain;
 
 /// The library that loads drivers.
 const EAL: &str = "librte_eal.so.";
@@ -59,7 +60,7 @@ fn built_with(library: &Path, name: &str) -> Result<Option<String>, ComponentErr
     let failed = |source| ComponentError::Read { path: library.display().to_string(), source };
     match ASKED.of_kept("drivers", library, read).map_err(failed)? {
         (asked, path) if asked == name => Ok(path),
-        _ => Ok(path_among(&std::fs::read(library).map_err(failed)?, name)),
+        _ => Ok(path_among(&plain::bytes(library, u64::MAX).map_err(failed)?, name)),
     }
 }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::digests::{Identity, identity, is_settled};
 use super::kept;
 use super::looks::identity_of;
+use crate::plain;
 
 /// Files that are remembered at most; beyond it all are forgotten.
 const FILES_MAX: usize = 10_000;
@@ -61,7 +62,7 @@ impl<T: Clone> Remembered<T> {
             self.remember(seen, &value);
             return Ok(value);
         }
-        let file = File::open(path)?;
+        let file = plain::open(path)?;
         let about = file.metadata()?;
         let settled = is_settled(&about).then(|| identity(&about));
         let value = read(file, settled)?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::commander::{Commander, commander};
+use crate::plain;
 use crate::site;
 use crate::stack::{SYSTEM, Stack, components};
 
@@ -16,6 +17,8 @@ pub(super) const HIDDEN: [&str; 3] = ["/tmp", "/run", "/dev/shm"];
 const NIX_STORE: &str = "/nix/store";
 /// Version of the flake's manifest of a stack.
 const MANIFEST_FORMAT: u32 = 1;
+/// Most bytes of one: a line a component.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
 /// A program of a switch, or a file that it cannot do without.
 pub(super) struct ProgramFile {
@@ -107,7 +110,7 @@ fn is_of_nix(folder: &Path) -> bool {
 
 fn folders_of_manifest(file: &Path) -> Result<Vec<PathBuf>, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{} is no manifest of a stack: {error}", file.display());
-    let bytes = fs::read(file).map_err(|error| wrong(&error))?;
+    let bytes = plain::bytes(file, MANIFEST_BYTES_MAX).map_err(|error| wrong(&error))?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
     if manifest.format != MANIFEST_FORMAT {
         return Err(wrong(&format!("it is of format {}, known is {MANIFEST_FORMAT}", manifest.format)));
@@ -207,10 +210,18 @@ mod tests {
         );
         let source = at(&write(folder.path(), "stack.json", &text)).expect("a place");
         assert_eq!(source.own(&WANTED).expect("all of it").expect("all of it")[0], one);
-        for wrong in [text.replace("\"format\": 1", "\"format\": 2"), text.replace("/ovs", "/no"), "{".into()] {
-            let problem = at(&write(folder.path(), "wrong.json", &wrong)).expect_err("no manifest");
+        let refused = |file: &Path| {
+            let problem = at(file).expect_err("no manifest");
             assert!(problem.contains("is no manifest of a stack"), "{problem}");
+        };
+        for wrong in [text.replace("\"format\": 1", "\"format\": 2"), text.replace("/ovs", "/no"), "{".into()] {
+            refused(&write(folder.path(), "wrong.json", &wrong));
         }
+        // What never ends, and what never begins.
+        refused(Path::new("/dev/zero"));
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+        refused(&fifo);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! expected there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::path::Path;
 use nix::unistd::Pid;
 
 use crate::failure::During;
+use crate::plain;
 use crate::protocol::{Failure, Mapped};
 
 /// Digests of files that have been read, by device, inode, size and time of change.
@@ -109,7 +110,8 @@ fn executable(line: &str) -> Option<(&str, &str)> {
 
 /// The digest of a mapped file; none if it cannot be opened.
 fn digest(path: &Path, digests: &mut Digests) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    // Who was mapped chose the name, and may have put something else there.
+    let mut file = plain::open(path).ok()?;
     let about = file.metadata().ok()?;
     let identity = (about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec());
     if let Some(digest) = digests.get(&identity) {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::ArchiveError;
-use crate::beneath::Spot;
+use crate::beneath::{self, Spot};
 
 /// Files up to this length are digested by whichever thread is free; longer ones piece by piece as they come.
 const PIECE_BYTES: usize = 4 << 20;
@@ -38,7 +37,8 @@ impl Digested {
 
     /// The digests of a file.
     pub fn of_file(path: &Path) -> io::Result<Digested> {
-        let (mut file, mut hashing, mut piece) = (File::open(path)?, Hashing::default(), vec![0; 1 << 17]);
+        let mut file = beneath::open_plain_file(path).map_err(|error| error.source)?;
+        let (mut hashing, mut piece) = (Hashing::default(), vec![0; 1 << 17]);
         loop {
             match file.read(&mut piece)? {
                 0 => return Ok(hashing.finish()),

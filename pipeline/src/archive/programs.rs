@@ -2,12 +2,13 @@
 //! is the one that was measured. It must not start anything; licences come from the package manager's files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use host_setup::facts::Component;
 
 use super::bag::Piece;
+use crate::beneath;
 
 /// Where programs and libraries lie, besides `$PATH` and the folder of this program.
 const FOLDERS: [&str; 14] = [
@@ -58,7 +59,9 @@ pub fn find(components: &[&Component]) -> FoundPrograms {
         let folder = folder(component);
         let mut licenses: BTreeMap<String, Piece> = BTreeMap::new();
         for (name, digest) in &component.files {
-            let Some(path) = folders.iter().find_map(|folder| same_content(&folder.join(name), digest)) else {
+            let here = || folders.iter().find_map(|folder| same_content(&folder.join(name), digest));
+            // Whoever made the record chose the name, which is of a file in a folder.
+            let Some(path) = Some(name).filter(|name| !name.contains('/')).and_then(|_| here()) else {
                 found.missing.push(format!("{name} of {}", component.name));
                 continue;
             };
@@ -84,7 +87,7 @@ fn folders() -> Vec<PathBuf> {
 fn same_content(path: &Path, digest: &str) -> Option<PathBuf> {
     let path = fs::canonicalize(path).ok()?;
     let mut hasher = blake3::Hasher::new();
-    std::io::copy(&mut File::open(&path).ok()?, &mut hasher).ok()?;
+    std::io::copy(&mut beneath::open_plain_file(&path).ok()?, &mut hasher).ok()?;
     (hasher.finalize().to_hex().as_str() == digest).then_some(path)
 }
 
@@ -120,4 +123,30 @@ fn package_of(path: &Path) -> Option<String> {
     let list = lists.into_iter().find(holds)?;
     let name = list.file_stem()?.to_str()?.to_string();
     Some(name.split(':').next().unwrap_or(&name).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_in_folders_of_programs_are_looked_at() {
+        let digest = "0".repeat(64);
+        let names = ["/dev/zero", "../../dev/zero", "..", "no-such-program"];
+        let component = Component {
+            name: "theirs".into(),
+            provider: "file".into(),
+            version: None,
+            id: None,
+            source: None,
+            build_id: None,
+            digest: digest.clone(),
+            files: names.map(|name| (name.to_string(), digest.clone())).to_vec(),
+        };
+        let found = find(&[&component]);
+        assert!(found.pieces.is_empty());
+        assert_eq!(found.missing, names.map(|name| format!("{name} of theirs")));
+        // A name in a folder may be of anything.
+        assert_eq!(same_content(Path::new("/dev/zero"), &digest), None);
+    }
 }

@@ -1,7 +1,6 @@
 //! Writes the one file: tar of plain files in a given order, in zstd. Nothing of this machine gets into it: no
 //! time, owner, mode or order of its folders. It must not know what the files are.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -46,7 +45,7 @@ pub fn write(
         match &piece.content {
             Content::Bytes(bytes) => append(&mut tar, &path, bytes.len() as u64, &mut &bytes[..])?,
             Content::File(file) => {
-                let mut open = File::open(file).map_err(ArchiveError::io("open", file))?;
+                let mut open = beneath::open_plain_file(file)?;
                 let len = open.metadata().map_err(ArchiveError::io("look at", file))?.len();
                 append(&mut tar, &path, len, &mut open)?;
             }

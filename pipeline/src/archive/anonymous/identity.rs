@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 
 use super::super::ArchiveError;
 use super::super::bag::{Content, Piece};
+use crate::beneath;
 use crate::store::bounded;
 
 /// Words that name nobody: there are users and hosts of these names, and texts that mean something else by them.
@@ -112,7 +113,7 @@ impl Identity {
             let bytes: &[u8] = match &piece.content {
                 Content::Bytes(bytes) => bytes,
                 Content::File(path) => {
-                    read = fs::read(path).map_err(ArchiveError::io("read", path))?;
+                    read = beneath::plain_file(path, u64::MAX)?;
                     &read
                 }
             };
