@@ -216,7 +216,8 @@ mod tests {
     #[test]
     fn what_lies_there_in_place_of_files_is_neither_waited_for_nor_followed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let [file, kept, gone, theirs] = ["digests", "read", "digests.1", "theirs"].map(|name| folder.path().join(name));
+        let [file, kept, gone, theirs] =
+            ["digests", "read", "digests.1", "theirs"].map(|name| folder.path().join(name));
         let fifo = |path: &Path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
         [&*file, &kept, &gone].into_iter().for_each(fifo);
         std::os::unix::fs::symlink("/dev/zero", &theirs).expect("a link");
