@@ -1,19 +1,20 @@
 //! What one more repetition of a test will take: as long as others of it took, else of like tests, the nearest first, else
 //! a guess by its times, its technique and its pairs. It must not know what is stored, or what is wanted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use host_setup::facts::Facts;
 use results::axes::{Dimension, Io, Locality, Rate, RuntimeChoice, VSwitch};
 use results::statistics::mean::{mean, variance};
 
 use crate::experiment::Test;
-use crate::search::{TRIALS_USUAL, WINDOWS_USUAL};
+use crate::search;
 use crate::store::{Entry, Standing};
 
 /// What a repetition, or a trial of a search, takes beyond its traffic where nothing is known yet, milliseconds: over
 /// sockets, and where DPDK starts in each of its programs.
 const BEYOND_MS: u64 = 170;
-const BEYOND_DPDK_MS: u64 = 500;
+const BEYOND_DPDK_MS: u64 = 600;
 /// What each pair of containers beyond the first one adds to that.
 const PAIR_MS: u64 = 40;
 const PAIR_DPDK_MS: u64 = 200;
@@ -32,6 +33,9 @@ const ENOUGH: usize = 64;
 const TRIES_MAX: f64 = 3.0;
 /// Values that tell how they vary.
 pub const VALUES_MIN: usize = 3;
+/// Deviations of repetitions whose programs share cores, as parts of the mean, where nothing is known yet: what few, half
+/// and most are below, as was seen on two cores.
+const CROWDED_DEVIATIONS: [f64; 3] = [0.01, 0.03, 0.06];
 /// What is usual, in thousandths of it.
 const USUAL: u64 = 1000;
 /// A search takes between a tenth of what one usually takes and thirty times as much; what took longer or less was with
@@ -65,7 +69,9 @@ struct Near {
 /// What repetitions took, and how their values varied, by the kin of their tests, in each of its circles.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
-    /// In thousandths of what is usual ([`usual_ms`]); in order.
+    /// Cores of the host that has the fewest, as far as that is known.
+    cores: Option<usize>,
+    /// In thousandths of what is usual ([`Costs::usual_ms`]); in order.
     took: HashMap<Kin, Vec<u64>>,
     /// Variances of a test's repetitions, as parts of the square of their mean; in order.
     varied: HashMap<Kin, Vec<f64>>,
@@ -165,6 +171,15 @@ impl Kin {
 }
 
 impl Costs {
+    /// Nothing is known but the hosts.
+    pub fn on<'f>(hosts: impl Iterator<Item = &'f Facts>) -> Costs {
+        let cores = |facts: &Facts| {
+            let places = facts.topology.iter().map(|core| (core.node, core.package, core.core));
+            places.collect::<HashSet<_>>().len()
+        };
+        Costs { cores: hosts.map(cores).min(), ..Costs::default() }
+    }
+
     /// Whether more of these would teach nothing.
     pub fn are_known(&self, kin: &Kin) -> bool {
         self.took.get(kin).is_some_and(|known| known.len() >= ENOUGH)
@@ -172,7 +187,7 @@ impl Costs {
 
     /// Takes note of what a repetition took; whether what is expected of like tests may be another now.
     pub fn learn(&mut self, test: &Test, cost_ms: u64) -> bool {
-        let Some(told) = told(test, cost_ms) else { return false };
+        let Some(told) = self.told(test, cost_ms) else { return false };
         let mut may_differ = false;
         for (circle, kin) in Kin::of(test).circles().into_iter().enumerate() {
             let known = self.took.entry(kin).or_default();
@@ -220,15 +235,21 @@ impl Costs {
     }
 
     /// The variance of repetitions of a test like others of its kin, as a part of the square of their mean: that which
-    /// this part of them is below.
+    /// this part of them is below. Nothing where none are known, but that programs which share cores vary much.
     pub fn variance(&self, test: &Test, part: f64) -> Option<f64> {
-        nearest(&self.varied, test).and_then(|known| at(known, part))
+        let guess = || {
+            let place = CROWDED_DEVIATIONS.len() as f64 * part;
+            let deviation =
+                CROWDED_DEVIATIONS.get(place as usize).filter(|_| self.is_crowded(test) && !test.times.chosen);
+            deviation.map(|deviation| deviation * deviation)
+        };
+        nearest(&self.varied, test).and_then(|known| at(known, part)).or_else(guess)
     }
 
     /// What one more repetition of a test takes, by those that there are of it.
     pub fn of(&self, test: &Test, entries: &[Entry]) -> Estimate {
         let Some((low, middle, high)) = own(entries) else { return self.of_like(test) };
-        let [ms, low_ms, high_ms] = [middle, low, high].map(|cost_ms| cost_ms + between_ms(test, cost_ms));
+        let [ms, low_ms, high_ms] = [middle, low, high].map(|cost_ms| cost_ms + self.between_ms(test, cost_ms));
         Estimate { ms, low_ms, high_ms }
     }
 
@@ -252,11 +273,60 @@ impl Costs {
         // A window that is chosen may be as long as ever.
         let longer_ms = if of_kin.len() < VALUES_MIN { chosen_ms(test).0 * 3 } else { 0 };
         let ms = |thousandths: u64| {
-            let beyond_ms = usual_ms(test).saturating_mul(thousandths) / USUAL;
+            let beyond_ms = self.usual_ms(test).saturating_mul(thousandths) / USUAL;
             let cost_ms = if is_search { beyond_ms } else { traffic_ms(test) + beyond_ms };
-            cost_ms + between_ms(test, cost_ms)
+            cost_ms + self.between_ms(test, cost_ms)
         };
         Estimate { ms: ms(middle), low_ms: ms(low), high_ms: ms(high) + longer_ms }
+    }
+
+    /// What a repetition usually takes: beyond its traffic, or, of a search, with the windows of its trials and what each of
+    /// them takes besides.
+    fn usual_ms(&self, test: &Test) -> u64 {
+        match test.tuple.rate.fixed_pps() {
+            Some(_) => beyond_ms(test) + chosen_ms(test).0,
+            None => {
+                let times = &test.times;
+                let trims_ms = (times.warmup_ns + times.cooldown_ns) / 1_000_000;
+                let search::Usual { trials, windows } = self.usual_search(test);
+                times.duration_ns / 1_000_000 * windows + (trims_ms + beyond_ms(test)) * trials
+            }
+        }
+    }
+
+    /// What a search usually takes.
+    fn usual_search(&self, test: &Test) -> search::Usual {
+        if self.is_crowded(test) { search::USUAL_CROWDED } else { search::USUAL }
+    }
+
+    /// Whether senders and receivers, a switch of programs, and what else runs on a host have no core each.
+    fn is_crowded(&self, test: &Test) -> bool {
+        let hosts = if test.tuple.locality == Locality::Remote { 2 } else { 1 };
+        let programs = 2 * usize::from(test.tuple.pairs.get()) / hosts + usize::from(test.tuple.variant.io == Io::Dpdk);
+        self.cores.is_some_and(|cores| cores <= programs)
+    }
+
+    /// What lies between a repetition that takes so long and the next one, and between a search's trials.
+    fn between_ms(&self, test: &Test, cost_ms: u64) -> u64 {
+        match test.tuple.rate.fixed_pps() {
+            Some(_) => BETWEEN_MS,
+            None => {
+                (BETWEEN_TRIALS_MS * self.usual_search(test).trials).saturating_mul(cost_ms)
+                    / self.usual_ms(test).max(1)
+            }
+        }
+    }
+
+    /// What a cost says of like tests, in thousandths of what is usual; nothing where it is not of a test with these times.
+    fn told(&self, test: &Test, cost_ms: u64) -> Option<u64> {
+        let of_usual = |ms: u64| ms.saturating_mul(USUAL) / self.usual_ms(test).max(1);
+        match test.tuple.rate.fixed_pps() {
+            Some(_) => {
+                let most = BEYOND_MS_MAX + chosen_ms(test).1;
+                cost_ms.checked_sub(traffic_ms(test)).filter(|beyond| (1..=most).contains(beyond)).map(of_usual)
+            }
+            None => Some(of_usual(cost_ms)).filter(|thousandths| (SEARCH_LEAST..=SEARCH_MOST).contains(thousandths)),
+        }
     }
 }
 
@@ -290,27 +360,6 @@ pub fn own(entries: &[Entry]) -> Option<(u64, u64, u64)> {
     Some((at(&costs, 0.1)?.into(), at(&costs, 0.5)?.into(), at(&costs, 0.9)?.into()))
 }
 
-/// What a repetition usually takes: beyond its traffic, or, of a search, with the windows of its trials and what each of
-/// them takes besides.
-fn usual_ms(test: &Test) -> u64 {
-    match test.tuple.rate.fixed_pps() {
-        Some(_) => beyond_ms(test) + chosen_ms(test).0,
-        None => {
-            let times = &test.times;
-            let trims_ms = (times.warmup_ns + times.cooldown_ns) / 1_000_000;
-            times.duration_ns / 1_000_000 * WINDOWS_USUAL + (trims_ms + beyond_ms(test)) * TRIALS_USUAL
-        }
-    }
-}
-
-/// What lies between a repetition that takes so long and the next one, and between a search's trials.
-fn between_ms(test: &Test, cost_ms: u64) -> u64 {
-    match test.tuple.rate.fixed_pps() {
-        Some(_) => BETWEEN_MS,
-        None => (BETWEEN_TRIALS_MS * TRIALS_USUAL).saturating_mul(cost_ms) / usual_ms(test).max(1),
-    }
-}
-
 /// What a repetition takes beyond its traffic as long as nothing is known.
 fn beyond_ms(test: &Test) -> u64 {
     let more_pairs = u64::from(test.tuple.pairs.get()).saturating_sub(1);
@@ -332,18 +381,6 @@ fn chosen_ms(test: &Test) -> (u64, u64) {
     match test.times.chosen {
         true => (test.times.duration_ns / 1_000_000, test.times.longest().duration_ns / 1_000_000),
         false => (0, 0),
-    }
-}
-
-/// What a cost says of like tests, in thousandths of what is usual; nothing where it is not of a test with these times.
-fn told(test: &Test, cost_ms: u64) -> Option<u64> {
-    let of_usual = |ms: u64| ms.saturating_mul(USUAL) / usual_ms(test).max(1);
-    match test.tuple.rate.fixed_pps() {
-        Some(_) => {
-            let most = BEYOND_MS_MAX + chosen_ms(test).1;
-            cost_ms.checked_sub(traffic_ms(test)).filter(|beyond| (1..=most).contains(beyond)).map(of_usual)
-        }
-        None => Some(of_usual(cost_ms)).filter(|thousandths| (SEARCH_LEAST..=SEARCH_MOST).contains(thousandths)),
     }
 }
 

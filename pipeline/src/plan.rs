@@ -177,13 +177,13 @@ pub fn plan(
             })
         })
         .collect();
-    estimate(tests, &mut decisions, &protocol.repetitions, index);
+    estimate(tests, &mut decisions, &protocol.repetitions, conditions, index);
     Plan { decisions }
 }
 
 /// What is to be measured, and was never measured as it is now, will take as long as it took before something changed,
 /// or as long as like tests, the nearest first; and as often as the spread of like tests asks for.
-fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, index: &Index) {
+fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, conditions: &Conditions, index: &Index) {
     let entries = |decision: &Decision| decision.key.map(|key| index.of_key(&key)).unwrap_or_default();
     let is_unknown = |decision: &Decision| {
         decision.status == Status::ToMeasure && values(entries(decision)).len() < cost::VALUES_MIN
@@ -191,7 +191,7 @@ fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, in
     let pairs = tests.par_iter().zip(&*decisions).filter(|(_, decision)| is_unknown(decision));
     let unknown: HashSet<Kin> = pairs.map(|(test, _)| Kin::of(test)).collect();
     let mut asked: HashSet<Kin> = unknown.into_iter().flat_map(Kin::circles).collect();
-    let mut costs = Costs::default();
+    let mut costs = Costs::on(conditions.hosts());
     for (test, decision) in tests.iter().zip(&*decisions) {
         if asked.is_empty() {
             break;

@@ -107,9 +107,11 @@ fn a_search_is_expected_to_take_what_others_took_and_of_few_little_is_believed()
     let search = |name: &str| called(&tests, [name, "ndr"]);
     let mut costs = Costs::default();
     let guess = costs.of_like(search("testpmd/64B")).ms;
-    // Trials over DPDK take longer than over sockets.
+    // Trials over DPDK take longer than over sockets, and of programs that share cores more are made.
     assert!(guess > costs.of_like(search("linux-bridge/64B")).ms);
-    let usual = usual_ms(search("testpmd/64B"));
+    let on = |cores: usize| Costs { cores: Some(cores), ..Costs::default() }.of_like(search("testpmd/64B")).ms;
+    assert!(on(4) == guess && on(3) > guess + guess / 2);
+    let usual = costs.usual_ms(search("testpmd/64B"));
     let expected = |costs: &Costs, name: &str| costs.of_like(search(name)).ms as f64 / guess as f64;
     costs.learn(search("testpmd/64B"), 4 * usual);
     assert!((expected(&costs, "testpmd/128B") - 2.0).abs() < 0.01, "one search says little");
@@ -118,6 +120,18 @@ fn a_search_is_expected_to_take_what_others_took_and_of_few_little_is_believed()
         costs.learn(search("testpmd/64B"), 4 * usual);
     }
     assert!((expected(&costs, "testpmd/128B") - 4.0).abs() < 0.01);
+}
+
+#[test]
+fn programs_that_share_cores_vary_much_until_something_is_known_of_them() {
+    let tests = tests();
+    let ovs = called(&tests, ["1vs1/ovs/64B", "1kpps"]);
+    let parts = |costs: &Costs| [0.1, 0.5, 0.9].map(|part| costs.variance(ovs, part).map(f64::sqrt));
+    let mut crowded = Costs { cores: Some(2), ..Costs::default() };
+    assert_eq!(parts(&crowded), CROWDED_DEVIATIONS.map(Some));
+    assert_eq!(parts(&Costs { cores: Some(4), ..Costs::default() }), [None; 3]);
+    crowded.learn_values(ovs, &[100.0, 100.0, 100.0]);
+    assert_eq!(parts(&crowded), [Some(0.0); 3]);
 }
 
 #[test]
@@ -165,7 +179,7 @@ proptest! {
             let test = &tests[place % tests.len()];
             let cost = |times: u64| traffic_ms(test) + beyond * times;
             // What is refused is refused in both.
-            if told(test, cost(1)).is_some() && told(test, cost(more)).is_some() {
+            if costs.told(test, cost(1)).is_some() && costs.told(test, cost(more)).is_some() {
                 costs.learn(test, cost(1));
                 dearer.learn(test, cost(more));
             }

@@ -64,7 +64,7 @@ impl<'t> Tally<'t> {
         index: Index,
     ) -> Result<Tally<'t>, StoreError> {
         let repetitions = &workspace.experiment.protocol.repetitions;
-        let (leaning, costs) = (Leaning::new(accepted), known(workspace.tests(), &index));
+        let (leaning, costs) = (Leaning::new(accepted), known(workspace.tests(), conditions, &index));
         let limited = request.time_limit.is_some();
         let doubts = limited.then(|| Doubts::new(workspace, conditions, accepted, &index)).transpose()?;
         let mut tally = Tally {
@@ -263,8 +263,8 @@ impl<'t> Tally<'t> {
 }
 
 /// What tests took when they were measured last, whatever has changed since.
-fn known(tests: &[Test], index: &Index) -> Costs {
-    let mut costs = Costs::default();
+fn known(tests: &[Test], conditions: &Conditions, index: &Index) -> Costs {
+    let mut costs = Costs::on(conditions.hosts());
     for test in tests {
         if !costs.are_known(&Kin::of(test))
             && let Some(newest) = plan::newest(index, &test.tuple)

@@ -32,11 +32,10 @@ const RATE_PPS_MIN: u32 = 1_000;
 const RATE_PPS_MAX: u32 = 40_000_000;
 /// Trials after which a search is given up.
 pub const TRIALS_MAX: usize = 400;
-/// Trials that a search usually takes: for estimates only. In between what a system takes that varies by a percent from
-/// trial to trial, about 22, and one of cores that are shared, where 40 to 50 were seen.
-pub const TRIALS_USUAL: u64 = 40;
-/// Full windows that these come to.
-pub const WINDOWS_USUAL: u64 = 15;
+/// What a search usually takes, for estimates only: of a system that varies by up to two percent from trial to trial.
+pub const USUAL: Usual = Usual { trials: 25, windows: 9 };
+/// The same of one whose programs share cores, of which hardly any trial is without loss, as was seen on two cores.
+pub const USUAL_CROWDED: Usual = Usual { trials: 46, windows: 40 };
 /// Shortest trial, ns.
 const TRIAL_NS_MIN: u64 = 50_000_000;
 /// Trials of each phase: the window over this; the last one is the whole window.
@@ -45,6 +44,15 @@ const SHORTER: [u64; 3] = [16, 4, 1];
 const WIDER: [f64; 3] = [4.0, 1.0, 1.0];
 /// How far one step may go at most where there is no bound on one side.
 const STEP_MAX: f64 = 2.0;
+
+/// What a search usually takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// Trials.
+    pub trials: u64,
+    /// Full windows that these come to.
+    pub windows: u64,
+}
 
 /// What is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

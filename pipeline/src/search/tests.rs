@@ -87,7 +87,7 @@ fn what_a_search_is_expected_to_take_is_at_most_twice_what_quiet_systems_take() 
         let trials = took[50].1;
         let near = |found: f64, expected: u64| (1.0..2.0).contains(&(expected as f64 / found));
         assert!(
-            near(windows, WINDOWS_USUAL) && near(trials as f64, TRIALS_USUAL),
+            near(windows, USUAL.windows) && near(trials as f64, USUAL.trials),
             "{windows} windows, {trials} trials"
         );
     }
