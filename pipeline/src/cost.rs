@@ -17,14 +17,14 @@ const BEYOND_MS: u64 = 170;
 const BEYOND_DPDK_MS: u64 = 600;
 /// What each pair of containers beyond the first one adds to that.
 const PAIR_MS: u64 = 40;
-const PAIR_DPDK_MS: u64 = 200;
+const PAIR_DPDK_MS: u64 = 150;
 /// What lies between two repetitions and is in no record: judging the one, storing it, and choosing the next.
-const BETWEEN_MS: u64 = 30;
+const BETWEEN_MS: u64 = 20;
 /// The same between two trials of a search, which goes on only once the one before is kept.
-const BETWEEN_TRIALS_MS: u64 = 45;
+const BETWEEN_TRIALS_MS: u64 = 25;
 /// What a run takes before its first repetition and after its last one, whatever it measures: what the host is, its lease,
 /// what is set there and set back, and a generation.
-pub const RUN: Estimate = Estimate { ms: 600, low_ms: 300, high_ms: 2_000 };
+pub const RUN: Estimate = Estimate { ms: 300, low_ms: 100, high_ms: 1_500 };
 /// What one can take beyond its traffic, milliseconds: more was something else.
 const BEYOND_MS_MAX: u64 = 5_000;
 /// Repetitions of like tests that are enough to know.
