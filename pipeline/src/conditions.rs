@@ -20,7 +20,7 @@ use results::tuple::Tuple;
 
 use crate::experiment::{Fault, Test, Times};
 use crate::key::Key;
-use crate::manifest::{Common, Manifest, Sealed, Section};
+use crate::manifest::{Common, Keyed, Manifest, Sealed, Section};
 use crate::ready::{Ready, Side, SwitchPlan};
 use crate::search::Goal;
 use crate::sections::SectionName;
@@ -79,10 +79,16 @@ pub struct KnownSurroundings {
     buffer: Vec<u8>,
 }
 
-/// What decides the surroundings of a test. Every field of a tuple that [`Conditions::surroundings`] looks at
-/// must be here.
+/// What decides the surroundings of a test: all that [`Conditions::surroundings`] looks at must be here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct SurroundingsKey {
+    kind: Kind,
+    stack: Arc<str>,
+}
+
+/// All of it but the stack, which threads that share it would wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kind {
     dimension: Dimension,
     locality: Locality,
     vswitch: VSwitch,
@@ -93,14 +99,13 @@ struct SurroundingsKey {
     queues: u16,
     switch_cores: u16,
     runtime: RuntimeChoice,
-    stack: Arc<str>,
     times: Times,
 }
 
-impl SurroundingsKey {
-    fn of(test: &Test) -> SurroundingsKey {
+impl Kind {
+    fn of(test: &Test) -> Kind {
         let Tuple { dimension, locality, pairs, vswitch, packet: _, rate, burst: _, variant } = &test.tuple;
-        SurroundingsKey {
+        Kind {
             dimension: *dimension,
             locality: *locality,
             vswitch: *vswitch,
@@ -110,14 +115,19 @@ impl SurroundingsKey {
             queues: variant.queues,
             switch_cores: variant.switch_cores,
             runtime: variant.runtime,
-            stack: variant.stack.clone(),
             times: test.times,
         }
+    }
+}
+
+impl SurroundingsKey {
+    fn of(test: &Test) -> SurroundingsKey {
+        SurroundingsKey { kind: Kind::of(test), stack: test.tuple.variant.stack.clone() }
     }
 
     /// Whether it is the one of a test.
     fn is_of(&self, test: &Test) -> bool {
-        *self == SurroundingsKey::of(test)
+        self.kind == Kind::of(test) && *self.stack == *test.tuple.variant.stack
     }
 }
 
@@ -199,21 +209,41 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// The key of a test, or why it cannot be measured here: what [`Conditions::judge`] says, for a fraction of its cost.
+    /// The key of a test and what it is made of, or why it cannot be measured here: what [`Conditions::judge`] says, for a
+    /// fraction of its cost.
     ///
     /// # Errors
     /// The reason, in words.
+    pub fn keyed<'s>(&'s self, test: &Test, shared: &'s mut KnownSurroundings) -> Result<Keyed<'s>, String> {
+        let KnownSurroundings { surroundings, last, buffer } = shared;
+        let common = &self.known(test, surroundings, last)?.common;
+        if let Some(wanted) = self.wanted(test) {
+            return Ok(wanted.keyed());
+        }
+        buffer.clear();
+        encode_test(&test.tuple, buffer);
+        let own = (!buffer.is_empty()).then(|| *blake3::hash(buffer).as_bytes());
+        Ok(Keyed { key: common.key_with(own.as_ref(), buffer), common, own })
+    }
+
+    /// What a test has in common with others; none where it cannot be measured here.
+    pub fn common<'s>(&'s self, test: &Test, shared: &'s mut KnownSurroundings) -> Option<&'s Arc<Common>> {
+        let KnownSurroundings { surroundings, last, .. } = shared;
+        let here = &self.known(test, surroundings, last).ok()?.common;
+        Some(self.wanted(test).map_or(here, Manifest::common))
+    }
+
+    /// The key alone.
+    ///
+    /// # Errors
+    /// Why the test cannot be measured here, in words.
     pub fn key(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Key, String> {
-        let mut encoded = std::mem::take(&mut shared.buffer);
-        let Surroundings { common, .. } = self.known(test, shared)?;
-        encode_test(&test.tuple, &mut encoded);
-        let here = common.key_of(&mut encoded);
-        shared.buffer = encoded;
-        Ok(self.wanted(test).map_or(here, Manifest::key))
+        self.keyed(test, shared).map(|keyed| keyed.key)
     }
 
     fn ready(&self, test: &Test, shared: &mut KnownSurroundings) -> Result<Ready, String> {
-        let Surroundings { common, sides } = self.known(test, shared)?.clone();
+        let KnownSurroundings { surroundings, last, .. } = shared;
+        let Surroundings { common, sides } = self.known(test, surroundings, last)?.clone();
         let here = || Manifest::new(common, Sealed::new(test_section(&test.tuple)));
         Ok(Ready { manifest: self.wanted(test).cloned().unwrap_or_else(here), sides })
     }
@@ -224,13 +254,18 @@ impl<'a> Conditions<'a> {
     }
 
     /// The surroundings of a test, made if its kind is new.
-    fn known<'s>(&self, test: &Test, shared: &'s mut KnownSurroundings) -> Result<&'s Surroundings, String> {
-        if shared.last.as_ref().is_none_or(|(last, _)| !last.is_of(test)) {
+    fn known<'s>(
+        &self,
+        test: &Test,
+        surroundings: &mut HashMap<SurroundingsKey, Result<Surroundings, String>>,
+        last: &'s mut Option<(SurroundingsKey, Result<Surroundings, String>)>,
+    ) -> Result<&'s Surroundings, String> {
+        if last.as_ref().is_none_or(|(last, _)| !last.is_of(test)) {
             let kind = SurroundingsKey::of(test);
-            let made = shared.surroundings.entry(kind.clone()).or_insert_with(|| self.surroundings(test));
-            shared.last = Some((kind, made.clone()));
+            let made = surroundings.entry(kind.clone()).or_insert_with(|| self.surroundings(test));
+            *last = Some((kind, made.clone()));
         }
-        match &shared.last {
+        match last {
             Some((_, Ok(surroundings))) => Ok(surroundings),
             Some((_, Err(reason))) => Err(reason.clone()),
             None => Err("nothing is known of it".to_string()),

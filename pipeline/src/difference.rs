@@ -8,7 +8,7 @@ use reports::since::InputChange;
 
 use crate::conditions::OWN_SECTION;
 use crate::key::Key;
-use crate::manifest::{Change, Common, CommonId, Field, Manifest, Sealed};
+use crate::manifest::{Change, Common, CommonId, Field, Manifest, OwnDigest, Sealed};
 use crate::store::{Store, StoreError};
 
 /// Manifests of stored keys, few of which are read.
@@ -17,21 +17,30 @@ pub struct Manifests<'s> {
     store: &'s Store,
     /// What manifests that were read have in common with others; the one that was met last stands first.
     seen: Vec<Arc<Common>>,
+    /// For what is hashed.
+    buffer: Vec<u8>,
 }
 
 impl<'s> Manifests<'s> {
     /// Nothing is read yet.
     pub fn of(store: &'s Store) -> Manifests<'s> {
-        Manifests { store, seen: Vec::new() }
+        Manifests { store, seen: Vec::new(), buffer: Vec::new() }
+    }
+
+    /// What a key has in common with others, if that was read already and the test has this of its own.
+    pub fn seen(&mut self, own: &OwnDigest, key: &Key) -> Option<&Arc<Common>> {
+        let Manifests { seen, buffer, .. } = self;
+        let place = seen.iter().position(|common| common.key_with(own.as_ref(), buffer) == *key)?;
+        seen.swap(0, place);
+        seen.first()
     }
 
     /// The manifest of a key; none if the store has none, or one of another version. `own` is what the test
     /// probably has of its own.
     pub fn get(&mut self, own: &Sealed, key: &Key) -> Result<Option<Manifest>, StoreError> {
-        let of = |common: &Arc<Common>| Manifest::new(common.clone(), own.clone());
-        if let Some(place) = self.seen.iter().position(|common| of(common).key() == *key) {
-            self.seen.swap(0, place);
-            return Ok(Some(of(&self.seen[0])));
+        let digest = own.as_own();
+        if let Some(common) = self.seen(&digest, key) {
+            return Ok(Some(Manifest::new(common.clone(), own.clone())));
         }
         let Some(listing) = self.store.manifest(key)? else { return Ok(None) };
         let Some(common) = listing.common(OWN_SECTION).map(Arc::new) else { return Ok(None) };
@@ -56,12 +65,15 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DifferenceId(u32);
 
+impl DifferenceId {
+    /// The id; the one after it stays.
+    fn take(&mut self) -> DifferenceId {
+        std::mem::replace(self, DifferenceId(self.0 + 1))
+    }
+}
+
 impl Difference {
-    fn of(id: DifferenceId, before: &Manifest, now: &Manifest) -> Difference {
-        let mut sections = before.common().differing(now.common());
-        if before.own().digest() != now.own().digest() {
-            sections.insert(OWN_SECTION.to_string(), (before.own().clone(), now.own().clone()));
-        }
+    fn of(id: DifferenceId, sections: BTreeMap<String, (Sealed, Sealed)>) -> Difference {
         let changes = sections.iter().flat_map(|(name, (was, is))| was.section().changes_to(is.section(), name));
         let changes = changes.collect();
         Difference { id, sections, changes }
@@ -80,15 +92,19 @@ pub struct Differences {
 impl Differences {
     /// What changed from one to the other.
     pub fn between(&mut self, before: &Manifest, now: &Manifest) -> Arc<Difference> {
-        let Differences { compared, next } = self;
-        let mut make = || {
-            let id = std::mem::replace(next, DifferenceId(next.0 + 1));
-            Arc::new(Difference::of(id, before, now))
-        };
-        if before.own().digest() != now.own().digest() {
-            return make();
+        if before.own().digest() == now.own().digest() {
+            return self.in_common(before.common(), now.common()).clone();
         }
-        compared.entry((before.common().id(), now.common().id())).or_insert_with(make).clone()
+        let mut sections = before.common().differing(now.common());
+        sections.insert(OWN_SECTION.to_string(), (before.own().clone(), now.own().clone()));
+        Arc::new(Difference::of(self.next.take(), sections))
+    }
+
+    /// What changed for tests that have the same of their own.
+    pub fn in_common(&mut self, before: &Common, now: &Common) -> &Arc<Difference> {
+        let Differences { compared, next } = self;
+        let make = || Arc::new(Difference::of(next.take(), before.differing(now)));
+        compared.entry((before.id(), now.id())).or_insert_with(make)
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::keyed::{Keyed, OwnDigest};
 use crate::key::Key;
 
 /// Version of the encoding. It is in every key.
@@ -335,14 +336,9 @@ impl Common {
         self.id
     }
 
-    /// The key of a test whose own section has this encoding, which is taken out of the buffer: what [`Manifest::key`]
-    /// says, without a manifest.
-    pub fn key_of(&self, encoded: &mut Vec<u8>) -> Key {
-        let digest = (!encoded.is_empty()).then(|| *blake3::hash(encoded).as_bytes());
-        self.key_with(digest.as_ref(), encoded)
-    }
-
-    fn key_with(&self, own: Option<&[u8; 32]>, buffer: &mut Vec<u8>) -> Key {
+    /// The key of a test whose own section has this digest: what [`Manifest::key`] says, without a manifest. What is in the
+    /// buffer is lost.
+    pub fn key_with(&self, own: Option<&[u8; 32]>, buffer: &mut Vec<u8>) -> Key {
         buffer.clear();
         if let Some(digest) = own {
             push_sealed(self.own, digest, buffer);
@@ -398,7 +394,7 @@ impl Manifest {
 
     /// BLAKE3 of the canonical encoding, which holds sections by their digests.
     pub fn key(&self) -> Key {
-        self.common.key_with((!self.own.section.0.is_empty()).then_some(&self.own.digest), &mut Vec::new())
+        self.keyed().key
     }
 
     /// The manifest as it is stored and compared.
@@ -494,6 +490,7 @@ impl std::fmt::Display for Change {
     }
 }
 
+mod keyed;
 pub mod known;
 #[cfg(test)]
 mod tests;

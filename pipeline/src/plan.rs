@@ -1,7 +1,7 @@
 //! The plan: for each test, stored, to be measured, or skipped, and why. Pure: the same tests, conditions
 //! and index give the same plan. It must not measure, and reads nothing but what it is given.
 
-use std::collections::HashSet;
+mod estimate;
 
 use rayon::prelude::*;
 use results::statistics::mean::{mean, variance};
@@ -11,11 +11,11 @@ use results::tuple::{STACK_DEFAULT, Tuple};
 use serde::Serialize;
 
 use crate::acceptance::{Acceptances, Lean, Leaning};
-use crate::conditions::{Conditions, KnownSurroundings, Prospect};
-use crate::cost::{self, Costs, Estimate, Kin, Often};
+use crate::conditions::{Conditions, KnownSurroundings};
+use crate::cost::{self, Costs, Estimate, Often};
 use crate::experiment::{Protocol, Repetitions, Test};
 use crate::key::Key;
-use crate::manifest::Manifest;
+use crate::manifest::{Keyed, OwnDigest};
 use crate::store::{Entry, Index, Standing, TestId};
 
 /// Attempts a wanted repetition, suspect and failed ones counted, after which a test is given up.
@@ -32,6 +32,8 @@ pub struct Decision {
     pub status: Status,
     /// The test's key; absent for a skipped test.
     pub key: Option<Key>,
+    /// What of the key is the test's own, by which what changed is told.
+    pub own: OwnDigest,
     /// Why, in words; empty for a stored test.
     pub why: Vec<Why>,
     /// Older keys whose results count, since somebody has accepted what changed since; only where those of its own
@@ -129,17 +131,23 @@ pub struct Counts {
 impl Plan {
     /// The numbers.
     pub fn counts(&self) -> Counts {
-        let of = |status| self.decisions.iter().filter(|decision| decision.status == status).count();
-        let leans = |decision: &&Decision| decision.status == Status::Stored && !decision.leans.is_empty();
-        let run = (of(Status::ToMeasure) > 0).then_some(cost::RUN);
-        Counts {
-            total: self.decisions.len(),
-            stored: of(Status::Stored),
-            leaning: self.decisions.iter().filter(leans).count(),
-            to_measure: of(Status::ToMeasure),
-            skipped: of(Status::Skipped),
-            eta: self.decisions.iter().map(|decision| decision.eta).chain(run).sum(),
+        let mut counts = Counts { total: self.decisions.len(), ..Counts::default() };
+        for decision in &self.decisions {
+            match decision.status {
+                Status::Stored => {
+                    counts.stored += 1;
+                    counts.leaning += usize::from(!decision.leans.is_empty());
+                }
+                Status::ToMeasure => {
+                    counts.to_measure += 1;
+                    counts.eta = [counts.eta, decision.eta].into_iter().sum();
+                }
+                Status::Skipped => counts.skipped += 1,
+            }
         }
+        let run = (counts.to_measure > 0).then_some(cost::RUN);
+        counts.eta = run.into_iter().chain([counts.eta]).sum();
+        counts
     }
 }
 
@@ -153,87 +161,51 @@ pub fn plan(
     accepted: &Acceptances,
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Plan {
-    let mut decisions: Vec<Decision> = tests
-        .par_chunks(CHUNK)
-        .flat_map_iter(|chunk| {
-            let mut shared = KnownSurroundings::default();
-            let mut leaning = Leaning::new(accepted);
-            chunk.iter().map(move |test| {
-                let key = match conditions.key(test, &mut shared) {
-                    Ok(key) => key,
-                    Err(reason) => return skipped(protocol, Why::Skipped(reason)),
-                };
-                // Of a test that has enough nothing but its key is needed.
-                let stored = match StoredResults::sufficient(&key, &protocol.repetitions, index) {
-                    Ok(stored) => stored,
-                    Err(alone) => match conditions.judge(test, &mut shared) {
-                        Prospect::Skipped(reason) => return skipped(protocol, Why::Skipped(reason)),
-                        Prospect::Ready(ready) => {
-                            alone.leaning(&ready.manifest, &protocol.repetitions, index, &mut leaning)
-                        }
-                    },
-                };
-                decide(test, key, stored, protocol, index, forced(test))
-            })
-        })
-        .collect();
-    estimate(tests, &mut decisions, &protocol.repetitions, conditions, index);
-    Plan { decisions }
-}
-
-/// What is to be measured, and was never measured as it is now, will take as long as it took before something changed,
-/// or as long as like tests, the nearest first; and as often as the spread of like tests asks for.
-fn estimate(tests: &[Test], decisions: &mut [Decision], wanted: &Repetitions, conditions: &Conditions, index: &Index) {
-    let entries = |decision: &Decision| decision.key.map(|key| index.of_key(&key)).unwrap_or_default();
-    let is_unknown = |decision: &Decision| {
-        decision.status == Status::ToMeasure && values(entries(decision)).len() < cost::VALUES_MIN
-    };
-    let pairs = tests.par_iter().zip(&*decisions).filter(|(_, decision)| is_unknown(decision));
-    let unknown: HashSet<Kin> = pairs.map(|(test, _)| Kin::of(test)).collect();
-    let mut asked: HashSet<Kin> = unknown.into_iter().flat_map(Kin::circles).collect();
-    let mut costs = Costs::on(conditions.hosts());
-    for (test, decision) in tests.iter().zip(&*decisions) {
-        if asked.is_empty() {
-            break;
-        }
-        let circles = Kin::of(test).circles();
-        if !circles.iter().any(|kin| asked.contains(kin)) {
-            continue;
-        }
-        let own = entries(decision);
-        costs.learn_values(test, &values(own));
-        costs.learn_tries(test, own);
-        let older = own.is_empty().then(|| newest(index, &test.tuple)).flatten();
-        let middle = cost::own(own).map(|(_, middle, _)| middle);
-        if let Some(cost_ms) = middle.or(older.map(|entry| u64::from(entry.cost_ms))) {
-            costs.learn(test, cost_ms);
-        }
-        for kin in circles.iter().filter(|kin| costs.are_known(kin)) {
-            asked.remove(kin);
-        }
-    }
-    tests.par_iter().zip(decisions).filter(|(_, decision)| is_unknown(decision)).for_each(|(test, decision)| {
-        let own = entries(decision);
-        if decision.why != [Why::Forced] {
-            decision.missing = missing(wanted, own, decision.repetitions.have, &|part| costs.variance(test, part));
-        }
-        decision.eta = costs.of(test, own).times(decision.missing).tried(costs.tries(test));
+    let known = || (KnownSurroundings::default(), Leaning::new(accepted), String::new());
+    let decided = tests.par_iter().with_min_len(CHUNK).map_init(known, |(shared, leaning, name), test| {
+        let keyed = match conditions.keyed(test, shared) {
+            Ok(keyed) => keyed,
+            Err(reason) => return skipped(protocol, Why::Skipped(reason)),
+        };
+        let stored = StoredResults::of(keyed, &protocol.repetitions, index, leaning);
+        decide(test, keyed, stored, protocol, index, forced(test), name)
     });
+    let mut decisions: Vec<Decision> = decided.collect();
+    estimate::estimate(tests, &mut decisions, &protocol.repetitions, conditions, index);
+    Plan { decisions }
 }
 
 fn skipped(protocol: &Protocol, why: Why) -> Decision {
     let Repetitions { min, max, .. } = protocol.repetitions;
     let repetitions = Have { have: 0, min, max };
-    let (missing, eta) = (Often::exactly(0), Estimate::default());
-    Decision { status: Status::Skipped, key: None, why: vec![why], leans: Vec::new(), repetitions, missing, eta }
+    Decision {
+        status: Status::Skipped,
+        key: None,
+        own: None,
+        why: vec![why],
+        leans: Vec::new(),
+        repetitions,
+        missing: Often::exactly(0),
+        eta: Estimate::default(),
+    }
 }
 
-fn decide(test: &Test, key: Key, stored: StoredResults, protocol: &Protocol, index: &Index, forced: bool) -> Decision {
+fn decide(
+    test: &Test,
+    now: Keyed,
+    stored: StoredResults,
+    protocol: &Protocol,
+    index: &Index,
+    forced: bool,
+    name: &mut String,
+) -> Decision {
     let Repetitions { min, max, .. } = protocol.repetitions;
     let StoredResults { own, leans, standing } = stored;
     let have = Have { have: standing.valid, min, max };
     let decision = |status, why| {
         let (missing, eta) = match status {
+            // Of what has nothing stored like tests say it, later.
+            Status::ToMeasure if own.is_empty() && !forced => (Often::exactly(0), Estimate::default()),
             Status::ToMeasure => {
                 let missing = match forced {
                     true => Often::exactly(min),
@@ -243,15 +215,15 @@ fn decide(test: &Test, key: Key, stored: StoredResults, protocol: &Protocol, ind
             }
             Status::Stored | Status::Skipped => (Often::exactly(0), Estimate::default()),
         };
-        Decision { status, key: Some(key), why, leans, repetitions: have, missing, eta }
+        Decision { status, key: Some(now.key), own: now.own, why, leans, repetitions: have, missing, eta }
     };
     match (forced, standing.next) {
         (true, _) => decision(Status::ToMeasure, vec![Why::Forced]),
         (false, Next::Enough) => decision(Status::Stored, imprecise(&protocol.repetitions, own)),
         (false, Next::GiveUp) => decision(Status::Skipped, vec![Why::GivenUp(standing.attempts)]),
         (false, Next::More(Why::New)) => {
-            let why = match newest(index, &test.tuple) {
-                Some(older) if older.key != key => Why::Changed(older.key),
+            let why = match newest_of(index, &test.tuple, name) {
+                Some(older) if older.key != now.key => Why::Changed(older.key),
                 _ => Why::New,
             };
             decision(Status::ToMeasure, vec![why])
@@ -324,7 +296,11 @@ fn values(entries: &[Entry]) -> Vec<f64> {
 /// The newest repetition of a test, whatever its key; of one that was never measured with its stack, of the same test
 /// with the system's own components.
 pub fn newest<'i>(index: &'i Index, tuple: &Tuple) -> Option<&'i Entry> {
-    let of = |tuple: &Tuple| index.newest_of(TestId::of(&tuple.to_string()));
+    newest_of(index, tuple, &mut String::new())
+}
+
+fn newest_of<'i>(index: &'i Index, tuple: &Tuple, name: &mut String) -> Option<&'i Entry> {
+    let mut of = |tuple: &Tuple| index.newest_of(TestId::of_tuple(tuple, name));
     of(tuple).or_else(|| {
         let mut of_system = tuple.clone();
         of_system.variant.stack = STACK_DEFAULT.into();
@@ -366,38 +342,17 @@ pub struct StoredResults<'i> {
 }
 
 impl<'i> StoredResults<'i> {
-    /// What there is for a manifest and its key.
-    pub fn of(
-        manifest: &Manifest,
-        key: &Key,
-        wanted: &Repetitions,
-        index: &'i Index,
-        leaning: &mut Leaning,
-    ) -> StoredResults<'i> {
-        StoredResults::sufficient(key, wanted, index)
-            .unwrap_or_else(|alone| alone.leaning(manifest, wanted, index, leaning))
-    }
-
-    /// What there is under a key alone.
-    ///
-    /// # Errors
-    /// The same, where it does not suffice and older keys may help.
-    pub fn sufficient(key: &Key, wanted: &Repetitions, index: &'i Index) -> Result<Self, Self> {
-        let own = index.of_key(key);
-        let standing = standing(own, &[], wanted);
-        let is_enough = standing.next == Next::Enough;
-        let stored = StoredResults { own, leans: Vec::new(), standing };
-        if is_enough { Ok(stored) } else { Err(stored) }
-    }
-
-    /// With what older keys of a manifest add to it.
-    pub fn leaning(self, manifest: &Manifest, wanted: &Repetitions, index: &Index, leaning: &mut Leaning) -> Self {
-        let own = self.own;
+    /// What there is for a key, and for older ones that count as it where its own does not suffice.
+    pub fn of(now: Keyed, wanted: &Repetitions, index: &'i Index, leaning: &mut Leaning) -> StoredResults<'i> {
+        let own = index.of_key(&now.key);
+        let alone = StoredResults { own, leans: Vec::new(), standing: standing(own, &[], wanted) };
+        if alone.standing.next == Next::Enough {
+            return alone;
+        }
         let valid = |key: &Key| index.of_key(key).iter().filter(|entry| entry.standing == Standing::Valid);
-        let leans: Vec<Lean> =
-            leaning.keys(manifest).into_iter().filter(|lean| valid(&lean.key).next().is_some()).collect();
+        let leans: Vec<Lean> = leaning.keys(now).into_iter().filter(|lean| valid(&lean.key).next().is_some()).collect();
         if leans.is_empty() {
-            return self;
+            return alone;
         }
         let older: Vec<Entry> = leans.iter().flat_map(|lean| valid(&lean.key)).copied().collect();
         StoredResults { own, standing: standing(own, &older, wanted), leans }

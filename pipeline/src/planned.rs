@@ -2,9 +2,11 @@
 //! nothing. It must not measure or print.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use host_setup::facts::{Component, Facts};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::acceptance::Acceptances;
@@ -14,8 +16,8 @@ use crate::difference::{Difference, DifferenceId, Differences, Manifests};
 use crate::experiment::Test;
 use crate::inside;
 use crate::key::Key;
-use crate::manifest::Change;
-use crate::plan::{self, Counts, Decision, Have, Plan, Status};
+use crate::manifest::{Change, CommonId, OwnDigest};
+use crate::plan::{self, Counts, Decision, Have, Plan, Status, Why};
 use crate::ready::Ready;
 use crate::store::{Entry, Index, StoreError};
 use crate::workspace::Workspace;
@@ -23,6 +25,8 @@ use crate::workspace::Workspace;
 /// The fixed protocol that a precision is held against, that of the paper: traffic of a repetition, and how often.
 const FIXED: Duration = Duration::from_secs(60);
 const FIXED_REPETITIONS: u32 = 3;
+/// Tests of a reason that are named.
+const SHOWN: usize = 6;
 
 /// A plan and its inputs.
 #[derive(Debug)]
@@ -132,7 +136,7 @@ impl<'a> Planned<'a> {
 
     /// Why a test is not simply stored, in words.
     pub fn words(&self, test: &Test, decision: &Decision) -> Vec<String> {
-        Reasons::new(self).words(test, decision)
+        Reasons::new(self).words(test, decision).to_vec()
     }
 
     /// Versions of components by digest, where they are known: of those of now, and of those of a result of that key.
@@ -198,7 +202,7 @@ impl<'a> Planned<'a> {
                 name: test.tuple.to_string(),
                 key: decision.key,
                 status: decision.status,
-                why: reasons.words(test, decision),
+                why: reasons.words(test, decision).to_vec(),
                 repetitions: decision.repetitions,
             })
             .collect();
@@ -218,7 +222,7 @@ impl<'a> Planned<'a> {
     }
 
     /// The plan for people: the numbers, then what is to be measured and what is skipped, by reason.
-    pub fn text(&self, only: &dyn Fn(&Test) -> bool) -> String {
+    pub fn text(&self, only: &(dyn Fn(&Test) -> bool + Sync)) -> String {
         let counts = self.plan.counts();
         let mut out = format!("{}: {}\n", self.workspace.experiment.name, counts);
         if let Some(Elsewhere { url, keys }) = self.elsewhere.as_ref().filter(|elsewhere| !elsewhere.keys.is_empty()) {
@@ -233,10 +237,9 @@ impl<'a> Planned<'a> {
                 FIXED.as_secs()
             ));
         }
-        let mut why = Reasons::new(self);
         let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
         for (status, heading) in headings {
-            out.push_str(&self.section(status, heading, only, &mut why));
+            out.push_str(&self.section(status, heading, only));
         }
         out
     }
@@ -249,42 +252,40 @@ impl<'a> Planned<'a> {
     }
 
     /// Why nothing at all can be measured here, if all tests that `only` takes are skipped.
-    pub fn all_skipped(&self, only: &dyn Fn(&Test) -> bool) -> Option<String> {
+    pub fn all_skipped(&self, only: &(dyn Fn(&Test) -> bool + Sync)) -> Option<String> {
         let mut asked = self.tests().filter(|(test, _)| only(test)).peekable();
         asked.peek()?;
         let all = asked.all(|(_, decision)| decision.status == Status::Skipped);
-        all.then(|| self.section(Status::Skipped, "skipped", only, &mut Reasons::new(self)).trim().to_string())
+        all.then(|| self.section(Status::Skipped, "skipped", only).trim().to_string())
     }
 
     /// The tests of one status, by reason.
-    fn section(&self, status: Status, heading: &str, only: &dyn Fn(&Test) -> bool, why: &mut Reasons) -> String {
-        let mut out = String::new();
-        let mut reasons: Vec<(String, Vec<String>, Estimate)> = Vec::new();
+    fn section(&self, status: Status, heading: &str, only: &(dyn Fn(&Test) -> bool + Sync)) -> String {
         // What is simply stored needs no reason.
         let is_told =
             |decision: &Decision| status != Status::Stored || !decision.leans.is_empty() || !decision.why.is_empty();
-        for (test, decision) in
-            self.tests().filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
-        {
-            let reason = why.words(test, decision).join("; ");
-            let name = test.tuple.to_string();
-            match reasons.iter_mut().find(|(known, ..)| *known == reason) {
-                Some((_, names, eta)) => {
-                    names.push(name);
-                    *eta = [*eta, decision.eta].into_iter().sum();
-                }
-                None => reasons.push((reason, vec![name], decision.eta)),
+        let pairs = self.workspace.tests().par_iter().zip(&self.plan.decisions);
+        let told = pairs
+            .filter(|(test, decision)| decision.status == status && is_told(decision) && only(test))
+            .fold(
+                || (None, Kinds::default()),
+                |(reasons, mut kinds): (Option<Reasons>, _), (test, decision)| {
+                    let mut reasons = reasons.unwrap_or_else(|| Reasons::new(self));
+                    kinds.add(reasons.words(test, decision), 1, decision.eta, &[test]);
+                    (Some(reasons), kinds)
+                },
+            )
+            .map(|(_, kinds)| kinds)
+            .reduce(Kinds::default, Kinds::and);
+        let mut out = String::new();
+        for Alike { reason, tests, eta, first } in told.0 {
+            let (time, reason) = (about(eta), reason.join("; "));
+            out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(tests, "test")));
+            for test in &first {
+                out.push_str(&format!("  {}\n", test.tuple));
             }
-        }
-        for (reason, names, eta) in reasons {
-            let time = about(eta);
-            out.push_str(&format!("\n{heading}: {}{time} because: {reason}\n", plural(names.len(), "test")));
-            const SHOWN: usize = 6;
-            for name in names.iter().take(SHOWN) {
-                out.push_str(&format!("  {name}\n"));
-            }
-            if names.len() > SHOWN {
-                out.push_str(&format!("  ... and {} more\n", names.len() - SHOWN));
+            if tests > first.len() {
+                out.push_str(&format!("  ... and {} more\n", tests - first.len()));
             }
         }
         out
@@ -299,41 +300,102 @@ struct Reasons<'p> {
     manifests: Manifests<'p>,
     differences: Differences,
     /// Differences in words.
-    told: HashMap<DifferenceId, Vec<String>>,
+    told: HashMap<DifferenceId, Reason>,
+    /// The last of those in what tests have in common, by what that was and is: of most tests it is the same again.
+    last: Option<([CommonId; 2], Reason)>,
+}
+
+/// Why a test is not simply stored, in words; shared, since many tests have the same reason.
+type Reason = Arc<[String]>;
+
+/// Tests of one reason.
+struct Alike<'t> {
+    reason: Reason,
+    tests: usize,
+    eta: Estimate,
+    /// The first of them.
+    first: Vec<&'t Test>,
+}
+
+/// Tests by their reasons, in the order in which these were met.
+#[derive(Default)]
+struct Kinds<'t>(Vec<Alike<'t>>);
+
+impl<'t> Kinds<'t> {
+    fn add(&mut self, reason: Reason, tests: usize, eta: Estimate, first: &[&'t Test]) {
+        let is_same = |known: &Reason| Arc::ptr_eq(known, &reason) || *known == reason;
+        let place = self.0.iter().position(|alike| is_same(&alike.reason)).unwrap_or_else(|| {
+            self.0.push(Alike { reason, tests: 0, eta: Estimate::default(), first: Vec::new() });
+            self.0.len() - 1
+        });
+        let alike = &mut self.0[place];
+        alike.tests += tests;
+        alike.eta = [alike.eta, eta].into_iter().sum();
+        let room = SHOWN - alike.first.len();
+        alike.first.extend(first.iter().take(room));
+    }
+
+    /// With those of tests that come after them.
+    fn and(mut self, later: Kinds<'t>) -> Kinds<'t> {
+        for Alike { reason, tests, eta, first } in later.0 {
+            self.add(reason, tests, eta, &first);
+        }
+        self
+    }
 }
 
 impl<'p> Reasons<'p> {
     fn new(planned: &'p Planned<'p>) -> Reasons<'p> {
         let (conditions, shared) = (planned.conditions, KnownSurroundings::default());
         let manifests = Manifests::of(&planned.workspace.store);
-        Reasons { planned, conditions, shared, manifests, differences: Differences::default(), told: HashMap::new() }
+        let (differences, told, last) = (Differences::default(), HashMap::new(), None);
+        Reasons { planned, conditions, shared, manifests, differences, told, last }
     }
 
-    fn words(&mut self, test: &Test, decision: &Decision) -> Vec<String> {
+    fn words(&mut self, test: &Test, decision: &Decision) -> Reason {
         let elsewhere = self.planned.elsewhere.as_ref();
         if let Some(elsewhere) =
             elsewhere.filter(|elsewhere| decision.key.is_some_and(|key| elsewhere.keys.contains(&key)))
         {
-            return vec![format!("its results are in {}", elsewhere.url)];
+            return Arc::new([format!("its results are in {}", elsewhere.url)]);
         }
-        let why = decision.why.iter();
-        let mut words: Vec<String> =
-            why.flat_map(|why| why.words().unwrap_or_else(|before| self.changes(test, &before))).collect();
+        if let ([Why::Changed(before)], []) = (&decision.why[..], &decision.leans[..]) {
+            return self.changes(test, &decision.own, before);
+        }
+        let mut words = Vec::new();
+        for why in &decision.why {
+            match why.words() {
+                Ok(told) => words.extend(told),
+                Err(before) => words.extend_from_slice(&self.changes(test, &decision.own, &before)),
+            }
+        }
         let by: BTreeSet<_> = decision.leans.iter().flat_map(|lean| &lean.by).collect();
         let accepted = self.planned.acceptances.iter().filter(|acceptance| by.contains(&acceptance.id));
         words.extend(accepted.map(|acceptance| acceptance.words()));
-        words
+        words.into()
     }
 
     /// What changed since the manifest of that key.
-    fn changes(&mut self, test: &Test, older: &Key) -> Vec<String> {
-        let Prospect::Ready(ready) = self.conditions.judge(test, &mut self.shared) else { return Vec::new() };
-        let now = ready.manifest;
-        let Some(before) = self.manifests.get(now.own(), older).ok().flatten() else {
-            return vec!["its key changed; the older manifest is missing".to_string()];
+    fn changes(&mut self, test: &Test, own: &OwnDigest, older: &Key) -> Reason {
+        let Reasons { planned, conditions, shared, manifests, differences, told, last } = self;
+        let mut words = |difference: &Difference| {
+            told.entry(difference.id).or_insert_with(|| planned.told(difference, older).into()).clone()
         };
-        let difference = self.differences.between(&before, &now);
-        self.told.entry(difference.id).or_insert_with(|| self.planned.told(&difference, older)).clone()
+        // Most tests have of their own what they had: then the key that they had says so.
+        if let Some(now) = conditions.common(test, shared)
+            && let Some(before) = manifests.seen(own, older)
+        {
+            let both = [before.id(), now.id()];
+            return match last {
+                Some((of, reason)) if *of == both => reason.clone(),
+                _ => last.insert((both, words(differences.in_common(before, now)))).1.clone(),
+            };
+        }
+        let Prospect::Ready(ready) = conditions.judge(test, shared) else { return Arc::new([]) };
+        match manifests.get(ready.manifest.own(), older) {
+            Ok(Some(before)) => words(&differences.between(&before, &ready.manifest)),
+            _ => Arc::new(["its key changed; the older manifest is missing".to_string()]),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What of a host is in keys and what is not, on invented hosts: kernels started in other ways, and software that
 //! comes or goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use host_setup::facts::{Component, Facts, FrequencyPolicy, Offer, Privilege, StackFacts};
@@ -73,6 +73,71 @@ fn keys(facts: &Facts) -> BTreeMap<String, Option<String>> {
         }
     };
     tests.map(|test| (test.tuple.to_string(), key(test))).collect()
+}
+
+/// Tests that differ on every axis that what tests share depends on.
+const AXES: &str = r#"
+[experiment]
+name = "all"
+[protocol]
+duration = "1s"
+warmup = "200ms"
+cooldown = "200ms"
+repetitions = 3
+[[tests]]
+id = "sockets"
+D = ["throughput", "latency"]
+L = ["local", "remote"]
+S = ["1vs1", "2vs2"]
+V = "linux-bridge"
+P = [64, 1500]
+R = "10k"
+B = [4, 8]
+io = ["udp", "raw"]
+runtime = ["netns", "auto"]
+stack = ["system", "new"]
+[[tests]]
+id = "searched"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = ["linux-bridge", "ovs"]
+P = 64
+R = ["10k", "ndr", { search = "pdr", loss = 0.001 }]
+B = 4
+touch = [false, true]
+[[tests]]
+id = "dpdk"
+D = "throughput"
+L = "local"
+S = "1vs1"
+V = ["testpmd", "ovs"]
+P = 64
+R = "10k"
+B = 4
+queues = [1, 2]
+switch_cores = [1, 2]
+"#;
+
+/// What tests share is told apart by all that it depends on.
+#[test]
+fn a_key_does_not_depend_on_the_tests_before_it() {
+    let mut facts = with_dpdk(host("root=/dev/vda1 ro quiet"));
+    let components = facts.components.clone();
+    let stack = StackFacts { missing: None, switches: vec![offer("ovs", &["ovs"], &["dpdk"])], components };
+    facts.stacks.insert("new".into(), stack);
+    let ground = Ground::from(facts);
+    let conditions = Conditions::new(&ground);
+    let tests = experiment::parse(AXES, "axes.toml").expect("an experiment").matrix.tests;
+    let alone: Vec<_> = tests.iter().map(|test| conditions.key(test, &mut KnownSurroundings::default())).collect();
+    let different: BTreeSet<_> = alone.iter().flatten().collect();
+    assert!(different.len() > 60, "{}", different.len());
+    for stride in [1, 7, 101] {
+        let mut shared = KnownSurroundings::default();
+        for place in (0..tests.len()).map(|place| place * stride % tests.len()) {
+            assert_eq!(conditions.key(&tests[place], &mut shared), alone[place], "{}", tests[place].tuple);
+        }
+    }
 }
 
 /// What another stand gives one test is that test's alone: the short way to a key keeps what it writes into.

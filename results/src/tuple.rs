@@ -70,16 +70,26 @@ fn stack_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str
 impl Variant {
     /// What a test through `vswitch` is when nothing else is said.
     pub fn default_for(vswitch: VSwitch) -> Variant {
-        Variant {
-            io: vswitch.io_default(),
-            touch: false,
-            queues: 1,
-            flows: 1,
-            stack: STACK_SHARED.clone(),
-            switch_cores: 1,
-            runtime: RuntimeChoice::Auto,
-            frame: FrameSize::NoFcs,
-        }
+        let Plain { io, touch, queues, flows, switch_cores, runtime, frame } = Plain::through(vswitch);
+        Variant { io, touch, queues, flows, stack: STACK_SHARED.clone(), switch_cores, runtime, frame }
+    }
+}
+
+/// A default variant without its stack, which is shared: threads that make names would wait for one another.
+struct Plain {
+    io: Io,
+    touch: bool,
+    queues: u16,
+    flows: u16,
+    switch_cores: u16,
+    runtime: RuntimeChoice,
+    frame: FrameSize,
+}
+
+impl Plain {
+    fn through(vswitch: VSwitch) -> Plain {
+        let (runtime, frame) = (RuntimeChoice::Auto, FrameSize::NoFcs);
+        Plain { io: vswitch.io_default(), touch: false, queues: 1, flows: 1, switch_cores: 1, runtime, frame }
     }
 }
 
@@ -164,31 +174,44 @@ impl Tuple {
 impl fmt::Display for Tuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tuple { dimension, locality, pairs, vswitch, packet, rate, burst, variant } = self;
-        write!(f, "{dimension}/{locality}/{pairs}/{vswitch}/{packet}/{rate}/{burst}")?;
-        let default = Variant::default_for(*vswitch);
-        if variant.io != default.io {
-            write!(f, "+io={}", io_name(variant.io))?;
+        // Names are made of every test of a plan: names of axes are written as they are, which formatting takes longer for.
+        for part in [dimension.name(), "/", locality.name(), "/"] {
+            f.write_str(part)?;
         }
-        if variant.touch != default.touch {
-            write!(f, "+touch={}", variant.touch)?;
+        pairs.fmt(f)?;
+        for part in ["/", vswitch.name(), "/"] {
+            f.write_str(part)?;
         }
-        if variant.queues != default.queues {
-            write!(f, "+queues={}", variant.queues)?;
+        packet.fmt(f)?;
+        f.write_str("/")?;
+        rate.fmt(f)?;
+        f.write_str("/")?;
+        burst.fmt(f)?;
+        let Variant { io, touch, queues, flows, stack, switch_cores, runtime, frame } = variant;
+        let default = Plain::through(*vswitch);
+        if *io != default.io {
+            write!(f, "+io={}", io_name(*io))?;
         }
-        if variant.flows != default.flows {
-            write!(f, "+flows={}", variant.flows)?;
+        if *touch != default.touch {
+            write!(f, "+touch={touch}")?;
         }
-        if variant.stack != default.stack {
-            write!(f, "+stack={}", variant.stack)?;
+        if *queues != default.queues {
+            write!(f, "+queues={queues}")?;
         }
-        if variant.switch_cores != default.switch_cores {
-            write!(f, "+switch_cores={}", variant.switch_cores)?;
+        if *flows != default.flows {
+            write!(f, "+flows={flows}")?;
         }
-        if variant.runtime != default.runtime {
-            write!(f, "+runtime={}", variant.runtime)?;
+        if **stack != *STACK_DEFAULT {
+            write!(f, "+stack={stack}")?;
         }
-        if variant.frame != default.frame {
-            write!(f, "+frame={}", variant.frame)?;
+        if *switch_cores != default.switch_cores {
+            write!(f, "+switch_cores={switch_cores}")?;
+        }
+        if *runtime != default.runtime {
+            write!(f, "+runtime={runtime}")?;
+        }
+        if *frame != default.frame {
+            write!(f, "+frame={frame}")?;
         }
         Ok(())
     }

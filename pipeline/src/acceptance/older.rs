@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Acceptances, Step};
 use crate::key::{Key, StatementId};
-use crate::manifest::{Common, CommonId, Listing, Manifest, Sealed, Section};
+use crate::manifest::{Common, CommonId, Keyed, Listing, Sealed, Section};
 
 /// Most older manifests that count as one: beyond it those of the most changes are left out, and their tests are
 /// measured again.
@@ -66,22 +66,25 @@ impl Acceptances {
 pub struct Leaning<'a> {
     acceptances: &'a Acceptances,
     known: HashMap<CommonId, Vec<Older>>,
+    /// For what is hashed.
+    buffer: Vec<u8>,
 }
 
 impl<'a> Leaning<'a> {
     /// By these.
     pub fn new(acceptances: &'a Acceptances) -> Leaning<'a> {
-        Leaning { acceptances, known: HashMap::new() }
+        Leaning { acceptances, known: HashMap::new(), buffer: Vec::new() }
     }
 
     /// The keys that count as that of `now`, the fewest changes first.
-    pub fn keys(&mut self, now: &Manifest) -> Vec<Lean> {
-        if self.acceptances.is_empty() {
+    pub fn keys(&mut self, now: Keyed) -> Vec<Lean> {
+        let Leaning { acceptances, known, buffer } = self;
+        if acceptances.is_empty() {
             return Vec::new();
         }
-        let common = now.common();
-        let older = self.known.entry(common.id()).or_insert_with(|| self.acceptances.older(common));
-        older.iter().map(|older| Lean { key: now.among(older.common.clone()).key(), by: older.by.clone() }).collect()
+        let older = known.entry(now.common.id()).or_insert_with(|| acceptances.older(now.common));
+        let mut key = |older: &Older| older.common.key_with(now.own.as_ref(), buffer);
+        older.iter().map(|older| Lean { key: key(older), by: older.by.clone() }).collect()
     }
 }
 

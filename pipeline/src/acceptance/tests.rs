@@ -78,8 +78,8 @@ proptest! {
     fn exactly_what_statements_lead_from_counts(statements in any_statements(), now in [0u8..4, 0u8..4]) {
         let held = Acceptances::in_force(&statements, "quick");
         let mut leaning = Leaning::new(&held);
-        let leans = leaning.keys(&manifest(now));
-        prop_assert_eq!(&leans, &leaning.keys(&manifest(now)), "once more, the same");
+        let leans = leaning.keys(manifest(now).keyed());
+        prop_assert_eq!(&leans, &leaning.keys(manifest(now).keyed()), "once more, the same");
         let mut expected = BTreeSet::new();
         for kernel in reached(&statements, 0, now[0]) {
             for switch in reached(&statements, 1, now[1]) {
@@ -119,7 +119,7 @@ proptest! {
         }));
         let keys = |statements: &[_], of: &str| {
             let held = Acceptances::in_force(statements, of);
-            Leaning::new(&held).keys(&manifest(now))
+            Leaning::new(&held).keys(manifest(now).keyed())
         };
         prop_assert_eq!(keys(&all, "quick"), keys(&kept, "quick"));
         prop_assert_eq!(keys(&all, "another"), Vec::new());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::stacks::{self, Where};
+use super::stacks::{self, Known, Where};
 use super::{PlanArgs, Target, remark, say, say_json, share};
 use crate::beneath;
 use crate::conditions::Conditions;
@@ -82,15 +82,20 @@ pub(super) fn plan(
     asked: &PlanArgs,
     only: &(dyn Fn(&Test) -> bool + Sync),
     forced: &(dyn Fn(&Test) -> bool + Sync),
+    known: Option<Known>,
 ) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let (ground, index) = stacks::ground_and_index(&workspace, &asked.on, &asked.assumptions)?;
+    let (ground, index) = stacks::ground_and_index(&workspace, &asked.on, &asked.assumptions, known)?;
     let conditions = Conditions::new(&ground);
     let planned = share::planned_by(target, &workspace, &conditions, index, forced)?;
-    match asked.json {
+    let said = match asked.json {
         true => say_json(&planned.json(only)),
         false => say(&format!("{}{}", stacks::words(&asked.assumptions), planned.text(only))),
-    }
+    };
+    // A plan of many tests is not taken apart piece by piece: the process ends.
+    std::mem::forget(planned);
+    std::mem::forget(workspace);
+    said
 }
 
 #[derive(Serialize)]
@@ -106,9 +111,15 @@ struct StatusJson {
 }
 
 /// `septet status`: the numbers, and exit 4 under `-q` if something is to be measured.
-pub(super) fn status(target: &Target, on: &Where, quiet: bool, json: bool) -> Result<Exit, Trouble> {
+pub(super) fn status(
+    target: &Target,
+    on: &Where,
+    quiet: bool,
+    json: bool,
+    known: Option<Known>,
+) -> Result<Exit, Trouble> {
     let workspace = Workspace::load(&target.file, target.store.store.as_deref())?;
-    let (ground, index) = stacks::ground_and_index(&workspace, on, &[])?;
+    let (ground, index) = stacks::ground_and_index(&workspace, on, &[], known)?;
     let conditions = Conditions::new(&ground);
     let planned = share::planned_by(target, &workspace, &conditions, index, &|_| false)?;
     let counts = planned.plan.counts();

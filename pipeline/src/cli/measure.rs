@@ -59,7 +59,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let force = asked(args.force.as_deref(), false)?;
     if args.dry_run {
         let asked = PlanArgs { json: args.json, on: args.on.clone(), assumptions: Vec::new() };
-        return experiment::plan(&args.target, &asked, &only, &force);
+        return experiment::plan(&args.target, &asked, &only, &force, None);
     }
     if let Some(settled) = settled::run(args) {
         return nothing_to_do(args, &settled);

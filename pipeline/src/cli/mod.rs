@@ -437,13 +437,11 @@ impl Cli {
         match self.command {
             Command::Init { folder } => experiment::init(&folder),
             Command::Check { file, json } => experiment::check(&file, json),
-            Command::Plan { target, asked } => settled::plan(&target, &asked)
-                .unwrap_or_else(|| experiment::plan(&target, &asked, &|_| true, &|_| false)),
+            Command::Plan { target, asked } => settled::plan(&target, &asked),
             Command::Run(args) => measure::run(&args),
             Command::Shell(args) => shell::shell(&args),
             Command::Pcap(args) => shell::pcap(&args),
-            Command::Status { target, on, quiet: true, .. } if settled::is_settled(&target, &on) => Ok(Exit::Well),
-            Command::Status { target, on, quiet, json } => experiment::status(&target, &on, quiet, json),
+            Command::Status { target, on, quiet, json } => settled::status(&target, &on, quiet, json),
             Command::Show { key, store, json, log } => results::show(&key, &store, json, log),
             Command::Explain { target, on, test, json } => experiment::explain(&target, &on, &test, json),
             Command::Accept(args) => accept::run(&args),

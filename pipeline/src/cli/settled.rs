@@ -6,8 +6,8 @@ use host_setup::protocol::Names;
 use host_setup::stack::SYSTEM;
 use reports::spec::Id;
 
-use super::stacks::Where;
-use super::{OutputArgs, PlanArgs, RunArgs, Target, results, say, share, stacks};
+use super::stacks::{Known, Where};
+use super::{OutputArgs, PlanArgs, RunArgs, Target, experiment, results, say, share};
 use crate::beneath::{Destination, Folder};
 use crate::clock;
 use crate::exit::{Exit, Trouble};
@@ -59,37 +59,46 @@ fn seen(args: &RunArgs, workspace: &Workspace) -> Option<Sight> {
 
 /// Whether a run has nothing to do.
 pub(super) fn run(args: &RunArgs) -> Option<Settled> {
-    settled(&args.target, &asked(args)?, true)
+    settled(&args.target, &asked(args)?, true, &mut None)
 }
 
-/// `plan` where there is nothing to measure and nothing to explain.
-pub(super) fn plan(target: &Target, asked: &PlanArgs) -> Option<Result<Exit, Trouble>> {
+/// `plan`, without one where there is nothing to measure and nothing to explain.
+pub(super) fn plan(target: &Target, asked: &PlanArgs) -> Result<Exit, Trouble> {
     let PlanArgs { json, on, assumptions } = asked;
-    if *json || !assumptions.is_empty() {
-        return None;
+    let mut known = None;
+    if !*json
+        && assumptions.is_empty()
+        && let Some(Settled { stamp, .. }) = usual(target, on, &mut known)
+        && stamp.says_no_more
+    {
+        return say(&in_numbers(&stamp.experiment, stamp.counts()));
     }
-    let Settled { stamp, .. } = usual(target, on)?;
-    stamp.says_no_more.then(|| say(&in_numbers(&stamp.experiment, stamp.counts())))
+    experiment::plan(target, asked, &|_| true, &|_| false, known)
+}
+
+/// `status`, under `-q` without a plan where there is nothing to measure.
+pub(super) fn status(target: &Target, on: &Where, quiet: bool, json: bool) -> Result<Exit, Trouble> {
+    let mut known = None;
+    if quiet && usual(target, on, &mut known).is_some() {
+        return Ok(Exit::Well);
+    }
+    experiment::status(target, on, quiet, json, known)
 }
 
 fn in_numbers(experiment: &str, counts: Counts) -> String {
     format!("{experiment}: {counts}\n")
 }
 
-/// Whether there is nothing to measure.
-pub(super) fn is_settled(target: &Target, on: &Where) -> bool {
-    usual(target, on).is_some()
-}
-
 /// What is known of an experiment by runs that put their reports into the usual place.
-fn usual(target: &Target, on: &Where) -> Option<Settled> {
+fn usual(target: &Target, on: &Where, known: &mut Option<Known>) -> Option<Settled> {
     if on.refresh || on.class.is_some() {
         return None;
     }
-    settled(target, &Asked { file: &target.file, output: None, report: true }, false)
+    settled(target, &Asked { file: &target.file, output: None, report: true }, false, known)
 }
 
-fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled> {
+/// What a stamp proves; what is seen of this host for it goes to `known`, for a plan.
+fn settled(target: &Target, asked: &Asked, with_report: bool, known: &mut Option<Known>) -> Option<Settled> {
     let store = Store::meant(target.store.store.as_deref(), asked.file.parent()?).ok()?;
     // What cannot be dated is told, also where nothing is to be done.
     clock::now_rfc3339().ok()?;
@@ -101,14 +110,8 @@ fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled>
     if !site.testbed.hosts.is_empty() {
         return None;
     }
-    let known = |name: &String| (name.clone(), site.stacks.get(name).cloned());
-    let names = Names { stacks: stamp.stacks.iter().map(known).collect(), ..Names::default() };
-    let of_host = move || {
-        let mut agent = stacks::start(names).ok()?;
-        let facts = agent.facts(false).ok()?;
-        agent.bye().ok()?;
-        Some(facts)
-    };
+    let meant = |name: &String| (name.clone(), site.stacks.get(name).cloned());
+    let names = Names { stacks: stamp.stacks.iter().map(meant).collect(), ..Names::default() };
     let of_files = || {
         if !stamp.is_of(&Sight::take(asked.file, &store, name.as_str())?) {
             return None;
@@ -120,14 +123,19 @@ fn settled(target: &Target, asked: &Asked, with_report: bool) -> Option<Settled>
         };
         report::stands(&store, name.as_str(), &to, made_of).map(Some)
     };
-    // The agent looks at the host while files are looked at here.
-    let (facts, report) = std::thread::scope(|scope| {
-        let host = std::thread::Builder::new().spawn_scoped(scope, of_host).ok();
-        let report = of_files();
-        (host.and_then(|host| host.join().ok().flatten()), report)
-    });
-    let report = report?;
-    stamp.stands_on(facts?).then_some(Settled { stamp, report })
+    // The agent looks at the host while files are looked at here. Where these say that there is a plan to be made, what it
+    // sees is for that.
+    let host = Known::ask(names)?;
+    let Some(report) = of_files() else {
+        *known = Some(host);
+        return None;
+    };
+    let host = host.wait()?;
+    if !stamp.stands_on(host.facts.clone()) {
+        *known = Some(Known::Told(host));
+        return None;
+    }
+    Some(Settled { stamp, report })
 }
 
 impl Before {

@@ -223,11 +223,14 @@ fn beside_shared<'a>(
     forced: &(dyn Fn(&Test) -> bool + Sync),
 ) -> Result<Planned<'a>, Trouble> {
     let workspace = planned.workspace;
-    let missing = missing(&planned, &|_| true);
-    if target.no_remote || missing.is_empty() {
+    if target.no_remote {
         return Ok(planned);
     }
     let Some(url) = site_of(&beside(&workspace.file))?.remote else { return Ok(planned) };
+    let missing = missing(&planned, &|_| true);
+    if missing.is_empty() {
+        return Ok(planned);
+    }
     let found =
         Remote::open(&url).and_then(|mut remote| share::look(&mut remote, &|entry| missing.contains(&entry.key)));
     match found {

@@ -1,6 +1,8 @@
 //! The stand that a command needs and the names of stacks, switches and applications, as the site defines them, and the
 //! facts of hosts with them. It must not know what lies behind a name.
 
+mod known;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -17,6 +19,7 @@ use host_setup::stack::SYSTEM;
 use host_setup::switch::uplink::By;
 use results::axes::{Locality, VSwitch};
 
+pub(super) use self::known::Known;
 use super::{remark, shard, share, stands};
 use crate::agent::{self, Agent, AgentError, Bell, Direct, Programs, Srun, Ssh, Sudo, Transport};
 use crate::clock;
@@ -33,6 +36,8 @@ use crate::stand::{Cable, CableEnd, Ground, Post, Site, Stand};
 use crate::store::Index;
 use crate::workspace::Workspace;
 
+/// The only stand where the site has no hosts.
+const THIS_HOST: &str = "this host";
 /// Whoever waits for longer than this is told for what.
 const TOLD_AFTER: Duration = Duration::from_secs(3);
 
@@ -201,9 +206,9 @@ pub(super) fn agents<'a>(
         return on_cluster(&testbed, &plans, &names, cluster);
     }
     if plans.is_empty() {
-        let hosts = vec![("this host".to_string(), start(names)?)];
+        let hosts = vec![(THIS_HOST.to_string(), start(names)?)];
         let about = vec![About::default()];
-        return Ok(Agents { name: "this host".to_string(), hosts, about, cable: None, shares_host: true, _held: None });
+        return Ok(Agents { name: THIS_HOST.to_string(), hosts, about, cable: None, shares_host: true, _held: None });
     }
     let mut unreached = None;
     for plan in &plans {
@@ -384,7 +389,15 @@ pub(super) fn ground_and_index(
     workspace: &Workspace,
     on: &Where,
     assumptions: &[Assumption],
+    known: Option<Known>,
 ) -> Result<(Ground, Index), Trouble> {
+    if let Some(known) = known.filter(|_| assumptions.is_empty()) {
+        let index = workspace.store.index()?;
+        return Ok(match known.ground(workspace, on)? {
+            Some(ground) => (ground, index),
+            None => (ground(workspace, on, assumptions)?, index),
+        });
+    }
     let read = || workspace.store.index();
     thread::scope(|scope| {
         let reading = thread::Builder::new().spawn_scoped(scope, read);

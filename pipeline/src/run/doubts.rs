@@ -9,7 +9,7 @@ use reports::topology::Route;
 use results::summary;
 
 use crate::acceptance::{Acceptances, Leaning};
-use crate::conditions::{Conditions, KnownSurroundings, Prospect};
+use crate::conditions::{Conditions, KnownSurroundings};
 use crate::dispatch::Urgency;
 use crate::doubt::{Needs, Standing};
 use crate::key::{Key, ResultId};
@@ -49,12 +49,11 @@ impl<'t> Doubts<'t> {
         let mut leaning = Leaning::new(accepted);
         let (mut tests, mut places) = (Vec::new(), HashMap::new());
         for test in workspace.tests() {
-            let (keys, state) = match conditions.judge(test, &mut shared) {
-                Prospect::Skipped(reason) => (Vec::new(), State::Skipped(reason)),
-                Prospect::Ready(ready) => {
-                    let (key, wanted) = (ready.manifest.key(), &workspace.experiment.protocol.repetitions);
-                    let of = StoredResults::of(&ready.manifest, &key, wanted, index, &mut leaning);
-                    let keys = std::iter::once(key).chain(of.leans.iter().map(|lean| lean.key));
+            let (keys, state) = match conditions.keyed(test, &mut shared) {
+                Err(reason) => (Vec::new(), State::Skipped(reason)),
+                Ok(now) => {
+                    let of = StoredResults::of(now, &workspace.experiment.protocol.repetitions, index, &mut leaning);
+                    let keys = std::iter::once(now.key).chain(of.leans.iter().map(|lean| lean.key));
                     (keys.collect(), State::NotMeasured)
                 }
             };

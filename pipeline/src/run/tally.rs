@@ -243,7 +243,7 @@ impl<'t> Tally<'t> {
     /// How many repetitions a test wants, and what one costs, milliseconds; none if it wants none.
     fn look(&mut self, at: usize) -> Option<(u64, u64)> {
         let asked = &self.tests[at];
-        let of = StoredResults::of(&asked.manifest, &asked.key, self.repetitions, &self.index, &mut self.leaning);
+        let of = StoredResults::of(asked.manifest.keyed(), self.repetitions, &self.index, &mut self.leaning);
         let (more, have) = match asked.force {
             true => (asked.added < self.repetitions.min, asked.added),
             false => (matches!(of.standing.next, Next::More(_)), of.standing.valid),

@@ -80,11 +80,10 @@ impl<'a> Wants<'a> {
             now.all - now.failed < before.all - before.failed + self.repetitions.min as usize
         } else {
             // A test that is not in the experiment any more, or another one here, is wanted by nobody.
-            let prospect = self.tests.get(&wanted.test).map(|test| self.conditions.judge(test, &mut self.shared));
-            match prospect {
-                Some(Prospect::Ready(ready)) if ready.manifest.key() == wanted.key => {
-                    let key = &wanted.key;
-                    let of = StoredResults::of(&ready.manifest, key, self.repetitions, index, &mut self.leaning);
+            let test = self.tests.get(&wanted.test);
+            match test.map(|test| self.conditions.keyed(test, &mut self.shared)) {
+                Some(Ok(now)) if now.key == wanted.key => {
+                    let of = StoredResults::of(now, self.repetitions, index, &mut self.leaning);
                     matches!(of.standing.next, Next::More(_))
                 }
                 _ => false,

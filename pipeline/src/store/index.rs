@@ -3,8 +3,12 @@
 //! renamed into place, so a result is never without its entry; entries of segments are believed only if the
 //! result is there. It must not know what is in a result.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::OnceLock;
+
+use rayon::prelude::*;
+use results::tuple::Tuple;
 
 use super::{Fault, INDEX, Status, Store, StoreError};
 use crate::beneath::{Below, FileKind, Lock, Nearby, Stage, is_of_another_host, is_untouched};
@@ -25,6 +29,15 @@ const FOLD_ENTRIES: usize = 4096;
 pub struct TestId([u8; 16]);
 
 impl TestId {
+    /// The id of a test. Its name is left in `name`, so that the next one needs no memory.
+    pub fn of_tuple(tuple: &Tuple, name: &mut String) -> TestId {
+        use std::fmt::Write;
+        name.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{tuple}");
+        TestId::of(name)
+    }
+
     /// The id of the test of that name.
     pub fn of(name: &str) -> TestId {
         let mut id = [0; 16];
@@ -119,35 +132,77 @@ impl Entry {
 pub struct Index {
     /// Sorted by key, then time, then id; no id twice.
     entries: Vec<Entry>,
-    /// Where entries begin whose keys begin with each number of [`bits`] bits, and one past the last: keys are
-    /// digests, so that about one entry is behind each.
-    starts: Vec<u32>,
-    /// Newest entry of each test, by place in `entries`; made when it is first asked for, since a run that has
-    /// nothing to do never asks.
-    newest: OnceLock<HashMap<TestId, usize>>,
+    /// Where entries begin by their keys.
+    starts: Starts,
+    /// Newest entry of each test, made when it is first asked for, since a run that has nothing to do never asks.
+    newest: OnceLock<Newest>,
 }
 
-/// The number that a key begins with.
-fn beginning(key: &Key, bits: u32) -> usize {
-    let first = u32::from_be_bytes([key.0[0], key.0[1], key.0[2], key.0[3]]);
-    first.checked_shr(32 - bits).unwrap_or(0) as usize
+/// The newest entry of each test, as its place among all.
+#[derive(Clone, Debug)]
+struct Newest {
+    /// In order of tests.
+    places: Vec<(TestId, u32)>,
+    starts: Starts,
 }
 
-/// How many bits of keys tell that many entries apart.
-fn bits(entries: usize) -> u32 {
-    entries.max(1).ilog2().min(20)
-}
+/// Where in a list those begin that begin with each number of some bits, and one past the last. Digests are in order
+/// there, so that about one is behind each.
+#[derive(Clone, Debug, Default)]
+struct Starts(Vec<u32>);
 
-/// The place of each test's newest entry.
-fn newest(entries: &[Entry]) -> HashMap<TestId, usize> {
-    let mut newest = HashMap::with_capacity(entries.len());
-    for (place, entry) in entries.iter().enumerate() {
-        let known = newest.entry(entry.test).or_insert(place);
-        if entries[*known].stored_ms <= entry.stored_ms {
-            *known = place;
+impl Starts {
+    /// Of digests in order, by what they begin with.
+    fn of(first: impl ExactSizeIterator<Item = [u8; 4]>) -> Starts {
+        let len = first.len();
+        let bits = len.max(1).ilog2().min(20);
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for (place, first) in first.enumerate() {
+            starts.resize(starts.len().max(beginning(first, bits) + 1), place as u32);
+        }
+        starts.resize((1 << bits) + 1, len as u32);
+        Starts(starts)
+    }
+
+    /// How many bits they tell apart.
+    fn bits(&self) -> u32 {
+        self.0.len().saturating_sub(1).max(1).ilog2()
+    }
+
+    /// Where one is if it is there at all.
+    fn near(&self, first: [u8; 4]) -> Range<usize> {
+        let at = beginning(first, self.bits());
+        match (self.0.get(at), self.0.get(at + 1)) {
+            (Some(from), Some(to)) => *from as usize..*to as usize,
+            _ => 0..0,
         }
     }
-    newest
+
+    /// Makes room for one more.
+    fn insert(&mut self, first: [u8; 4]) {
+        let later = beginning(first, self.bits()) + 1;
+        self.0[later..].iter_mut().for_each(|start| *start += 1);
+    }
+}
+
+/// The number that a digest begins with.
+fn beginning(first: [u8; 4], bits: u32) -> usize {
+    u32::from_be_bytes(first).checked_shr(32 - bits).unwrap_or(0) as usize
+}
+
+/// What a digest begins with.
+fn first<const N: usize>(digest: &[u8; N]) -> [u8; 4] {
+    std::array::from_fn(|place| digest[place])
+}
+
+/// The place of each test's newest entry, of several the last.
+fn newest(entries: &[Entry]) -> Newest {
+    let of = |(place, entry): (usize, &Entry)| (entry.test, entry.stored_ms, place as u32);
+    let mut newest: Vec<(TestId, u64, u32)> = entries.par_iter().enumerate().map(of).collect();
+    newest.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.cmp(a)));
+    newest.dedup_by_key(|(test, ..)| *test);
+    let starts = Starts::of(newest.iter().map(|(test, ..)| first(&test.0)));
+    Newest { places: newest.into_iter().map(|(test, _, place)| (test, place)).collect(), starts }
 }
 
 impl Index {
@@ -155,12 +210,7 @@ impl Index {
     pub fn from_entries(mut entries: Vec<Entry>) -> Index {
         entries.sort_unstable_by_key(|entry| (entry.key, entry.stored_ms, entry.id));
         entries.dedup_by_key(|entry| (entry.key, entry.id));
-        let bits = bits(entries.len());
-        let mut starts = Vec::with_capacity((1 << bits) + 1);
-        for (place, entry) in entries.iter().enumerate() {
-            starts.resize(starts.len().max(beginning(&entry.key, bits) + 1), place as u32);
-        }
-        starts.resize((1 << bits) + 1, entries.len() as u32);
+        let starts = Starts::of(entries.iter().map(|entry| first(&entry.key.0)));
         Index { entries, starts, newest: OnceLock::new() }
     }
 
@@ -169,28 +219,20 @@ impl Index {
         if self.of_key(&entry.key).iter().any(|known| known.id == entry.id) {
             return;
         }
-        if self.starts.is_empty() {
+        if self.entries.is_empty() {
             *self = Index::from_entries(vec![entry]);
             return;
         }
         let order = |entry: &Entry| (entry.key, entry.stored_ms, entry.id);
         let place = self.entries.partition_point(|known| order(known) < order(&entry));
         self.entries.insert(place, entry);
-        let later = beginning(&entry.key, self.bits()) + 1;
-        self.starts[later..].iter_mut().for_each(|start| *start += 1);
+        self.starts.insert(first(&entry.key.0));
         self.newest = OnceLock::new();
-    }
-
-    /// How many bits of keys [`Index::starts`] tells apart.
-    fn bits(&self) -> u32 {
-        self.starts.len().saturating_sub(1).max(1).ilog2()
     }
 
     /// All repetitions of a key, oldest first.
     pub fn of_key(&self, key: &Key) -> &[Entry] {
-        let at = beginning(key, self.bits());
-        let (Some(from), Some(to)) = (self.starts.get(at), self.starts.get(at + 1)) else { return &[] };
-        let near = &self.entries[*from as usize..*to as usize];
+        let near = &self.entries[self.starts.near(first(&key.0))];
         let start = near.partition_point(|entry| entry.key < *key);
         let len = near[start..].partition_point(|entry| entry.key == *key);
         &near[start..start + len]
@@ -198,8 +240,10 @@ impl Index {
 
     /// The newest repetition of a test, whatever its key.
     pub fn newest_of(&self, test: TestId) -> Option<&Entry> {
-        let newest = self.newest.get_or_init(|| newest(&self.entries));
-        newest.get(&test).map(|&place| &self.entries[place])
+        let Newest { places, starts } = self.newest.get_or_init(|| newest(&self.entries));
+        let near = &places[starts.near(first(&test.0))];
+        let place = near.binary_search_by(|(other, _)| other.cmp(&test)).ok()?;
+        self.entries.get(near[place].1 as usize)
     }
 
     /// Every entry, sorted by key.
@@ -272,7 +316,6 @@ impl Store {
     }
 
     fn scan_but(&self, known: &HashSet<ResultId>) -> Result<Vec<Entry>, StoreError> {
-        use rayon::prelude::*;
         let ids: Vec<ResultId> = self.result_ids()?.into_iter().filter(|id| !known.contains(id)).collect();
         let entry = |id: &ResultId| match self.record(id) {
             Ok(record) => Some(Ok(record.entry(*id))),
