@@ -131,7 +131,7 @@ fn a_key_does_not_depend_on_the_tests_before_it() {
     let tests = experiment::parse(AXES, "axes.toml").expect("an experiment").matrix.tests;
     let alone: Vec<_> = tests.iter().map(|test| conditions.key(test, &mut KnownSurroundings::default())).collect();
     let different: BTreeSet<_> = alone.iter().flatten().collect();
-    assert!(different.len() > 60, "{}", different.len());
+    assert!(different.len() > 40, "{}", different.len());
     for stride in [1, 7, 101] {
         let mut shared = KnownSurroundings::default();
         for place in (0..tests.len()).map(|place| place * stride % tests.len()) {
