@@ -39,7 +39,7 @@ counters = "dpdk-telemetry"
 
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Victim {
+pub(super) enum Victim {
     /// `septet`.
     Pipeline,
     /// `septet-host`, the process that `septet` speaks to.
@@ -82,7 +82,7 @@ impl Victim {
 
     /// Whether a run may end like this when its victim was sent the signal. 0 when that came after the last
     /// word, also to one that was dead already, or to one that only found out what the host can.
-    fn allows(self, status: std::process::ExitStatus) -> bool {
+    pub(super) fn allows(self, status: std::process::ExitStatus) -> bool {
         match self {
             Victim::Pipeline => status.signal() == Some(9) || status.success(),
             Victim::Supervisor | Victim::Worker => [Some(0), Some(3)].contains(&status.code()),
@@ -115,6 +115,14 @@ impl Random {
 pub(super) fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// What instants and victims come from; it is told.
+pub(super) fn seed() -> u64 {
+    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+    let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
+    println!("SEPTET_KILL_SEED={seed}");
+    seed
 }
 
 /// The switch of tests over sockets.
@@ -267,7 +275,7 @@ impl Way {
 }
 
 /// Kills one of those who are meant as soon as there is one; false if the run ends before.
-fn kill_one(child: &mut Child, victim: Victim, random: &mut Random, host: &mut Host) -> bool {
+pub(super) fn kill_one(child: &mut Child, victim: Victim, random: &mut Random, host: &mut Host) -> bool {
     let pid = i32::try_from(child.id()).expect("pids are small");
     while child.try_wait().expect("it is ours").is_none() {
         let below = processes::below(pid);
@@ -281,7 +289,7 @@ fn kill_one(child: &mut Child, victim: Victim, random: &mut Random, host: &mut H
     false
 }
 
-fn wait(child: &mut Child) -> std::process::ExitStatus {
+pub(super) fn wait(child: &mut Child) -> std::process::ExitStatus {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(status) = child.try_wait().expect("it is ours") {
@@ -305,11 +313,8 @@ fn root_cache_is_finished() -> Result<(), String> {
 
 /// Kills so many in all ways in turn, each victim in each way.
 fn kill_in_turn(mut ways: Vec<Way>, victims: &[Victim], kills: usize) {
-    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
-    let seed = number("SEPTET_KILL_SEED").unwrap_or_else(clock);
     let kills = number("SEPTET_KILLS").map_or(kills, |kills| kills as usize);
-    println!("SEPTET_KILL_SEED={seed}");
-    let mut random = Random::new(seed);
+    let mut random = Random::new(seed());
     let mut done = 0;
     for round in 0.. {
         let place = round % ways.len();

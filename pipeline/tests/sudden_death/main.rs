@@ -2,7 +2,7 @@
 //! finished is kept, the host has nothing left of it, and the next run goes on.
 //!
 //! `SEPTET_KILLS=200 cargo test --release -p septet-pipeline --test sudden_death kill -- --nocapture` kills 200
-//! times instead of 10 over sockets, 6 over DPDK and 24 among what looks after a store; `SEPTET_KILL_SEED` repeats the instants and victims of a run that
+//! times instead of 10 over sockets, 6 over DPDK, 4 between windows and 24 among what looks after a store; `SEPTET_KILL_SEED` repeats the instants and victims of a run that
 //! failed, which are told, and `SEPTET_KILL_SWITCHES=vpp,snabb` kills over DPDK through these switches alone. `SEPTET_VPP` and
 //! `SEPTET_SNABB` say where these two are.
 //! The host is compared with what it was, so others who mount or change settings meanwhile are taken for remains:
@@ -32,3 +32,4 @@ mod remains;
 mod room;
 mod signals;
 mod switches;
+mod windows;
