@@ -86,6 +86,10 @@ impl Forwarder {
 }
 
 impl Way for Forwarder {
+    fn starts_slowly(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, kept: &mut Kept) -> Result<(), Failure> {
         telemetry::remove();
         self.shown = Some(Shown::only(&kept.software)?);

@@ -92,7 +92,12 @@ pub(super) trait Way {
     fn ready(&mut self, _kept: &mut Kept, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
-    /// Every application has made its socket: has them joined.
+    /// Whether it needs so long until it looks for sockets that it can begin when every application has its memory; if
+    /// one is late all the same, the program looks again.
+    fn starts_slowly(&self) -> bool {
+        false
+    }
+    /// Every application has made its socket, or is about to: has them joined.
     fn begin(&mut self, kept: &mut Kept) -> Result<(), Failure>;
     /// Whether every port forwards.
     fn forwards(&mut self, kept: &mut Kept) -> Result<bool, Failure>;
@@ -136,9 +141,9 @@ impl<W: Way> Switch for Single<W> {
 
     /// A program that looks for a socket which is not there yet looks again only after a while, so applications listen
     /// first, and the switch comes last.
-    fn join(&mut self) -> Result<bool, Failure> {
+    fn join(&mut self, have_memory: &dyn Fn() -> bool) -> Result<bool, Failure> {
         if !self.begun {
-            if !self.kept.all_listen() {
+            if !self.kept.all_listen() && !(self.way.starts_slowly() && have_memory()) {
                 return Ok(false);
             }
             self.way.begin(&mut self.kept)?;

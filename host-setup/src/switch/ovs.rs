@@ -2,22 +2,27 @@
 //! agent's network namespace, in which its taps die with it. Never the host's own. It must not know what is at
 //! the ends.
 
+mod written;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use super::forwarder::{Names, pages};
+use self::written::{bridge_settings, in_two, mask, port, render, settings, uplink_port};
+use super::forwarder::Names;
 use super::plugins::Shown;
 use super::program::{Program, Start, pause};
 use super::software::made_of;
 use super::source::{ProgramFile, Source};
-use super::uplink::{By, UPLINK, Uplink};
+use super::uplink::{By, UPLINK};
 use super::{Descriptor, Driver, Entry, Forwards, MemoryUse, Shape, Site, Software, Switch, dpctl, unixctl, vhost};
-use crate::eal::{self, Memory, NO_PCI};
+use crate::cpulist;
+use crate::eal::Memory;
 use crate::failure::During;
 use crate::netlink::Netlink;
+use crate::patience::Patience;
 use crate::protocol::{Failure, FailureKind, PortCounters, UplinkState};
 use crate::scene;
 use crate::scene::checked::CheckedContainer;
@@ -55,6 +60,10 @@ const TAPS: [&str; 2] = [BRIDGE, "ovs-netdev"];
 const STANDS: [&str; 2] = ["DPDK Enabled - initialized", "bridge br0: added interface br0"];
 /// A step of a small program takes milliseconds, more beside what polls; this bounds a host that hangs.
 const STEP: Duration = Duration::from_secs(60);
+/// DPDK and the bridge stand within a second; a loaded host takes its time.
+const STANDING: Duration = Duration::from_secs(30);
+/// NUMA nodes that have memory.
+const NODES: &str = "/sys/devices/system/node/has_memory";
 
 fn descriptor() -> Descriptor {
     let memory = MemoryUse::Pages {
@@ -71,81 +80,6 @@ fn descriptor() -> Descriptor {
         renews: true,
         ..vhost::descriptor("ovs", memory)
     }
-}
-
-/// The daemon's settings.
-fn settings(shape: &Shape, names: &Names, mask: impl Fn(&[String]) -> String) -> Vec<String> {
-    // Memory is taken as needed, cores are said by masks.
-    let mut eal: Vec<String> = eal::arguments(pages(shape), MEMORY_MIB, &[])
-        .into_iter()
-        .filter(|word| word != "-m" && *word != MEMORY_MIB.to_string())
-        .collect();
-    // Of all cards it is to look at the one that is given to it, and at no other.
-    if shape.uplink.is_some_and(|uplink| uplink.by == By::Pci) {
-        eal.iter_mut().filter(|word| *word == NO_PCI).for_each(|word| *word = format!("-a {}", names.uplink));
-    }
-    vec![
-        "other_config:dpdk-init=true".into(),
-        format!("other_config:dpdk-extra=\"{} --no-telemetry\"", eal.join(" ")),
-        format!("other_config:dpdk-lcore-mask={}", mask(std::slice::from_ref(&names.main))),
-        format!("other_config:pmd-cpu-mask={}", mask(&names.cores)),
-        "other_config:n-handler-threads=1".into(),
-        "other_config:n-revalidator-threads=1".into(),
-        "other_config:emc-insert-inv-prob=100".into(),
-        "other_config:smc-enable=false".into(),
-        "other_config:tx-flush-interval=0".into(),
-        "other_config:userspace-tso-enable=false".into(),
-        "other_config:pmd-auto-lb=false".into(),
-    ]
-}
-
-/// Each side of a test has an address of its own.
-fn bridge_settings(uplink: Option<Uplink>) -> [String; 6] {
-    let side = uplink.map_or(0, |uplink| uplink.side);
-    [
-        "datapath_type=netdev".into(),
-        "fail_mode=standalone".into(),
-        "stp_enable=false".into(),
-        "mcast_snooping_enable=false".into(),
-        "other-config:mac-aging-time=300".into(),
-        format!("other-config:hwaddr=\\\"02:73:65:70:ff:{side:02x}\\\""),
-    ]
-}
-
-/// How a port is added, as words for the control program.
-fn added(name: &str, kind: &str, place: usize, option: &str) -> Vec<String> {
-    let number = place + 1;
-    let words = format!(
-        "-- add-port {BRIDGE} {name} -- set Interface {name} type={kind} ofport_request={number} options:{option}"
-    );
-    words.split(' ').map(str::to_owned).collect()
-}
-
-fn port(port: usize, socket: &str) -> Vec<String> {
-    added(&format!("p{port}"), "dpdkvhostuserclient", port, &format!("vhost-server-path={socket}"))
-}
-
-fn uplink_port(by: By, device: &str, ports: usize) -> Vec<String> {
-    added(UPLINK, "dpdk", ports, &format!("dpdk-devargs={}", by.device(device)))
-}
-
-fn render(shape: &Shape) -> String {
-    let names = Names::neutral(shape.cores, shape.ports);
-    let mut text = String::from("ovsdb-server, ovs-vswitchd-dpdk; action NORMAL\n");
-    for setting in settings(shape, &names, |cpus| format!("mask({})", cpus.join(","))) {
-        text.push_str(&format!("set Open_vSwitch . {setting}\n"));
-    }
-    for setting in bridge_settings(shape.uplink) {
-        text.push_str(&format!("set Bridge {BRIDGE} {setting}\n"));
-    }
-    for (place, socket) in names.sockets.iter().enumerate() {
-        text.push_str(&format!("{}\n", port(place, socket).join(" ")));
-    }
-    if let Some(Uplink { by, .. }) = shape.uplink {
-        text.push_str(&format!("{}\n", uplink_port(by, &names.uplink, names.sockets.len()).join(" ")));
-    }
-    text.push_str(&format!("queues {}, as each port's driver says\n", shape.queues));
-    text
 }
 
 fn software(source: &Source) -> Result<Software, String> {
@@ -188,17 +122,14 @@ impl Parts {
     }
 }
 
-/// The hexadecimal mask of CPUs, by number.
-fn mask(cpus: &[String]) -> String {
-    let mut digits = vec![0u8; 1];
-    for cpu in cpus.iter().filter_map(|cpu| cpu.parse::<usize>().ok()) {
-        let digit = cpu / 4;
-        if digits.len() <= digit {
-            digits.resize(digit + 1, 0);
-        }
-        digits[digit] |= 1 << (cpu % 4);
-    }
-    digits.iter().rev().fold(String::from("0x"), |text, digit| format!("{text}{digit:x}"))
+/// How far the ports are. One that finds no socket tries again only after a second, and to have its memory takes longer
+/// than anything else about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ports {
+    Absent,
+    Made,
+    /// To their sockets.
+    Led,
 }
 
 /// One that stands.
@@ -211,9 +142,9 @@ struct Ovs {
     containers: Vec<String>,
     sockets: Vec<PathBuf>,
     uplink: Option<scene::Uplink>,
-    /// Whether the ports have been added, which is done when their sockets are there: a port that finds none
-    /// tries again only after a second.
-    added: bool,
+    /// What is left to wait for the daemon.
+    patience: Patience,
+    ports: Ports,
     /// How much the daemon had said when applications were started anew; nothing before that.
     renewed: Option<usize>,
 }
@@ -232,7 +163,8 @@ impl Ovs {
             containers: Vec::new(),
             sockets: vhost::sockets(site.scene)?,
             uplink,
-            added: false,
+            patience: Patience::of(STANDING),
+            ports: Ports::Absent,
             renewed: None,
         };
         match ovs.raise(site, &software) {
@@ -322,18 +254,35 @@ impl Ovs {
         self.daemon()?.check()
     }
 
-    fn add_ports(&mut self) -> Result<(), Failure> {
-        let mut words = Vec::new();
-        for (place, socket) in self.sockets.iter().enumerate() {
-            words.extend(port(place, &socket.display().to_string()));
-        }
+    /// Whether DPDK and the bridge stand.
+    fn stands(&mut self) -> Result<bool, Failure> {
+        let said = self.daemon()?.said();
+        Ok(STANDS.iter().all(|words| said.contains(words)))
+    }
+
+    /// Each port in two parts: what makes it, and what leads it to its socket.
+    fn ports_in_two(&self) -> impl Iterator<Item = (Vec<String>, Vec<String>)> {
+        let sockets = self.sockets.iter().enumerate();
+        sockets.map(|(place, socket)| in_two(port(place, &socket.display().to_string())))
+    }
+
+    /// Tells the daemon of ports.
+    fn tell(&mut self, words: &[String]) -> Result<(), Failure> {
+        let told = self.control(words);
+        told.map(drop).or_else(|failure| Err(Failure { last_lines: self.daemon()?.last_lines(), ..failure }))
+    }
+
+    fn make_ports(&mut self) -> Result<(), Failure> {
+        let mut words: Vec<String> = self.ports_in_two().flat_map(|(made, _)| made).collect();
         if let Some(scene::Uplink { device, by, .. }) = &self.uplink {
             words.extend(uplink_port(*by, device, self.sockets.len()));
         }
-        if let Err(failure) = self.control(&words) {
-            let last_lines = self.daemon()?.last_lines();
-            return Err(Failure { last_lines, ..failure });
-        }
+        self.tell(&words)
+    }
+
+    fn lead_ports(&mut self) -> Result<(), Failure> {
+        let words: Vec<String> = self.ports_in_two().flat_map(|(_, led)| led).collect();
+        self.tell(&words)?;
         let mut words = Vec::new();
         let ports = (0..self.sockets.len()).map(|place| format!("p{place}"));
         for port in ports.chain(self.uplink.iter().map(|_| UPLINK.to_owned())) {
@@ -358,6 +307,11 @@ impl Ovs {
     }
 }
 
+/// Whether all of the host's memory is near every core.
+fn has_one_node() -> bool {
+    fs::read_to_string(NODES).is_ok_and(|nodes| cpulist::parse(nodes.trim()).len() == 1)
+}
+
 fn in_folder(name: &str) -> String {
     format!("{FOLDER}/{name}")
 }
@@ -368,11 +322,15 @@ impl Switch for Ovs {
         Ok(())
     }
 
+    /// Where memory is all of one node, DPDK starts while that of the applications does. Where it is not, they could leave
+    /// none on the node of its core, and it takes what it needs before them.
     fn ready(&mut self, deadline: Instant) -> Result<(), Failure> {
+        if has_one_node() {
+            return self.check();
+        }
         loop {
             self.check()?;
-            let said = self.daemon()?.said();
-            if STANDS.iter().all(|words| said.contains(words)) {
+            if self.stands()? {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -382,14 +340,29 @@ impl Switch for Ovs {
         }
     }
 
-    fn join(&mut self) -> Result<bool, Failure> {
+    fn join(&mut self, have_memory: &dyn Fn() -> bool) -> Result<bool, Failure> {
         self.check()?;
-        if !self.added {
+        let listen = self.ports != Ports::Led && self.sockets.iter().all(|socket| socket.exists());
+        if self.ports == Ports::Absent {
+            if !self.stands()? {
+                return match self.patience.is_over() {
+                    true => Err(self.daemon()?.failure("wait for", "DPDK and its bridge did not come up in time")),
+                    false => Ok(false),
+                };
+            }
+            if !listen && !have_memory() {
+                return Ok(false);
+            }
+            self.make_ports()?;
+            self.ports = Ports::Made;
+        }
+        if self.ports == Ports::Made {
+            // While memory was found for them, applications went on.
             if !self.sockets.iter().all(|socket| socket.exists()) {
                 return Ok(false);
             }
-            self.add_ports()?;
-            self.added = true;
+            self.lead_ports()?;
+            self.ports = Ports::Led;
         }
         let said = self.daemon()?.said();
         let of_these = said.get(self.renewed.unwrap_or(0)..).unwrap_or_default();
@@ -480,12 +453,6 @@ fn version(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn masks_are_hexadecimal() {
-        let mask_of = |cpus: &[&str]| mask(&cpus.iter().map(|cpu| (*cpu).to_owned()).collect::<Vec<_>>());
-        assert_eq!([mask_of(&["0"]), mask_of(&["1", "4"]), mask_of(&["35"])], ["0x1", "0x12", "0x800000000"]);
-    }
 
     #[test]
     fn the_daemon_says_its_versions() {

@@ -50,8 +50,10 @@ pub(crate) trait Switch {
         Ok(())
     }
     /// Goes on joining the ports to applications that run; whether every port forwards. It is asked again and
-    /// again until then, so it does not wait.
-    fn join(&mut self) -> Result<bool, Failure> {
+    /// again until then, so it does not wait. `have_memory` says whether every application has the memory that it starts
+    /// with: of hosts with several NUMA nodes, none is left without what it needs near its core by what comes after it,
+    /// and a program that is started now finds the sockets that they are about to make.
+    fn join(&mut self, _have_memory: &dyn Fn() -> bool) -> Result<bool, Failure> {
         Ok(true)
     }
     /// Is told that all applications have ended, and that others will be started in the same containers.

@@ -10,6 +10,7 @@ mod container;
 mod lxc;
 mod makings;
 mod mapped;
+mod memory;
 mod rootfs;
 mod stage;
 
@@ -320,7 +321,8 @@ impl<'a> Worker<'a> {
         Ok(Answer::Done {})
     }
 
-    /// Waits for the socket that a container's application will connect to, if another container makes it.
+    /// Waits for the socket that a container's application will connect to, if another container makes it, or until that
+    /// is about to.
     fn await_socket(&mut self, name: &str) -> Result<(), Failure> {
         let mut patience = Patience::of(JOIN);
         while let Some(stage) = &self.stage

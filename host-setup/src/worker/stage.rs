@@ -10,6 +10,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use super::container::{Around, Container, State};
 use super::makings::Makings;
 use super::mapped::{self, Digests};
+use super::memory;
 use super::rootfs::Rootfs;
 use crate::affinity::{pin, unpin};
 use crate::facts::Privilege;
@@ -73,6 +74,12 @@ fn renews(scene: &CheckedScene) -> bool {
     scene.switch.uplink.is_none()
         && switch::descriptor(&scene.switch.kind).is_some_and(|descriptor| descriptor.renews)
         && scene.containers.iter().all(|container| !matches!(container.link, CheckedLink::Function { .. }))
+}
+
+/// Whether a container's application has all memory that it starts with. What connects to its socket has to start, to
+/// get memory of its own and to learn how fast its clock goes before it looks for that.
+fn has_memory(container: &Container) -> bool {
+    container.state == State::Running && memory::is_had(container.pid)
 }
 
 /// Removes the socket that an application made and left when it was killed: in all scenes that are renewed it is theirs
@@ -177,7 +184,9 @@ impl Stage {
     /// Goes on joining the switch's ports to applications; whether every port forwards.
     pub(super) fn join(&mut self) -> Result<bool, Failure> {
         self.check_applications()?;
-        let joined = self.switch.as_mut().map_or(Ok(true), |switch| switch.join())?;
+        let Stage { switch, containers, .. } = self;
+        let have_memory = || containers.iter().all(has_memory);
+        let joined = switch.as_mut().map_or(Ok(true), |switch| switch.join(&have_memory))?;
         if joined && self.awaits_link {
             self.awaits_link = self.uplink()?.is_some_and(|uplink| !uplink.carrier);
         }
@@ -198,8 +207,8 @@ impl Stage {
         Ok(was_down)
     }
 
-    /// The container whose application runs, and has not made the socket yet that the one of container `name`
-    /// connects to.
+    /// The container whose application runs, and neither has made the socket that the one of container `name` connects to
+    /// nor will have when that looks for it, if it is started now.
     pub(super) fn missing_socket(&self, name: &str) -> Option<&str> {
         let folder = |container: &Container| switch::vhost_folder(&container.checked.link);
         let connecting = self.containers.iter().find(|container| container.checked.name == name)?;
@@ -209,7 +218,7 @@ impl Stage {
                 && container.state == State::Running
                 && folder(container).as_ref() == Some(&shared)
         })?;
-        (!shared.join(PORT_SOCKET).exists()).then_some(&*listening.checked.name)
+        (!shared.join(PORT_SOCKET).exists() && !has_memory(listening)).then_some(&*listening.checked.name)
     }
 
     /// Fails if an application has ended.

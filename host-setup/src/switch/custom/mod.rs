@@ -348,7 +348,7 @@ impl Switch for Custom {
         Ok(())
     }
 
-    fn join(&mut self) -> Result<bool, Failure> {
+    fn join(&mut self, _have_memory: &dyn Fn() -> bool) -> Result<bool, Failure> {
         if self.program.is_none() {
             if !self.sockets.iter().all(|socket| socket.exists()) {
                 return Ok(false);
