@@ -18,7 +18,8 @@ pub(super) fn is_had(process: Pid) -> bool {
     while let Some(pid) = family.get(place).copied().filter(|_| place < PROCESSES_MAX) {
         let text = |name: String| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
         hugepages_kib += of_status(&text("status".into()));
-        family.extend(text(format!("task/{pid}/children")).split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        family
+            .extend(text(format!("task/{pid}/children")).split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
         place += 1;
     }
     hugepages_kib >= u64::from(GENERATOR_MIB) << 10

@@ -1,9 +1,9 @@
 //! What Open vSwitch is told, as words for its control program, and as text for keys. Pure. It must not know how it is
 //! run.
 
+use super::super::Shape;
 use super::super::forwarder::{Names, pages};
 use super::super::uplink::{By, UPLINK, Uplink};
-use super::super::Shape;
 use super::{BRIDGE, MEMORY_MIB};
 use crate::eal::{self, NO_PCI};
 
