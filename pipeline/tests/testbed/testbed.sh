@@ -85,7 +85,11 @@ hugepages() {
         [ ! -w "$file" ] || echo "$(cat "$file") $file"
     done
 }
-reserved=$(hugepages)
+# Several testbeds can be up: the first one notes what there was, the last one gives it back.
+noted=/run/septet-testbeds
+exec 9>>"$noted"
+! flock -n -x 9 || hugepages >"$noted"
+flock -s 9
 of_all=/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
 
 # Everything that is started here dies with this script: what unshare forks with it, and unshare with its parent.
@@ -105,9 +109,13 @@ down() {
         kill -9 "$process" 2>/dev/null
         wait "$process" 2>/dev/null
     done
-    [ -z "$crashed" ] && [ "$pages" = 0 ] || echo "$reserved" | while read -r count file; do
-        [ "$(cat "$file")" = "$count" ] || echo "$count" >"$file"
-    done
+    [ -z "$crashed" ] && [ "$pages" = 0 ] || echo changed >&9
+    if flock -n -x 9 && grep -q changed "$noted"; then
+        grep -v changed "$noted" | while read -r count file; do
+            [ "$(cat "$file")" = "$count" ] || echo "$count" >"$file"
+        done
+    fi
+    flock -u 9
 }
 trap down EXIT
 trap 'exit 130' HUP INT TERM
