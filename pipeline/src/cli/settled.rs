@@ -59,7 +59,11 @@ fn seen(args: &RunArgs, workspace: &Workspace) -> Option<Sight> {
 
 /// Whether a run has nothing to do.
 pub(super) fn run(args: &RunArgs) -> Option<Settled> {
-    settled(&args.target, &asked(args)?, true, &mut None)
+    let mut known = None;
+    let settled = settled(&args.target, &asked(args)?, true, &mut known);
+    // A run looks at the host by an agent that it keeps, and alone.
+    known.and_then(Known::wait);
+    settled
 }
 
 /// `plan`, without one where there is nothing to measure and nothing to explain.
