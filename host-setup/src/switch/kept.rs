@@ -143,7 +143,8 @@ impl<W: Way> Switch for Single<W> {
     /// first, and the switch comes last.
     fn join(&mut self, have_memory: &dyn Fn() -> bool) -> Result<bool, Failure> {
         if !self.begun {
-            if !self.kept.all_listen() && !(self.way.starts_slowly() && have_memory()) {
+            let may_begin = self.kept.all_listen() || self.way.starts_slowly() && have_memory();
+            if !may_begin {
                 return Ok(false);
             }
             self.way.begin(&mut self.kept)?;
