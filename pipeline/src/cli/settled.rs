@@ -136,7 +136,7 @@ fn settled(target: &Target, asked: &Asked, with_report: bool, known: &mut Option
     };
     let host = host.wait()?;
     if !stamp.stands_on(host.facts.clone()) {
-        *known = Some(Known::Told(host));
+        *known = Some(Known::Told(Box::new(host)));
         return None;
     }
     Some(Settled { stamp, report })

@@ -23,7 +23,7 @@ pub(in crate::cli) enum Known {
     /// The agent may still be looking around.
     Asked(JoinHandle<Option<Seen>>),
     /// It has answered.
-    Told(Seen),
+    Told(Box<Seen>),
 }
 
 impl Known {
@@ -42,7 +42,7 @@ impl Known {
     pub(in crate::cli) fn wait(self) -> Option<Seen> {
         match self {
             Known::Asked(asked) => asked.join().ok().flatten(),
-            Known::Told(seen) => Some(seen),
+            Known::Told(seen) => Some(*seen),
         }
     }
 
