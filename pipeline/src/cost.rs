@@ -14,7 +14,7 @@ use crate::store::{Entry, Standing};
 /// What a repetition, or a trial of a search, takes beyond its traffic where nothing is known yet, milliseconds: over
 /// sockets, and where DPDK starts in each of its programs.
 const BEYOND_MS: u64 = 170;
-const BEYOND_DPDK_MS: u64 = 600;
+const BEYOND_DPDK_MS: u64 = 500;
 /// What each pair of containers beyond the first one adds to that.
 const PAIR_MS: u64 = 40;
 const PAIR_DPDK_MS: u64 = 150;

@@ -237,8 +237,12 @@ impl<'a> Planned<'a> {
                 FIXED.as_secs()
             ));
         }
-        let headings = [(Status::Stored, "stored"), (Status::ToMeasure, "to measure"), (Status::Skipped, "skipped")];
-        for (status, heading) in headings {
+        let headings = [
+            (Status::Stored, "stored", counts.stored),
+            (Status::ToMeasure, "to measure", counts.to_measure),
+            (Status::Skipped, "skipped", counts.skipped),
+        ];
+        for (status, heading, _) in headings.into_iter().filter(|(.., tests)| *tests > 0) {
             out.push_str(&self.section(status, heading, only));
         }
         out

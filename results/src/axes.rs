@@ -229,7 +229,9 @@ impl Pairs {
 
 impl fmt::Display for Pairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{0}vs{0}", self.0)
+        let mut digits = itoa::Buffer::new();
+        let pairs = digits.format(self.0);
+        [pairs, "vs", pairs].into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -252,7 +254,8 @@ impl PacketSize {
 
 impl fmt::Display for PacketSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}B", self.0)
+        f.write_str(itoa::Buffer::new().format(self.0))?;
+        f.write_str("B")
     }
 }
 
@@ -275,7 +278,8 @@ impl Burst {
 
 impl fmt::Display for Burst {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b{}", self.0)
+        f.write_str("b")?;
+        f.write_str(itoa::Buffer::new().format(self.0))
     }
 }
 
@@ -320,7 +324,8 @@ impl fmt::Display for Rate {
                 };
                 let (whole, mut fraction) = (pps / size, pps % size);
                 if fraction == 0 {
-                    return write!(f, "{whole}{unit}");
+                    f.write_str(itoa::Buffer::new().format(whole))?;
+                    return f.write_str(unit);
                 }
                 let mut digits = size.ilog10() as usize;
                 while fraction % 10 == 0 {

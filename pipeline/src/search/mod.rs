@@ -34,8 +34,9 @@ const RATE_PPS_MAX: u32 = 40_000_000;
 pub const TRIALS_MAX: usize = 400;
 /// What a search usually takes, for estimates only: of a system that varies by up to two percent from trial to trial.
 pub const USUAL: Usual = Usual { trials: 25, windows: 9 };
-/// The same of one whose programs share cores: on two of them 20 to 50 trials were seen, by what else ran there.
-pub const USUAL_CROWDED: Usual = Usual { trials: 35, windows: 20 };
+/// The same of one whose programs share cores: on two of them 22 to 28 trials were seen where nothing else ran there, and
+/// up to 50 beside others.
+pub const USUAL_CROWDED: Usual = Usual { trials: 27, windows: 13 };
 /// Shortest trial, ns.
 const TRIAL_NS_MIN: u64 = 50_000_000;
 /// Trials of each phase: the window over this; the last one is the whole window.
